@@ -1,0 +1,245 @@
+"""The walk of a request: middlewares, route, view, unit of work, and back as a response."""
+
+import logging
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any
+
+from lback.core.admission import Admission
+from lback.core.endpoint import Endpoint, build_endpoint, response_of
+from lback.core.exceptions import HTTPException, MethodNotAllowed, RouteNotFound, Unauthorized
+from lback.core.http_errors import error_response
+from lback.core.http_method import HTTPMethod
+from lback.core.middleware_manager import MiddlewareManager
+from lback.core.response import Response
+from lback.core.router import Route, Router, View, methods_of
+from lback.core.unit_of_work import UnitOfWork
+from lback.core.url_loading import import_admin_modules, load_routes
+
+if TYPE_CHECKING:
+    from lback.core.config import Config
+    from lback.core.request import Request
+    from lback.core.signals import SignalDispatcher
+    from lback.core.templates import TemplateRenderer
+    from lback.sessions import SessionManager
+    from lback.users import AdminUserManager, UserManager
+
+logger = logging.getLogger(__name__)
+
+LIFECYCLE_SIGNALS = frozenset(
+    {
+        "request_started",
+        "route_matched",
+        "pre_view_execution",
+        "post_view_execution",
+        "exception_caught",
+        "request_finished",
+    }
+)
+
+
+class AppController:
+    """Takes a request through middlewares, router and view, and owns its database session.
+
+    On construction it loads the routes of `ROOT_URLCONF` and imports the `admin` module of each
+    of `INSTALLED_APPS`.
+
+    Args:
+        middleware_manager: The chain around the view.
+        router: Where the routes are and go.
+        template_renderer: Put on the request context, as are all that follow.
+        config: Settings; `ROOT_URLCONF` and `INSTALLED_APPS` are read here.
+        admin_user_manager: Rules for admin users.
+        session_manager: Rules for sessions.
+        user_manager: Rules for users.
+        available_dependencies_instances: Name to instance: on the request context, and for the
+            parameters of views. `error_handler` and `db_manager` are used by the controller.
+        dispatcher: Where its signals are sent.
+
+    Raises:
+        ConfigurationError: Routes or admin modules that cannot be loaded, or a view with a
+            parameter that nothing fills.
+    """
+
+    def __init__(
+        self,
+        middleware_manager: MiddlewareManager,
+        router: Router,
+        template_renderer: "TemplateRenderer",
+        config: "Config",
+        admin_user_manager: "AdminUserManager",
+        session_manager: "SessionManager",
+        user_manager: "UserManager",
+        available_dependencies_instances: dict[str, Any],
+        dispatcher: "SignalDispatcher",
+    ) -> None:
+        self.middleware_manager = middleware_manager
+        self.router = router
+        self.config = config
+        self.dispatcher = dispatcher
+        self.admission = Admission(config)
+        self.dependencies: dict[str, Any] = {
+            "middleware_manager": middleware_manager,
+            "router": router,
+            "template_renderer": template_renderer,
+            "config": config,
+            "admin_user_manager": admin_user_manager,
+            "session_manager": session_manager,
+            "user_manager": user_manager,
+            "dispatcher": dispatcher,
+            **available_dependencies_instances,
+        }
+        self._unit_of_work = UnitOfWork(self.dependencies.get("db_manager"), dispatcher, self)
+        self._endpoints: dict[Route, Endpoint] = {}
+        self._guard_checked = False
+        self._load_components()
+
+    def _load_components(self) -> None:
+        root = self.config.get("ROOT_URLCONF", "")
+        if root:
+            for route in load_routes(root):
+                self.register(route)
+        else:
+            logger.debug("no ROOT_URLCONF: routes are added by hand")
+        import_admin_modules(list(self.config.get("INSTALLED_APPS", None) or []))
+
+    def add_route(
+        self,
+        path: str,
+        view: View,
+        methods: Collection[str] | None = None,
+        name: str | None = None,
+        requires_auth: bool = True,
+    ) -> None:
+        """Add a route; see `lback.core.router.Router.add_route`.
+
+        Raises:
+            ConfigurationError: The view has a required parameter that nothing fills.
+            TypeError, ValueError: As `lback.core.router.Route`.
+        """
+        if methods is None:
+            methods = methods_of(view)
+        self.register(Route(path, view, methods, name, requires_auth))
+
+    def register(self, route: Route) -> None:
+        """Add a route that is built already; see `add_route`."""
+        self._endpoints[route] = build_endpoint(route, self.dependencies)
+        self.router.add(route)
+
+    def handle_request(self, request: "Request") -> Response:
+        """Take a request all the way and return its response.
+
+        An error becomes a response through `request.error_handler` and then passes the response
+        hooks like any other.
+
+        Signals: `request_started`, `route_matched`, `pre_view_execution`,
+        `post_view_execution`, `db_session_committed` or `db_session_rolled_back`,
+        `exception_caught` for what is no `HTTPException`, `request_finished` exactly once.
+
+        Raises:
+            RouteNotFound, MethodNotAllowed, Exception: As they came, only where the request
+                has no error handler.
+        """
+        request.adopt(self.dependencies, self.admission.limits, self._unit_of_work.open)
+        dispatcher = self.dispatcher
+        heard = bool(dispatcher.receivers) and dispatcher.hears_any(LIFECYCLE_SIGNALS)
+        if heard:
+            self.dispatcher.send("request_started", self, request=request)
+        response = None
+        try:
+            try:
+                response = self._answer(request, heard)
+                if request.active_session is not None:
+                    self._unit_of_work.settle(request, response)
+            except Exception as error:  # noqa: BLE001  becomes the response, or is raised on
+                response = self._error_response(request, error)
+            if self.middleware_manager.response_hooks or dispatcher.receivers:
+                response = self.middleware_manager.process_response(request, response)
+            if request.active_session is not None:
+                self._unit_of_work.settle_late(request, response)
+        finally:
+            if request.opened_session is not None or request.uploads:
+                self._unit_of_work.close(request)
+                request.close()
+            if heard:
+                self.dispatcher.send("request_finished", self, request=request, response=response)
+        return response
+
+    def _answer(self, request: "Request", heard: bool) -> Response:
+        if request.fault is not None:
+            raise request.fault
+        manager = self.middleware_manager
+        if manager.request_hooks or self.dispatcher.receivers:
+            response = manager.process_request(request)
+            if response is not None:
+                return response
+        return self._call_view(request, heard)
+
+    def _call_view(self, request: "Request", heard: bool) -> Response:
+        found = self.router.find(request.path, request.method)
+        if found is None:
+            if request.method is not HTTPMethod.HEAD:
+                return self._unmatched(request)
+            found = self.router.find(request.path, HTTPMethod.GET)
+            if found is None:
+                return self._unmatched(request)
+        route, params = found
+        request.path_params = params
+        if route.requires_auth:
+            request.route_requires_auth = True
+            if not is_authenticated(request.user):
+                raise Unauthorized
+        endpoint = self._endpoints.get(route) or self._meet(route)
+        if heard:
+            about = {"request": request, "view": route.view, "path_variables": params}
+            self.dispatcher.send("route_matched", self, **about)
+            self.dispatcher.send("pre_view_execution", self, **about)
+        result = endpoint(request, params)
+        response = result if isinstance(result, Response) else response_of(result, route.view)
+        if heard:
+            self.dispatcher.send("post_view_execution", self, request=request, response=response)
+        return response
+
+    def _meet(self, route: Route) -> Endpoint:
+        """Prepare a route that was added to the router itself."""
+        endpoint = self._endpoints[route] = build_endpoint(route, self.dependencies)
+        return endpoint
+
+    def _unmatched(self, request: "Request") -> Response:
+        allowed = self.router.allowed_methods(request.path)
+        if allowed is None:
+            raise RouteNotFound(request.path, str(request.method))
+        if request.method is not HTTPMethod.OPTIONS:
+            raise MethodNotAllowed(request.path, str(request.method), allowed)
+        methods = {*allowed, "OPTIONS", *(["HEAD"] if "GET" in allowed else [])}
+        return Response(None, 204, {"Allow": ", ".join(sorted(methods))})
+
+    def _error_response(self, request: "Request", error: Exception) -> Response:
+        self._unit_of_work.roll_back(request, error)
+        if not isinstance(error, HTTPException):
+            self.dispatcher.send("exception_caught", self, request=request, exception=error)
+        handler = request.error_handler
+        if handler is None:
+            raise error
+        return error_response(handler, error, request)
+
+    def warn_of_closed_routes(self) -> None:
+        """Log once which routes nobody can reach, where no middleware signs users in."""
+        middlewares = self.middleware_manager.middlewares
+        if any(getattr(middleware, "sets_user", False) for middleware in middlewares):
+            return
+        closed = [route.path for route in self.router.routes if route.requires_auth]
+        if closed:
+            logger.warning(
+                "these routes answer 401 to everybody, for no middleware signs users in: %s; "
+                "open one with requires_auth=False, or add an authentication middleware "
+                "(its class says sets_user = True)",
+                ", ".join(closed),
+            )
+
+
+def is_authenticated(user: Any) -> bool:
+    """Tell whether a user passes `requires_auth`: there is one, and it does not say otherwise."""
+    if user is None:
+        return False
+    flag = getattr(user, "is_authenticated", True)
+    return bool(flag() if callable(flag) else flag)

@@ -1,0 +1,276 @@
+"""Configuration: every setting from the environment, else the project, else its default."""
+
+import logging
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, ClassVar
+
+from lback.core.config_file import parse_json, parse_yaml, read_mapping
+from lback.core.database_uri import ENGINES, database_uri, masked
+from lback.core.exceptions import ConfigurationError
+from lback.core.setting_defaults import Settings
+from lback.core.setting_rules import SECRET_KEY_LENGTH, check, did_you_mean, fit
+from lback.core.setting_values import parse_text, shown
+
+logger = logging.getLogger(__name__)
+
+_PARSERS = {".json": parse_json, ".yaml": parse_yaml, ".yml": parse_yaml}
+
+# As near as a slip of the finger, and no nearer: projects have settings of their own.
+_MISSPELT = 0.85
+
+_NEW_KEY = 'python -c "import secrets; print(secrets.token_urlsafe(48))"'
+
+
+class _InvalidSettings(ConfigurationError, ValueError):
+    """Settings that cannot work; one line of the text for each."""
+
+    def __init__(self, problems: Mapping[str, str]) -> None:
+        count = "1 setting" if len(problems) == 1 else f"{len(problems)} settings"
+        super().__init__("\n- ".join([f"{count} cannot work:", *problems.values()]))
+
+
+def load_config(config_file: str | os.PathLike[str] = "config.json") -> dict[str, Any]:
+    """Read a JSON or YAML file, by its suffix; one that does not exist gives nothing.
+
+    Raises:
+        ConfigurationError: The file cannot be read or parsed, its top level is no mapping, or
+            its name does not end in `.json`, `.yaml` or `.yml`.
+    """
+    path = Path(config_file)
+    parse = _PARSERS.get(path.suffix.lower())
+    if parse is None:
+        raise ConfigurationError(
+            f"{path}: the name of a configuration file must end in {', '.join(_PARSERS)}"
+        )
+    return read_mapping(path, parse)
+
+
+class Config(Settings):
+    """The settings of an application, one attribute each, in upper case.
+
+    A value comes from the environment, else from `settings`, else from the file, else from
+    `DEFAULTS`. `.env` is not read here. The text of the environment takes the type that the
+    setting has elsewhere; an empty one counts for texts only. Other upper-case names in
+    `settings` and in the file are the project's own settings and are kept.
+
+    Args:
+        config_file: JSON or YAML; `None` reads no file, and one that does not exist is empty.
+        settings: Values of `settings.py`, or the keywords of an `Application`; `None` as the
+            value of a known setting means unset.
+
+    Raises:
+        ConfigurationError: The file cannot be read, or values have the wrong type; the latter is
+            a ValueError as well and names everything that is wrong.
+    """
+
+    DEFAULTS: ClassVar[Mapping[str, Any]] = MappingProxyType(vars(Settings()))
+
+    def __init__(
+        self,
+        config_file: str | os.PathLike[str] | None = "config.json",
+        *,
+        settings: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__()
+        self._sources: dict[str, str] = {}
+        self._warned = False
+        given: dict[str, Mapping[str, Any]] = {}
+        if config_file is not None:
+            given[str(config_file)] = load_config(config_file)
+        given["settings" if config_file is None else "settings.py"] = settings or {}
+        broken = self._take(given)
+        if broken:
+            # Whoever starts without a project may still go on to `develop`, which fills gaps.
+            deployed = not self.DEBUG and (config_file is not None or "DEBUG" in self._sources)
+            others = self.problems(deployed=deployed and "DEBUG" not in broken)
+            raise _InvalidSettings({**others, **broken})
+
+    def _take(self, given: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+        """Set the attributes, the weakest source first; return what is wrong, by name."""
+        values: dict[str, Any] = {}
+        for source, mapping in given.items():
+            for name, value in _settings_in(mapping):
+                values[name], self._sources[name] = value, source
+        broken = {}
+        for name in {**self.DEFAULTS, **values}:
+            like = self.DEFAULTS.get(name, values.get(name))
+            value, text = values.get(name, like), os.environ.get(name)
+            if text is not None and (text.strip() or like is None or isinstance(like, str)):
+                value, self._sources[name] = text, "environment"
+            try:
+                vars(self)[name] = self._typed(name, value, like)
+            except ValueError as error:
+                broken[name] = self._line(name, value, str(error))
+        return broken
+
+    def _typed(self, name: str, value: Any, like: Any) -> Any:
+        if name == "DATABASE_URI":
+            raise ValueError("is made of other settings; write DATABASE_URL")
+        if self._sources.get(name) == "environment":
+            return parse_text(value, like)
+        return fit(value, like) if name in self.DEFAULTS else value
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return a setting, or `default` where there is none of that name."""
+        if name == "DATABASE_URI":
+            return self.DATABASE_URI
+        return vars(self).get(name, default)
+
+    def source_of(self, name: str) -> str:
+        """Tell where a setting comes from.
+
+        Returns:
+            `"environment"`, `"settings.py"` (`"settings"` where there is no file, as for the
+            keywords of an `Application`), the name of the file, `"development"` for what
+            `develop` chose, or `"default"`.
+
+        Raises:
+            AttributeError: There is no such setting.
+        """
+        getattr(self, name)
+        return self._sources.get(name, "default")
+
+    @property
+    def DATABASE_URI(self) -> str:  # noqa: N802  the name of a setting
+        """The address of the database, driver included, with what is special in it quoted.
+
+        It may hold a password: never log it.
+
+        Raises:
+            ConfigurationError: The engine is unknown or credentials are missing; also a
+                ValueError.
+        """
+        try:
+            return self._database_uri()
+        except ValueError as error:
+            # Not chained: the error of a library may quote what it could not read.
+            raise _InvalidSettings({"DB_ENGINE": str(error)}) from None
+
+    def _database_uri(self) -> str:
+        settings = vars(self)
+        if ENGINES.get(str(self.DB_ENGINE).lower()) != "sqlite" and "DB_NAME" not in self._sources:
+            # The default is the name of a file, which is no name for a server's database.
+            settings = {**settings, "DB_NAME": ""}
+        return database_uri(settings)
+
+    def develop(self) -> None:
+        """Fill what no setting decides for a start on this machine.
+
+        DEBUG goes on where nothing set it, and an empty SECRET_KEY becomes a random one, which
+        ends with the process. ALLOWED_HOSTS stay: empty means loopback names while DEBUG is on.
+        """
+        if "DEBUG" not in self._sources:
+            self.DEBUG, self._sources["DEBUG"] = True, "development"
+        if not self.SECRET_KEY:
+            self._choose_key()
+
+    def _choose_key(self) -> None:
+        self.SECRET_KEY, self._sources["SECRET_KEY"] = secrets.token_urlsafe(48), "development"
+
+    @staticmethod
+    def validate(config_instance: "Config") -> None:
+        """Refuse settings that do not allow a start, and warn of names that look misspelt.
+
+        With DEBUG off, SECRET_KEY and ALLOWED_HOSTS must be set. With DEBUG on, an empty
+        SECRET_KEY becomes a random one, with a warning.
+
+        Raises:
+            ConfigurationError: Settings cannot work; names all; also a ValueError.
+        """
+        config_instance._warn_of_misspelt_names()
+        problems = config_instance.problems(deployed=not config_instance.DEBUG)
+        if problems:
+            raise _InvalidSettings(problems)
+        if not config_instance.SECRET_KEY:
+            config_instance._choose_key()
+            logger.warning(
+                "SECRET_KEY is empty: sessions and tokens end with this process; "
+                "set it, for example to the output of %s",
+                _NEW_KEY,
+            )
+
+    def problems(self, *, deployed: bool) -> dict[str, str]:
+        """Return a line for each setting that cannot work, by name.
+
+        Args:
+            deployed: Demand as well what must be set where strangers come in.
+        """
+        found = dict(self._broken_rules())
+        if not found.keys() & {"DATABASE_URL", "DB_ENGINE"}:
+            found.update(self._database_problem())
+        if deployed:
+            found.update(self._missing_in_public(found))
+        return found
+
+    def _broken_rules(self) -> Iterator[tuple[str, str]]:
+        for name, like in self.DEFAULTS.items():
+            value = vars(self)[name]
+            try:
+                fit(value, like)
+                check(name, value)
+            except ValueError as error:
+                yield name, self._line(name, value, str(error))
+
+    def _database_problem(self) -> Iterator[tuple[str, str]]:
+        engine = self.DB_ENGINE.lower()
+        if not self.DATABASE_URL and engine not in ENGINES:
+            rule = f"must be one of {', '.join(ENGINES)}{did_you_mean(engine, ENGINES)}"
+            yield "DB_ENGINE", self._line("DB_ENGINE", self.DB_ENGINE, rule)
+            return
+        try:
+            self._database_uri()
+        except ValueError as error:
+            name = "DATABASE_URL" if self.DATABASE_URL else "DB_ENGINE"
+            yield name, f"{error} ({name} is from {self.source_of(name)})"
+
+    def _missing_in_public(self, found: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+        if "SECRET_KEY" not in found and len(self.SECRET_KEY) < SECRET_KEY_LENGTH:
+            rule = (
+                f"must have {SECRET_KEY_LENGTH} characters at least where DEBUG is off; "
+                f"set it, for example to the output of {_NEW_KEY}"
+            )
+            yield "SECRET_KEY", self._line("SECRET_KEY", self.SECRET_KEY, rule)
+        if not self.ALLOWED_HOSTS:
+            rule = (
+                "must name the hosts served where DEBUG is off; "
+                "write them, such as example.com, or .example.com for subdomains as well"
+            )
+            yield "ALLOWED_HOSTS", self._line("ALLOWED_HOSTS", self.ALLOWED_HOSTS, rule)
+
+    def _line(self, name: str, value: Any, rule: str) -> str:
+        # A mapping may hold secrets deep inside.
+        text = f"a {type(value).__name__}" if isinstance(value, dict) else shown(name, value)
+        return f"{name} = {text} ({self._sources.get(name, 'default')}): {rule}"
+
+    def _warn_of_misspelt_names(self) -> None:
+        if self._warned:
+            return
+        self._warned = True
+        for name in sorted(self._sources.keys() - self.DEFAULTS.keys()):
+            near = did_you_mean(name, self.DEFAULTS, _MISSPELT)
+            if near:
+                logger.warning("%s (%s) is no setting of Lback%s", name, self._sources[name], near)
+
+    def __getattr__(self, name: str) -> Any:
+        # Called for names that are no attribute; for private ones nobody means a setting.
+        near = did_you_mean(name, vars(self)) if name.isupper() else ""
+        raise AttributeError(f"there is no setting {name!r}{near}", name=name, obj=self)
+
+    def __repr__(self) -> str:
+        try:
+            address = masked(self._database_uri()).partition("?")[0]
+        except ValueError:
+            address = "no database"
+        return f"<Config DEBUG={self.DEBUG} {address}>"
+
+
+def _settings_in(mapping: Mapping[Any, Any]) -> Iterator[tuple[str, Any]]:
+    for name, value in mapping.items():
+        if not (isinstance(name, str) and name.isupper()):
+            continue
+        if value is not None or name not in Config.DEFAULTS:
+            yield name, value

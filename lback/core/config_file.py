@@ -1,0 +1,134 @@
+"""The configuration file: read as a mapping or refused, and replaced whole or not at all."""
+
+import contextlib
+import fcntl
+import json
+import logging
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from threading import Lock
+from typing import Any, TypeAlias
+
+from lback.core.exceptions import ConfigurationError
+
+logger = logging.getLogger(__name__)
+
+Parser: TypeAlias = Callable[[str, Path], Any]
+
+_in_this_process = Lock()
+
+
+def read_mapping(path: Path, parse: Parser) -> dict[str, Any]:
+    """Return the content of a file, and nothing for one that does not exist.
+
+    Raises:
+        ConfigurationError: The file cannot be read or parsed, or its top level is no mapping.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        return {}
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"{path}: byte {error.start} is not UTF-8") from error
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be read: {error.strerror}") from error
+    data = parse(text, path)
+    if not isinstance(data, dict):
+        raise ConfigurationError(
+            f"{path}: the top level must be a mapping of names to values, not {type(data).__name__}"
+        )
+    return data
+
+
+def parse_json(text: str, path: Path) -> Any:
+    """Parse JSON; for `read_mapping`."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ConfigurationError(
+            f"{path}, line {error.lineno}, column {error.colno}: {error.msg}"
+        ) from error
+    except (ValueError, RecursionError) as error:  # numbers too long, lists too deep
+        raise ConfigurationError(f"{path}: {error}") from error
+
+
+def parse_yaml(text: str, path: Path) -> Any:
+    """Parse YAML with the safe loader; for `read_mapping`."""
+    import yaml  # 19 ms, which only those pay who write their settings in YAML
+
+    try:
+        data = yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        # Not the text of the error: it quotes the line, which may hold a password.
+        mark = error.problem_mark
+        place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise ConfigurationError(f"{path}{place}: {error.problem}") from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise ConfigurationError(f"{path}: {type(error).__name__} in YAML") from None
+    return {} if data is None else data
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Keep every other writer of this file out, in this process and in others.
+
+    The lock is on the directory, which unlike the file is never replaced, and which needs no
+    lock file that would stay behind.
+    """
+    with _in_this_process:
+        directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            try:
+                fcntl.flock(directory, fcntl.LOCK_EX)
+            except OSError as error:  # some network file systems
+                logger.warning("%s cannot be locked: %s", path.parent, error.strerror)
+            yield
+        finally:
+            os.close(directory)
+
+
+def replace_mapping(path: Path, content: dict[str, Any]) -> None:
+    """Replace a file by a mapping as JSON; call it inside `locked`.
+
+    A reader, and whoever looks after a crash, finds the old content or the new, never a part.
+    A new file can be read by its owner only (0600), an existing one keeps its mode.
+
+    Raises:
+        TypeError: A value has no JSON form; the file is as it was.
+        ValueError: A number is not finite, or a text has no UTF-8 form; the same.
+        OSError: The file cannot be written; the same.
+    """
+    data = f"{json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)}\n".encode()
+    target = Path(os.path.realpath(path))  # a link stays one
+    for left_by_a_crash in target.parent.glob(f".{target.name}.*.tmp"):
+        left_by_a_crash.unlink(missing_ok=True)
+    descriptor, name = tempfile.mkstemp(".tmp", f".{target.name}.", target.parent)
+    try:
+        with open(descriptor, "wb") as file:  # noqa: PTH123  a descriptor has no path
+            os.fchmod(descriptor, _mode_of(target))
+            file.write(data)
+            file.flush()
+            os.fsync(descriptor)
+        Path(name).replace(target)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    _sync_directory(target.parent)
+
+
+def _mode_of(path: Path) -> int:
+    try:
+        return path.stat().st_mode & 0o7777
+    except FileNotFoundError:
+        return 0o600
+
+
+def _sync_directory(path: Path) -> None:
+    # The new name is on the disk only when the directory is.
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

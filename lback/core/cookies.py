@@ -1,0 +1,142 @@
+"""Cookies: the `Cookie` field a client sends, and the `Set-Cookie` field that answers it."""
+
+import re
+from datetime import datetime
+from email.utils import formatdate
+
+_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_PLAIN_VALUE = re.compile(r"[!#$%&'()*+\-./0-9:<=>?@A-Z\[\]^_`a-z{|}~]*")
+_NEEDS_OCTAL = re.compile(rb"[^!#$%&'()*+\-./0-9:<=>?@A-Z\[\]^_`a-z{|}~ ]")
+_QUOTED_PAIR = re.compile(r"\\(?:([0-3][0-7][0-7])|(.))")
+_ATTRIBUTE = re.compile(r"[ -:<-~]*")
+# Browsers send the same names again and again: what was checked once is known, up to this many.
+_KNOWN_NAMES: set[str] = set()
+_KNOWN_NAMES_LIMIT = 1024
+_SAME_SITE = {"lax": "Lax", "strict": "Strict", "none": "None"}
+
+
+def parse_cookies(field: str) -> dict[str, str]:
+    """Read a `Cookie` field (RFC 6265 §5.4).
+
+    A malformed pair is left out and hides no other; of two with one name the last counts, as
+    in the standard library. Values are not URL-decoded; quoted ones are unquoted.
+    """
+    cookies = {}
+    for pair in field.replace("; ", ";").split(";"):
+        name, equals, value = pair.partition("=")
+        if name not in _KNOWN_NAMES:
+            name = _name_of(name)
+        if not equals or not name:
+            continue
+        value = value.strip(" \t")
+        if value[:1] == '"':
+            value = _unquote(value)
+        cookies[name] = value
+    return cookies
+
+
+def _name_of(text: str) -> str:
+    """Return the name that a pair begins with, or nothing if it is no token."""
+    name = text.strip(" \t")
+    if not _TOKEN.fullmatch(name):
+        return ""
+    if len(_KNOWN_NAMES) < _KNOWN_NAMES_LIMIT and len(name) < 128:
+        _KNOWN_NAMES.add(name)
+    return name
+
+
+def _unquote(value: str) -> str:
+    if len(value) < 2 or value[-1] != '"':
+        return value
+    inner = value[1:-1]
+    if "\\" not in inner:
+        return inner
+    text = _QUOTED_PAIR.sub(lambda m: chr(int(m[1], 8)) if m[1] else m[2], inner)
+    try:
+        return text.encode("latin-1").decode()
+    except UnicodeError:  # not written by `cookie_header`: keep what the client sent
+        return text
+
+
+def cookie_header(
+    name: str,
+    value: str = "",
+    *,
+    max_age: int | None = None,
+    expires: datetime | float | None = None,
+    path: str | None = "/",
+    domain: str | None = None,
+    secure: bool = False,
+    httponly: bool = True,
+    samesite: str | None = "Lax",
+) -> str:
+    """Write the value of a `Set-Cookie` field (RFC 6265 §4.1, RFC 6265bis for the prefixes).
+
+    Args:
+        name: A token.
+        value: Any text; what a cookie cannot hold is quoted as `parse_cookies` unquotes it.
+        max_age: Life in seconds; 0 or less ends it.
+        expires: End of life, as aware datetime or seconds since the epoch.
+        path: Path below which the client sends it; `None` means that of the request.
+        domain: Domain with its subdomains; `None` means this host alone.
+        secure: Send over HTTPS only.
+        httponly: Keep it from scripts.
+        samesite: "Lax", "Strict", "None" (which needs `secure`), or `None` to leave it out.
+
+    Raises:
+        ValueError: A name, path, domain or combination that browsers would refuse.
+    """
+    if not _TOKEN.fullmatch(name):
+        raise ValueError(f"{name!r} is no cookie name: letters, digits and !#$%&'*+-.^_`|~ only")
+    parts = [f"{name}={_quote(value)}"]
+    if max_age is not None:
+        parts.append(f"Max-Age={int(max_age)}")
+    if expires is not None:
+        parts.append(f"Expires={_http_date(expires)}")
+    for label, text in (("Path", path), ("Domain", domain)):
+        if text is not None:
+            if not _ATTRIBUTE.fullmatch(text):
+                raise ValueError(
+                    f"{label.lower()} {text!r} of cookie {name} cannot stand in a cookie"
+                )
+            parts.append(f"{label}={text}")
+    _check_prefix(name, path, domain, secure)
+    parts += ["Secure"] * bool(secure) + ["HttpOnly"] * bool(httponly)
+    if samesite is not None:
+        parts.append(f"SameSite={_same_site(name, samesite, secure)}")
+    return "; ".join(parts)
+
+
+def _quote(value: str) -> str:
+    if _PLAIN_VALUE.fullmatch(value):
+        return value
+    octets = _NEEDS_OCTAL.sub(lambda m: b"\\%03o" % m[0][0], value.encode())
+    return f'"{octets.decode("ascii")}"'
+
+
+def _http_date(moment: datetime | float) -> str:
+    if isinstance(moment, datetime):
+        if moment.tzinfo is None:
+            raise ValueError("a naive datetime says no moment: give expires a time zone")
+        moment = moment.timestamp()
+    try:
+        return formatdate(moment, usegmt=True)
+    except OverflowError:
+        raise ValueError(f"expires {moment!r} lies beyond the years that a date can name") from None
+
+
+def _check_prefix(name: str, path: str | None, domain: str | None, secure: bool) -> None:
+    prefix = name.lower()  # browsers ignore its case too
+    if prefix.startswith("__host-") and not (secure and path == "/" and domain is None):
+        raise ValueError(f'cookie {name} needs secure=True, path="/" and no domain')
+    if prefix.startswith("__secure-") and not secure:
+        raise ValueError(f"cookie {name} needs secure=True")
+
+
+def _same_site(name: str, samesite: str, secure: bool) -> str:
+    canonical = _SAME_SITE.get(samesite.lower())
+    if canonical is None:
+        raise ValueError(f'samesite {samesite!r} of cookie {name}: "Lax", "Strict" or "None"')
+    if canonical == "None" and not secure:
+        raise ValueError(f'cookie {name}: samesite="None" needs secure=True')
+    return canonical

@@ -1,0 +1,115 @@
+"""The development server: prints where it listens, shows requests, reloads on change."""
+
+import errno
+import logging
+import socket
+import sys
+from collections.abc import Callable, Iterable
+from contextlib import closing
+from typing import Any
+
+from lback.core.exceptions import ConfigurationError
+from lback.core.hosts import LOOPBACK_HOSTS
+
+logger = logging.getLogger(__name__)
+
+
+def run(
+    application: Callable[..., Iterable[bytes]],
+    host: str,
+    port: int,
+    *,
+    debug: bool,
+    banner: str = "",
+) -> None:
+    """Serve an application with threads until interrupted; never with an interactive debugger.
+
+    Args:
+        application: The WSGI application.
+        host: Address or name to listen on.
+        port: 0 takes one that is free.
+        debug: Start anew when a source file changes.
+        banner: Lines to print beside the address.
+
+    Raises:
+        ConfigurationError: The address cannot be used; names a port that is free.
+    """
+    # Only who runs the development server waits for its import.
+    from werkzeug.serving import WSGIRequestHandler, is_running_from_reloader, run_simple
+
+    class QuietHandler(WSGIRequestHandler):
+        """Logs one line a request through this module, without the colours of a terminal."""
+
+        def log_request(self, code: Any = "-", size: Any = "-") -> None:
+            logger.info("%s %r %s %s", self.command, self.path, getattr(code, "value", code), size)
+
+    if not is_running_from_reloader():
+        if port == 0:
+            port = _free_port(host)
+        _check_address(host, port)
+        # By the process that stays, so that a reload does not say it again.
+        _announce(host, port, banner)
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    run_simple(
+        host,
+        port,
+        application,
+        use_reloader=debug,
+        # The other kind watches all libraries with inotify, and its queue overflows at the start.
+        reloader_type="stat",
+        use_debugger=False,
+        threaded=True,
+        request_handler=QuietHandler,
+    )
+
+
+def _announce(host: str, port: int, banner: str) -> None:
+    shown = f"[{host}]" if ":" in host else host
+    lines = [f"Lback serves http://{shown}:{port}/", *banner.splitlines(), "Stop with Ctrl+C"]
+    if not is_loopback(host):
+        lines.insert(1, "This is the development server, open to the network")
+    sys.stdout.write("\n".join(lines) + "\n")
+    sys.stdout.flush()
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether only this machine reaches an address."""
+    return host in LOOPBACK_HOSTS or host == "::1" or host.startswith("127.")
+
+
+def _check_address(host: str, port: int) -> None:
+    try:
+        with closing(_bound(host, port)):
+            return
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise ConfigurationError(f"cannot listen on {host}:{port}: {error.strerror}") from error
+    free = next((near for near in range(port + 1, port + 50) if _is_free(host, near)), None)
+    hint = f"; {free} is free" if free else ""
+    raise ConfigurationError(f"port {port} of {host} is taken by another program{hint}")
+
+
+def _free_port(host: str) -> int:
+    with closing(_bound(host, 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def _is_free(host: str, port: int) -> bool:
+    try:
+        with closing(_bound(host, port)):
+            return True
+    except OSError:
+        return False
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+    except OSError:
+        listener.close()
+        raise
+    return listener

@@ -1,0 +1,207 @@
+"""Header fields: names that ignore case, values that cannot break out of their line."""
+
+import re
+from collections.abc import Iterator, Mapping, MutableMapping
+from typing import TypeAlias
+
+HeaderValue: TypeAlias = "str | list[str] | tuple[str, ...]"
+
+_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_KNOWN_NAMES: dict[str, str] = {}
+_CHECKED_PAIRS: dict[tuple[str, str], tuple[str, tuple[str, str]]] = {}
+# Most fields are sent again and again: what was checked once is known, up to this many.
+_MEMO_LIMIT = 1024
+
+
+def field_key(name: str) -> str:
+    """Return the key under which a field name is kept: lower case.
+
+    Raises:
+        TypeError: The name is no text.
+        ValueError: The name is no token (RFC 9110 §5.1).
+    """
+    key = _KNOWN_NAMES.get(name)
+    if key is None:
+        if not isinstance(name, str):
+            raise TypeError(f"a header name is text, not {type(name).__name__}")
+        if not _TOKEN.fullmatch(name):
+            raise ValueError(
+                f"{name!r} is no header name: letters, digits and !#$%&'*+-.^_`|~ only"
+            )
+        key = name.lower()
+        if len(_KNOWN_NAMES) < _MEMO_LIMIT:
+            _KNOWN_NAMES[name] = key
+    return key
+
+
+def field_value(name: str, value: str) -> str:
+    """Return the value if it can stand in a header line.
+
+    Raises:
+        TypeError: The value is no text.
+        ValueError: It holds a line break, NUL, tab or another control character, or a
+            character outside Latin-1 (PEP 3333).
+    """
+    if not isinstance(value, str):
+        raise TypeError(f"the value of header {name} is text, not {type(value).__name__}")
+    if value.isascii() and value.isprintable():
+        return value
+    if _CONTROL.search(value):
+        raise ValueError(f"the value of header {name} holds a line break or control character")
+    try:
+        value.encode("latin-1")
+    except UnicodeEncodeError:
+        raise ValueError(
+            f"the value of header {name} holds a character outside Latin-1; percent-encode it"
+        ) from None
+    return value
+
+
+def _checked(name: str, value: str) -> tuple[str, tuple[str, str]]:
+    """Return key and pair, of plain `str`: PEP 3333 wants no subclass such as an enumeration."""
+    key = field_key(name)
+    return key, (str.__str__(name), str.__str__(field_value(name, value)))
+
+
+def _remembered(name: str, value: str) -> tuple[str, tuple[str, str]]:
+    checked = _checked(name, value)
+    if len(_CHECKED_PAIRS) < _MEMO_LIMIT and len(value) < 128:
+        _CHECKED_PAIRS[checked[1]] = checked
+    return checked
+
+
+class Headers(MutableMapping[str, "str | list[str]"]):
+    """The header fields of a response: case is ignored in look-ups and kept in the output.
+
+    A value is text, or a list of texts for a field that is sent several times (`Set-Cookie`).
+    Everything that is put in is checked, so that nothing unchecked can come out.
+    """
+
+    __slots__ = ("_fields", "_repeated")
+
+    def __init__(self, fields: Mapping[str, HeaderValue] | None = None) -> None:
+        # The values are the finished pairs, so that the usual output is a copy of them.
+        self._fields: dict[str, tuple[str, str]] = {}
+        self._repeated: dict[str, list[str]] | None = None
+        if fields:
+            for name, value in fields.items():
+                self[name] = value
+
+    def __setitem__(self, name: str, value: HeaderValue) -> None:
+        if value.__class__ is not str and isinstance(value, (list, tuple)):
+            self.pop(name, None)
+            for item in value:
+                self.append(name, item)
+            return
+        key, pair = _CHECKED_PAIRS.get((name, value)) or _remembered(name, value)
+        if self._repeated is not None:
+            self._repeated.pop(key, None)
+        self._fields[key] = pair
+
+    def append(self, name: str, value: str) -> None:
+        """Add one more field of this name beside those that are there."""
+        key, pair = _checked(name, value)
+        if key not in self._fields:
+            self._fields[key] = pair
+            return
+        if self._repeated is None:
+            self._repeated = {}
+        self._repeated.setdefault(key, []).append(pair[1])
+
+    def __getitem__(self, name: str) -> str | list[str]:
+        key = name.lower()
+        first = self._fields[key][1]
+        if self._repeated and key in self._repeated:
+            return [first, *self._repeated[key]]
+        return first
+
+    def __delitem__(self, name: str) -> None:
+        key = name.lower()
+        del self._fields[key]
+        if self._repeated is not None:
+            self._repeated.pop(key, None)
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and name.lower() in self._fields
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([name for name, _ in self._fields.values()])
+
+    def __len__(self) -> int:
+        return len(self._fields)
+
+    def __repr__(self) -> str:
+        return f"Headers({dict(self.items())!r})"
+
+    def complete_pairs(self, media_type: str, length: str) -> list[tuple[str, str]]:
+        """Return the pairs with this media type and length, whatever the fields said of them."""
+        fields = self._fields
+        held = fields.get("content-type")
+        if "content-length" in fields or (held is not None and held[1] != media_type):
+            completed = Headers(self)
+            completed["Content-Type"] = media_type
+            completed.pop("Content-Length", None)
+            return completed.complete_pairs(media_type, length)
+        pairs = self.pairs()
+        if held is None:
+            pairs.append(("Content-Type", media_type))
+        pairs.append(("Content-Length", length))
+        return pairs
+
+    def pairs(self) -> list[tuple[str, str]]:
+        """Return the fields as WSGI wants them, a repeated field as several pairs."""
+        if not self._repeated:
+            return list(self._fields.values())
+        pairs = []
+        for key, pair in self._fields.items():
+            pairs.append(pair)
+            pairs += [(pair[0], more) for more in self._repeated.get(key, ())]
+        return pairs
+
+
+class RequestHeaders(dict[str, str]):
+    """The header fields of a request, keyed in upper case with dashes (`USER-AGENT`).
+
+    Look-ups ignore case and take `_` for `-`; iteration shows the upper-case form.
+    """
+
+    __slots__ = ()
+
+    def __init__(self, fields: Mapping[str, str] | None = None) -> None:
+        super().__init__()
+        for name, value in (fields or {}).items():
+            self[name] = value
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, object]) -> "RequestHeaders":
+        """Collect the `HTTP_…` variables and the two that CGI names without the prefix."""
+        headers = cls()
+        put = super().__setitem__
+        for key, value in environ.items():
+            if key.startswith("HTTP_"):
+                put(headers, key[5:].replace("_", "-"), value)  # type: ignore[arg-type]  # PEP 3333: text
+        for key in ("CONTENT_TYPE", "CONTENT_LENGTH"):
+            if environ.get(key):
+                put(headers, key.replace("_", "-"), environ[key])  # type: ignore[arg-type]  # as above
+        return headers
+
+    def __getitem__(self, name: str) -> str:
+        return super().__getitem__(_request_key(name))
+
+    def __setitem__(self, name: str, value: str) -> None:
+        super().__setitem__(_request_key(name), value)
+
+    def __delitem__(self, name: str) -> None:
+        super().__delitem__(_request_key(name))
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and super().__contains__(_request_key(name))
+
+    def get(self, name: str, default: str | None = None) -> str | None:  # type: ignore[override]  # one signature instead of dict's overloads
+        """Return the value of a field in any spelling, or the default."""
+        return super().get(_request_key(name), default)
+
+
+def _request_key(name: str) -> str:
+    return name.upper().replace("_", "-")

@@ -1,0 +1,126 @@
+"""Logging: one handler with lines that nobody can forge, or the mapping of the project."""
+
+import logging
+from types import TracebackType
+from typing import Any, TypeAlias
+
+from lback.core.config import Config
+from lback.core.exceptions import ConfigurationError
+from lback.core.setting_rules import logging_level
+
+LINE = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+HANDLER = "lback"
+
+# All that ends a line, moves the cursor or turns the reading direction: C0 but the tab, DEL, C1,
+# line and paragraph separators, bidirectional controls.
+_CONTROLS = (
+    *(code for code in range(32) if code != 9),
+    *range(0x7F, 0xA0),
+    *(0x200E, 0x200F, 0x2028, 0x2029),
+    *range(0x202A, 0x202F),
+    *range(0x2066, 0x206A),
+)
+_ESCAPES = {code: chr(code).encode("unicode_escape").decode() for code in _CONTROLS}
+_ESCAPES_OF_TRACES = {code: text for code, text in _ESCAPES.items() if code != 10}
+
+ExceptionInfo: TypeAlias = (
+    tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
+)
+
+
+class LineFormatter(logging.Formatter):
+    r"""Keeps a record on its line: control characters become escapes such as `\n` and `\x1b`.
+
+    The lines of a traceback stay lines, and are indented, so that none of them passes for a
+    record of its own. To use it in LOGGING: `{"()": "lback.core.logging_setup.LineFormatter"}`.
+    """
+
+    def __init__(self, fmt: str = LINE, **options: Any) -> None:
+        super().__init__(fmt, **options)
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Format a record with its traceback."""
+        # Another handler may have left its text of the traceback, which is not safe.
+        left, record.exc_text = record.exc_text, None
+        try:
+            text = super().format(record)
+        finally:
+            record.exc_text = left
+        return f"{text}\n{_indented(left)}" if left and not record.exc_info else text
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  of the library
+        """Format the line without its traceback."""
+        return super().formatMessage(record).translate(_ESCAPES)
+
+    def formatException(self, ei: ExceptionInfo) -> str:  # noqa: N802  of the library
+        """Format a traceback."""
+        return _indented(super().formatException(ei))
+
+    def formatStack(self, stack_info: str) -> str:  # noqa: N802  of the library
+        """Format a stack."""
+        return _indented(super().formatStack(stack_info))
+
+
+def setup_logging(config: Config) -> None:
+    """Configure logging for the process; calling it again changes what differs, and adds nothing.
+
+    LOGGING goes to `logging.config.dictConfig`, which then rules alone. Without it, one handler
+    writes to the standard error stream from LOGGING_LEVEL on: by default INFO, or DEBUG while
+    DEBUG is on.
+
+    Raises:
+        ConfigurationError: LOGGING or LOGGING_LEVEL cannot work; names what would.
+    """
+    level = _level(config)
+    root = logging.getLogger()
+    if config.LOGGING:
+        _apply(config.LOGGING)
+        _remove_ours(root)
+        return
+    handler = logging.StreamHandler()
+    handler.set_name(HANDLER)
+    handler.setFormatter(LineFormatter())
+    _remove_ours(root)
+    root.addHandler(handler)
+    root.setLevel(level)
+    # It logs every event of every file, which says nothing of the application.
+    logging.getLogger("watchdog").setLevel(max(level, logging.INFO))
+
+
+def _level(config: Config) -> int:
+    if not config.LOGGING_LEVEL:
+        return logging.DEBUG if config.DEBUG else logging.INFO
+    try:
+        return logging_level(config.LOGGING_LEVEL)
+    except ValueError as error:
+        raise ConfigurationError(f"LOGGING_LEVEL = {config.LOGGING_LEVEL!r}: {error}") from None
+
+
+def _apply(settings: dict[str, Any]) -> None:
+    import logging.config  # 16 ms that only who writes LOGGING waits for
+
+    # The library would otherwise silence every logger that exists, and those of Lback do.
+    settings = {"disable_existing_loggers": False, **_copied(settings)}
+    try:
+        logging.config.dictConfig(settings)
+    except (ValueError, TypeError, AttributeError, ImportError) as error:
+        reason = f"{error}: {error.__cause__}" if error.__cause__ else str(error)
+        raise ConfigurationError(f"LOGGING cannot be applied: {reason}") from error
+
+
+def _copied(value: Any) -> Any:
+    # The library may change the mapping; what is in it, such as a stream, cannot be copied.
+    if isinstance(value, dict):
+        return {key: _copied(item) for key, item in value.items()}
+    return [_copied(item) for item in value] if isinstance(value, list) else value
+
+
+def _remove_ours(root: logging.Logger) -> None:
+    for handler in [h for h in root.handlers if h.get_name() == HANDLER]:
+        root.removeHandler(handler)
+        handler.close()
+
+
+def _indented(trace: str) -> str:
+    lines = trace.translate(_ESCAPES_OF_TRACES).split("\n")
+    return "\n".join(f"    {line}" for line in lines)

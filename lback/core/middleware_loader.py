@@ -1,0 +1,169 @@
+"""From the names in `MIDDLEWARES` to middlewares, each built with what its constructor asks for."""
+
+import inspect
+from collections.abc import Mapping
+from difflib import get_close_matches
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from lback.core.exceptions import ConfigurationError
+from lback.core.middleware_manager import Middleware, MiddlewareManager
+
+if TYPE_CHECKING:
+    from lback.core.config import Config
+
+_BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+
+
+def import_class(class_path: str) -> type[Any]:
+    """Import a class by its dotted path, such as `"shop.middleware.Basket"`.
+
+    Raises:
+        ImportError: The text is no dotted path, or module or class do not exist; names near
+            misses. What the module raises by itself while it runs comes through unchanged.
+        TypeError: What was found is no class.
+    """
+    module_path, _, name = class_path.rpartition(".")
+    if not module_path or not name or module_path.startswith("."):
+        raise ImportError(f"{class_path!r} is no dotted path; write 'package.module.ClassName'")
+    try:
+        module = import_module(module_path)
+    except ImportError as error:
+        raise ImportError(f"{class_path!r} cannot be imported: {error}") from error
+    try:
+        found = getattr(module, name)
+    except AttributeError as error:
+        near = get_close_matches(name, vars(module), n=3)
+        hint = f"; did you mean {' or '.join(near)}?" if near else ""
+        raise ImportError(f"the module {module_path!r} has no {name!r}{hint}") from error
+    if not isinstance(found, type):
+        raise TypeError(f"{class_path!r} is a {type(found).__name__}, not a class")
+    return found
+
+
+def create_middleware(
+    middleware_class: type[Any],
+    available_dependencies_instances: dict[str, Any],
+    params: dict[str, Any] | None = None,
+) -> Any:
+    """Build a middleware: each parameter of its constructor gets what bears its name.
+
+    Args:
+        middleware_class: The class.
+        available_dependencies_instances: Name to instance; `None` counts as not available.
+        params: Values from the configuration, which come before dependencies.
+
+    Raises:
+        TypeError: It is no class; a required parameter that nothing fills, or a value in
+            `params` that the constructor does not take. What the constructor raises comes
+            through unchanged.
+    """
+    if not isinstance(middleware_class, type):
+        raise TypeError(f"a middleware is built from its class, not from {middleware_class!r}")
+    params = params or {}
+    name = middleware_class.__name__
+    accepted = _parameters(middleware_class)
+    _check_params(name, accepted, params)
+    arguments = dict(params)
+    for parameter in accepted.values():
+        if parameter.name in params or parameter.kind not in _BY_NAME:
+            continue
+        dependency = available_dependencies_instances.get(parameter.name)
+        if dependency is not None:
+            arguments[parameter.name] = dependency
+        elif parameter.default is parameter.empty:
+            raise TypeError(_nothing_fills(name, parameter.name, available_dependencies_instances))
+    return middleware_class(**arguments)
+
+
+def _parameters(middleware_class: type[Any]) -> Mapping[str, inspect.Parameter]:
+    parameters = inspect.signature(middleware_class).parameters
+    for parameter in parameters.values():
+        if parameter.kind is parameter.POSITIONAL_ONLY:
+            raise TypeError(
+                f"{middleware_class.__name__}() takes {parameter.name!r} by position only; "
+                "middlewares are built by name"
+            )
+    return parameters
+
+
+def _check_params(
+    name: str, accepted: Mapping[str, inspect.Parameter], params: Mapping[str, Any]
+) -> None:
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in accepted.values()):
+        return
+    names = [parameter.name for parameter in accepted.values() if parameter.kind in _BY_NAME]
+    for given in params:
+        if given not in names:
+            near = get_close_matches(str(given), names, n=1)
+            known = ", ".join(names) or "none"
+            hint = f"did you mean {near[0]!r}?" if near else f"it takes {known}"
+            raise TypeError(f"{name}() takes no parameter {given!r}; {hint}")
+
+
+def _nothing_fills(name: str, parameter: str, dependencies: Mapping[str, Any]) -> str:
+    known = [key for key, value in dependencies.items() if value is not None]
+    near = get_close_matches(parameter, known, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"dependencies: {', '.join(sorted(known))}"
+    return (
+        f"{name}() requires {parameter!r}, which is neither a dependency nor in its params; {hint}"
+    )
+
+
+def load_middlewares_from_config(
+    middleware_manager: MiddlewareManager,
+    config: "Config",
+    available_dependencies_instances: dict[str, Any],
+) -> None:
+    """Build the middlewares of `config.MIDDLEWARES` and add them in that order, all or none.
+
+    An entry is a dotted path, a dict `{"class": path, "params": {…}}`, or a class.
+
+    Raises:
+        ConfigurationError: An entry that cannot be imported, built or added; names its index.
+    """
+    built: list[Middleware] = []
+    entries = list(getattr(config, "MIDDLEWARES", None) or [])
+    for index, entry in enumerate(entries):
+        try:
+            middleware_class, params = _read(entry)
+            built.append(
+                create_middleware(middleware_class, available_dependencies_instances, params)
+            )
+        except Exception as error:
+            raise ConfigurationError(
+                f"MIDDLEWARES[{index}] ({_shown(entry)}): {type(error).__name__}: {error}"
+            ) from error
+    for index, middleware in enumerate(built):
+        try:
+            middleware_manager.add_middleware(middleware)
+        except TypeError as error:
+            for added in built[:index]:
+                middleware_manager.remove_middleware(added)
+            raise ConfigurationError(
+                f"MIDDLEWARES[{index}] ({_shown(entries[index])}): {error}"
+            ) from error
+
+
+def _read(entry: Any) -> tuple[type[Any], dict[str, Any]]:
+    params: Any = {}
+    if isinstance(entry, Mapping):
+        if "class" not in entry or set(entry) - {"class", "params"}:
+            raise TypeError('an entry as dict is {"class": "dotted.path", "params": {…}}')
+        entry, params = entry["class"], entry.get("params") or {}
+        if not isinstance(params, Mapping):
+            # Its type alone: the value may hold a secret.
+            raise TypeError(
+                f'"params" is a dict of constructor arguments, not a {type(params).__name__}'
+            )
+    if isinstance(entry, str):
+        entry = import_class(entry)
+    if not isinstance(entry, type):
+        raise TypeError("an entry is a dotted path, a dict with it, or a class")
+    return entry, dict(params)
+
+
+def _shown(entry: Any) -> str:
+    # Not the params: they may hold a secret.
+    named = entry.get("class") if isinstance(entry, Mapping) else entry
+    return named if isinstance(named, str) else getattr(named, "__name__", type(named).__name__)

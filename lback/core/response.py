@@ -1,0 +1,356 @@
+"""Responses: a status, header fields and a body, and the one place where they become bytes."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from http import HTTPStatus
+from typing import Any, TypeAlias
+from urllib.parse import quote
+
+import msgspec
+
+from lback.core.cookies import cookie_header
+from lback.core.headers import Headers, HeaderValue, field_value
+from lback.core.response_body import TEXT_TYPE, assigned_body, checked_body, close, encoded_text
+
+Environ: TypeAlias = dict[str, Any]
+StartResponse: TypeAlias = Callable[..., Any]
+HeaderPairs: TypeAlias = list[tuple[str, str]]
+WsgiResponse: TypeAlias = tuple[str, HeaderPairs, Iterable[bytes]]
+
+HTML_TYPE = "text/html; charset=utf-8"
+JSON_TYPE = "application/json; charset=utf-8"
+BYTES_TYPE = "application/octet-stream"
+UTF8_TYPES = frozenset({TEXT_TYPE, HTML_TYPE, JSON_TYPE})
+REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
+BODILESS_STATUSES = frozenset({*range(100, 200), 204, 304})
+_STATUSES_WITH_BODY = frozenset(range(100, 600)) - BODILESS_STATUSES
+
+_PHRASES = {status.value: status.phrase for status in HTTPStatus}
+STATUS_LINES: Mapping[int, str] = {
+    code: f"{code} {_PHRASES.get(code, 'Unknown')}" for code in range(100, 600)
+}
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_SCRIPT_SCHEME = re.compile(r"\s*(?:javascript|data|vbscript)\s*:", re.IGNORECASE)
+# What RFC 3986 reserves, and the percent sign, so that an encoded URL stays as it is.
+_URL_RESERVED = "%/:=&?~#+!$,;'@()*[]"
+
+
+def _plain(value: Any) -> Any:
+    """Reduce what msgspec does not know to what it knows: subclasses and read-only mappings."""
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(
+        f"data of type {type(value).__name__} has no JSON form; "
+        "make it a dict, a list, text or a number first"
+    )
+
+
+json_encode = msgspec.json.Encoder(enc_hook=_plain).encode
+
+
+class Response:
+    """An answer that is known as a whole before it is sent.
+
+    Args:
+        body: `None`, `bytes`, `str`, or an iterable of these two, which is read to its end and
+            closed at once. A dict or list belongs into `JSONResponse`.
+        status_code: 100..599; 1xx, 204 and 304 are sent without a body (RFC 9110 §6.4.1).
+        headers: Header fields; copied. A list as value is sent as several fields.
+        content_type: Media type, unless `headers` has one. Where neither names it, text is
+            sent as UTF-8 plain text and bytes as `application/octet-stream`.
+
+    Raises:
+        TypeError: A body of another type.
+        ValueError: A status out of range, or a header that would break out of its line.
+    """
+
+    status_code: int
+    body: Any
+
+    # Most responses never build a mapping: until somebody asks for one, this says it all.
+    _headers: Headers | None = None
+    _content_type: str | None = None
+
+    def __init__(
+        self,
+        body: Any = None,
+        status_code: int = 200,
+        headers: Mapping[str, HeaderValue] | None = None,
+        content_type: str | None = None,
+    ) -> None:
+        if body.__class__ is not str and body.__class__ is not bytes:
+            body = checked_body(body)
+        if status_code.__class__ is not int or not 100 <= status_code <= 599:
+            status_code = _status_of(status_code)
+        self.body = body
+        self.status_code = status_code
+        if content_type is not None:
+            if content_type not in UTF8_TYPES:
+                field_value("Content-Type", content_type)
+            self._content_type = content_type
+        if headers:
+            self._headers = self._with_content_type(Headers(headers))
+
+    @property
+    def headers(self) -> Headers:
+        """The header fields, as a mapping that ignores case and may be changed."""
+        headers = self._headers
+        if headers is None:
+            headers = self._headers = self._with_content_type(Headers())
+        return headers
+
+    @property
+    def content_type(self) -> str | None:
+        """The media type as it stands in the header fields, or `None`."""
+        if self._headers is None:
+            return self._content_type
+        value = self._headers.get("Content-Type")
+        return value if isinstance(value, str) else None
+
+    @content_type.setter
+    def content_type(self, value: str) -> None:
+        self.headers["Content-Type"] = value
+
+    def _with_content_type(self, headers: Headers) -> Headers:
+        if self._content_type is not None and "Content-Type" not in headers:
+            headers["Content-Type"] = self._content_type
+        return headers
+
+    def set_cookie(self, name: str, value: str = "", **attributes: Any) -> None:
+        """Add a `Set-Cookie` field (RFC 6265), beside those that are there.
+
+        Args:
+            name: A token.
+            value: Any text; what a cookie cannot hold is quoted.
+            **attributes: `max_age` (seconds), `expires` (datetime or seconds since the epoch),
+                `path` ("/"), `domain`, `secure` (False), `httponly` (True), `samesite` ("Lax",
+                "Strict" or "None", which needs `secure`).
+
+        Raises:
+            TypeError: An unknown attribute.
+            ValueError: A name or attribute that is not allowed in a cookie.
+        """
+        self.headers.append("Set-Cookie", cookie_header(name, value, **attributes))
+
+    def delete_cookie(self, name: str, *, path: str = "/", domain: str | None = None) -> None:
+        """Have the browser forget a cookie; path and domain as it was set with."""
+        secure = name.lower().startswith(("__host-", "__secure-"))
+        self.set_cookie(name, max_age=0, expires=0, path=path, domain=domain, secure=secure)
+
+    def get_wsgi_response(self) -> WsgiResponse:
+        """Return status line, header pairs and body for a WSGI server (PEP 3333).
+
+        Changes nothing and may be called again. `Content-Length` is that of the body, whatever
+        the header fields said.
+
+        Raises:
+            TypeError: The body was replaced by something that is neither text nor bytes.
+            ValueError: The status was replaced by one out of range.
+        """
+        status = self.status_code
+        if status not in _STATUSES_WITH_BODY:
+            return _bodiless(self)
+        body, media_type = self.body, self._content_type
+        if self._headers is not None:
+            media_type = self.content_type
+        if body.__class__ is str:
+            if media_type in UTF8_TYPES:
+                body = body.encode()
+            else:
+                body, media_type = encoded_text(body, media_type)
+        elif body.__class__ is not bytes:
+            body, media_type = assigned_body(body, media_type)
+        if media_type is None:
+            media_type = BYTES_TYPE if body else TEXT_TYPE
+        if self._headers is None:
+            pairs = [("Content-Type", media_type), ("Content-Length", str(len(body)))]
+        else:
+            pairs = self._headers.complete_pairs(media_type, str(len(body)))
+        return STATUS_LINES[status], pairs, [body]
+
+    def answer(self, environ: Environ) -> WsgiResponse:
+        """Return what answers this very request: for HEAD the header fields alone."""
+        if environ["REQUEST_METHOD"] != "HEAD":
+            return self.get_wsgi_response()
+        status, headers, body = self.get_wsgi_response()
+        close(body)
+        return status, headers, []
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer as a WSGI application of its own."""
+        status, headers, body = self.answer(environ)
+        start_response(status, headers)
+        return body
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.status_code} {self.content_type or '-'}>"
+
+    @staticmethod
+    def json(
+        data: Any = None,
+        status_code: int = 200,
+        headers: Mapping[str, HeaderValue] | None = None,
+        message: str | None = None,
+    ) -> "JSONResponse":
+        """Build a `JSONResponse`."""
+        return JSONResponse(data, status_code, headers, message)
+
+    @staticmethod
+    def html(
+        content: str, status_code: int = 200, headers: Mapping[str, HeaderValue] | None = None
+    ) -> "HTMLResponse":
+        """Build an `HTMLResponse`."""
+        return HTMLResponse(content, status_code, headers)
+
+    @staticmethod
+    def redirect(
+        redirect_url: str, status_code: int = 302, headers: Mapping[str, HeaderValue] | None = None
+    ) -> "RedirectResponse":
+        """Build a `RedirectResponse`."""
+        return RedirectResponse(redirect_url, status_code, headers)
+
+    @staticmethod
+    def error(message: str = "Internal Server Error", status_code: int = 500) -> "JSONResponse":
+        """Build a JSON error: `{"data": {"error": message}}`."""
+        return JSONResponse({"error": message}, status_code)
+
+    @staticmethod
+    def bad_request(message: str = "Bad Request") -> "JSONResponse":
+        """Build a JSON error with status 400."""
+        return Response.error(message, 400)
+
+    @staticmethod
+    def unauthorized(message: str = "Unauthorized") -> "JSONResponse":
+        """Build a JSON error with status 401."""
+        return Response.error(message, 401)
+
+    @staticmethod
+    def forbidden(message: str = "Forbidden") -> "JSONResponse":
+        """Build a JSON error with status 403."""
+        return Response.error(message, 403)
+
+    @staticmethod
+    def not_found(message: str = "Not Found") -> "JSONResponse":
+        """Build a JSON error with status 404."""
+        return Response.error(message, 404)
+
+    @staticmethod
+    def conflict(message: str = "Conflict") -> "JSONResponse":
+        """Build a JSON error with status 409."""
+        return Response.error(message, 409)
+
+
+class HTMLResponse(Response):
+    """A page, sent as UTF-8 HTML."""
+
+    def __init__(
+        self,
+        content: str,
+        status_code: int = 200,
+        headers: Mapping[str, HeaderValue] | None = None,
+    ) -> None:
+        super().__init__(content, status_code, headers, HTML_TYPE)
+
+
+class JSONResponse(Response):
+    """Data in an envelope: `{"data": …}`, and `"message"` beside it when one is given.
+
+    Dates become ISO 8601 text, decimals and UUIDs text, enumerations their value, sets and
+    tuples lists, dataclasses objects; NaN and infinity become null.
+
+    Raises:
+        TypeError: The data holds an object that has no JSON form; names its type.
+        ValueError: A text in the data is no valid Unicode.
+    """
+
+    def __init__(
+        self,
+        data: Any = None,
+        status_code: int = 200,
+        headers: Mapping[str, HeaderValue] | None = None,
+        message: str | None = None,
+    ) -> None:
+        envelope = {"data": data} if message is None else {"data": data, "message": message}
+        try:
+            body = json_encode(envelope)
+        except UnicodeEncodeError:
+            raise ValueError(
+                "a text in the data holds half a surrogate pair, which UTF-8 cannot write; "
+                'clean it with text.encode("utf-8", "replace").decode()'
+            ) from None
+        super().__init__(body, status_code, headers, JSON_TYPE)
+        self.data = data
+        self.message = message
+
+
+class RedirectResponse(Response):
+    """Sends the client to another URL.
+
+    The URL is trusted: one that came from a client is first checked with
+    `lback.core.urls_utils.is_local_url`.
+
+    Args:
+        redirect_url: Absolute URL or path; non-ASCII characters and spaces are percent-encoded.
+        status_code: 301, 302, 303, 307 or 308.
+        headers: Further header fields.
+
+    Raises:
+        ValueError: Another status, a scheme that runs script, or a control character.
+    """
+
+    def __init__(
+        self,
+        redirect_url: str,
+        status_code: int = 302,
+        headers: Mapping[str, HeaderValue] | None = None,
+    ) -> None:
+        if status_code not in REDIRECT_STATUSES:
+            raise ValueError(
+                f"{status_code!r} is no redirect status; use 301, 302, 303, 307 or 308"
+            )
+        super().__init__(None, int(status_code), headers)
+        self.redirect_url = redirect_url
+        self.headers["Location"] = location_of(redirect_url)
+
+
+def location_of(url: str) -> str:
+    """Return the URL as a `Location` field carries it: ASCII, percent-encoded where needed.
+
+    Raises:
+        ValueError: It holds a control character, or its scheme runs script.
+    """
+    if _CONTROL.search(url):
+        raise ValueError("a redirect URL holds a control character")
+    if _SCRIPT_SCHEME.match(url):
+        raise ValueError(f"a redirect to {url.partition(':')[0].strip()}: would run script")
+    return quote(url.strip(), safe=_URL_RESERVED)
+
+
+def _status_of(status: Any) -> int:
+    if isinstance(status, int) and not isinstance(status, bool) and 100 <= status <= 599:
+        return int(status)
+    raise ValueError(f"{status!r} is no HTTP status: an integer from 100 to 599")
+
+
+def status_line(status: Any) -> str:
+    """Return a status with its phrase.
+
+    Raises:
+        ValueError: It is no integer from 100 to 599.
+    """
+    return STATUS_LINES[_status_of(status)]
+
+
+def _bodiless(response: Response) -> tuple[str, HeaderPairs, list[bytes]]:
+    line = status_line(response.status_code)
+    headers = Headers(response.headers)
+    headers.pop("Content-Length", None)
+    if response.status_code in (204, 304):
+        headers.pop("Content-Type", None)
+    elif "Content-Type" not in headers:
+        headers["Content-Type"] = TEXT_TYPE
+    return line, headers.pairs(), []

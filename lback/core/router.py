@@ -1,0 +1,260 @@
+"""Routes: a path pattern on one side, a view on the other."""
+
+import inspect
+import logging
+from collections.abc import Callable, Collection
+from difflib import get_close_matches
+from threading import Lock
+from typing import Any, TypeAlias
+from urllib.parse import urlencode
+
+from lback.core.exceptions import MethodNotAllowed, RouteNotFound
+from lback.core.http_method import METHODS, is_token
+from lback.core.patterns import PathPattern
+from lback.core.route_tree import RouteTree
+
+logger = logging.getLogger(__name__)
+
+View: TypeAlias = Callable[..., Any]
+
+
+class Route:
+    """One pattern, the view it leads to, and who may pass.
+
+    Args:
+        path: Pattern, such as `"/users/{user_id:int}"`; converters are `str`, `int`, `uuid`,
+            `path` and what `register_converter` added.
+        view: Function, or class with `dispatch` or with `get`, `post` and so on.
+        methods: Methods it answers; `None` means every one.
+        name: For `Router.url_for`.
+        requires_auth: Whether only a signed-in user passes.
+
+    Raises:
+        TypeError: The view cannot be called, or is or has a coroutine function to be called;
+            `methods` is a text; `requires_auth` is neither `True` nor `False`.
+        ValueError: The pattern is malformed; `methods` is empty or holds no method name.
+    """
+
+    # How the controller calls the view; see `lback.core.endpoint`.
+    endpoint: Callable[..., Any] | None = None
+
+    def __init__(
+        self,
+        path: str,
+        view: View,
+        methods: Collection[str] | None = None,
+        name: str | None = None,
+        requires_auth: bool = True,
+    ) -> None:
+        _check_view(view, path)
+        self.pattern = PathPattern(path)
+        self.path = path
+        self.view = view
+        self.methods = None if methods is None else _method_names(methods, path)
+        # The same once more, so that the usual look-up compares by identity.
+        self.accepts = self.methods and frozenset(METHODS.get(m, m) for m in self.methods)
+        self.name = name
+        if not isinstance(requires_auth, bool):
+            # None or "" would open the route to everybody.
+            raise TypeError(f"requires_auth of {path!r} is True or False, not {requires_auth!r}")
+        self.requires_auth = requires_auth
+
+    def match(self, path: str, method: str) -> dict[str, Any] | None:
+        """Return the variables of a path that fits, or `None`.
+
+        Where the path fits and the method does not, the answer is
+        `{"_method_mismatch": True, "_allowed_methods": […]}`.
+        """
+        params = self.pattern.match(path)
+        if params is None or self.methods is None or str(method).upper() in self.methods:
+            return params
+        return {"_method_mismatch": True, "_allowed_methods": list(self.methods)}
+
+    def __repr__(self) -> str:
+        methods = ",".join(self.methods) if self.methods else "*"
+        return f"<Route {methods} {self.path!r} {view_name(self.view)}>"
+
+
+class Router:
+    """Routes in the order they were added; the first that fits path and method answers.
+
+    Attributes:
+        find: `find(path, method)` gives the first route that fits, with its variables, or
+            `None`; the method in upper case.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._replace([])
+
+    @property
+    def routes(self) -> list[Route]:
+        """The routes, in order; a copy."""
+        return list(self._routes)
+
+    def add_route(
+        self,
+        path: str,
+        view: View,
+        methods: Collection[str] | None = None,
+        name: str | None = None,
+        requires_auth: bool = True,
+    ) -> None:
+        """Add a route behind those that are there; see `Route`.
+
+        Without `methods`, those of the view count: its attribute `methods` (list, tuple or
+        set), or the handlers of a class without `dispatch`; else it answers every method.
+        """
+        if methods is None:
+            methods = methods_of(view)
+        self.add(Route(path, view, methods, name, requires_auth))
+
+    def add(self, route: Route) -> None:
+        """Add a route that is built already."""
+        with self._lock:
+            self._routes.append(route)
+            self._tree.add(route)
+            if route.name is not None and self._names.setdefault(route.name, route) is not route:
+                logger.warning(
+                    "the route name %r is taken by %s; url_for keeps to that one, not to %s",
+                    route.name, self._names[route.name].path, route.path,
+                )  # fmt: skip
+
+    def remove_route(self, path: str, methods: list[str] | None = None) -> None:
+        """Remove the routes of a pattern, or only some of their methods.
+
+        A route for every method then keeps the other standard ones. Nothing to remove is no
+        error.
+        """
+        wanted = None if methods is None else set(_method_names(methods, path))
+        with self._lock:
+            kept = [left for route in self._routes if (left := _without(route, path, wanted))]
+            if kept == self._routes:
+                logger.debug("remove_route: no route %r", path)
+            self._replace(kept)
+
+    def _replace(self, routes: list[Route]) -> None:
+        tree = RouteTree()
+        names: dict[str, Route] = {}
+        for route in routes:
+            tree.add(route)
+            if route.name is not None:
+                names.setdefault(route.name, route)
+        self._routes, self._tree, self._names = routes, tree, names
+        # Bound here, so that the walk of a request goes straight to the tree.
+        self.find = tree.find
+
+    def get_route_by_name(self, name: str) -> Route | None:
+        """Return the first route of that name, or `None`."""
+        return self._names.get(name)
+
+    def allowed_methods(self, path: str) -> list[str] | None:
+        """Return the methods that the routes of a path name, or `None` where none fits."""
+        return self._tree.allowed_methods(path)
+
+    def resolve(self, path: str, method: str) -> tuple[View, dict[str, Any], bool]:
+        """Return view, path variables and `requires_auth` of the first route that fits.
+
+        Raises:
+            RouteNotFound: No route fits the path.
+            MethodNotAllowed: Routes fit the path, none the method; names those they allow.
+        """
+        found = self.find(path, str(method).upper())
+        if found is None:
+            allowed = self.allowed_methods(path)
+            if allowed is None:
+                raise RouteNotFound(path, str(method))
+            raise MethodNotAllowed(path, str(method), allowed)
+        route, params = found
+        return route.view, params, route.requires_auth
+
+    def url_for(self, name: str, **params: Any) -> str:
+        """Return the percent-encoded path of a named route.
+
+        Args:
+            name: Name of the route.
+            **params: Values of its variables; further ones become the query string, but for
+                those that are `None`.
+
+        Raises:
+            ValueError: No route has the name, or a value is missing or does not fit.
+        """
+        route = self._names.get(name)
+        if route is None:
+            near = get_close_matches(str(name), self._names, n=3)
+            hint = f"did you mean {', '.join(map(repr, near))}?" if near else self._known_names()
+            raise ValueError(f"no route is named {name!r}; {hint}")
+        path = route.pattern.fill(params)
+        names = {variable.name for variable in route.pattern.variables}
+        further = {k: v for k, v in params.items() if k not in names and v is not None}
+        query = urlencode(further, doseq=True)
+        return f"{path}?{query}" if query else path
+
+    def _known_names(self) -> str:
+        return f"known: {', '.join(sorted(self._names)) or 'none'}"
+
+
+def view_name(view: View) -> str:
+    """Return the dotted name of a view, for people."""
+    named = view if hasattr(view, "__qualname__") else type(view)
+    # Methods of types written in C know no module.
+    return f"{getattr(named, '__module__', None) or 'builtins'}.{named.__qualname__}"
+
+
+def _check_view(view: View, path: str) -> None:
+    if not callable(view):
+        raise TypeError(f"the view of {path!r} cannot be called: {view!r}")
+    for call in _calls_of(view):
+        if inspect.iscoroutinefunction(call) or inspect.isasyncgenfunction(call):
+            raise TypeError(
+                f"the view {view_name(call)} of {path!r} is a coroutine function; "
+                "WSGI calls views, it does not await them: use def instead of async def"
+            )
+
+
+def _calls_of(view: View) -> list[Any]:
+    """Return the functions that a request may enter the view by."""
+    if not isinstance(view, type):
+        return [view, type(view).__call__]
+    if hasattr(view, "dispatch"):
+        return [view.dispatch]
+    return [getattr(view, method.lower()) for method in handled_methods(view)]
+
+
+def _method_names(methods: Collection[str], path: str) -> list[str]:
+    if isinstance(methods, str):
+        raise TypeError(f"methods of {path!r} is a list of names: write [{methods!r}]")
+    names = list(dict.fromkeys(str(method).upper() for method in methods))
+    if not names:
+        raise ValueError(f"methods of {path!r} is empty: nothing could reach the view")
+    for name in names:
+        if not is_token(name):
+            raise ValueError(f"{name!r} in methods of {path!r} is no method name")
+    return names
+
+
+def methods_of(view: View) -> Collection[str] | None:
+    """Return the methods that a view says it answers, or `None` if it says nothing."""
+    declared = getattr(view, "methods", None)
+    if isinstance(declared, (list, tuple, set, frozenset)):
+        return declared
+    if isinstance(view, type) and not hasattr(view, "dispatch"):
+        return handled_methods(view) or None
+    return None
+
+
+def handled_methods(view: type) -> list[str]:
+    """Return the methods that a class has a handler for: `get`, `post` and so on."""
+    return [method for method in METHODS if callable(getattr(view, method.lower(), None))]
+
+
+def _without(route: Route, path: str, methods: set[str] | None) -> Route | None:
+    """Return what is left of a route without these methods of that path."""
+    if route.path != path:
+        return route
+    if methods is None:
+        return None
+    left = [method for method in route.methods or METHODS if method not in methods]
+    if left == route.methods:
+        return route
+    return Route(path, route.view, left, route.name, route.requires_auth) if left else None

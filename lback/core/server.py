@@ -1,0 +1,234 @@
+"""The outer edge: a WSGI environ comes in, an answer goes out, and every error ends here."""
+
+import logging
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from threading import Lock
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from lback.core import development
+from lback.core.config import Config
+from lback.core.config_manager import (
+    get_project_root,
+    load_settings_module,
+    start_settings_watcher,
+)
+from lback.core.dispatcher_instance import dispatcher
+from lback.core.exceptions import ConfigurationError
+from lback.core.logging_setup import setup_logging
+from lback.core.middleware_loader import import_class
+from lback.core.request import Request
+from lback.core.response import Environ, StartResponse, WsgiResponse
+from lback.core.router import View
+from lback.core.templates import set_default_router
+
+if TYPE_CHECKING:
+    from lback.application import Application
+    from lback.core.app_controller import AppController
+    from lback.core.error_handler import ErrorHandler
+    from lback.core.middleware_manager import MiddlewareManager
+    from lback.core.router import Router
+    from lback.core.signals import SignalDispatcher
+    from lback.core.templates import TemplateRenderer
+    from lback.database import DatabaseManager
+    from lback.sessions import SessionManager
+    from lback.users import AdminUserManager, UserManager
+
+logger = logging.getLogger(__name__)
+
+EDGE_SIGNALS = frozenset({"server_request_received", "server_request_finished"})
+
+# The notice board of a deployed process: set together by `publish`, never one by one.
+config: Config | None = None
+router: "Router | None" = None
+middleware_manager: "MiddlewareManager | None" = None
+template_renderer: "TemplateRenderer | None" = None
+session_manager: "SessionManager | None" = None
+admin_user_manager: "AdminUserManager | None" = None
+user_manager: "UserManager | None" = None
+app_controller: "AppController | None" = None
+db_manager: "DatabaseManager | None" = None
+error_handler: "ErrorHandler | None" = None
+project_root: str | None = None
+
+_initialising = Lock()
+
+
+def serve(
+    controller: "AppController",
+    signals: "SignalDispatcher",
+    environ: Environ,
+    start_response: StartResponse,
+) -> Iterable[bytes]:
+    """Answer one request (PEP 3333).
+
+    Signals: `server_request_received` before the request is built, `server_request_finished`
+    before the answer is handed to the server.
+    """
+    heard = bool(signals.receivers) and signals.hears_any(EDGE_SIGNALS)
+    if heard:
+        started = perf_counter()
+        signals.send("server_request_received", controller, **_facts_of(environ))
+    request = response = None
+    try:
+        request = Request.from_environ(environ)
+        controller.admission(request, environ)
+        response = controller.handle_request(request)
+        status, headers, body = response.answer(environ)
+    except Exception:
+        logger.exception(
+            "no answer to %s %r", environ.get("REQUEST_METHOD"), environ.get("PATH_INFO")
+        )
+        status, headers, body = _last_resort()
+    if heard:
+        facts = _facts_of(environ)
+        del facts["headers"], facts["environ"]
+        signals.send(
+            "server_request_finished",
+            controller,
+            duration=perf_counter() - started,
+            status_code=int(status[:3]),
+            response=response,
+            request=request,
+            **facts,
+        )
+    start_response(status, headers)
+    return body
+
+
+def _facts_of(environ: Environ) -> dict[str, Any]:
+    path, query = environ.get("PATH_INFO") or "/", environ.get("QUERY_STRING")
+    return {
+        "method": environ["REQUEST_METHOD"],
+        "path": path,
+        "full_path": f"{path}?{query}" if query else path,
+        "headers": {k[5:].replace("_", "-"): v for k, v in environ.items() if k[:5] == "HTTP_"},
+        "environ": environ,
+    }
+
+
+def _last_resort() -> WsgiResponse:
+    body = b"Internal Server Error"
+    headers = [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(body)))]
+    return "500 Internal Server Error", headers, [body]
+
+
+def load_project_config() -> Config:
+    """Read the settings of the project that this process was started in.
+
+    The environment comes first, filled up from `.env` beside `settings.py`; then `settings.py`,
+    `config.json` and the defaults.
+
+    Raises:
+        FileNotFoundError: There is no `settings.py` here or above.
+        ConfigurationError: Settings that cannot be read.
+    """
+    from dotenv import load_dotenv  # 20 ms that only a project start needs to wait for
+
+    root = Path(get_project_root())
+    load_dotenv(root / ".env", override=False)
+    if str(root) not in sys.path:
+        sys.path.insert(0, str(root))
+    module = load_settings_module(str(root / "settings.py"))
+    settings = {name: value for name, value in vars(module).items() if name.isupper()}
+    return Config(str(root / "config.json"), settings={"PROJECT_ROOT": str(root), **settings})
+
+
+def initialize_core_components() -> None:
+    """Build the application of the project and publish its parts in this module, once.
+
+    Further calls change nothing. All names are set at the end, or none is.
+
+    Raises:
+        FileNotFoundError: There is no project here.
+        ConfigurationError: Settings, routes or middlewares that cannot work.
+    """
+    with _initialising:
+        if app_controller is None:
+            settings = load_project_config()
+            setup_logging(settings)
+            publish(_application_class(settings)(settings))
+
+
+def _application_class(settings: Config) -> "type[Application]":
+    try:
+        return import_class(settings.APPLICATION_CLASS)
+    except (ImportError, TypeError) as error:
+        raise ConfigurationError(f"APPLICATION_CLASS: {error}") from error
+
+
+def publish(application: "Application") -> None:
+    """Put an application on the notice board: its parts become the names of this module."""
+    global config, router, middleware_manager, template_renderer, session_manager
+    global admin_user_manager, user_manager, app_controller, db_manager, error_handler
+    global project_root, dispatcher
+    application.prepare()
+    config = application.config
+    dispatcher = application.dispatcher
+    router = application.router
+    middleware_manager = application.middleware_manager
+    template_renderer = application.template_renderer
+    session_manager = application.session_manager
+    admin_user_manager = application.admin_user_manager
+    user_manager = application.user_manager
+    db_manager = application.db_manager
+    error_handler = application.error_handler
+    project_root = config.get("PROJECT_ROOT") or None
+    app_controller = application.app_controller
+    set_default_router(router)
+
+
+def wsgi_application(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    """Answer one request with the application that this process published (PEP 3333).
+
+    Never reads the body. Before `initialize_core_components` it answers a fixed 500.
+
+    Signals: `wsgi_application_error` in that case; else those of `serve`.
+    """
+    if app_controller is not None:
+        return serve(app_controller, dispatcher, environ, start_response)
+    logger.error("call lback.core.initialize_core_components() before the first request")
+    dispatcher.send("wsgi_application_error", None, error_type="not_initialized", environ=environ)
+    status, headers, body = _last_resort()
+    start_response(status, headers)
+    return body
+
+
+class Server:
+    """The application of the project under the development server."""
+
+    def __init__(self) -> None:
+        initialize_core_components()
+
+    def add_route(
+        self,
+        path: str,
+        view: View,
+        methods: list[str] = ["GET"],  # noqa: B006  documented so, and never changed
+        name: str | None = None,
+        requires_auth: bool = True,
+    ) -> None:
+        """Add a route to the application, for GET unless other methods are named."""
+        if app_controller is None:
+            raise ConfigurationError("the server has no application; build Server() anew")
+        app_controller.add_route(path, view, list(methods), name, requires_auth)
+
+    def run(self, host: str, port: int) -> None:
+        """Serve for development until interrupted; reloads and follows settings in DEBUG.
+
+        Raises:
+            ConfigurationError: The port is taken or not allowed; names one that is free.
+        """
+        watcher = start_settings_watcher(project_root) if project_root else None
+        try:
+            development.run(wsgi_application, host, port, debug=_debug())
+        finally:
+            if watcher is not None:
+                watcher.stop()
+                watcher.join()
+
+
+def _debug() -> bool:
+    return config is not None and config.DEBUG is True

@@ -1,0 +1,62 @@
+"""The settings that Lback knows: name, type, and the value where nothing sets one."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(eq=False, repr=False)
+class Settings:
+    """One attribute a setting; a new instance holds the defaults, with lists of its own."""
+
+    # How the application is met.
+    DEBUG: bool = False  # details in error pages and logs; never on a public server
+    SECRET_KEY: str = ""  # signs sessions and tokens; 16 characters at least
+    ALLOWED_HOSTS: list[str] = field(default_factory=list)  # names served; ".x" with subdomains
+    TRUSTED_PROXIES: list[str] = field(default_factory=list)  # addresses and networks
+    USE_X_FORWARDED_HOST: bool = False  # believe that header from trusted proxies
+
+    # What it is made of.
+    ROOT_URLCONF: str = ""  # module with `urlpatterns`
+    INSTALLED_APPS: list[str] = field(default_factory=list)  # packages, by dotted name
+    MIDDLEWARES: list[Any] = field(  # first to last on the way in
+        default_factory=lambda: ["lback.middleware.BodyParsingMiddleware"]
+    )
+    TEMPLATE_DIRS: list[Any] = field(default_factory=list)  # text or paths
+    APPLICATION_CLASS: str = "lback.application.Application"
+
+    # The database: DATABASE_URL, or else the DB_… settings.
+    DATABASE_URL: str = ""
+    DB_ENGINE: str = "sqlite"  # sqlite, postgresql or mysql
+    DB_NAME: str = "db.sqlite3"
+    DB_USER: str = ""
+    DB_PASSWORD: str = ""
+    DB_HOST: str = ""
+    DB_PORT: int = 0  # 0: the usual port of the engine
+
+    # Logging.
+    LOGGING_LEVEL: str = ""  # empty: INFO, or DEBUG where DEBUG is on
+    LOGGING: dict[str, Any] = field(default_factory=dict)  # for logging.config.dictConfig
+
+    # The development server.
+    HOST: str = "127.0.0.1"
+    PORT: int = 8000  # 0: one that is free
+
+    # How much a request may bring, in bytes or pieces.
+    MAX_REQUEST_BODY_SIZE: int = 10 * 1024 * 1024
+    MAX_UPLOAD_MEMORY_SIZE: int = 2_500_000
+    MAX_FORM_FIELDS: int = 1000
+    MAX_FORM_FILES: int = 100
+    MAX_FORM_FIELD_SIZE: int = 500_000
+    MAX_PART_HEADER_SIZE: int = 8192
+    MAX_JSON_DEPTH: int = 200
+    MAX_QUERY_PARAMS: int = 1000
+    MAX_URL_SIZE: int = 8192
+    MAX_COOKIE_SIZE: int = 8192
+
+    # Sessions and sign-in.
+    SESSION_COOKIE_NAME: str = "session"
+    SESSION_LIFETIME: int = 1_209_600  # seconds: two weeks
+    LOGIN_URL: str = ""  # where visitors are sent who must sign in
+
+    # Where settings.py lies; relative database files are found from there.
+    PROJECT_ROOT: str = ""

@@ -1,0 +1,155 @@
+"""Setting rules: what the value of a setting must be, and the way out where it is not."""
+
+import logging
+import os
+import re
+from collections.abc import Callable, Mapping
+from difflib import get_close_matches
+from ipaddress import ip_network
+from typing import Any
+
+from lback.core.hosts import host_name
+from lback.core.setting_values import parse_text
+
+SECRET_KEY_LENGTH = 16
+
+# RFC 6265 §4.1.1: the name of a cookie is a token.
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+
+_WANTED: Mapping[type, str] = {
+    bool: "must be true or false, without quotes",
+    int: "must be a whole number",
+    str: "must be text, in quotes",
+    list: "must be a list",
+    dict: "must be a mapping",
+}
+
+
+def fit(value: Any, like: Any) -> Any:
+    """Return a value of `settings.py` or of a file in the type of the default.
+
+    A path becomes text, a tuple a list, and a number in quotes that number; nothing else is
+    guessed. Lists and mappings are copied.
+
+    Raises:
+        ValueError: The value has another type; the message is the rule.
+    """
+    kind = type(like)
+    if isinstance(value, kind) and isinstance(value, bool) == (kind is bool):
+        return kind(value)
+    if kind is str and isinstance(value, os.PathLike):
+        return str(value)
+    if kind is list and isinstance(value, tuple):
+        return list(value)
+    if kind is int and isinstance(value, str):
+        return parse_text(value, like)
+    raise ValueError(_WANTED[kind])
+
+
+def check(name: str, value: Any) -> None:
+    """Hold the value of a known setting, which has its type, against its rule.
+
+    Raises:
+        ValueError: It breaks the rule; the message is the rule and the way out.
+    """
+    rule = RULES.get(name)
+    if rule is not None:
+        rule(value)
+
+
+def logging_level(name: str) -> int:
+    """Return the number of a level of `logging`, whose name may be in any case.
+
+    Raises:
+        ValueError: There is no such level; the message names all, and the nearest.
+    """
+    levels = logging.getLevelNamesMapping()
+    if name.upper() in levels:
+        return levels[name.upper()]
+    raise ValueError(f"must be one of {', '.join(levels)}{did_you_mean(name.upper(), levels)}")
+
+
+def did_you_mean(name: str, known: Any, cutoff: float = 0.6) -> str:
+    """Return "; did you mean …?" with the known name nearest to one, or nothing."""
+    near = get_close_matches(name, list(known), 1, cutoff)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def _level(value: str) -> None:
+    if value:
+        logging_level(value)
+
+
+def _port(value: int) -> None:
+    if not 0 <= value <= 65535:
+        raise ValueError("must be a port: 0 to 65535")
+
+
+def _positive(value: int) -> None:
+    if value <= 0:
+        raise ValueError("must be greater than 0")
+
+
+def _cookie_name(value: str) -> None:
+    if not _TOKEN.fullmatch(value):
+        raise ValueError("must be the name of a cookie: letters, digits, '-' and '_'")
+
+
+def _texts(value: list[Any]) -> None:
+    wrong = [item for item in value if not isinstance(item, str)]
+    if wrong:
+        raise ValueError("must be a list of texts")
+
+
+def _paths(value: list[Any]) -> None:
+    if not all(isinstance(item, (str, os.PathLike)) for item in value):
+        raise ValueError("must be a list of texts or paths")
+
+
+def _hosts(value: list[Any]) -> None:
+    _texts(value)
+    for host in value:
+        name = host.removeprefix(".").lower()
+        if host != "*" and host_name(name) != name:
+            raise ValueError(
+                f"{host!r} is no host name; write example.com, .example.com for its subdomains "
+                "as well, 192.0.2.1 or [2001:db8::1], without scheme and port"
+            )
+
+
+def _networks(value: list[Any]) -> None:
+    _texts(value)
+    for network in value:
+        try:
+            ip_network(network, strict=False)
+        except ValueError:
+            raise ValueError(
+                f"{network!r} is no address and no network; write 192.0.2.1 or 10.0.0.0/8"
+            ) from None
+
+
+_SIZES = (
+    "MAX_REQUEST_BODY_SIZE",
+    "MAX_UPLOAD_MEMORY_SIZE",
+    "MAX_FORM_FIELDS",
+    "MAX_FORM_FILES",
+    "MAX_FORM_FIELD_SIZE",
+    "MAX_PART_HEADER_SIZE",
+    "MAX_JSON_DEPTH",
+    "MAX_QUERY_PARAMS",
+    "MAX_URL_SIZE",
+    "MAX_COOKIE_SIZE",
+    "SESSION_LIFETIME",
+)
+
+RULES: Mapping[str, Callable[[Any], None]] = {
+    "ALLOWED_HOSTS": _hosts,
+    "TRUSTED_PROXIES": _networks,
+    "INSTALLED_APPS": _texts,
+    "TEMPLATE_DIRS": _paths,
+    "DB_PORT": _port,
+    "LOGGING_LEVEL": _level,
+    "PORT": _port,
+    "SESSION_COOKIE_NAME": _cookie_name,
+    **dict.fromkeys(_SIZES, _positive),
+}

@@ -1,0 +1,88 @@
+"""Setting values: from the text of an environment variable to the type that a setting has."""
+
+import json
+from typing import Any
+
+_TRUE = frozenset({"true", "1", "yes", "on"})
+_FALSE = frozenset({"false", "0", "no", "off"})
+_SECRET_WORDS = ("SECRET", "PASSWORD", "TOKEN", "PRIVATE")
+
+
+def is_secret(name: str) -> bool:
+    """Tell whether a setting's value must not be written, logged or shown.
+
+    So is a name with SECRET, PASSWORD, TOKEN or PRIVATE in it, one that ends in _KEY, and a URL
+    of a database, which may hold a password. What ends in _ENCRYPTED is not secret by itself.
+    """
+    if name.endswith("_ENCRYPTED"):
+        return False
+    return name.endswith(("_KEY", "DATABASE_URL")) or any(word in name for word in _SECRET_WORDS)
+
+
+def shown(name: str, value: Any) -> str:
+    """Return a value as it may stand in a message."""
+    if is_secret(name):
+        return "********" if value else repr(value)
+    return repr(value)
+
+
+def parse_text(text: str, like: Any) -> Any:
+    """Turn the text of an environment variable into a value of the type of `like`.
+
+    Args:
+        text: Surrounding white space does not count.
+        like: A value of the wanted type; `None` or text keeps the text.
+
+    Raises:
+        ValueError: The text is none of that type; the message says what would be.
+    """
+    text = text.strip()
+    if isinstance(like, bool):
+        return _boolean(text)
+    if isinstance(like, int):
+        return _number(text, int, "a whole number")
+    if isinstance(like, float):
+        return _number(text, float, "a number")
+    if isinstance(like, (list, tuple)):
+        return _list(text)
+    if isinstance(like, dict):
+        return _mapping(text)
+    return text
+
+
+def _boolean(text: str) -> bool:
+    if text.lower() in _TRUE:
+        return True
+    if text.lower() in _FALSE:
+        return False
+    raise ValueError("write true or false, 1 or 0, yes or no, on or off")
+
+
+def _number(text: str, kind: type, what: str) -> Any:
+    try:
+        return kind(text)
+    except ValueError:
+        raise ValueError(f"write {what}") from None
+
+
+def _list(text: str) -> list[Any]:
+    if not text.startswith("["):
+        return [item.strip() for item in text.split(",") if item.strip()]
+    value = _json(text, "a list: items with commas between them, or JSON")
+    if not isinstance(value, list):
+        raise ValueError("write a list: items with commas between them, or JSON")
+    return value
+
+
+def _mapping(text: str) -> dict[str, Any]:
+    value = _json(text, "a JSON object")
+    if not isinstance(value, dict):
+        raise ValueError("write a JSON object")
+    return value
+
+
+def _json(text: str, what: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        raise ValueError(f"write {what}") from None

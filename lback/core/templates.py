@@ -1,0 +1,269 @@
+"""Templates: from a name and a context to text, out of directories or, sandboxed, a database."""
+
+import logging
+import os
+from collections.abc import Callable, Iterator
+from difflib import get_close_matches
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+from urllib.parse import quote
+
+from jinja2 import Environment, FileSystemLoader, Template, TemplateNotFound
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from lback.core.dispatcher_instance import SignalSender
+from lback.core.exceptions import ConfigurationError
+from lback.core.signals import SignalDispatcher
+
+if TYPE_CHECKING:
+    from lback.core.config import Config
+    from lback.core.router import Router
+
+logger = logging.getLogger(__name__)
+
+DatabaseLoader: TypeAlias = Callable[[str, Any | None], str | None]
+
+# The framework's own templates, which those of a project and of its apps take the place of.
+FRAMEWORK_DIRECTORY = Path(__file__).resolve().parents[1] / "templates"
+_ESCAPED_SUFFIXES = (".html", ".htm", ".xhtml", ".xml", ".svg")
+_ENGINE_SUFFIXES = (".j2", ".jinja", ".jinja2")
+RENDERING_SIGNALS = frozenset(
+    {"template_rendering_started", "template_rendered", "template_rendering_failed"}
+)
+
+_default_router: "Router | None" = None
+
+
+def set_default_router(router: "Router | None") -> None:
+    """Name the router that `custom_url_tag` asks outside an application: that of the process."""
+    global _default_router
+    _default_router = router
+
+
+def custom_uppercase(value: Any) -> Any:
+    """Return text in upper case, and any other value unchanged; the filter `uppercase`."""
+    return value.upper() if isinstance(value, str) else value
+
+
+def custom_url_tag(name: str, **params: Any) -> str:
+    """Return the path of a named route of the application that this process serves.
+
+    Where there is none, `"/url/"` and the name stand in for it.
+
+    Raises:
+        ValueError: No route has the name, or a variable is missing or does not fit.
+    """
+    if _default_router is None:
+        return f"/url/{quote(name, safe='')}"
+    return _default_router.url_for(name, **params)
+
+
+def default_global_context() -> dict[str, Any]:
+    """Return what every template can use without being given it; a new dict at each call."""
+    return {"url": custom_url_tag, "url_for": custom_url_tag}
+
+
+class TemplateRenderer(SignalSender):
+    """Renders Jinja2 templates.
+
+    A file is looked for in `TEMPLATE_DIRS`, or else in `templates/` of the project; then in
+    `templates/` of each installed app, then among those of the framework. Templates whose name
+    ends in `.html`, `.htm`, `.xhtml`, `.xml` or `.svg` escape what they show, and so do all from
+    the database. Those are run in a sandbox without access to attributes that begin with an
+    underscore: whoever may edit a row must not thereby run code.
+
+    Every template can use `url(name, **params)` and the filter `uppercase`; the context of a call
+    comes before these. `template_name` and `self` cannot be names in a context.
+
+    Args:
+        config: `TEMPLATE_DIRS`, `PROJECT_ROOT`, `INSTALLED_APPS` and `DEBUG`, which has changed
+            files read anew, are read here.
+        db_session: For templates in a database.
+        template_model: A model with the columns `name` and `content`.
+        db_loader_func: Asked first; takes the name and the session and returns text or `None`.
+        dispatcher: Where signals are sent; `None` means the dispatcher of the process.
+        router: What `url` asks; `None` means the router of the process.
+
+    Attributes:
+        directories: Where files are looked for, in that order.
+    """
+
+    def __init__(
+        self,
+        config: "Config",
+        db_session: Any | None = None,
+        template_model: Any | None = None,
+        db_loader_func: DatabaseLoader | None = None,
+        *,
+        dispatcher: SignalDispatcher | None = None,
+        router: "Router | None" = None,
+    ) -> None:
+        self._dispatcher = dispatcher
+        self._db_session = db_session
+        self._template_model = template_model
+        self._db_loader_func = db_loader_func
+        self.directories = list(_directories(config))
+        options: dict[str, Any] = {
+            "loader": FileSystemLoader(self.directories),
+            "autoescape": _escapes,
+            "auto_reload": config.get("DEBUG") is True,
+        }
+        self.environment = Environment(**options)  # noqa: S701  `_escapes` decides by the name
+        self._sandbox = ImmutableSandboxedEnvironment(**{**options, "autoescape": True})
+        for environment in (self.environment, self._sandbox):
+            environment.filters["uppercase"] = custom_uppercase
+            environment.globals.update(default_global_context())
+            if router is not None:
+                environment.globals.update(url=router.url_for, url_for=router.url_for)
+        self._compiled: Callable[[str], Template] = lru_cache(256)(self._sandbox.from_string)
+
+    def render_to_string(self, template_name: str, **context: Any) -> str:
+        """Render a file.
+
+        Signals: `template_rendering_started`, then `template_rendered` or
+        `template_rendering_failed`.
+
+        Raises:
+            TemplateNotFound: No directory has it, or one that it includes; names near misses.
+            Exception: What the template raised.
+        """
+        return self._render("file", self._file, template_name, context)
+
+    def render_from_db_to_string(self, template_name: str, **context: Any) -> str:
+        """Render a template of the database in the sandbox.
+
+        Signals: as `render_to_string`, around those of `load_template_from_db`.
+
+        Raises:
+            TemplateNotFound: The database has no such template.
+            Exception: What the template raised, `jinja2.sandbox.SecurityError` among them.
+        """
+        return self._render("db", self._row, template_name, context)
+
+    def render_template_from_db(self, template_name: str, **context: Any) -> dict[str, Any]:
+        """Render a template of the database into `{"status_code", "body", "headers"}`.
+
+        A failure is logged and becomes status 404 or 500, with a fixed text as the body.
+
+        Signals: as `render_from_db_to_string`.
+        """
+        try:
+            body, status = self.render_from_db_to_string(template_name, **context), 200
+        except TemplateNotFound:
+            body, status = "Template not found", 404
+        except Exception:
+            logger.exception("the database template %r failed", template_name)
+            body, status = "Internal Server Error", 500
+        kind = "text/html" if status == 200 else "text/plain"
+        headers = {"Content-Type": f"{kind}; charset=utf-8"}
+        return {"status_code": status, "body": body, "headers": headers}
+
+    def load_template_from_db(self, template_name: str) -> str | None:
+        """Return the text of a template of the database, or `None`.
+
+        The loader function is asked first, then the model. A lookup that fails is logged, and
+        the session rolled back.
+
+        Signals: `db_template_loading_started`, then `db_template_loaded` or
+        `db_template_load_failed`.
+        """
+        send, failure = self.dispatcher.send, None
+        send("db_template_loading_started", self, template_name=template_name)
+        try:
+            content = self._look_up(template_name)
+        except Exception as error:
+            logger.exception("the lookup of the database template %r failed", template_name)
+            content, failure = None, error
+            rollback = getattr(self._db_session, "rollback", None)
+            if rollback is not None:
+                rollback()
+        if content is None:
+            send("db_template_load_failed", self, template_name=template_name, exception=failure)
+        else:
+            send("db_template_loaded", self, template_name=template_name, content=content)
+        return content
+
+    def _look_up(self, template_name: str) -> str | None:
+        content = None
+        if self._db_loader_func is not None:
+            content = self._db_loader_func(template_name, self._db_session)
+        if content is None and self._db_session is not None and self._template_model is not None:
+            query = self._db_session.query(self._template_model).filter_by(name=template_name)
+            row = query.first()
+            content = None if row is None else row.content
+        return content
+
+    def _file(self, template_name: str) -> Template:
+        return self.environment.get_template(template_name)
+
+    def _row(self, template_name: str) -> Template:
+        content = self.load_template_from_db(template_name)
+        if content is None:
+            raise TemplateNotFound(template_name, f"the database has no template {template_name!r}")
+        return self._compiled(content)
+
+    def _render(
+        self, source: str, find: Callable[[str], Template], name: str, context: dict[str, Any]
+    ) -> str:
+        dispatcher = self.dispatcher
+        heard = bool(dispatcher.receivers) and dispatcher.hears_any(RENDERING_SIGNALS)
+        about = {"template_name": name, "context": context, "source": source}
+        if heard:
+            dispatcher.send("template_rendering_started", self, **about)
+        try:
+            text = find(name).render(context)
+        except Exception as error:
+            shown = self._explained(error)
+            dispatcher.send(
+                "template_rendering_failed", self, exception=shown,
+                error_type=type(shown).__name__, **about,
+            )  # fmt: skip
+            if shown is error:
+                raise
+            raise shown from error
+        if heard:
+            dispatcher.send("template_rendered", self, rendered_content=text, **about)
+        return text
+
+    def _explained(self, error: Exception) -> Exception:
+        """Return the error itself or, of a file that was not found, one that helps further."""
+        if type(error) is not TemplateNotFound or error.message != error.name:
+            return error
+        name = str(error.name or "")
+        near = get_close_matches(name, self.environment.list_templates(), n=3)
+        hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
+        places = ", ".join(map(str, self.directories))
+        return TemplateNotFound(name, f"there is no template {name!r} in {places}{hint}")
+
+
+def _escapes(template_name: str | None) -> bool:
+    if template_name is None:
+        return True
+    name = template_name.lower()
+    for suffix in _ENGINE_SUFFIXES:
+        name = name.removesuffix(suffix)
+    return name.endswith(_ESCAPED_SUFFIXES)
+
+
+def _directories(config: "Config") -> Iterator[Path]:
+    given = config.get("TEMPLATE_DIRS", None) or []
+    root = Path(config.get("PROJECT_ROOT", "") or os.curdir).resolve()
+    yield from [root / directory for directory in given] or [root / "templates"]
+    for app in config.get("INSTALLED_APPS", None) or []:
+        yield from [place / "templates" for place in _places_of(app)]
+    yield FRAMEWORK_DIRECTORY
+
+
+def _places_of(app: str) -> list[Path]:
+    try:
+        spec = find_spec(app)
+    except (ImportError, ValueError) as error:
+        raise ConfigurationError(f"INSTALLED_APPS names {app!r}: {error}") from error
+    if spec is None:
+        raise ConfigurationError(
+            f"INSTALLED_APPS names {app!r}, and there is no such package; "
+            "check the spelling, and that its directory is on the import path"
+        )
+    return [Path(place) for place in spec.submodule_search_locations or ()]

@@ -1,0 +1,270 @@
+"""WebSockets: a server that knows its connections and answers every message (RFC 6455)."""
+
+import logging
+import re
+import signal
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, closing, contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
+
+if TYPE_CHECKING:
+    from websockets.asyncio.server import ServerConnection
+    from websockets.typing import Origin
+
+# asyncio and websockets are imported by the functions that run them: together they cost 50 ms
+# of a start, and most processes never open a WebSocket.
+
+logger = logging.getLogger(__name__)
+
+TRY_AGAIN_LATER = 1013  # https://www.iana.org/assignments/websocket
+SERIALIZED_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#\sA-Z]+|null")
+
+
+class WebSocketServer:
+    """Accepts connections and answers each message with an echo, until `handle_message` is yours.
+
+    One object serves once at a time. Its coroutines run in the event loop that serves; only
+    `stop` may be called from elsewhere. Messages and headers are never logged.
+
+    Args:
+        host: Name or address to listen on. Only this very machine reaches the default.
+        port: Port to listen on; for 0 the system chooses, and the attribute tells what, once
+            it serves.
+        allowed_origins: Pages that browsers may connect from, such as `"https://example.com"`;
+            others get a 403. `None` in the list admits clients that name no origin, which are
+            not browsers. Without a list every page on the web may connect in the name of its
+            visitor (RFC 6455 §10.2): pass one wherever cookies mean something.
+        max_connections: The next ones are closed with 1013, try again later.
+        max_message_size: Bytes of one message, after decompression; a larger one ends its
+            connection with 1009.
+        close_timeout: Seconds that a client has to answer a close, and as many that a handler
+            has to end after that, before they are cut off.
+
+    Attributes:
+        connections: The registered connections.
+
+    Raises:
+        TypeError: The allowed origins are a single text.
+        ValueError: One of them is written as no browser would write it.
+    """
+
+    def __init__(
+        self,
+        host: str = "localhost",
+        port: int = 8765,
+        *,
+        allowed_origins: Sequence[str | None] | None = None,
+        max_connections: int = 1000,
+        max_message_size: int = 1024 * 1024,
+        close_timeout: float = 10,
+    ) -> None:
+        self.host = host
+        self.port = port
+        self.allowed_origins = _check_origins(allowed_origins)
+        self.max_connections = max_connections
+        self.max_message_size = max_message_size
+        self.close_timeout = close_timeout
+        self.connections: set[ServerConnection] = set()
+        # Reentrant: `stop` may be called by a signal handler, in the midst of another call.
+        self._lock = threading.RLock()
+        self._wake: Callable[[], object] | None = None
+        self._stop_wanted = False
+
+    async def register(self, websocket: "ServerConnection") -> None:
+        """Record a new connection."""
+        self.connections.add(websocket)
+
+    async def unregister(self, websocket: "ServerConnection") -> None:
+        """Forget a connection; without effect if it was not registered."""
+        self.connections.discard(websocket)
+
+    async def handle_message(self, websocket: "ServerConnection", message: str | bytes) -> None:
+        """Answer one message: the hook to override.
+
+        Text comes back as `"Echo: <text>"`, bytes as they are. An error raised here is logged
+        and ends the connection with 1011.
+        """
+        await websocket.send(f"Echo: {message}" if isinstance(message, str) else message)
+
+    async def echo(self, websocket: "ServerConnection") -> None:
+        """Hand each message of a connection to `handle_message`, until it is closed."""
+        async for message in websocket:
+            await self.handle_message(websocket, message)
+
+    async def broadcast(self, message: str | bytes) -> None:
+        """Send a message to all registered connections, without waiting for slow ones.
+
+        What a slow client has not taken waits in memory, until it fails to answer a ping
+        (every 20 seconds, for 20 seconds) and is closed.
+        """
+        from websockets.asyncio.server import broadcast
+
+        broadcast(self.connections, message)
+
+    async def websocket_handler(
+        self, websocket: "ServerConnection", path: str | None = None
+    ) -> None:
+        """Serve one connection from its opening to its end.
+
+        Args:
+            websocket: The connection, past its handshake.
+            path: Path of the request; `None` takes it from the connection.
+        """
+        from websockets.exceptions import ConnectionClosed
+
+        if len(self.connections) >= self.max_connections:
+            logger.warning("websocket refused: %d connections are open", len(self.connections))
+            await websocket.close(TRY_AGAIN_LATER, "too many connections")
+            return
+        if path is None and websocket.request is not None:
+            path = websocket.request.path
+        # Without the query, which may hold a token.
+        logger.debug("websocket opened at %r", (path or "").partition("?")[0])
+        await self.register(websocket)
+        try:
+            await self.echo(websocket)
+        except ConnectionClosed:
+            # A client that goes away is no error. This connection still being open means that
+            # `handle_message` wrote to another one, which is.
+            if websocket.protocol.close_code is None:
+                raise
+        finally:
+            await self.unregister(websocket)
+
+    def start(self) -> None:
+        """Serve until `stop`, or until SIGINT or SIGTERM where this is the main thread.
+
+        Raises:
+            OSError: The address cannot be listened on.
+            RuntimeError: This object serves already, or an event loop runs in this thread:
+                await `serve` there.
+        """
+        import asyncio
+
+        serving = self.serve()
+        # Closed because `asyncio.run` may refuse it, which would leave it never awaited.
+        with closing(serving), _signals_calling(self.stop):
+            asyncio.run(serving)
+
+    def stop(self) -> None:
+        """End the running `start` or `serve` or, if none has begun yet, the next one.
+
+        May be called from any thread and from signal handlers. Clients get a close with 1001,
+        going away.
+        """
+        with self._lock:
+            self._stop_wanted = True
+            if self._wake is not None:
+                self._wake()
+
+    async def serve(self) -> None:
+        """Serve until `stop`, or until this coroutine is cancelled.
+
+        Raises:
+            OSError: The address cannot be listened on.
+            RuntimeError: This object serves already.
+        """
+        import asyncio
+
+        stopped = asyncio.Event()
+        with self._lock:
+            if self._wake is not None:
+                raise RuntimeError(
+                    f"the websocket server on {self.host}:{self.port} serves already: "
+                    "stop() it first, or build another one"
+                )
+            self._wake = partial(asyncio.get_running_loop().call_soon_threadsafe, stopped.set)
+            if self._stop_wanted:
+                stopped.set()
+        try:
+            async with self.running():
+                await stopped.wait()
+        finally:
+            with self._lock:
+                self._wake = None
+                self._stop_wanted = False
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Serve while a `with` block runs, beside other work in the same event loop.
+
+        Raises:
+            OSError: The address cannot be listened on.
+        """
+        import asyncio
+
+        from websockets.asyncio.server import serve
+
+        limits: set[asyncio.Timeout] = set()
+
+        async def handle(websocket: "ServerConnection") -> None:
+            async with asyncio.timeout(None) as limit:
+                limits.add(limit)
+                try:
+                    await self.websocket_handler(websocket)
+                finally:
+                    limits.discard(limit)
+
+        server = await serve(
+            handle,
+            self.host,
+            self.port,
+            origins=cast("tuple[Origin | None, ...] | None", self.allowed_origins),
+            max_size=self.max_message_size,
+            close_timeout=self.close_timeout,
+            server_header=None,
+            logger=_WithoutFrames(logger),
+        )
+        self.port = server.sockets[0].getsockname()[1]
+        try:
+            yield
+        finally:
+            server.close()
+            # The library would wait for the handlers for ever.
+            deadline = asyncio.get_running_loop().time() + 2 * self.close_timeout
+            for limit in limits:
+                limit.reschedule(deadline)
+            await server.wait_closed()
+
+
+class _WithoutFrames(logging.LoggerAdapter[logging.Logger]):
+    """Logs for the library, except its debug lines: they quote messages, cookies and tokens."""
+
+    def isEnabledFor(self, level: int) -> bool:  # noqa: N802  the name is that of logging
+        return level > logging.DEBUG and super().isEnabledFor(level)
+
+
+@contextmanager
+def _signals_calling(stop: Callable[[], None]) -> Iterator[None]:
+    """Have SIGINT and SIGTERM call `stop` meanwhile; only the main thread can arrange that."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def handler(*_: Any) -> None:
+        stop()
+
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    previous = {number: signal.signal(number, handler) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, earlier in previous.items():
+            # None stands for a handler that was not set from Python and cannot be put back.
+            signal.signal(number, signal.SIG_DFL if earlier is None else earlier)
+
+
+def _check_origins(origins: Sequence[str | None] | None) -> tuple[str | None, ...] | None:
+    if origins is None:
+        return None
+    if isinstance(origins, str):
+        raise TypeError(f"allowed_origins is a list of origins: write [{origins!r}]")
+    for origin in origins:
+        if origin is not None and not SERIALIZED_ORIGIN.fullmatch(origin):
+            raise ValueError(
+                f"{origin!r} in allowed_origins would never match: browsers send scheme, host "
+                "and port alone, in lower case, such as 'https://example.com'"
+            )
+    return tuple(origins)

@@ -1,0 +1,81 @@
+"""The databases that tests run on: SQLite in a file, and the servers that answer."""
+
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import make_url
+
+from lback.core.exceptions import ConfigurationError
+from lback.database import Base, DatabaseManager
+
+DATABASES = [
+    "sqlite",
+    pytest.param("postgresql", marks=pytest.mark.postgresql),
+    pytest.param("mariadb", marks=pytest.mark.mariadb),
+]
+
+
+@pytest.fixture(params=DATABASES)
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty database, on each kind of database in turn."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'test.sqlite3'}"
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    return url
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[DatabaseManager]:
+    """A database with the tables of all models that were imported, and nothing in them."""
+    manager = DatabaseManager.from_url(database_url)
+    manager.create_tables()
+    yield manager
+    with manager.session() as session:
+        for table in reversed(Base.metadata.sorted_tables):
+            session.execute(table.delete())
+    manager.dispose()
+
+
+@pytest.fixture(scope="session")
+def postgresql_url() -> Iterator[str]:
+    """A database of our own on a PostgreSQL server."""
+    # Forced, for a test that failed may have left connections open.
+    yield from new_database(
+        "LBACK_TEST_POSTGRES_URL",
+        "postgresql://postgres@127.0.0.1:5432/test",
+        drop="DROP DATABASE {} WITH (FORCE)",
+    )
+
+
+@pytest.fixture(scope="session")
+def mariadb_url() -> Iterator[str]:
+    """A database of our own on a MariaDB or MySQL server."""
+    yield from new_database("LBACK_TEST_MARIADB_URL", "mysql://root@127.0.0.1:3306/test")
+
+
+def new_database(variable: str, default: str, drop: str = "DROP DATABASE {}") -> Iterator[str]:
+    url = os.environ.get(variable, default)
+    name = f"lback_test_{secrets.token_hex(4)}"
+    server = DatabaseManager.from_url(url)
+    try:
+        execute(server, f"CREATE DATABASE {name}")
+    except ConfigurationError as error:
+        unavailable(f"{error} (set {variable} to use another server)")
+    yield make_url(url).set(database=name).render_as_string(hide_password=False)
+    execute(server, drop.format(name))
+    server.dispose()
+
+
+def execute(server: DatabaseManager, statement: str) -> None:
+    engine = server.engine.execution_options(isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.exec_driver_sql(statement)
+
+
+def unavailable(reason: str) -> None:
+    if os.environ.get("CI"):
+        pytest.fail(reason)
+    pytest.skip(reason)
