@@ -1,0 +1,230 @@
+"""SQLite under many hands: readers do not wait, writers do, and a commit survives a kill."""
+
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, Executable, ForeignKey, func, insert, select, text, union_all
+from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.orm import Mapped, mapped_column
+
+from lback.core.exceptions import ConfigurationError
+from lback.database import Base, DatabaseManager
+
+
+class Shelf(Base):
+    __tablename__ = "library_shelves"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+
+
+class Book(Base):
+    __tablename__ = "library_books"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    shelf_id: Mapped[int | None] = mapped_column(ForeignKey("library_shelves.id"))
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Iterator[DatabaseManager]:
+    manager = DatabaseManager.from_url(f"sqlite:///{tmp_path / 'library.sqlite3'}")
+    manager.create_tables()
+    yield manager
+    manager.dispose()
+
+
+def in_transaction(connection: Connection) -> bool:
+    driver_connection: Any = connection.connection.dbapi_connection
+    return bool(driver_connection.in_transaction)
+
+
+def books(library: DatabaseManager) -> int:
+    with library.session() as session:
+        return session.scalar(select(func.count()).select_from(Book)) or 0
+
+
+@pytest.mark.parametrize(
+    ("pragma", "value"),
+    [("journal_mode", "wal"), ("synchronous", 2), ("foreign_keys", 1), ("busy_timeout", 5000)],
+)
+def test_every_connection_is_set_up(library: DatabaseManager, pragma: str, value: object) -> None:
+    with library.engine.connect() as first, library.engine.connect() as second:
+        for connection in (first, second):
+            assert connection.exec_driver_sql(f"PRAGMA {pragma}").scalar() == value
+
+
+def test_a_book_cannot_stand_on_a_shelf_that_does_not_exist(library: DatabaseManager) -> None:
+    with pytest.raises(IntegrityError), library.session() as session:
+        session.add(Book(shelf_id=99))
+    assert books(library) == 0
+
+
+def test_a_reader_does_not_wait_for_a_writer(library: DatabaseManager) -> None:
+    with library.create_session() as writer:
+        writer.add(Book())
+        writer.flush()
+        started = monotonic()
+        assert books(library) == 0
+        assert monotonic() - started < 1
+        writer.commit()
+    assert books(library) == 1
+
+
+def test_a_writer_waits_for_the_other_one_and_then_writes(library: DatabaseManager) -> None:
+    def write() -> None:
+        with library.session() as session:
+            session.add(Book())
+
+    with ThreadPoolExecutor() as pool, library.create_session() as first:
+        first.add(Book())
+        first.flush()
+        second = pool.submit(write)
+        sleep(0.2)
+        assert not second.done()
+        first.commit()
+        second.result(timeout=5)
+    assert books(library) == 2
+
+
+def test_who_has_read_an_old_state_may_still_write(library: DatabaseManager) -> None:
+    with library.create_session() as session:
+        session.scalars(select(Book)).all()
+        with library.session() as other:
+            other.add(Book())
+        session.add(Book())
+        session.commit()
+    assert books(library) == 2
+
+
+def test_a_new_file_that_somebody_writes_to_is_waited_for(tmp_path: Path) -> None:
+    file = tmp_path / "new.sqlite3"
+    other = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
+    other.execute("CREATE TABLE notes (text)")
+    other.execute("BEGIN IMMEDIATE")
+    library = DatabaseManager.from_url(f"sqlite:///{file}")
+    with ThreadPoolExecutor() as pool:
+        tables = pool.submit(library.create_tables)
+        sleep(0.2)
+        assert not tables.done()
+        other.close()
+        tables.result(timeout=5)
+    assert books(library) == 0
+    library.dispose()
+
+
+def test_a_file_that_may_not_be_written_is_named(tmp_path: Path) -> None:
+    sqlite3.connect(tmp_path / "old.sqlite3").execute(
+        "CREATE TABLE notes (text)"
+    ).connection.close()
+    library = DatabaseManager.from_url(f"sqlite:///file:{tmp_path}/old.sqlite3?mode=ro&uri=true")
+    with pytest.raises(ConfigurationError, match="readonly database"):
+        library.create_tables()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        select(Book),
+        union_all(select(Book.id), select(Shelf.id)),
+        select(select(Book.id).cte()),
+        text("SELECT * FROM library_books"),
+        text("  select 1"),
+        text("VALUES (1)"),
+        text("PRAGMA user_version"),
+    ],
+    ids=str,
+)
+def test_reading_locks_nothing(library: DatabaseManager, statement: Executable) -> None:
+    with library.engine.connect() as connection:
+        connection.execute(statement).all()
+        assert not in_transaction(connection)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        select(Book).with_for_update(),
+        insert(Book).values(shelf_id=None),
+        text("DELETE FROM library_books"),
+        text("/* a remark */ DELETE FROM library_books"),
+        text("WITH none AS (SELECT 0) DELETE FROM library_books"),
+        text("CREATE TABLE library_more (id INTEGER)"),
+        text("SAVEPOINT s"),
+    ],
+    ids=str,
+)
+def test_writing_begins_a_transaction(library: DatabaseManager, statement: Executable) -> None:
+    with library.engine.connect() as connection:
+        connection.execute(statement)
+        assert in_transaction(connection)
+
+
+def test_many_rows_and_raw_statements_begin_a_transaction_too(library: DatabaseManager) -> None:
+    with library.engine.connect() as connection:
+        connection.execute(
+            text("INSERT INTO library_books (id) VALUES (:id)"), [{"id": 1}, {"id": 2}]
+        )
+        connection.rollback()
+        connection.exec_driver_sql("INSERT INTO library_books (id) VALUES (3)")
+        connection.rollback()
+        no_parameters = connection.execution_options(no_parameters=True)
+        no_parameters.exec_driver_sql("INSERT INTO library_books (id) VALUES (4)")
+        connection.rollback()
+    assert books(library) == 0
+
+
+def test_creating_tables_can_be_undone(library: DatabaseManager) -> None:
+    with library.engine.connect() as connection:
+        connection.exec_driver_sql("CREATE TABLE library_more (id INTEGER)")
+        connection.rollback()
+        with pytest.raises(OperationalError, match="no such table"):
+            connection.exec_driver_sql("SELECT * FROM library_more")
+
+
+def test_a_file_can_be_vacuumed(library: DatabaseManager) -> None:
+    with library.engine.connect() as connection:
+        connection.exec_driver_sql("VACUUM")
+
+
+def test_a_database_in_memory_is_the_same_in_every_thread() -> None:
+    library = DatabaseManager.from_url("sqlite:///:memory:")
+    library.create_tables()
+    with library.session() as session:
+        session.add(Book())
+    with ThreadPoolExecutor() as pool:
+        assert pool.submit(books, library).result() == 1
+    library.dispose()
+
+
+WRITER = """
+import sys
+from lback.database import DatabaseManager
+library = DatabaseManager.from_url(sys.argv[1])
+for number in range(1, 1_000_000):
+    with library.session() as session:
+        session.connection().exec_driver_sql("INSERT INTO library_books (id) VALUES (?)", (number,))
+    print(number, flush=True)
+"""
+
+
+def test_killing_a_writer_loses_nothing_that_it_said_was_written(library: DatabaseManager) -> None:
+    arguments = [sys.executable, "-c", WRITER, library.shown_url]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as writer:
+        assert writer.stdout is not None
+        for line in writer.stdout:
+            if int(line) == 50:
+                writer.send_signal(signal.SIGKILL)
+                break
+        said = [50, *map(int, writer.stdout.read().splitlines())]
+    assert writer.returncode == -signal.SIGKILL
+    assert books(library) >= said[-1]
+    with library.session() as session:
+        assert session.scalar(text("PRAGMA integrity_check")) == "ok"
+        session.add(Book())
