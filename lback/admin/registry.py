@@ -1,0 +1,104 @@
+"""The models that the admin shows, each with how it shows them."""
+
+from collections import ChainMap
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, TypeVar, overload
+
+from sqlalchemy import inspect
+from sqlalchemy.orm import Mapper
+
+from lback.core.exceptions import ConfigurationError
+
+M = TypeVar("M", bound=type[Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """A model, and the options it was registered with."""
+
+    model: type[Any]
+    options: Any | None = None
+
+
+class AdminRegistry:
+    """Knows which models the admin shows, in the order they were registered.
+
+    Args:
+        base: A registry whose models are shown as well, those first.
+    """
+
+    def __init__(self, base: "AdminRegistry | None" = None) -> None:
+        inherited = [] if base is None else base._entries.maps
+        self._entries: ChainMap[type[Any], Registration] = ChainMap({}, *inherited)
+
+    @overload
+    def register(self, model: M, options: Any | None = None) -> M: ...
+
+    @overload
+    def register(self, model: None = None, options: Any | None = None) -> Callable[[M], M]: ...
+
+    def register(self, model: Any = None, options: Any | None = None) -> Any:
+        """Show a model; as `@register` and as `@register(options=…)` it decorates its class.
+
+        Args:
+            model: A mapped class.
+            options: How it is shown; what it may be is up to who shows it.
+
+        Raises:
+            ConfigurationError: It is no model with a table, or was registered already.
+        """
+        if model is None:
+            return lambda decorated: self.register(decorated, options)
+        _check_model(model)
+        if model in self._entries:
+            raise ConfigurationError(
+                f"{_name(model)} is registered with the admin already; "
+                "unregister it first to replace its options"
+            )
+        self._entries[model] = Registration(model, options)
+        return model
+
+    def unregister(self, model: type[Any]) -> None:
+        """Show a model no longer.
+
+        Raises:
+            ConfigurationError: It was not registered, or with another registry.
+        """
+        if model not in self._entries.maps[0]:
+            raise ConfigurationError(
+                f"{_name(model)} cannot be unregistered: it was not registered with this registry"
+            )
+        del self._entries[model]
+
+    def is_registered(self, model: type[Any]) -> bool:
+        """Tell whether a model is shown."""
+        return model in self._entries
+
+    def __iter__(self) -> Iterator[Registration]:
+        return iter(list(self._entries.values()))
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+
+def _check_model(model: Any) -> None:
+    if isinstance(model, type) and isinstance(inspect(model, raiseerr=False), Mapper):
+        return
+    raise ConfigurationError(
+        f"{_name(model)} cannot be registered with the admin: it is no model with a table; "
+        "register a class that inherits from lback.database.Base and has a __tablename__"
+    )
+
+
+def _name(model: Any) -> str:
+    if isinstance(model, type):
+        return f"{model.__module__}.{model.__qualname__}"
+    return repr(model)
+
+
+# The admin module of an installed app is imported before any application can be handed to it, so
+# it registers here. An application sees these through a registry of its own, AdminRegistry(site),
+# in which it may register more without the others in the process seeing it.
+site = AdminRegistry()
+register = site.register

@@ -1,0 +1,85 @@
+"""Where sessions live: a protocol that databases, caches and this process can fulfil."""
+
+from dataclasses import dataclass, replace
+from threading import Lock
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRecord:
+    """A session as it is kept.
+
+    Attributes:
+        data: Its values, as JSON.
+        created_at: Seconds since the epoch.
+        expires_at: Seconds since the epoch; from then on it is no session any more.
+    """
+
+    data: str
+    created_at: float
+    expires_at: float
+
+
+class SessionStore(Protocol):
+    """Keeps records under session ids; safe to use from any thread.
+
+    Where two save the same session at once, the last one wins. What was deleted stays deleted.
+    """
+
+    def load(self, session_id: str) -> SessionRecord | None:
+        """Return the record of a session, expired or not."""
+        ...
+
+    def create(self, session_id: str, record: SessionRecord) -> None:
+        """Keep a new session."""
+        ...
+
+    def save(self, session_id: str, data: str, expires_at: float) -> bool:
+        """Replace the data of a session; false, and without effect, where it is gone."""
+        ...
+
+    def delete(self, session_id: str) -> None:
+        """Forget a session; without effect if it is gone."""
+        ...
+
+    def delete_expired(self, now: float) -> int:
+        """Forget all that expired by a moment, and return how many."""
+        ...
+
+
+class MemorySessionStore:
+    """Keeps sessions in this process: for tests, and for a development server."""
+
+    def __init__(self) -> None:
+        self._records: dict[str, SessionRecord] = {}
+        self._lock = Lock()
+
+    def load(self, session_id: str) -> SessionRecord | None:
+        """Return the record of a session, expired or not."""
+        return self._records.get(session_id)
+
+    def create(self, session_id: str, record: SessionRecord) -> None:
+        """Keep a new session."""
+        with self._lock:
+            self._records[session_id] = record
+
+    def save(self, session_id: str, data: str, expires_at: float) -> bool:
+        """Replace the data of a session; false, and without effect, where it is gone."""
+        with self._lock:
+            record = self._records.get(session_id)
+            if record is None:
+                return False
+            self._records[session_id] = replace(record, data=data, expires_at=expires_at)
+            return True
+
+    def delete(self, session_id: str) -> None:
+        """Forget a session; without effect if it is gone."""
+        with self._lock:
+            self._records.pop(session_id, None)
+
+    def delete_expired(self, now: float) -> int:
+        """Forget all that expired by a moment, and return how many."""
+        with self._lock:
+            before = len(self._records)
+            self._records = {k: r for k, r in self._records.items() if r.expires_at > now}
+            return before - len(self._records)

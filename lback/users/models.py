@@ -1,0 +1,77 @@
+"""The accounts that are kept: who somebody is, and the hash of what only they know."""
+
+import unicodedata
+from datetime import datetime
+
+from sqlalchemy import String
+from sqlalchemy.orm import Mapped, mapped_column, validates
+
+from lback.database import Base, utc_now
+
+USERNAME_LENGTH = 150
+# Folding makes up to three letters of one.
+USERNAME_KEY_LENGTH = 3 * USERNAME_LENGTH
+EMAIL_LENGTH = 254  # RFC 5321 §4.5.3.1.3, without the angle brackets
+PASSWORD_HASH_LENGTH = 255
+
+# Every table says it: SQLite alone would give the id of a deleted account to the next one, and
+# with it whatever still names that id, such as a session.
+NEVER_REUSE_IDS = {"sqlite_autoincrement": True}
+
+
+def clean_username(username: str) -> str:
+    """Return a username as it is shown: without outer blanks, in normal form NFKC."""
+    return unicodedata.normalize("NFKC", username).strip()
+
+
+def username_key(username: str) -> str:
+    """Return what two usernames have in common that count as the same.
+
+    The caseless compatibility match of Unicode (§3.13, D145), so that "Ada" and "ADA" in
+    full-width letters are one account.
+    """
+    key = unicodedata.normalize("NFD", username)
+    for _ in range(2):
+        key = unicodedata.normalize("NFKD", key.casefold())
+    return unicodedata.normalize("NFKC", key).strip()
+
+
+class Account:
+    """The columns of somebody who can sign in."""
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    username: Mapped[str] = mapped_column(String(USERNAME_LENGTH))
+    username_key: Mapped[str] = mapped_column(String(USERNAME_KEY_LENGTH), unique=True)
+    email: Mapped[str | None] = mapped_column(String(EMAIL_LENGTH), unique=True)
+    password_hash: Mapped[str] = mapped_column(String(PASSWORD_HASH_LENGTH))
+    is_active: Mapped[bool] = mapped_column(default=True)
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+
+    @property
+    def is_authenticated(self) -> bool:
+        """Always true: who is not signed in is no account, but `None`."""
+        return True
+
+    @validates("username")
+    def _keep_the_key(self, _: str, username: str) -> str:
+        self.username_key = username_key(username)
+        return clean_username(username)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.id}>"
+
+
+class User(Account, Base):
+    """A user of the site."""
+
+    __tablename__ = "lback_users"
+    __table_args__ = NEVER_REUSE_IDS
+
+
+class AdminUser(Account, Base):
+    """A user of the admin; a superuser may do everything there."""
+
+    __tablename__ = "lback_admin_users"
+    __table_args__ = NEVER_REUSE_IDS
+
+    is_superuser: Mapped[bool] = mapped_column(default=False)

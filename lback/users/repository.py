@@ -1,0 +1,42 @@
+"""Where accounts are found, and which of their names are taken."""
+
+from typing import Generic, TypeVar
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from lback.users.models import Account, username_key
+
+A = TypeVar("A", bound=Account)
+
+
+class AccountRepository(Generic[A]):
+    """The accounts of one table.
+
+    Args:
+        model: The class of the accounts.
+    """
+
+    def __init__(self, model: type[A]) -> None:
+        self.model = model
+
+    def get(self, session: Session, account_id: int) -> A | None:
+        """Return the account with an id."""
+        return session.get(self.model, account_id)
+
+    def get_by_username(self, session: Session, username: str) -> A | None:
+        """Return the account whose username counts as the same as this one."""
+        query = select(self.model).where(self.model.username_key == username_key(username))
+        return session.scalars(query).one_or_none()
+
+    def taken(self, session: Session, username: str, email: str | None) -> set[str]:
+        """Return which of `"username"` and `"email"` belong to an account already."""
+        key, model = username_key(username), self.model
+        query = select(model.username_key, model.email).where(
+            or_(model.username_key == key, model.email == email)
+        )
+        fields = set()
+        for taken_key, taken_email in session.execute(query):
+            fields |= {"username"} if taken_key == key else set()
+            fields |= {"email"} if taken_email is not None and taken_email == email else set()
+        return fields

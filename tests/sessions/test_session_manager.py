@@ -1,0 +1,276 @@
+"""A visitor is recognised, cannot choose who to be, and is forgotten in time."""
+
+import math
+from datetime import date
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lback.core.types import AppSession
+from lback.database import Base, DatabaseManager
+from lback.sessions import DatabaseSessionStore, MemorySessionStore, SessionManager, SessionRecord
+from lback.users import UserManager
+
+HOUR, DAY = 3600.0, 24 * 3600.0
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+class Clock:
+    """A clock that moves when it is told to, in seconds."""
+
+    def __init__(self) -> None:
+        self.now = 1_700_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def store() -> MemorySessionStore:
+    return MemorySessionStore()
+
+
+@pytest.fixture
+def sessions(store: MemorySessionStore, clock: Clock) -> SessionManager:
+    return SessionManager(store, lifetime=HOUR, clock=clock)
+
+
+def saved(sessions: SessionManager, **kept: Any) -> str:
+    """Keep a new session and return its id."""
+    session = sessions.create()
+    session.update(kept)
+    assert sessions.save(session)
+    assert session.session_id is not None
+    return session.session_id
+
+
+def values(sessions: SessionManager, session_id: str | None) -> dict[str, Any] | None:
+    """Return what the session with an id holds, `None` where there is none."""
+    session = sessions.load(session_id or "")
+    return None if session is None else dict(session)
+
+
+def test_a_visitor_is_recognised_by_the_id(sessions: SessionManager) -> None:
+    session = sessions.load(saved(sessions, name="Ada", cart=[1, 2]))
+    assert session is not None
+    assert dict(session) == {"name": "Ada", "cart": [1, 2]}
+    assert not session.modified
+
+
+def test_a_new_session_is_kept_when_it_is_saved(sessions: SessionManager) -> None:
+    session = sessions.create()
+    assert isinstance(session, AppSession)
+    assert (session.session_id, session.modified, dict(session)) == (None, False, {})
+    session["name"] = "Ada"
+    sessions.save(session)
+    assert not session.modified
+    assert values(sessions, session.session_id) == dict(session)
+
+
+def test_a_session_made_by_hand_can_be_kept_and_ended(sessions: SessionManager) -> None:
+    session = AppSession({"name": "Ada"})
+    assert sessions.save(session)
+    session_id = session.session_id or ""
+    assert values(sessions, session_id) == {"name": "Ada"}
+    sessions.delete(session)
+    assert sessions.load(session_id) is None
+    with pytest.raises(TypeError, match=r"no session manager made .* take one from create\(\)"):
+        sessions.rotate(session)
+
+
+def test_changes_are_kept_by_the_next_save(sessions: SessionManager) -> None:
+    session_id = saved(sessions, count=1)
+    session = sessions.load(session_id)
+    assert session is not None
+    session["count"] = 2
+    assert sessions.save(session)
+    assert session.session_id == session_id
+    assert values(sessions, session_id) == {"count": 2}
+
+
+def test_the_last_of_two_saves_wins(sessions: SessionManager) -> None:
+    session_id = saved(sessions)
+    first, second = sessions.load(session_id), sessions.load(session_id)
+    assert first is not None
+    assert second is not None
+    first["a"], second["b"] = 1, 2
+    assert sessions.save(first)
+    assert sessions.save(second)
+    assert values(sessions, session_id) == {"b": 2}
+
+
+def test_ids_are_long_random_and_safe_in_a_cookie(sessions: SessionManager) -> None:
+    ids = {saved(sessions) for _ in range(100)}
+    assert len(ids) == 100
+    assert all(len(i) == 43 and i.replace("-", "").replace("_", "").isalnum() for i in ids)
+
+
+class Untouchable(MemorySessionStore):
+    def load(self, session_id: str) -> SessionRecord | None:
+        raise AssertionError("nothing is looked up")
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    ["", "admin", "a" * 42, "a" * 44, "a" * 42 + "\n", "a" * 43 + "\n", "ä" * 43, "a" * 9999],
+)
+def test_what_cannot_be_an_id_is_not_looked_up(chosen: str) -> None:
+    assert SessionManager(Untouchable()).load(chosen) is None
+
+
+def test_an_id_that_a_client_chose_is_never_adopted(sessions: SessionManager) -> None:
+    chosen = "a" * 43
+    assert sessions.load(chosen) is None
+    assert saved(sessions, name="Ada") != chosen
+    assert sessions.load(chosen) is None
+
+
+def test_a_session_ends_a_lifetime_after_it_was_last_saved(
+    sessions: SessionManager, clock: Clock
+) -> None:
+    session_id = saved(sessions, name="Ada")
+    clock.advance(HOUR - 1)
+    session = sessions.load(session_id)
+    assert session is not None
+    sessions.save(session)
+    clock.advance(HOUR - 1)
+    assert sessions.load(session_id) is not None
+    clock.advance(1)
+    assert sessions.load(session_id) is None
+
+
+def test_a_clock_set_back_revives_nothing(sessions: SessionManager, clock: Clock) -> None:
+    seen, unseen = saved(sessions), saved(sessions)
+    clock.advance(DAY)
+    assert sessions.load(seen) is None
+    clock.advance(-DAY + 1)
+    assert sessions.load(seen) is None
+    clock.advance(-DAY)
+    assert sessions.load(unseen) is None
+
+
+def test_clocks_of_two_machines_may_differ_a_little(sessions: SessionManager, clock: Clock) -> None:
+    session_id = saved(sessions)
+    clock.advance(-30)
+    assert sessions.load(session_id) is not None
+
+
+def test_signing_in_changes_the_id_and_keeps_the_values(sessions: SessionManager) -> None:
+    before = saved(sessions, cart=[1])
+    session = sessions.load(before)
+    assert session is not None
+    sessions.rotate(session)
+    sessions.rotate(session)
+    session["user_id"] = 7
+    assert session.modified
+    assert sessions.save(session)
+    assert session.session_id not in (None, before)
+    assert sessions.load(before) is None
+    assert values(sessions, session.session_id) == {"cart": [1], "user_id": 7}
+    assert sessions.save(session)
+
+
+def test_a_new_session_may_be_rotated_too(sessions: SessionManager) -> None:
+    session = sessions.create()
+    sessions.rotate(session)
+    assert sessions.save(session)
+    assert values(sessions, session.session_id) == {}
+
+
+@pytest.mark.parametrize("rotated", [False, True])
+def test_signing_out_ends_the_session(sessions: SessionManager, rotated: bool) -> None:
+    session_id = saved(sessions, user_id=7)
+    session = sessions.load(session_id)
+    assert session is not None
+    if rotated:
+        sessions.rotate(session)
+    sessions.delete(session)
+    assert sessions.load(session_id) is None
+    assert (session.session_id, session.modified, dict(session)) == (None, False, {})
+
+
+def test_signing_out_wins_against_a_request_that_still_runs(sessions: SessionManager) -> None:
+    session_id = saved(sessions, user_id=7)
+    slow, leaving = sessions.load(session_id), sessions.load(session_id)
+    assert slow is not None
+    assert leaving is not None
+    sessions.delete(leaving)
+    slow["page"] = 2
+    assert not sessions.save(slow)
+    assert slow.modified
+    assert sessions.load(session_id) is None
+
+
+@given(st.dictionaries(st.text(), JSON, max_size=4))
+def test_every_value_with_json_comes_back(kept: dict[str, Any]) -> None:
+    sessions = SessionManager(MemorySessionStore())
+    session = sessions.create()
+    session.update(kept)
+    sessions.save(session)
+    assert values(sessions, session.session_id) == kept
+
+
+@pytest.mark.parametrize("value", [date(2024, 1, 1), {1}, b"bytes", math.nan, object()])
+def test_a_value_without_json_is_refused_and_nothing_is_changed(
+    sessions: SessionManager, value: object
+) -> None:
+    session_id = saved(sessions, name="Ada")
+    session = sessions.load(session_id)
+    assert session is not None
+    session["odd"] = value
+    with pytest.raises(TypeError, match=r"the session cannot be kept: .*; keep text, numbers"):
+        sessions.save(session)
+    assert values(sessions, session_id) == {"name": "Ada"}
+
+
+def test_what_has_expired_is_cleaned_away_once_an_hour(
+    sessions: SessionManager, store: MemorySessionStore, clock: Clock
+) -> None:
+    expired = saved(sessions)
+    clock.advance(HOUR - 1)
+    saved(sessions)
+    clock.advance(2)
+    assert store.load(expired) is not None
+    saved(sessions)
+    assert store.load(expired) is None
+    assert sessions.delete_expired() == 0
+
+
+def test_a_visitor_signs_up_and_in_within_one_request(database: DatabaseManager) -> None:
+    """The id changes while the request has written to the database and not committed yet."""
+    sessions = SessionManager(DatabaseSessionStore(database))
+    before = saved(sessions, cart=[1])
+    session = sessions.load(before)
+    assert session is not None
+    with database.session() as request_session:
+        ada = UserManager().register(request_session, "ada", "correct horse")
+        sessions.rotate(session)
+        session["user_id"] = ada.id
+    sessions.save(session)
+    assert sessions.load(before) is None
+    assert values(sessions, session.session_id) == {"cart": [1], "user_id": ada.id}
+
+
+def test_the_real_clock_and_a_real_table_work_together(database: DatabaseManager) -> None:
+    sessions = SessionManager(DatabaseSessionStore(database))
+    session_id = saved(sessions, text="🌷 \0 \ud800")
+    assert values(sessions, session_id) == {"text": "🌷 \0 \ud800"}
+    assert "lback_sessions" in Base.metadata.tables
