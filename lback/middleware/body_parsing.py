@@ -1,0 +1,129 @@
+"""Body parsing: forms and JSON become values when, and only when, somebody asks for them."""
+
+import logging
+import re
+from typing import TYPE_CHECKING, BinaryIO
+
+from lback.core.base_middleware import BaseMiddleware
+from lback.core.body import BodyStream
+from lback.core.exceptions import BadRequest, HTTPException
+from lback.core.multidict import MultiDict, parse_query
+from lback.middleware.content_type import media_type, parameters, require_utf_8
+from lback.middleware.json_body import parse_json
+from lback.middleware.multipart_form import FormLimits, parse_multipart
+
+if TYPE_CHECKING:
+    from lback.core.config import Config
+    from lback.core.request import Files, Form, Request
+    from lback.core.response import Response
+
+logger = logging.getLogger(__name__)
+
+_MULTIPART = "multipart/form-data"
+_URLENCODED = "application/x-www-form-urlencoded"
+_JSON = re.compile(r"application/(?:json|[^/]*\+json)")  # RFC 8259 §11, RFC 6839 §3.1
+# RFC 2046 §5.1.1: at most 70 characters, the last of them no space.
+_BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,\-./:=? ]{0,69}[0-9A-Za-z'()+_,\-./:=?]")
+
+
+class BodyParsingMiddleware(BaseMiddleware):
+    """Fills `request.parsed_body`, `POST`, `DATA` and `files` from the body, when first read.
+
+    - `application/x-www-form-urlencoded` and `multipart/form-data`: a `MultiDict`, a value as
+      text, or a list of them where a name came several times. Files are `UploadedFile`s.
+    - `application/json` and `application/…+json`: an object as a dict. For any other value the
+      parsed body is `None`, and its text is in `request.body_text`.
+    - Any other type, and no body: `None`.
+
+    All text is UTF-8. What cannot be read as its type says is never half read: the one who asks
+    gets a `BadRequest` (400), or an `HTTPException` with status 413 for what is larger than a
+    setting allows, and 415 for another charset and for a compressed body, which is not inflated.
+
+    Args:
+        config: `MAX_FORM_FIELDS`, `MAX_FORM_FILES`, `MAX_FORM_FIELD_SIZE`,
+            `MAX_PART_HEADER_SIZE`, `MAX_UPLOAD_MEMORY_SIZE` (all files of a request together,
+            then they go to temporary files) and `MAX_JSON_DEPTH` are read here, once.
+    """
+
+    def __init__(self, config: "Config") -> None:
+        self._limits = FormLimits.of(config)
+        self._json_depth = config.MAX_JSON_DEPTH
+
+    def process_request(self, request: "Request") -> None:
+        """Have the body parsed when it is asked for."""
+        request.set_body_parser(self.parse)
+
+    def process_response(self, request: "Request", response: "Response") -> "Response":  # noqa: ARG002  the signature of a hook
+        """Return the response as it is."""
+        return response
+
+    def parse(self, request: "Request") -> "tuple[Form | None, Files]":
+        """Return the values and the files that a body holds.
+
+        Raises:
+            BadRequest: The body is not what its type says.
+            HTTPException: 413 or 415; see the class.
+        """
+        field = request.headers.get("CONTENT-TYPE") or ""
+        kind = media_type(field)
+        if kind not in (_MULTIPART, _URLENCODED) and not _JSON.fullmatch(kind):
+            return None, {}
+        stream = _unread_body(request)
+        if stream is None:
+            return None, {}
+        _require_plain(request)
+        found = parameters(field)
+        require_utf_8(found.get("charset"), "the body")
+        if kind == _MULTIPART:
+            return parse_multipart(stream, _boundary(found), self._limits) or (None, {})
+        body: bytes = request.body_bytes
+        if not body:
+            return None, {}
+        if kind == _URLENCODED:
+            return _urlencoded(body, self._limits), {}
+        value = parse_json(body, self._json_depth)
+        return (value if isinstance(value, dict) else None), {}
+
+
+def _unread_body(request: "Request") -> "BodyStream | BinaryIO | None":
+    stream = request.open_body()
+    if isinstance(stream, BodyStream) and stream.consumed:
+        logger.warning("the body was read as a stream: parsed_body and files stay empty")
+        return None
+    return stream
+
+
+def _require_plain(request: "Request") -> None:
+    encoding = request.headers.get("CONTENT-ENCODING") or "identity"
+    if encoding.strip().lower() != "identity":
+        raise HTTPException("the body is compressed; send it as it is", 415)
+
+
+def _boundary(found: dict[str, str]) -> str:
+    boundary = found.get("boundary", "")
+    if not _BOUNDARY.fullmatch(boundary):
+        raise BadRequest(
+            "Content-Type has no boundary of 1 to 70 letters, digits, '()+_,-./:=? and spaces"
+        )
+    return boundary
+
+
+def _urlencoded(body: bytes, limits: FormLimits) -> MultiDict:
+    try:
+        form = parse_query(body.decode(), limits.fields, errors="strict")
+    except UnicodeDecodeError as error:
+        raise BadRequest("the form is no UTF-8") from error
+    except BadRequest as error:
+        raise BadRequest(f"{error.message} (MAX_FORM_FIELDS)") from error
+    if len(body) > limits.field_size:
+        _check_sizes(form, limits.field_size)
+    return form
+
+
+def _check_sizes(form: MultiDict, limit: int) -> None:
+    for name in form:
+        # No character is larger than four bytes.
+        if any(len(v) > limit // 4 and len(v.encode()) > limit for v in form.getlist(name)):
+            raise HTTPException(
+                f"field {name[:60]!r} is larger than {limit} bytes (MAX_FORM_FIELD_SIZE)", 413
+            )

@@ -1,0 +1,223 @@
+"""A multipart form: read piece by piece, files beyond memory go to disk, all of it or nothing."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from tempfile import SpooledTemporaryFile
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, cast
+
+from multipart import (  # type: ignore[import-untyped]  # it ships annotations, no py.typed
+    MultipartError,
+    MultipartSegment,
+    ParserLimitReached,
+    PushMultipartParser,
+    StrictParserError,
+)
+
+from lback.core.exceptions import BadRequest, HTTPException
+from lback.core.multidict import MultiDict
+from lback.core.uploaded_file import UploadedFile
+from lback.middleware.content_type import require_utf_8
+
+if TYPE_CHECKING:
+    from lback.core.config import Config
+
+_PIECE = 65536
+_HEADERS_IN_A_PART = 16
+_PLAIN_ENCODINGS = frozenset({"", "7bit", "8bit", "binary"})
+
+
+class FormLimits(NamedTuple):
+    """How much a form may hold, in pieces or bytes; see the settings of these names."""
+
+    fields: int
+    files: int
+    field_size: int
+    header_size: int
+    memory: int
+
+    @classmethod
+    def of(cls, config: "Config") -> "FormLimits":
+        """Read them from the settings, once at start-up."""
+        return cls(
+            config.MAX_FORM_FIELDS,
+            config.MAX_FORM_FILES,
+            config.MAX_FORM_FIELD_SIZE,
+            config.MAX_PART_HEADER_SIZE,
+            config.MAX_UPLOAD_MEMORY_SIZE,
+        )
+
+
+def parse_multipart(
+    stream: Any, boundary: str, limits: FormLimits
+) -> tuple[MultiDict, MultiDict] | None:
+    """Read a form (RFC 7578) from a stream, and return its fields and its files.
+
+    What follows the last boundary is ignored, what precedes the first is refused. On any
+    failure all files are closed.
+
+    Args:
+        stream: What `read(size)` is called on; it ends with the body.
+        boundary: The parameter of the `Content-Type`.
+        limits: What is accepted.
+
+    Returns:
+        `None` where the stream is empty.
+
+    Raises:
+        BadRequest: It is malformed, ends too early, or has too many parts.
+        HTTPException: 413, a part is too large; 415, a part is encoded in a way that is not
+            read here.
+    """
+    with ExitStack() as opened:
+        form = _Form(limits, opened)
+        parser = PushMultipartParser(
+            boundary,
+            max_header_size=limits.header_size,
+            max_header_count=_HEADERS_IN_A_PART,
+            strict=True,
+        )
+        try:
+            _feed(parser, form, _pieces(stream, len(boundary) + 4))
+        except ParserLimitReached as error:
+            raise form.header_too_large() from error
+        except MultipartError as error:
+            reason = parser.error or error
+            raise BadRequest(f"the form cannot be read: {reason.args[0]}") from error
+        opened.pop_all()
+    return (form.fields, form.files) if form.begun else None
+
+
+def _feed(parser: PushMultipartParser, form: "_Form", pieces: Iterator[bytes]) -> None:
+    for piece in pieces:
+        form.begun = True
+        try:
+            for event in parser.parse(piece):
+                form.take(event)
+        except StrictParserError:
+            # Raised as well for what follows the end, which is to be ignored (RFC 2046 §5.1.1);
+            # closing raises only where the end was not reached.
+            parser.close()
+            return
+    if form.begun:
+        parser.close()
+
+
+def _pieces(stream: Any, first_size: int) -> Iterator[bytes]:
+    """Yield the stream in pieces; the first is as long as a boundary with its line breaks.
+
+    The parser wants to see the boundary in the first piece. So it is found at the beginning or
+    not at all, however the stream cuts its pieces.
+    """
+    first = b""
+    while len(first) < first_size and (more := stream.read(first_size - len(first))):
+        first += more
+    if first:
+        yield first
+    while piece := stream.read(_PIECE):
+        yield piece
+
+
+class _Form:
+    """The parts of a form, as the parser finds them."""
+
+    def __init__(self, limits: FormLimits, opened: ExitStack) -> None:
+        self.fields = MultiDict()
+        self.files = MultiDict()
+        self.begun = False
+        self._limits = limits
+        self._opened = opened
+        self._memory_left = limits.memory
+        self._field_count = self._file_count = 0
+        self._part: MultipartSegment | None = None
+        self._text = bytearray()
+        self._file: SpooledTemporaryFile[bytes] | None = None
+
+    def take(self, event: MultipartSegment | bytes | bytearray | None) -> None:
+        """Take an event of the parser: a part begins, goes on, or ends."""
+        if isinstance(event, MultipartSegment):
+            self._begin(event)
+        elif event is None:
+            self._end()
+        elif self._file is not None:
+            self._file.write(event)
+        else:
+            self._text += event
+            if len(self._text) > self._limits.field_size:
+                limit = self._limits.field_size
+                raise HTTPException(
+                    f"{self._what()} is larger than {limit} bytes (MAX_FORM_FIELD_SIZE)", 413
+                )
+
+    def header_too_large(self) -> HTTPException:
+        """Build the answer to a part with too much of a header."""
+        number = self._field_count + self._file_count + (self._part is None)
+        return HTTPException(
+            f"the header of part {number} is larger than {self._limits.header_size} bytes "
+            f"(MAX_PART_HEADER_SIZE) or {_HEADERS_IN_A_PART} lines",
+            413,
+        )
+
+    def _begin(self, part: MultipartSegment) -> None:
+        self._part = part
+        if part.filename is None:
+            self._field_count += 1
+            if self._field_count > self._limits.fields:
+                raise BadRequest(f"more than {self._limits.fields} fields (MAX_FORM_FIELDS)")
+        else:
+            self._file_count += 1
+            if self._file_count > self._limits.files:
+                raise BadRequest(f"more than {self._limits.files} files (MAX_FORM_FILES)")
+        self._check_header(part)
+        self._text = bytearray()
+        if part.filename is not None:
+            # At least 1, for 0 would mean no limit.
+            spool = SpooledTemporaryFile(max_size=max(self._memory_left, 1))  # noqa: SIM115  outlives this function on purpose
+            self._file = self._opened.enter_context(spool)
+
+    def _check_header(self, part: MultipartSegment) -> None:
+        lines = part.headerlist
+        if sum(len(name) + len(value) for name, value in lines) > self._limits.header_size:
+            raise self.header_too_large()
+        if len({name for name, _ in lines}) < len(lines):
+            raise BadRequest(f"{self._what()} has a header field twice")
+        encoding = part.header("Content-Transfer-Encoding", "").strip().lower()
+        if encoding not in _PLAIN_ENCODINGS:  # RFC 7578 §4.7 does away with them
+            raise HTTPException(
+                f"{self._what()} has the Content-Transfer-Encoding {encoding[:40]!r}; "
+                "send it as it is",
+                415,
+            )
+        if part.filename is None:
+            require_utf_8(part.charset, self._what())
+
+    def _end(self) -> None:
+        part, file = cast(MultipartSegment, self._part), self._file
+        name = part.name or ""
+        if file is None:
+            try:
+                self.fields.add(name, self._text.decode())
+            except UnicodeDecodeError as error:
+                raise BadRequest(f"{self._what()} is no UTF-8") from error
+        elif part.filename or part.size:
+            self._keep(part, file)
+        else:  # a file input in which nothing was chosen
+            file.close()
+        self._part = self._file = None
+
+    def _keep(self, part: MultipartSegment, file: "SpooledTemporaryFile[bytes]") -> None:
+        if part.size <= self._memory_left:
+            self._memory_left -= part.size
+        file.seek(0)
+        uploaded = UploadedFile(
+            part.filename or "",
+            part.content_type or "application/octet-stream",
+            cast(BinaryIO, file),
+            part.name or "",
+            part.size,
+            dict(part.headerlist),
+        )
+        self.files.add(uploaded.field_name, uploaded)
+
+    def _what(self) -> str:
+        part = cast(MultipartSegment, self._part)
+        return f"{'field' if part.filename is None else 'file'} {(part.name or '')[:60]!r}"
