@@ -1,0 +1,229 @@
+"""The composition root: one object graph, built in the order of the floors, with no global."""
+
+from collections.abc import Callable, Collection, Iterable
+from typing import Any, TypeVar
+
+from lback.admin import AdminRegistry
+from lback.core import development
+from lback.core.app_controller import AppController
+from lback.core.cache import Cache
+from lback.core.config import Config
+from lback.core.dispatcher_instance import dispatcher as default_dispatcher
+from lback.core.error_handler import ErrorHandler
+from lback.core.exceptions import ConfigurationError
+from lback.core.logging_setup import setup_logging
+from lback.core.middleware_loader import create_middleware, load_middlewares_from_config
+from lback.core.middleware_manager import MiddlewareManager
+from lback.core.response import Environ, StartResponse
+from lback.core.router import Router, View, methods_of
+from lback.core.server import serve
+from lback.core.signals import SignalDispatcher
+from lback.core.templates import TemplateRenderer
+from lback.core.url_loading import load_routes
+from lback.database import DatabaseManager
+from lback.sessions import DatabaseSessionStore, SessionManager
+from lback.users import AdminUserManager, UserManager
+
+V = TypeVar("V", bound=View)
+
+
+class Application:
+    """A web application, and the WSGI callable of it (PEP 3333).
+
+    Nothing is shared between two of them but the dispatcher, unless each is given its own.
+
+    Args:
+        config: Settings, checked at once. `None` takes the keywords, the environment and the
+            defaults; they are checked when the application is first used, so that `run` and the
+            test client may switch on development mode.
+        dispatcher: Where its parts send their signals.
+        **settings: Settings by name, instead of a config.
+
+    Raises:
+        ConfigurationError: Settings, routes or middlewares that cannot work; names all.
+    """
+
+    def __init__(
+        self,
+        config: Config | None = None,
+        *,
+        dispatcher: SignalDispatcher = default_dispatcher,
+        **settings: Any,
+    ) -> None:
+        if config is not None:
+            if settings:
+                raise ConfigurationError("give Application a config or settings, not both")
+            Config.validate(config)
+        self.config = config or Config(None, settings=settings)
+        self.dispatcher = dispatcher
+        self._prepared = False
+        self._build()
+
+    def _build(self) -> None:
+        config, dispatcher = self.config, self.dispatcher
+        self.router = Router()
+        self.template_renderer = TemplateRenderer(config, dispatcher=dispatcher, router=self.router)
+        self.error_handler = ErrorHandler(
+            config, self.template_renderer, self.router, dispatcher=dispatcher
+        )
+        self.cache = Cache(dispatcher=dispatcher)
+        self.db_manager = DatabaseManager(config)
+        self.session_manager = SessionManager(
+            DatabaseSessionStore(self.db_manager), lifetime=config.SESSION_LIFETIME
+        )
+        self.user_manager = UserManager()
+        self.admin_user_manager = AdminUserManager()
+        self.admin_registry = AdminRegistry()
+        self.middleware_manager = MiddlewareManager(dispatcher=dispatcher)
+        self.dependencies: dict[str, Any] = {
+            "error_handler": self.error_handler,
+            "cache": self.cache,
+            "db_manager": self.db_manager,
+            "admin_registry": self.admin_registry,
+        }
+        self.app_controller = AppController(
+            self.middleware_manager,
+            self.router,
+            self.template_renderer,
+            config,
+            self.admin_user_manager,
+            self.session_manager,
+            self.user_manager,
+            self.dependencies,
+            dispatcher,
+        )
+        load_middlewares_from_config(
+            self.middleware_manager, config, self.app_controller.dependencies
+        )
+
+    def route(
+        self,
+        path: str,
+        methods: Collection[str] | None = None,
+        name: str | None = None,
+        requires_auth: bool = True,
+    ) -> Callable[[V], V]:
+        """Register the decorated view; see `add_route`.
+
+        The name of the route is that of the view, unless one is given.
+        """
+
+        def register(view: V) -> V:
+            self.add_route(
+                path, view, methods, name or getattr(view, "__name__", None), requires_auth
+            )
+            return view
+
+        return register
+
+    def add_route(
+        self,
+        path: str,
+        view: View,
+        methods: Collection[str] | None = None,
+        name: str | None = None,
+        requires_auth: bool = True,
+    ) -> None:
+        """Add a route.
+
+        Args:
+            path: Pattern, such as `"/users/{user_id:int}"`.
+            view: Function or class; see `lback.core.router.Route`.
+            methods: Methods it answers; `None` means those the view names, else GET.
+            name: For `url_for`.
+            requires_auth: `False` lets visitors in who are not signed in.
+
+        Raises:
+            ConfigurationError: A request was answered already, or the view has a required
+                parameter that nothing fills.
+            TypeError, ValueError: As `lback.core.router.Route`.
+        """
+        self._refuse_when_started(f"the route {path!r}")
+        methods = methods if methods is not None else methods_of(view) or ["GET"]
+        self.app_controller.add_route(path, view, methods, name, requires_auth)
+
+    def include(
+        self, module_path: str, prefix: str = "", *, requires_auth: bool | None = None
+    ) -> None:
+        """Add the `urlpatterns` of a module below a prefix.
+
+        Raises:
+            ConfigurationError: As for `ROOT_URLCONF`.
+        """
+        self._refuse_when_started(f"the routes of {module_path!r}")
+        for route in load_routes(module_path, prefix, requires_auth=requires_auth):
+            self.app_controller.register(route)
+
+    def add_middleware(self, middleware: Any, **params: Any) -> None:
+        """Put a middleware at the end of the chain.
+
+        Args:
+            middleware: An instance, or a class to be built with the dependencies that its
+                constructor names.
+            **params: Further arguments for a class.
+
+        Raises:
+            ConfigurationError: A request was answered already.
+            TypeError: It is no middleware, or cannot be built.
+        """
+        self._refuse_when_started(f"the middleware {middleware!r}")
+        if isinstance(middleware, type):
+            middleware = create_middleware(middleware, self.app_controller.dependencies, params)
+        self.middleware_manager.add_middleware(middleware)
+
+    def _refuse_when_started(self, what: str) -> None:
+        if self._prepared:
+            raise ConfigurationError(
+                f"{what} comes too late: the application has answered requests; "
+                "add it where the application is built"
+            )
+
+    def prepare(self) -> None:
+        """Check the settings and close the graph; done by the first request at the latest.
+
+        Raises:
+            ConfigurationError: Settings that do not allow a start; names all.
+        """
+        if not self._prepared:
+            Config.validate(self.config)
+            self.app_controller.warn_of_closed_routes()
+            self._prepared = True
+
+    def develop(self) -> "Application":
+        """Switch to development mode what no setting decides, and return the application.
+
+        DEBUG goes on, loopback hosts are served, and the secret key lasts for the process.
+        """
+        if not self._prepared:
+            self.config.develop()
+        return self
+
+    def run(self, host: str | None = None, port: int | None = None) -> None:
+        """Serve for development until interrupted.
+
+        Args:
+            host: Address; `None` takes the setting HOST.
+            port: `None` takes the setting PORT.
+
+        Raises:
+            ConfigurationError: Settings that do not allow a start, or a port that is taken.
+        """
+        self.develop().prepare()
+        setup_logging(self.config)
+        development.run(
+            self,
+            self.config.HOST if host is None else host,
+            self.config.PORT if port is None else port,
+            debug=self.config.DEBUG,
+            banner=f"Database {self.db_manager.shown_url}",
+        )
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one request (PEP 3333).
+
+        Raises:
+            ConfigurationError: The settings do not allow a start; names all that is wrong.
+        """
+        if not self._prepared:
+            self.prepare()
+        return serve(self.app_controller, self.dispatcher, environ, start_response)

@@ -1,0 +1,278 @@
+"""A client for tests: real WSGI requests without a socket, each checked against PEP 3333."""
+
+import io
+from collections.abc import Callable, Iterable, Mapping
+from secrets import token_hex
+from typing import Any
+from urllib.parse import quote, unquote_to_bytes, urlencode, urljoin, urlsplit
+from wsgiref.validate import validator
+
+import msgspec
+
+from lback.core.cookies import parse_cookies
+
+WsgiApplication = Callable[..., Iterable[bytes]]
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+
+class ClientResponse:
+    """An answer, read to its end.
+
+    Attributes:
+        status_code: Status as a number.
+        status: Status line without the version, such as `"200 OK"`.
+        header_list: The header fields as they were sent, pair by pair.
+        body: The body as bytes.
+        url: Path and query of the request that was answered.
+    """
+
+    def __init__(
+        self, status: str, header_list: list[tuple[str, str]], body: bytes, url: str
+    ) -> None:
+        self.status = status
+        self.status_code = int(status[:3])
+        self.header_list = header_list
+        self.body = body
+        self.url = url
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The header fields by lower-case name; of a repeated one the last."""
+        return {name.lower(): value for name, value in self.header_list}
+
+    @property
+    def text(self) -> str:
+        """The body as UTF-8 text."""
+        return self.body.decode()
+
+    def json(self) -> Any:
+        """Return the body read as JSON."""
+        return msgspec.json.decode(self.body)
+
+    def __repr__(self) -> str:
+        return f"<ClientResponse {self.status} of {self.url}>"
+
+
+class Client:
+    """Sends requests to an application and keeps its cookies.
+
+    Every request and answer is checked by `wsgiref.validate`. An `Application` that has no
+    settings is put into development mode, as `run` does.
+
+    Args:
+        application: An `Application`, or any WSGI callable.
+        headers: Header fields for every request.
+        environ: WSGI variables for every request, such as `REMOTE_ADDR`.
+    """
+
+    def __init__(
+        self,
+        application: WsgiApplication,
+        *,
+        headers: Mapping[str, str] | None = None,
+        environ: Mapping[str, Any] | None = None,
+    ) -> None:
+        develop = getattr(application, "develop", None)
+        if develop is not None:
+            develop()
+        self.application = application
+        self.headers = dict(headers or {})
+        self.environ = dict(environ or {})
+        self.cookies: dict[str, str] = {}
+
+    def get(self, url: str, **options: Any) -> ClientResponse:
+        """Send a GET request; see `request`."""
+        return self.request("GET", url, **options)
+
+    def head(self, url: str, **options: Any) -> ClientResponse:
+        """Send a HEAD request; see `request`."""
+        return self.request("HEAD", url, **options)
+
+    def options(self, url: str, **options: Any) -> ClientResponse:
+        """Send an OPTIONS request; see `request`."""
+        return self.request("OPTIONS", url, **options)
+
+    def post(self, url: str, **options: Any) -> ClientResponse:
+        """Send a POST request; see `request`."""
+        return self.request("POST", url, **options)
+
+    def put(self, url: str, **options: Any) -> ClientResponse:
+        """Send a PUT request; see `request`."""
+        return self.request("PUT", url, **options)
+
+    def patch(self, url: str, **options: Any) -> ClientResponse:
+        """Send a PATCH request; see `request`."""
+        return self.request("PATCH", url, **options)
+
+    def delete(self, url: str, **options: Any) -> ClientResponse:
+        """Send a DELETE request; see `request`."""
+        return self.request("DELETE", url, **options)
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        query: Mapping[str, Any] | None = None,
+        data: Mapping[str, Any] | bytes | str | None = None,
+        files: Mapping[str, Any] | None = None,
+        json: Any = None,
+        headers: Mapping[str, str] | None = None,
+        environ: Mapping[str, Any] | None = None,
+        follow_redirects: bool = False,
+    ) -> ClientResponse:
+        """Send one request.
+
+        Args:
+            method: Any method.
+            url: Path, with a query string if you like; percent-encoded or not.
+            query: Parameters to add to the query string.
+            data: Form fields, or the body itself.
+            files: Field name to content, `(file name, content)` or `(file name, content,
+                content type)`, or a list of these; makes the form a multipart one.
+            json: Anything that has a JSON form.
+            headers: Header fields.
+            environ: WSGI variables.
+            follow_redirects: Go where the answer sends, at most ten times.
+        """
+        body, content_type = _body_of(data, files, json)
+        fields = {**self.headers, **({"Content-Type": content_type} if content_type else {})}
+        fields.update(headers or {})
+        variables = {**self.environ, **(environ or {})}
+        answer = self._send(method, _with_query(url, query), body, fields, variables)
+        for _ in range(10):
+            if not follow_redirects or answer.status_code not in REDIRECTS:
+                return answer
+            if answer.status_code not in (307, 308):
+                method, body = "HEAD" if method == "HEAD" else "GET", b""
+                fields.pop("Content-Type", None)
+            answer = self._send(method, _redirected(answer), body, fields, variables)
+        raise AssertionError(f"more than ten redirects, the last to {answer.url}")
+
+    def _send(
+        self,
+        method: str,
+        url: str,
+        body: bytes,
+        headers: Mapping[str, str],
+        variables: Mapping[str, Any],
+    ) -> ClientResponse:
+        environ = self._environ(method, url, body, headers)
+        environ.update(variables)
+        begun: list[Any] = []
+
+        def start_response(status: str, fields: list[tuple[str, str]], *_: Any) -> Any:
+            begun[:] = [status, list(fields)]
+            return begun.append
+
+        chunks = validator(self.application)(environ, start_response)
+        try:
+            received = b"".join(chunks)
+        finally:
+            chunks.close()  # type: ignore[attr-defined]  # the validator's iterator has it
+        answer = ClientResponse(begun[0], begun[1], received, url)
+        self._keep_cookies(answer)
+        return answer
+
+    def _environ(
+        self, method: str, url: str, body: bytes, headers: Mapping[str, str]
+    ) -> dict[str, Any]:
+        path, _, query = url.partition("#")[0].partition("?")
+        environ: dict[str, Any] = {
+            "REQUEST_METHOD": method,
+            "SCRIPT_NAME": "",
+            "PATH_INFO": _unquoted(path),
+            "QUERY_STRING": quote(query, safe="%/:?&=+,;@!$'()*~[]"),
+            "SERVER_NAME": "localhost",
+            "SERVER_PORT": "80",
+            "SERVER_PROTOCOL": "HTTP/1.1",
+            "REMOTE_ADDR": "127.0.0.1",
+            "HTTP_HOST": "localhost",
+            "wsgi.version": (1, 0),
+            "wsgi.url_scheme": "http",
+            "wsgi.input": io.BytesIO(body),
+            "wsgi.errors": io.StringIO(),
+            "wsgi.multithread": True,
+            "wsgi.multiprocess": False,
+            "wsgi.run_once": False,
+        }
+        if body:
+            environ["CONTENT_LENGTH"] = str(len(body))
+        if self.cookies:
+            environ["HTTP_COOKIE"] = "; ".join(f"{k}={v}" for k, v in self.cookies.items())
+        for name, value in headers.items():
+            key = name.upper().replace("-", "_")
+            prefix = "" if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else "HTTP_"
+            environ[prefix + key] = value
+        return environ
+
+    def _keep_cookies(self, answer: ClientResponse) -> None:
+        for name, value in answer.header_list:
+            if name.lower() == "set-cookie":
+                pair, _, attributes = value.partition(";")
+                for cookie, held in parse_cookies(pair).items():
+                    if "max-age=0" in attributes.lower():
+                        self.cookies.pop(cookie, None)
+                    else:
+                        self.cookies[cookie] = held
+
+
+def _unquoted(path: str) -> str:
+    """Decode a path into what PEP 3333 calls a native string: UTF-8 bytes as Latin-1."""
+    return unquote_to_bytes(path).decode("latin-1")
+
+
+def _with_query(url: str, query: Mapping[str, Any] | None) -> str:
+    if not query:
+        return url
+    return f"{url}{'&' if '?' in url else '?'}{urlencode(query, doseq=True)}"
+
+
+def _redirected(answer: ClientResponse) -> str:
+    target = urlsplit(urljoin(answer.url, answer.headers["location"]))
+    return f"{target.path or '/'}{'?' if target.query else ''}{target.query}"
+
+
+def _body_of(data: Any, files: Any, json: Any) -> tuple[bytes, str | None]:
+    if sum(given is not None for given in (json, data if files is None else files)) > 1:
+        raise ValueError("give a request json, or data and files, not both")
+    if json is not None:
+        return msgspec.json.encode(json), "application/json"
+    if files is not None:
+        return _multipart(data or {}, files)
+    if isinstance(data, Mapping):
+        return urlencode(data, doseq=True).encode(), "application/x-www-form-urlencoded"
+    return (data.encode() if isinstance(data, str) else data or b""), None
+
+
+def _multipart(data: Mapping[str, Any], files: Mapping[str, Any]) -> tuple[bytes, str]:
+    boundary = f"----lback{token_hex(16)}"
+    parts = [
+        (f'name="{_escaped(name)}"', "", str(item).encode())
+        for name, value in data.items()
+        for item in (value if isinstance(value, list) else [value])
+    ]
+    for name, held in files.items():
+        for item in held if isinstance(held, list) else [held]:
+            filename, content, kind = _file(item)
+            disposition = f'name="{_escaped(name)}"; filename="{_escaped(filename)}"'
+            parts.append((disposition, f"\r\nContent-Type: {kind}", content))
+    body = b"".join(
+        f"--{boundary}\r\nContent-Disposition: form-data; {head}{kind}\r\n\r\n".encode()
+        + content
+        + b"\r\n"
+        for head, kind, content in parts
+    )
+    return body + f"--{boundary}--\r\n".encode(), f"multipart/form-data; boundary={boundary}"
+
+
+def _file(item: Any) -> tuple[str, bytes, str]:
+    if isinstance(item, bytes):
+        return "upload", item, "application/octet-stream"
+    filename, content, *kind = item
+    return filename, content, kind[0] if kind else "application/octet-stream"
+
+
+def _escaped(name: str) -> str:
+    # As browsers do (WHATWG HTML, multipart/form-data encoding).
+    return name.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")
