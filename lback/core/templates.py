@@ -65,6 +65,10 @@ def default_global_context() -> dict[str, Any]:
     return {"url": custom_url_tag, "url_for": custom_url_tag}
 
 
+class _RowNotFound(TemplateNotFound):
+    """The database has no such template, which no look at the directories would explain."""
+
+
 class TemplateRenderer(SignalSender):
     """Renders Jinja2 templates.
 
@@ -201,7 +205,7 @@ class TemplateRenderer(SignalSender):
     def _row(self, template_name: str) -> Template:
         content = self.load_template_from_db(template_name)
         if content is None:
-            raise TemplateNotFound(template_name, f"the database has no template {template_name!r}")
+            raise _RowNotFound(template_name, f"the database has no template {template_name!r}")
         return self._compiled(content)
 
     def _render(
@@ -229,7 +233,7 @@ class TemplateRenderer(SignalSender):
 
     def _explained(self, error: Exception) -> Exception:
         """Return the error itself or, of a file that was not found, one that helps further."""
-        if type(error) is not TemplateNotFound or error.message != error.name:
+        if type(error) is not TemplateNotFound:
             return error
         name = str(error.name or "")
         near = get_close_matches(name, self.environment.list_templates(), n=3)
