@@ -151,5 +151,18 @@ def _row(route: "Route") -> RouteRow:
 
 def near_paths(router: "Router | None", path: str) -> list[str]:
     """Return the patterns that a mistyped path comes nearest to."""
-    patterns = [] if router is None else [route.path for route in router.routes[:MOST_ROUTES]]
-    return list(dict.fromkeys(get_close_matches(path, patterns, n=3)))
+    segments = path.split("/")
+    routes = [] if router is None else router.routes[:MOST_ROUTES]
+    # A variable comes as near as anything: its segment is taken from the path itself.
+    patterns = {_filled(route, segments): route.path for route in routes}
+    return [patterns[near] for near in get_close_matches(path, patterns, n=3)]
+
+
+def _filled(route: "Route", segments: list[str]) -> str:
+    parts = ["", *route.pattern.segments]
+    if len(parts) != len(segments):
+        return route.path
+    return "/".join(
+        part if isinstance(part, str) else given
+        for part, given in zip(parts, segments, strict=True)
+    )

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from jinja2 import TemplateNotFound, TemplateSyntaxError
-from jinja2.sandbox import SecurityError
+from jinja2.exceptions import SecurityError
 from sqlalchemy import String, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
