@@ -41,7 +41,7 @@ def redirect(url: str, *, status_code: int = 302) -> RedirectResponse:
     return RedirectResponse(url, status_code)
 
 
-def reverse(request: "Request", name: str, **params: Any) -> str:
+def reverse(request: "Request", name: str, /, **params: Any) -> str:
     """Return the path of a named route of the application that answers this request.
 
     Raises:
@@ -50,4 +50,4 @@ def reverse(request: "Request", name: str, **params: Any) -> str:
     router = request.router
     if router is None:
         raise ConfigurationError("this request has no router: no application adopted it")
-    return router.url_for(name, **params)
+    return router.reverse(name, **params)

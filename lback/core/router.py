@@ -169,6 +169,16 @@ class Router:
         return route.view, params, route.requires_auth
 
     def url_for(self, name: str, **params: Any) -> str:
+        """Return the percent-encoded path of a named route; see `reverse`.
+
+        A variable that is itself called `name` needs `reverse`.
+
+        Raises:
+            ValueError: No route has the name, or a value is missing or does not fit.
+        """
+        return self.reverse(name, **params)
+
+    def reverse(self, name: str, /, **params: Any) -> str:
         """Return the percent-encoded path of a named route.
 
         Args:

@@ -55,14 +55,19 @@ def custom_url_tag(name: str, **params: Any) -> str:
     Raises:
         ValueError: No route has the name, or a variable is missing or does not fit.
     """
+    return _url(name, **params)
+
+
+def _url(name: str, /, **params: Any) -> str:
+    # By position, so that a route may have a variable called `name`.
     if _default_router is None:
         return f"/url/{quote(name, safe='')}"
-    return _default_router.url_for(name, **params)
+    return _default_router.reverse(name, **params)
 
 
 def default_global_context() -> dict[str, Any]:
     """Return what every template can use without being given it; a new dict at each call."""
-    return {"url": custom_url_tag, "url_for": custom_url_tag}
+    return {"url": _url, "url_for": _url}
 
 
 class _RowNotFound(TemplateNotFound):
@@ -120,7 +125,7 @@ class TemplateRenderer(SignalSender):
             environment.filters["uppercase"] = custom_uppercase
             environment.globals.update(default_global_context())
             if router is not None:
-                environment.globals.update(url=router.url_for, url_for=router.url_for)
+                environment.globals.update(url=router.reverse, url_for=router.reverse)
         self._compiled: Callable[[str], Template] = lru_cache(256)(self._sandbox.from_string)
 
     def render_to_string(self, template_name: str, **context: Any) -> str:

@@ -181,7 +181,7 @@ class Client:
     def _environ(
         self, method: str, url: str, body: bytes, headers: Mapping[str, str]
     ) -> dict[str, Any]:
-        path, _, query = url.partition("#")[0].partition("?")
+        path, _, query = url.partition("?")
         environ: dict[str, Any] = {
             "REQUEST_METHOD": method,
             "SCRIPT_NAME": "",
@@ -227,6 +227,7 @@ def _unquoted(path: str) -> str:
 
 
 def _with_query(url: str, query: Mapping[str, Any] | None) -> str:
+    url = url.partition("#")[0]
     if not query:
         return url
     return f"{url}{'&' if '?' in url else '?'}{urlencode(query, doseq=True)}"

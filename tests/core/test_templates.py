@@ -217,6 +217,12 @@ def test_a_template_reverses_urls_with_the_router_of_its_application(
     assert text == "/books/7 /books/8?page=a+b"
 
 
+def test_a_variable_of_a_route_may_be_called_name(project: Path, router: Router) -> None:
+    router.add_route("/hello/{name}", home, name="hello")
+    (project / "templates" / "link.html").write_text("{{ url('hello', name='Ann') }}")
+    assert renderer(project, router=router).render_to_string("link.html") == "/hello/Ann"
+
+
 def test_a_misspelt_route_name_is_told_with_near_misses(project: Path, router: Router) -> None:
     (project / "templates" / "link.html").write_text("{{ url('bok', book_id=7) }}")
     with pytest.raises(ValueError, match=r"no route is named 'bok'; did you mean 'book'\?"):
