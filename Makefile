@@ -35,7 +35,8 @@ cover: .venv/.dev  ## Run the tests and show which branches none of them takes
 	@$(BIN)/coverage erase
 	@$(BIN)/coverage run -m pytest -q $(ARGS)
 	@$(BIN)/coverage combine --quiet
-	@$(BIN)/coverage report
+	@$(BIN)/coverage report --fail-under=95
+	@$(BIN)/coverage report --include='lback/core/*' --fail-under=100
 
 check: lint types imports  ## Check style, types and floors
 

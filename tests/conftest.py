@@ -1,5 +1,6 @@
 """The databases that tests run on: SQLite in a file, and the servers that answer."""
 
+import logging
 import os
 import secrets
 from collections.abc import Iterator
@@ -16,6 +17,16 @@ DATABASES = [
     pytest.param("postgresql", marks=pytest.mark.postgresql),
     pytest.param("mariadb", marks=pytest.mark.mariadb),
 ]
+
+
+@pytest.fixture(autouse=True)
+def logging_as_before() -> Iterator[None]:
+    """Leave the logging of the process as a test found it."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 @pytest.fixture(params=DATABASES)

@@ -147,6 +147,13 @@ def test_developing_comes_too_late_after_the_first_request() -> None:
     assert app.develop().config.DEBUG is False
 
 
+def test_preparing_twice_is_no_fault() -> None:
+    app = Application(**SETTINGS)
+    app.prepare()
+    app.prepare()
+    assert Client(app).get("/").status_code == 404
+
+
 # What is refused.
 
 

@@ -68,9 +68,7 @@ def _number(text: str, kind: type, what: str) -> Any:
 def _list(text: str) -> list[Any]:
     if not text.startswith("["):
         return [item.strip() for item in text.split(",") if item.strip()]
-    value = _json(text, "a list: items with commas between them, or JSON")
-    if not isinstance(value, list):
-        raise ValueError("write a list: items with commas between them, or JSON")
+    value: list[Any] = _json(text, "a list: items with commas between them, or JSON")
     return value
 
 

@@ -28,14 +28,12 @@ class UnitOfWork:
         )
 
     def settle(self, request: "Request", response: "Response") -> None:
-        """Commit below status 400, else roll back; nothing without a session.
+        """Commit below status 400, else roll back; for a request with a session.
 
         Raises:
-            Exception: What the commit raised, after a rollback.
+            Exception: What the commit raised.
         """
         session = request.active_session
-        if session is None:
-            return
         if response.status_code < 400:
             self._commit(request, session)
         else:

@@ -136,6 +136,31 @@ def test_a_port_that_is_taken_names_one_that_is_free() -> None:
             app.run(port=port)
 
 
+def test_the_port_that_is_named_is_none_that_is_taken_as_well() -> None:
+    for port in range(20000, 60000, 7):
+        try:
+            first = socket.create_server(("127.0.0.1", port))
+            second = socket.create_server(("127.0.0.1", port + 1))
+        except OSError:
+            continue
+        with closing(first), closing(second):
+            with pytest.raises(ConfigurationError, match="is taken") as refused:
+                Application(DATABASE_URL="sqlite://").run(port=port)
+        assert f"; {port + 1} is free" not in str(refused.value)
+        return
+    raise AssertionError("no two neighbouring ports are free")
+
+
+def test_an_application_without_a_project_is_served_without_a_watcher(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(server, "app_controller", object())
+    monkeypatch.setattr(server, "project_root", None)
+    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
+        with pytest.raises(ConfigurationError, match="is taken"):
+            Server().run("127.0.0.1", taken.getsockname()[1])
+
+
 @pytest.mark.parametrize("host", ["192.0.2.1", "2001:db8::1"])
 def test_an_address_of_another_machine_is_refused(host: str) -> None:
     with pytest.raises(ConfigurationError, match="cannot listen on"):

@@ -1,5 +1,7 @@
 """Error pages: what visitors see, what developers see while DEBUG is on, and what is told."""
 
+import base64
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from lback.core import (
     SignalDispatcher,
     TemplateRenderer,
 )
+from lback.core.error_pages import style_hash
 
 SECRET = "s3cr3t-of-the-site-0123456789"
 
@@ -320,6 +323,13 @@ def test_a_debug_page_that_fails_gives_way_to_the_plain_one(
     assert "Something went wrong" in body
     assert "cannot sign" not in body
     assert "the debug page failed" in caplog.text
+
+
+def test_the_style_of_the_pages_can_be_allowed_by_its_hash(quiet: Handled) -> None:
+    page = quiet.handler.handle_404(None).body
+    style = page.partition("<style>")[2].partition("</style>")[0]
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    assert style_hash() == f"'sha256-{digest}'"
 
 
 def test_a_project_replaces_a_page_by_a_template_of_its_number(tmp_path: Path) -> None:

@@ -94,6 +94,11 @@ def test_every_kind_of_markup_is_escaped(project: Path, name: str) -> None:
     assert renderer(project).render_to_string(name, text="<script>") == "&lt;script&gt;"
 
 
+def test_a_template_in_a_string_is_escaped(project: Path) -> None:
+    template = renderer(project).environment.from_string("{{ text }}")
+    assert template.render(text="<b>") == "&lt;b&gt;"
+
+
 def test_a_name_that_nobody_gave_is_empty(project: Path) -> None:
     assert renderer(project).render_to_string("hello.html") == "<p>Hello </p>"
 
