@@ -143,9 +143,10 @@ def test_the_port_that_is_named_is_none_that_is_taken_as_well() -> None:
             second = socket.create_server(("127.0.0.1", port + 1))
         except OSError:
             continue
-        with closing(first), closing(second):
-            with pytest.raises(ConfigurationError, match="is taken") as refused:
-                Application(DATABASE_URL="sqlite://").run(port=port)
+        app = Application(DATABASE_URL="sqlite://")
+        taken = pytest.raises(ConfigurationError, match="is taken")
+        with closing(first), closing(second), taken as refused:
+            app.run(port=port)
         assert f"; {port + 1} is free" not in str(refused.value)
         return
     raise AssertionError("no two neighbouring ports are free")
@@ -156,9 +157,9 @@ def test_an_application_without_a_project_is_served_without_a_watcher(
 ) -> None:
     monkeypatch.setattr(server, "app_controller", object())
     monkeypatch.setattr(server, "project_root", None)
-    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
-        with pytest.raises(ConfigurationError, match="is taken"):
-            Server().run("127.0.0.1", taken.getsockname()[1])
+    refusal = pytest.raises(ConfigurationError, match="is taken")
+    with closing(socket.create_server(("127.0.0.1", 0))) as taken, refusal:
+        Server().run("127.0.0.1", taken.getsockname()[1])
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "2001:db8::1"])
