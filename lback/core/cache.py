@@ -49,7 +49,7 @@ class Cache(SignalSender):
     Reading takes no lock. Signals are sent outside the lock: a receiver may use the cache.
     Every `set` also drops a few expired entries, so that memory follows the living ones.
 
-    Signals: `cache_initialized` once. `cache_item_expired` (`key`, `value`) when an expired
+    Signals: `cache_initialized` once. `cache_item_expired` (`key`, `expires_at`) when an expired
     entry is dropped, whoever noticed it first: `get`, `delete` or a later `set`.
 
     Args:
@@ -80,9 +80,9 @@ class Cache(SignalSender):
 
         A stored `None` looks the same; `has` tells them apart.
 
-        Signals: `cache_item_expired` (`key`, `value`) if an expired entry was dropped, then
-        `cache_item_fetched` (`key`, `value`), then `cache_hit` (`key`, `value`) or
-        `cache_miss` (`key`).
+        Signals: `cache_item_expired` (`key`, `expires_at`) if an expired entry was dropped, then
+        `cache_item_fetched` (`key`, `outcome`: "hit", "miss" or "expired"), then `cache_hit`
+        (`key`) or `cache_miss` (`key`).
 
         Raises:
             TypeError: The key is not hashable.
@@ -101,8 +101,8 @@ class Cache(SignalSender):
     def set(self, key: Any, value: Any, ttl: float | None = None) -> None:
         """Keep a value under a key, in place of an older one.
 
-        Signals: `cache_item_expired` (`key`, `value`) for each expired entry dropped on the
-        way, then `cache_item_set` (`key`, `value`, `ttl`).
+        Signals: `cache_item_expired` (`key`, `expires_at`) for each expired entry dropped on the
+        way, then `cache_item_set` (`key`, `ttl`, `expires_at`).
 
         Args:
             key: Anything hashable.
@@ -117,22 +117,23 @@ class Cache(SignalSender):
         _check_ttl(ttl)
         now = self._clock()
         with self._lock:
-            if ttl is None:
+            expires_at = None if ttl is None else now + ttl
+            if expires_at is None:
                 self._items[key] = CacheItem(value, clock=self._clock)
-            elif ttl > 0:
-                self._items[key] = CacheItem(value, now + ttl, clock=self._clock)
-                self._push_moment(now + ttl, key)
+            elif expires_at > now:
+                self._items[key] = CacheItem(value, expires_at, clock=self._clock)
+                self._push_moment(expires_at, key)
             elif key in self._items:
                 del self._items[key]
             expired = self._sweep(now)
         for old_key, old_item in expired:
             self._tell_expired(old_key, old_item)
-        self.dispatcher.send("cache_item_set", self, key=key, value=value, ttl=ttl)
+        self.dispatcher.send("cache_item_set", self, key=key, ttl=ttl, expires_at=expires_at)
 
     def delete(self, key: Any) -> None:
         """Remove the entry of a key, if there is one.
 
-        Signals: `cache_item_deleted` (`key`), or `cache_item_expired` (`key`, `value`) if its
+        Signals: `cache_item_deleted` (`key`), or `cache_item_expired` (`key`, `expires_at`) if its
         time was over; none for an absent key.
 
         Raises:
@@ -152,13 +153,14 @@ class Cache(SignalSender):
     def clear(self) -> None:
         """Remove every entry.
 
-        Signals: `cache_cleared`, also if there was none.
+        Signals: `cache_cleared` (`cleared_count`), also if there was none.
         """
         with self._lock:
             # New containers: the old ones, and the values in them, die outside the lock.
             dropped, self._items, self._moments = self._items, {}, []
+        count = len(dropped)
         dropped.clear()
-        self.dispatcher.send("cache_cleared", self)
+        self.dispatcher.send("cache_cleared", self, cleared_count=count)
 
     def has(self, key: Any) -> bool:
         """Tell whether a key is there and has not expired; sends no signal.
@@ -176,17 +178,14 @@ class Cache(SignalSender):
         return [key for key, item in items.items() if not item.is_expired()]
 
     def _get_heard(self, key: Any, item: CacheItem | None) -> Any | None:
+        outcome = "miss" if item is None else "hit"
         if item is not None and item.is_expired():
             if self._drop(key, item):
                 self._tell_expired(key, item)
-            item = None
-        value = None if item is None else item.value
-        self.dispatcher.send("cache_item_fetched", self, key=key, value=value)
-        if item is None:
-            self.dispatcher.send("cache_miss", self, key=key)
-        else:
-            self.dispatcher.send("cache_hit", self, key=key, value=value)
-        return value
+            item, outcome = None, "expired"
+        self.dispatcher.send("cache_item_fetched", self, key=key, outcome=outcome)
+        self.dispatcher.send("cache_miss" if item is None else "cache_hit", self, key=key)
+        return None if item is None else item.value
 
     def _drop(self, key: Any, item: CacheItem) -> bool:
         """Remove an entry unless another thread was first; tell whether it was this call."""
@@ -228,7 +227,7 @@ class Cache(SignalSender):
             heappush(self._moments, (expires_at, next(self._numbers), key))
 
     def _tell_expired(self, key: Any, item: CacheItem) -> None:
-        self.dispatcher.send("cache_item_expired", self, key=key, value=item.value)
+        self.dispatcher.send("cache_item_expired", self, key=key, expires_at=item.expires_at)
 
 
 def _check_ttl(ttl: object) -> None:

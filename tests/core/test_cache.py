@@ -269,12 +269,12 @@ def test_a_new_cache_announces_itself() -> None:
 
 
 def test_set_is_heard_once_with_what_was_set() -> None:
-    cache, _, ear = cache_and_ear()
+    cache, clock, ear = cache_and_ear()
     cache.set("key", "value", ttl=5)
     cache.set("key", "value")
     assert ear.take() == [
-        ("cache_item_set", {"key": "key", "value": "value", "ttl": 5}),
-        ("cache_item_set", {"key": "key", "value": "value", "ttl": None}),
+        ("cache_item_set", {"key": "key", "ttl": 5, "expires_at": clock() + 5}),
+        ("cache_item_set", {"key": "key", "ttl": None, "expires_at": None}),
     ]
 
 
@@ -295,8 +295,8 @@ def test_a_hit_is_heard_as_fetched_and_hit(value: str | None) -> None:
     ear.take()
     assert cache.get("key") == value
     assert ear.take() == [
-        ("cache_item_fetched", {"key": "key", "value": value}),
-        ("cache_hit", {"key": "key", "value": value}),
+        ("cache_item_fetched", {"key": "key", "outcome": "hit"}),
+        ("cache_hit", {"key": "key"}),
     ]
 
 
@@ -304,7 +304,7 @@ def test_a_miss_is_heard_as_fetched_and_miss() -> None:
     cache, _, ear = cache_and_ear()
     cache.get("key")
     assert ear.take() == [
-        ("cache_item_fetched", {"key": "key", "value": None}),
+        ("cache_item_fetched", {"key": "key", "outcome": "miss"}),
         ("cache_miss", {"key": "key"}),
     ]
 
@@ -316,8 +316,8 @@ def test_an_expired_read_is_heard_as_expired_fetched_and_miss_and_then_as_a_miss
     ear.take()
     assert cache.get("key") is None
     assert ear.take() == [
-        ("cache_item_expired", {"key": "key", "value": "value"}),
-        ("cache_item_fetched", {"key": "key", "value": None}),
+        ("cache_item_expired", {"key": "key", "expires_at": clock()}),
+        ("cache_item_fetched", {"key": "key", "outcome": "expired"}),
         ("cache_miss", {"key": "key"}),
     ]
     cache.get("key")
@@ -346,18 +346,18 @@ def test_delete_is_heard_only_when_something_was_removed() -> None:
     clock.advance(5)
     ear.take()
     cache.delete("key")
-    assert ear.take() == [("cache_item_expired", {"key": "key", "value": "value"})]
+    assert ear.take() == [("cache_item_expired", {"key": "key", "expires_at": clock()})]
 
 
 def test_clear_is_heard_once_even_when_empty() -> None:
     cache, _, ear = cache_and_ear()
     cache.clear()
-    assert ear.take() == [("cache_cleared", {})]
+    assert ear.take() == [("cache_cleared", {"cleared_count": 0})]
     cache.set("a", 1)
     cache.set("b", 1)
     ear.take()
     cache.clear()
-    assert ear.take() == [("cache_cleared", {})]
+    assert ear.take() == [("cache_cleared", {"cleared_count": 2})]
 
 
 def test_has_and_keys_are_not_heard() -> None:
@@ -380,7 +380,7 @@ def test_what_set_sweeps_away_is_heard_as_expired() -> None:
     ear.take()
     cache.set("new", 1)
     assert [name for name, _ in ear.heard] == ["cache_item_expired", "cache_item_set"]
-    assert ear.take()[0][1] == {"key": "old", "value": "value"}
+    assert ear.take()[0][1] == {"key": "old", "expires_at": clock() - 1}
     cache.get("old")
     assert ear.names() == ["cache_item_fetched", "cache_miss"]
 
@@ -591,7 +591,7 @@ def test_each_expiry_and_each_deletion_is_heard_by_one_thread_only(
     dispatcher, clock = SignalDispatcher(), Clock()
     cache = Cache(dispatcher=dispatcher, clock=clock)
     heard: list[int] = []
-    dispatcher.connect("cache_item_expired", lambda sender, key, value: heard.append(key))
+    dispatcher.connect("cache_item_expired", lambda sender, key, expires_at: heard.append(key))
     for number in range(300):
         cache.set(number, number, ttl=1)
     clock.advance(1)
@@ -657,7 +657,8 @@ class CacheAgainstDict(RuleBasedStateMachine):
         else:
             self.model[key] = value, math.inf if ttl is None else self.clock.now + ttl
         *swept, last = self.ear.take()
-        assert last == ("cache_item_set", {"key": key, "value": value, "ttl": ttl})
+        expires_at = None if ttl is None else self.clock.now + ttl
+        assert last == ("cache_item_set", {"key": key, "ttl": ttl, "expires_at": expires_at})
         for name, about in swept:
             assert name == "cache_item_expired"
             assert about["key"] not in self.alive()
