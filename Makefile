@@ -26,7 +26,7 @@ types: .venv/.dev  ## Check types
 	@$(BIN)/mypy
 
 imports: .venv/.dev  ## Check that imports point down the floors
-	@$(BIN)/lint-imports --no-timing
+	@$(BIN)/lint-imports --no-logo
 
 test: .venv/.dev  ## Run the tests
 	@$(BIN)/pytest $(ARGS)
