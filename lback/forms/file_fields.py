@@ -1,0 +1,181 @@
+"""Fields for files: checked by size, by name and by content before anybody keeps them."""
+
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+from lback.core.uploaded_file import UploadedFile
+from lback.forms.field import Field, Messages
+from lback.forms.file_content import (
+    ACTIVE_EXTENSIONS,
+    BY_EXTENSION,
+    IMAGE_EXTENSIONS,
+    head_of,
+    is_active,
+    kind_of,
+    size_of,
+)
+from lback.forms.widgets import CLEARED, FileInput
+
+MAX_SIZE = 5 * 1024 * 1024
+MAX_PIXELS = 50_000_000
+NAME_LENGTH = 200
+
+
+class FileField(Field):
+    """A file: an `UploadedFile`.
+
+    Nothing is let in that a browser or a server might run (pages, scripts, SVG, programs), unless
+    its extension is named. Where the beginning of a kind of file is known, the file has to begin
+    like that.
+
+    Args:
+        max_size: Bytes at most.
+        extensions: Endings of the names that are let in; `None` lets in what nobody runs.
+        allow_empty: Whether a file may have no content.
+        **options: See `Field`.
+    """
+
+    widget_class = FileInput
+    messages: ClassVar[Messages] = {
+        "required": "Please choose a file.",
+        "invalid": "No file came; the form has to be sent as multipart/form-data.",
+        "empty": "The file is empty.",
+        "max_size": "The file has {size}; at most {limit} are taken.",
+        "name": "The name of the file cannot be used; please give it another one.",
+        "extension": "Files ending in {found} are not taken here{offer}.",
+        "content": "The content of the file is not what its name says.",
+        "active": "The file holds a program or a page, which is not taken here.",
+    }
+
+    def __init__(
+        self,
+        *,
+        max_size: int = MAX_SIZE,
+        extensions: Iterable[str] | None = None,
+        allow_empty: bool = False,
+        **options: Any,
+    ) -> None:
+        super().__init__(**options)
+        self.max_size = max_size
+        self.extensions = (
+            None if extensions is None else tuple(name.lower().lstrip(".") for name in extensions)
+        )
+        self.allow_empty = allow_empty
+        if isinstance(self.widget, FileInput):
+            self.widget.clearable = not self.required
+
+    def is_empty(self, raw: Any) -> bool:
+        """Tell whether no file was chosen."""
+        return raw is None or raw == ""
+
+    def clean(self, raw: Any, initial: Any = None) -> Any:
+        """Return the file; `False` where the one that is kept is to be removed.
+
+        Raises:
+            Invalid: A rule is broken.
+        """
+        if raw is CLEARED:
+            if self.required:
+                raise self.invalid("required")
+            return False
+        return super().clean(raw, initial)
+
+    def clean_empty(self, initial: Any) -> Any:
+        """Return what is there already."""
+        return super().clean_empty(initial) if initial is None else initial
+
+    def to_python(self, raw: Any) -> Any:
+        """Return the file, if it is one."""
+        if not isinstance(raw, UploadedFile):
+            raise self.invalid("invalid")
+        return raw
+
+    def check(self, value: UploadedFile) -> None:
+        """Check size, name and content, in that order: the cheap ones first."""
+        if value.size > self.max_size:
+            found, limit = readable_size(value.size), readable_size(self.max_size)
+            raise self.invalid("max_size", size=found, limit=limit)
+        if not value.size and not self.allow_empty:
+            raise self.invalid("empty")
+        self.check_content(value, self._checked_extension(value.filename))
+
+    def _checked_extension(self, filename: str) -> str:
+        if not 0 < len(filename) <= NAME_LENGTH or filename.startswith(".") or "\0" in filename:
+            raise self.invalid("name")
+        # Some servers run "shell.php.jpg": every part of a name counts.
+        parts = [part.strip().lower() for part in filename.split(".")[1:]]
+        extension = parts[-1] if parts else ""
+        if self.extensions is not None and extension not in self.extensions:
+            offer = f"; please choose one of {', '.join(self.extensions)}"
+            raise self.invalid("extension", found=f".{extension}", offer=offer)
+        for part in parts:
+            if part in ACTIVE_EXTENSIONS and part not in (self.extensions or ()):
+                raise self.invalid("extension", found=f".{part}", offer="")
+        return extension
+
+    def check_content(self, value: UploadedFile, extension: str) -> None:
+        """Check what the file begins with.
+
+        Raises:
+            Invalid: It is not what its name says, or might be run.
+        """
+        head = head_of(value)
+        expected = BY_EXTENSION.get(extension)
+        if expected is not None and kind_of(head) is not expected:
+            raise self.invalid("content")
+        if extension not in ACTIVE_EXTENSIONS and is_active(head):
+            raise self.invalid("active")
+
+    def attributes(self) -> dict[str, Any]:
+        """Return what the dialog of a browser should offer."""
+        names = ",".join(f".{name}" for name in self.extensions or ())
+        return {"accept": names or None}
+
+    def has_changed(self, initial: Any, raw: Any) -> bool:  # noqa: ARG002  signature
+        """Tell whether a file was chosen, or the kept one is to be removed."""
+        return not self.is_empty(raw)
+
+
+class ImageField(FileField):
+    """An image: PNG, JPEG, GIF or WebP, told by its content, of a size that can be unpacked.
+
+    Args:
+        max_pixels: Width times height at most; a few bytes may unpack to a billion of them.
+        **options: See `FileField`.
+    """
+
+    messages: ClassVar[Messages] = {
+        "content": "The file is no image that can be shown here.",
+        "max_pixels": "The image has {width} x {height} pixels, which is too many.",
+    }
+
+    def __init__(
+        self,
+        *,
+        max_pixels: int = MAX_PIXELS,
+        extensions: Iterable[str] | None = IMAGE_EXTENSIONS,
+        **options: Any,
+    ) -> None:
+        super().__init__(extensions=extensions, **options)
+        self.max_pixels = max_pixels
+
+    def check_content(self, value: UploadedFile, extension: str) -> None:
+        """Check that it is an image and how large."""
+        super().check_content(value, extension)
+        size = size_of(value)
+        if size is None or not all(size):
+            raise self.invalid("content")
+        if size[0] * size[1] > self.max_pixels:
+            raise self.invalid("max_pixels", width=size[0], height=size[1])
+
+
+def readable_size(size: int) -> str:
+    """Return a number of bytes for people: "2.5 MB"."""
+    amount, unit = float(size), "bytes"
+    for larger in ("KB", "MB", "GB"):
+        if amount < 1000:
+            break
+        amount, unit = amount / 1000, larger
+    return (
+        f"{amount:.0f} {unit}" if amount >= 100 or amount.is_integer() else f"{amount:.1f} {unit}"
+    )

@@ -1,0 +1,298 @@
+"""A form: fields together, from what was sent to clean values, and back to a page with errors."""
+
+import copy
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+from markupsafe import Markup
+
+from lback.core.exceptions import ValidationError
+from lback.forms.bound_field import BoundField, Layout, as_block, as_paragraph, as_row
+from lback.forms.errors import NON_FIELD, ErrorDict, ErrorList, Invalid, errors_by_field
+from lback.forms.field import Field
+from lback.forms.markup import Rendered, tag
+from lback.forms.widgets import Values
+
+if TYPE_CHECKING:
+    from lback.core.request import Request
+
+F = TypeVar("F", bound="Form")
+
+
+class Form:
+    """Fields, declared as attributes of a class that inherits from this one.
+
+    `clean_<field>` methods take the value of their field from `cleaned_data` and return it;
+    `clean` looks at all of them together. Both raise `Invalid`, or a `ValidationError` that names
+    fields.
+
+    Args:
+        data: What was sent; `None` for a form to be filled in.
+        files: The uploads.
+        initial: Values to begin with, by field.
+        prefix: Put before all names, where a page has several forms.
+        session: The database session, for fields that ask it.
+
+    Attributes:
+        fields: Name to field; those of this form, so that it may change them.
+        cleaned_data: The values of the fields that are valid; there after `is_valid()`.
+    """
+
+    declared_fields: ClassVar[dict[str, Field]] = {}
+    # An empty row of a formset may stay empty: what must be filled is then checked here alone.
+    use_required = True
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        inherited: dict[str, Field] = {}
+        for kind in reversed(cls.__mro__[1:]):
+            inherited.update(vars(kind).get("declared_fields", {}))
+        own = {name: value for name, value in vars(cls).items() if isinstance(value, Field)}
+        # A name that is set to something else takes the field of a base away.
+        kept = {name: field for name, field in inherited.items() if name not in vars(cls)}
+        _refuse_taken_names(cls, own)
+        cls.declared_fields = {**kept, **own}
+
+    def __init__(
+        self,
+        data: Values | None = None,
+        files: Values | None = None,
+        *,
+        initial: Mapping[str, Any] | None = None,
+        prefix: str = "",
+        session: Any = None,
+    ) -> None:
+        self.data: Values = {} if data is None else data
+        self.files: Values = {} if files is None else files
+        self.is_bound = data is not None or files is not None
+        self.initial = dict(initial or {})
+        self.prefix = prefix
+        self.session = session
+        self.fields = {name: _own(field) for name, field in self.base_fields().items()}
+        for field in self.fields.values():
+            field.bind(session)
+        self.cleaned_data: dict[str, Any] = {}
+        self._errors: ErrorDict | None = None
+        self._changed: list[str] | None = None
+
+    @classmethod
+    def base_fields(cls) -> Mapping[str, Field]:
+        """Return the fields that a form of this class begins with."""
+        return cls.declared_fields
+
+    @classmethod
+    def of(cls: type[F], request: "Request", **options: Any) -> F:
+        """Build the form for a request: filled where it was sent, else to be filled in.
+
+        Args:
+            request: Its method, body, uploads and database session are read.
+            **options: As the constructor.
+        """
+        if request.method in ("POST", "PUT", "PATCH"):
+            options = {"data": request.DATA, "files": request.files, **options}
+        if "session" not in options and request.db_session is not None:
+            options["session"] = request.db_session
+        return cls(**options)
+
+    # Values.
+
+    def add_prefix(self, name: str) -> str:
+        """Return the name of a field in what is sent."""
+        return f"{self.prefix}-{name}" if self.prefix else name
+
+    def initial_of(self, name: str) -> Any:
+        """Return what a field shows at first."""
+        value = self.initial.get(name, self.fields[name].initial)
+        return value() if callable(value) else value
+
+    def raw_of(self, name: str) -> Any:
+        """Return what was entered into a field."""
+        widget = self.fields[name].widget
+        return widget.value_from(self.data, self.files, self.add_prefix(name))
+
+    @property
+    def changed_data(self) -> list[str]:
+        """The names of the fields into which something else was entered than they showed."""
+        # Known from the check on, so that it stays true when a row has taken the values.
+        return self._find_changed() if self._changed is None else self._changed
+
+    def _find_changed(self) -> list[str]:
+        return [
+            name
+            for name, field in self.fields.items()
+            if not field.disabled and field.has_changed(self.initial_of(name), self.raw_of(name))
+        ]
+
+    def has_changed(self) -> bool:
+        """Tell whether anything was entered."""
+        return bool(self.changed_data)
+
+    # Validity.
+
+    def is_valid(self) -> bool:
+        """Tell whether something was sent and breaks no rule."""
+        return self.is_bound and not self.errors
+
+    @property
+    def errors(self) -> ErrorDict:
+        """What is wrong, by field; empty for a form that was not sent."""
+        if self._errors is None:
+            self._errors = ErrorDict()
+            if self.is_bound:
+                self.full_clean()
+        return self._errors
+
+    @property
+    def non_field_errors(self) -> ErrorList:
+        """What is wrong with the form as a whole; it may be called or not."""
+        return self.errors.get(NON_FIELD) or ErrorList()
+
+    def add_error(self, field: str | None, error: str | Invalid | ValidationError) -> None:
+        """Say that something is wrong.
+
+        Args:
+            field: Name of a field; `None` for the form as a whole.
+            error: What to say, or an error that says it.
+
+        Raises:
+            ValueError: There is no such field.
+        """
+        if isinstance(error, str):
+            error = Invalid(error)
+        for name, messages in errors_by_field(error, field or NON_FIELD).items():
+            if name != NON_FIELD and name not in self.fields:
+                near = get_close_matches(name, self.fields, n=1)
+                hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(self.fields)}"
+                raise ValueError(f"{type(self).__name__} has no field {name!r}; {hint}")
+            self.errors.add(name, messages)
+            self.cleaned_data.pop(name, None)
+
+    def full_clean(self) -> None:
+        """Check everything; `errors` and `is_valid` do so once."""
+        self._errors, self.cleaned_data = ErrorDict(), {}
+        self._changed = self._find_changed()
+        for name, field in self.fields.items():
+            try:
+                self._clean_field(name, field)
+            except (Invalid, ValidationError) as error:
+                self.add_error(name, error)
+        try:
+            cleaned = self.clean()
+        except (Invalid, ValidationError) as error:
+            self.add_error(None, error)
+        else:
+            if cleaned is not None:
+                self.cleaned_data = dict(cleaned)
+
+    def _clean_field(self, name: str, field: Field) -> None:
+        initial = self.initial_of(name)
+        if field.disabled:
+            self.cleaned_data[name] = initial
+        else:
+            self.cleaned_data[name] = field.clean(self.raw_of(name), initial)
+        method = getattr(self, f"clean_{name}", None)
+        if method is not None:
+            self.cleaned_data[name] = method()
+
+    def clean(self) -> Mapping[str, Any] | None:
+        """Check values together; may return others to take the place of `cleaned_data`.
+
+        Raises:
+            Invalid, ValidationError: A rule is broken.
+        """
+        return None
+
+    # How it looks.
+
+    def __getitem__(self, name: str) -> BoundField:
+        if name not in self.fields:
+            near = get_close_matches(name, self.fields, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise KeyError(f"{type(self).__name__} has no field {name!r}{hint}")
+        return BoundField(self, name, self.fields[name])
+
+    def __iter__(self) -> Iterator[BoundField]:
+        return (self[name] for name in self.fields)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.fields
+
+    @property
+    def hidden_fields(self) -> list[BoundField]:
+        """The fields that people do not see."""
+        return [field for field in self if field.is_hidden]
+
+    @property
+    def visible_fields(self) -> list[BoundField]:
+        """The fields that people see."""
+        return [field for field in self if not field.is_hidden]
+
+    @property
+    def is_multipart(self) -> bool:
+        """Whether the `<form>` needs `enctype="multipart/form-data"`: it has files."""
+        return any(field.widget.needs_multipart for field in self.fields.values())
+
+    @property
+    def error_summary(self) -> Rendered:
+        """What is wrong with the form as a whole, and with fields that nobody sees."""
+        messages = [*self.non_field_errors]
+        for field in self.hidden_fields:
+            messages += [f"{field.label}: {message}" for message in field.errors]
+        if not messages:
+            return Rendered("")
+        return Rendered(tag("div", {"class": "errors", "role": "alert"}, ErrorList(messages)))
+
+    @property
+    def as_p(self) -> Rendered:
+        """The fields as paragraphs; like its siblings it may be called or not."""
+        return self._laid_out(as_paragraph)
+
+    @property
+    def as_div(self) -> Rendered:
+        """The fields as blocks."""
+        return self._laid_out(as_block)
+
+    @property
+    def as_table(self) -> Rendered:
+        """The fields as rows of a table; the `<table>` is up to the template."""
+        rows = self._rows(as_row)
+        hidden = Markup("").join(map(_control, self.hidden_fields))
+        if self.error_summary or hidden:
+            row = tag("tr", {}, tag("td", {"colspan": 2}, self.error_summary + hidden))
+            rows = row + Markup("\n") + rows
+        return Rendered(rows)
+
+    def _laid_out(self, layout: Layout) -> Rendered:
+        hidden = Markup("").join(map(_control, self.hidden_fields))
+        return Rendered(self.error_summary + hidden + self._rows(layout))
+
+    def _rows(self, layout: Layout) -> Markup:
+        return Markup("\n").join(layout(field) for field in self.visible_fields)
+
+    def __html__(self) -> str:
+        return self.as_div
+
+    def __repr__(self) -> str:
+        state = "not sent" if not self.is_bound else "valid" if self.is_valid() else "invalid"
+        return f"<{type(self).__name__} {state}: {', '.join(self.fields)}>"
+
+
+def _control(field: BoundField) -> Markup:
+    return Markup("{}").format(field)
+
+
+def _own(field: Field) -> Field:
+    """Return a copy that one form may change without another one seeing it."""
+    mine = copy.copy(field)
+    mine.widget = copy.copy(field.widget)
+    return mine
+
+
+def _refuse_taken_names(form: type[Form], fields: Mapping[str, Field]) -> None:
+    taken = [name for name in fields if hasattr(Form, name)]
+    if taken:
+        raise TypeError(
+            f"{form.__qualname__} cannot have a field called {', '.join(map(repr, taken))}: "
+            "a form has an attribute of that name; call the field something else"
+        )

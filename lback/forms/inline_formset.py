@@ -1,0 +1,179 @@
+"""Inline rows: the rows of another table that belong to one row, edited together with it."""
+
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, with_parent
+
+from lback.core.exceptions import ConfigurationError, ValidationError
+from lback.forms.formset import Formset
+from lback.forms.identity import identity_of, identity_text, mapper_of
+from lback.forms.model_fields import any_of
+from lback.forms.model_form import ModelForm
+from lback.forms.text_fields import CharField
+from lback.forms.widgets import HiddenInput, Values, last_of
+
+KEY = "KEY"
+GONE = "This row was removed by somebody else meanwhile, or belongs elsewhere."
+
+
+class InlineFormset(Formset):
+    """The rows of a one-to-many relationship.
+
+    Args:
+        form_class: A `ModelForm` of the rows.
+        data: What was sent.
+        files: The uploads.
+        parent: The row they belong to; one that is new has none yet.
+        relationship: Name of the relationship, an attribute of the parent.
+        **options: `prefix` (by default the name of the relationship), `extra`, `minimum`,
+            `maximum`, `can_delete` and `session`; see `Formset`.
+
+    Raises:
+        ConfigurationError: There is no such relationship, or it is none of one to many.
+    """
+
+    form_class: type[ModelForm]
+
+    def __init__(
+        self,
+        form_class: type[ModelForm],
+        data: Values | None = None,
+        files: Values | None = None,
+        *,
+        parent: Any,
+        relationship: str,
+        prefix: str = "",
+        maximum: int = 100,
+        session: Session | None = None,
+        **options: Any,
+    ) -> None:
+        self.parent = parent
+        self.relation = one_to_many(type(parent), relationship)
+        self.rows: list[Any] = []
+        self.problems: dict[int, str] = {}
+        prefix = prefix or relationship
+        if session is not None and mapper_of(type(parent)).primary_key_from_instance(parent)[0]:
+            if data is None:
+                self.rows = self._first_rows(session, maximum)
+            else:
+                self.rows = self._sent_rows(session, data, prefix, maximum)
+        super().__init__(
+            form_class,
+            data,
+            files,
+            initial=[{} for _ in self.rows],
+            prefix=prefix,
+            maximum=maximum,
+            session=session,
+            **options,
+        )
+
+    def _rows_of_parent(self) -> Any:
+        attribute = getattr(type(self.parent), self.relation.key)
+        child = self.relation.mapper
+        return select(child.class_).where(with_parent(self.parent, attribute))
+
+    def _first_rows(self, session: Session, maximum: int) -> list[Any]:
+        query = self._rows_of_parent().order_by(*self.relation.mapper.primary_key)
+        return list(session.scalars(query.limit(maximum)).unique())
+
+    def _sent_rows(self, session: Session, data: Values, prefix: str, maximum: int) -> list[Any]:
+        """Return the rows that the keys in a form mean; `None` for one that is not ours."""
+        texts = []
+        for number in range(maximum):
+            text = last_of(data, f"{prefix}-{number}-{KEY}")
+            if not text:
+                break  # those that are new come last
+            texts.append(str(text))
+        keys = [identity_of(self.relation.mapper.class_, text) for text in texts]
+        wanted = [key for key in keys if key is not None]
+        found: dict[str, Any] = {}
+        if wanted:
+            mine = any_of(self.relation.mapper.primary_key, wanted)
+            rows = session.scalars(self._rows_of_parent().where(mine)).unique()
+            found = {identity_text(row): row for row in rows}
+        return [found.get(text) for text in texts]
+
+    def build_form(self, number: int | str) -> ModelForm:
+        """Return the form of one row, with its key hidden in it."""
+        form = super().build_form(number)
+        assert isinstance(form, ModelForm)  # noqa: S101  for the type checker
+        if isinstance(number, int) and number < len(self.rows):
+            row = self.rows[number]
+            key = None if row is None else identity_text(row)
+            form.fields[KEY] = CharField(widget=HiddenInput(), required=False, initial=key)
+            if row is None:
+                form.full_clean = _refuse(form)  # type: ignore[method-assign]
+        return form
+
+    def options_of(self, number: int | str) -> dict[str, Any]:
+        """Return the row that a form changes, or what ties a new one to its parent."""
+        if isinstance(number, int) and number < len(self.rows) and self.rows[number] is not None:
+            return {"instance": self.rows[number]}
+        return {"fixed": self._ties()}
+
+    def _ties(self) -> dict[str, Any]:
+        parent, child = mapper_of(type(self.parent)), self.relation.mapper
+        return {
+            child.get_property_by_column(remote).key: getattr(
+                self.parent, parent.get_property_by_column(local).key
+            )
+            for local, remote in self.relation.local_remote_pairs or ()
+        }
+
+    def save(self) -> list[Any]:
+        """Write all rows: remove, change and add; the parent has its key already.
+
+        Returns:
+            The rows that were changed or added.
+
+        Raises:
+            ValidationError: Something is wrong.
+        """
+        if not self.is_valid():
+            raise ValidationError({self.prefix: ["these rows are not valid"]})
+        session, saved = self.session, []
+        for form, row in zip(self.forms, self.rows, strict=False):
+            if self.is_deleted(form) and row is not None:
+                session.delete(row)
+        session.flush()
+        for form in self.filled:
+            if isinstance(form, ModelForm) and form.has_changed():
+                form.fixed = {} if form.instance is not None else self._ties()
+                saved.append(form.save())
+        session.expire(self.parent, [self.relation.key])
+        return saved
+
+    def deleted(self) -> list[Any]:
+        """Return the rows that are to be removed."""
+        pairs = zip(self.forms, self.rows, strict=False)
+        return [row for form, row in pairs if row is not None and self.is_deleted(form)]
+
+
+def one_to_many(model: type[Any], name: str) -> Any:
+    """Return a relationship of one to many.
+
+    Raises:
+        ConfigurationError: It is none.
+    """
+    relation = mapper_of(model).relationships.get(name)
+    if relation is None or relation.direction.name != "ONETOMANY" or relation.viewonly:
+        known = [
+            other.key
+            for other in mapper_of(model).relationships
+            if other.direction.name == "ONETOMANY"
+        ]
+        raise ConfigurationError(
+            f"{model.__name__} has no one-to-many relationship {name!r}; "
+            f"it has {', '.join(known) or 'none'}"
+        )
+    return relation
+
+
+def _refuse(form: ModelForm) -> Any:
+    def full_clean() -> None:
+        form.cleaned_data = {}
+        form.add_error(None, GONE)
+
+    return full_clean

@@ -1,0 +1,212 @@
+"""From the columns and relationships of a model to the fields of a form."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeAlias
+
+from sqlalchemy import JSON, Column, String, Text, types
+from sqlalchemy.orm import (
+    ColumnProperty,
+    Mapper,
+    MapperProperty,
+    RelationshipDirection,
+    RelationshipProperty,
+)
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+from lback.core.exceptions import ConfigurationError
+from lback.database import UTCDateTime
+from lback.forms.choice_fields import ChoiceField
+from lback.forms.field import Field
+from lback.forms.file_fields import FileField
+from lback.forms.model_fields import ForeignKeyField, ManyToManyField
+from lback.forms.number_fields import (
+    BooleanField,
+    DecimalField,
+    FloatField,
+    IntegerField,
+    NullBooleanField,
+)
+from lback.forms.text_fields import CharField, JSONField, TextField, UUIDField
+from lback.forms.time_fields import DateField, DateTimeField, DurationField, TimeField
+
+Options: TypeAlias = dict[str, Any]
+FieldMaker: TypeAlias = Callable[[TypeEngine[Any], Options], Field]
+
+# A text of this length or more is written in several lines.
+LONG_TEXT = 300
+
+
+def form_attributes(mapper: Mapper[Any]) -> Iterator[str]:
+    """Give the names that a form of all fields has, in the order of the model.
+
+    Left out are keys that the database hands out, versions, what is read only, and the other side
+    of a foreign key; a foreign key goes by its relationship where it has one.
+    """
+    by_column = {
+        column: relation.key
+        for relation in mapper.relationships
+        if relation.direction is RelationshipDirection.MANYTOONE and not relation.viewonly
+        for column in relation.local_columns
+    }
+    seen: set[str] = set()
+    for prop in mapper.column_attrs:
+        column = prop.columns[0]
+        if not isinstance(column, Column) or _is_automatic(mapper, column):
+            continue
+        name = by_column.get(column, prop.key)
+        if name not in seen:
+            seen.add(name)
+            yield name
+    for relation in mapper.relationships:
+        if relation.direction is RelationshipDirection.MANYTOMANY and not relation.viewonly:
+            yield relation.key
+
+
+def _is_automatic(mapper: Mapper[Any], column: Column[Any]) -> bool:
+    given = column is column.table._autoincrement_column or column.computed is not None
+    return bool(given or column is mapper.version_id_col)
+
+
+def field_for(prop: MapperProperty[Any], **options: Any) -> Field:
+    """Return the field of a column or a relationship.
+
+    Raises:
+        ConfigurationError: Its type has no field.
+    """
+    if isinstance(prop, RelationshipProperty):
+        return _relation_field(prop, options)
+    if isinstance(prop, ColumnProperty) and isinstance(prop.columns[0], Column):
+        return column_field(prop.columns[0], prop.parent, options)
+    raise ConfigurationError(f"{prop} is no column and no relationship that a form can write")
+
+
+def _relation_field(prop: RelationshipProperty[Any], options: Options) -> Field:
+    target = prop.mapper.class_
+    if prop.direction is RelationshipDirection.MANYTOMANY:
+        return ManyToManyField(target, **{"required": False, **options})
+    if prop.direction is RelationshipDirection.MANYTOONE:
+        needed = not any(column.nullable for column in prop.local_columns)
+        return ForeignKeyField(target, **{"required": needed, **options})
+    raise ConfigurationError(
+        f"{prop} holds the rows of the other side, which a field cannot write; "
+        "use an InlineFormset for it"
+    )
+
+
+def column_field(column: Column[Any], mapper: Mapper[Any], given: Options) -> Field:
+    """Return the field of a column.
+
+    Raises:
+        ConfigurationError: Its type has no field.
+    """
+    options: Options = {"required": is_required(column), **given}
+    default = column.default
+    if default is not None and default.is_scalar:
+        options.setdefault("initial", getattr(default, "arg", None))
+    if column.foreign_keys:
+        target = _target_of(column, mapper)
+        if target is not None:
+            return ForeignKeyField(target, key_only=True, **options)
+    kind, make = _maker_of(column.type)
+    if make is not None:
+        return make(kind, {**options, **_nullable(column, kind)})
+    raise ConfigurationError(
+        f"{column} has the type {column.type!r}, for which there is no field; "
+        "declare one in the form, or leave it out with exclude"
+    )
+
+
+def is_required(column: Column[Any]) -> bool:
+    """Tell whether a row cannot be made without a value for it."""
+    has_default = column.default is not None or column.server_default is not None
+    return not column.nullable and not has_default
+
+
+def _maker_of(kind: TypeEngine[Any]) -> tuple[TypeEngine[Any], FieldMaker | None]:
+    """Return how a type, or the one that it decorates, becomes a field."""
+    for sql_type, make in MAKERS.items():
+        if isinstance(kind, sql_type):
+            return kind, make
+    if isinstance(kind, TypeDecorator) and not isinstance(kind, types.PickleType):
+        return _maker_of(kind.impl_instance)
+    return kind, None
+
+
+def _target_of(column: Column[Any], mapper: Mapper[Any]) -> type[Any] | None:
+    target = next(iter(column.foreign_keys)).column
+    for other in mapper.registry.mappers:
+        if other.local_table is target.table and list(other.primary_key) == [target]:
+            return other.class_
+    return None
+
+
+def _nullable(column: Column[Any], kind: TypeEngine[Any]) -> Options:
+    if isinstance(kind, types.Boolean):
+        return {"nullable": column.nullable}
+    text = isinstance(kind, String) and not isinstance(kind, types.Enum)
+    return {"empty_value": None} if text and column.nullable else {}
+
+
+def _boolean(_: TypeEngine[Any], options: Options) -> Field:
+    nullable = options.pop("nullable", False)
+    options["required"] = False
+    return NullBooleanField(**options) if nullable else BooleanField(**options)
+
+
+def _enum(kind: Any, options: Options) -> Field:
+    members: Any = kind.enum_class
+    if members is None:
+        return ChoiceField([(value, value) for value in kind.enums], **options)
+    return ChoiceField(members, **options)
+
+
+def _text(kind: Any, options: Options) -> Field:
+    long = isinstance(kind, Text) or (kind.length or 0) >= LONG_TEXT
+    maker = TextField if long else CharField
+    return maker(**{"max_length": kind.length, **options})
+
+
+def _integer(bits: int) -> FieldMaker:
+    def make(_: TypeEngine[Any], options: Options) -> Field:
+        limit = 2 ** (bits - 1)
+        return IntegerField(**{"min_value": -limit, "max_value": limit - 1, **options})
+
+    return make
+
+
+def _numeric(kind: Any, options: Options) -> Field:
+    if not kind.asdecimal:
+        return FloatField(**options)
+    digits = {"max_digits": kind.precision, "decimal_places": kind.scale}
+    return DecimalField(**{**digits, **options})
+
+
+def _moment(kind: Any, options: Options) -> Field:
+    # Without a time zone it keeps what the clock shows, wherever that hangs.
+    naive = not isinstance(kind, UTCDateTime) and not kind.timezone
+    return DateTimeField(**({"zone": None} if naive else {}), **options)
+
+
+def _plain(field: type[Field]) -> FieldMaker:
+    return lambda _, options: field(**options)
+
+
+# The first that fits: types that are kinds of others come before those.
+MAKERS: Mapping[type[TypeEngine[Any]], FieldMaker] = {
+    types.Boolean: _boolean,
+    types.Enum: _enum,
+    types.Float: _plain(FloatField),
+    types.Numeric: _numeric,
+    types.SmallInteger: _integer(16),
+    types.BigInteger: _integer(64),
+    types.Integer: _integer(32),
+    UTCDateTime: _moment,
+    types.DateTime: _moment,
+    types.Date: _plain(DateField),
+    types.Time: _plain(TimeField),
+    types.Interval: _plain(DurationField),
+    types.Uuid: _plain(UUIDField),
+    JSON: _plain(JSONField),
+    types.LargeBinary: _plain(FileField),
+    String: _text,
+}

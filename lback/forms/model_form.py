@@ -1,0 +1,314 @@
+"""A form made from a model: what is entered becomes a row, or changes one."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any, ClassVar
+
+from sqlalchemy import Column, Index, UniqueConstraint, and_, inspect, literal, not_, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Mapper, RelationshipProperty
+
+from lback.core.exceptions import ConfigurationError, ValidationError
+from lback.core.uploaded_file import UploadedFile
+from lback.forms.errors import NON_FIELD
+from lback.forms.field import Field
+from lback.forms.form import Form
+from lback.forms.identity import mapper_of
+from lback.forms.model_columns import field_for, form_attributes, is_required
+from lback.forms.widgets import Values
+
+ALL = "__all__"
+TAKEN = "There is one with this value already."
+TAKEN_TOGETHER = "There is one with the same {names} already."
+_META = frozenset({"model", "fields", "exclude", "labels", "help_texts", "widgets"})
+
+
+class ModelForm(Form):
+    """A form whose fields come from a model.
+
+    Its inner class `Meta` names the `model` and either `fields`, a list or `"__all__"`, or
+    `exclude`; nothing is written that neither of them lets in. `labels`, `help_texts` and
+    `widgets` go by field. A field that is declared in the class takes the place of that of the
+    model.
+
+    Args:
+        data: See `Form`.
+        files: See `Form`.
+        instance: The row to be changed; `None` makes a new one.
+        fixed: Attributes of a new row that nobody enters, such as its owner.
+        **options: `initial`, `prefix` and `session`; see `Form`.
+
+    Raises:
+        ConfigurationError: `Meta` cannot work; when the class is made, or for what only the
+            finished models tell, when it is first used.
+    """
+
+    class Meta:
+        """Overridden by each form."""
+
+    _fields_of_class: ClassVar[tuple[type[Form], dict[str, Field]] | None] = None
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if hasattr(cls.Meta, "model"):
+            _check_meta(cls)
+
+    def __init__(
+        self,
+        data: Values | None = None,
+        files: Values | None = None,
+        *,
+        instance: Any = None,
+        fixed: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> None:
+        self.instance = instance
+        self.fixed = dict(fixed or {})
+        super().__init__(data, files, **options)
+
+    @classmethod
+    def base_fields(cls) -> Mapping[str, Field]:
+        """Return the fields of the model and those of the class."""
+        held = cls._fields_of_class
+        if held is None or held[0] is not cls:
+            held = cls._fields_of_class = (cls, _build_fields(cls))
+        return held[1]
+
+    @classmethod
+    def _meta(cls) -> Any:
+        return cls.Meta
+
+    @property
+    def model(self) -> type[Any]:
+        """The model."""
+        model: type[Any] = self._meta().model
+        return model
+
+    @property
+    def mapper(self) -> Mapper[Any]:
+        """The mapper of the model."""
+        return mapper_of(self.model)
+
+    def initial_of(self, name: str) -> Any:
+        """Return what a field shows at first: that of the row."""
+        if name in self.initial or self.instance is None or name not in self.mapper.attrs:
+            return super().initial_of(name)
+        return getattr(self.instance, name)
+
+    def full_clean(self) -> None:
+        """Check everything, and then whether what has to be unique is."""
+        super().full_clean()
+        if self.session is not None:
+            self.validate_unique()
+
+    # What has to be unique.
+
+    def validate_unique(self) -> None:
+        """Add an error for each value that another row has and that only one may have."""
+        for columns in _unique_columns(self.mapper):
+            names = [self._field_of(column) for column in columns]
+            if not any(name in self.cleaned_data for name in names):
+                continue  # nothing of it was entered, or it is wrong already
+            try:
+                values = [self._value_of(column) for column in columns]
+            except LookupError:
+                continue
+            if None not in values and self._is_taken(columns, values):
+                self._say_taken([name for name in names if name in self.fields])
+
+    def _field_of(self, column: Column[Any]) -> str:
+        relation = self._relation_of(column)
+        return self.mapper.get_property_by_column(column).key if relation is None else relation.key
+
+    def _relation_of(self, column: Column[Any]) -> RelationshipProperty[Any] | None:
+        for relation in self.mapper.relationships:
+            known = relation.key in self.fields or relation.key in self.fixed
+            if known and column in relation.local_columns and relation.secondary is None:
+                return relation
+        return None
+
+    def _value_of(self, column: Column[Any]) -> Any:
+        relation, key = self._relation_of(column), self.mapper.get_property_by_column(column).key
+        if relation is not None:
+            row = {**self.fixed, **self.cleaned_data}.get(relation.key)
+            remote = dict(relation.local_remote_pairs or ())[column]
+            return None if row is None else getattr(row, _key_of(row, remote))
+        for values in (self.cleaned_data, self.fixed):
+            if key in values:
+                return values[key]
+        if self.instance is None:
+            raise LookupError(key)
+        return getattr(self.instance, key)
+
+    def _is_taken(self, columns: Sequence[Column[Any]], values: Sequence[Any]) -> bool:
+        same = [column == value for column, value in zip(columns, values, strict=True)]
+        query = select(literal(1)).select_from(self.mapper.local_table).where(*same).limit(1)
+        if self.instance is not None and inspect(self.instance).identity is not None:
+            key = zip(self.mapper.primary_key, inspect(self.instance).identity, strict=True)
+            query = query.where(not_(and_(*(column == value for column, value in key))))
+        with self.session.no_autoflush:
+            return self.session.execute(query).first() is not None
+
+    def _say_taken(self, names: list[str]) -> None:
+        if len(names) == 1:
+            self.add_error(names[0], TAKEN)
+        else:
+            labels = " and ".join(self[name].label.lower() for name in names)
+            self.add_error(None, TAKEN_TOGETHER.format(names=labels or "values"))
+
+    # Keeping it.
+
+    def save(self) -> Any:
+        """Write what was entered, and return the row; with a session it has its key.
+
+        Only what was changed is written, so that a value that a browser cannot show in full stays
+        as it is. The commit is up to the owner of the session.
+
+        Raises:
+            ValidationError: Something is wrong, or somebody else took a unique value meanwhile.
+        """
+        if not self.is_valid():
+            raise ValidationError(self.errors.as_dict() or {NON_FIELD: ["nothing was sent"]})
+        session = self.session
+        if session is None:
+            return self._written()
+        try:
+            # A savepoint keeps the rest of the transaction, whatever the database says.
+            with session.begin_nested():
+                row = self._written()
+                session.add(row)
+                session.flush()
+        except IntegrityError:
+            self.validate_unique()
+            if self.errors:
+                raise ValidationError(self.errors.as_dict()) from None
+            raise
+        self.instance = row
+        return row
+
+    def _written(self) -> Any:
+        row = self.instance
+        if row is None:
+            return self.model(**{**self.fixed, **dict(self._new_values())})
+        for name in self.changed_data:
+            if name in self.mapper.attrs and name in self.cleaned_data:
+                setattr(row, name, self._kept(name))
+        return row
+
+    def _new_values(self) -> Iterator[tuple[str, Any]]:
+        for name, value in self.cleaned_data.items():
+            if name not in self.mapper.attrs or name in self.fixed:
+                continue
+            if value is None and self._has_default(name):
+                continue  # left empty, and the column knows what to put there
+            yield name, self._kept(name)
+
+    def _has_default(self, name: str) -> bool:
+        columns = getattr(self.mapper.attrs[name], "columns", ())
+        return any(not c.nullable and not is_required(c) for c in columns if isinstance(c, Column))
+
+    def _kept(self, name: str) -> Any:
+        value = self.cleaned_data[name]
+        if isinstance(value, UploadedFile):
+            value.seek(0)
+            return value.read()
+        prop = self.mapper.attrs[name]
+        if isinstance(prop, RelationshipProperty) and prop.uselist:
+            factory = prop.collection_class
+            of_set = isinstance(factory, type) and issubclass(factory, set)
+            return set(value) if of_set else list(value)
+        return None if value is False and self.fields[name].widget.needs_multipart else value
+
+
+def model_form(
+    model: type[Any],
+    *,
+    fields: Sequence[str] | str | None = None,
+    exclude: Sequence[str] = (),
+    base: type[ModelForm] = ModelForm,
+    **meta: Any,
+) -> type[ModelForm]:
+    """Return a form class for a model, as if it were written by hand.
+
+    Args:
+        model: A mapped class.
+        fields: A list of names, or `"__all__"`.
+        exclude: Names to leave out.
+        base: What it inherits from.
+        **meta: `labels`, `help_texts`, `widgets`.
+    """
+    values = {"model": model, "fields": fields, "exclude": exclude, **meta}
+    return type(f"{model.__name__}Form", (base,), {"Meta": type("Meta", (), values)})
+
+
+def _check_meta(form: type[ModelForm]) -> None:
+    meta = form._meta()
+    where = f"{form.__module__}.{form.__qualname__}.Meta"
+    unknown = {name for name in vars(meta) if not name.startswith("_")} - _META
+    if unknown:
+        raise ConfigurationError(
+            f"{where} sets {', '.join(map(repr, sorted(unknown)))}; "
+            f"it may set {', '.join(sorted(_META))}"
+        )
+    model = meta.model
+    if not isinstance(inspect(model, raiseerr=False), Mapper):
+        raise ConfigurationError(f"{where}.model is {model!r}, which is no model with a table")
+    fields, exclude = getattr(meta, "fields", None), getattr(meta, "exclude", ())
+    if fields is None and not exclude:
+        raise ConfigurationError(
+            f'{where} names no fields; write fields = "__all__", a list of names, or exclude'
+        )
+    for name in [*(() if fields in (None, ALL) else fields), *exclude]:
+        if not hasattr(model, name) and name not in form.declared_fields:
+            known = [key for key in vars(model) if not key.startswith("_")]
+            near = get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(sorted(known))}"
+            raise ConfigurationError(
+                f"{where} names {name!r}, which {model.__name__} has not; {hint}"
+            )
+
+
+def _build_fields(form: type[ModelForm]) -> dict[str, Field]:
+    meta = form._meta()
+    mapper, declared = mapper_of(meta.model), form.declared_fields
+    wanted = getattr(meta, "fields", None)
+    names = list(form_attributes(mapper)) if wanted in (None, ALL) else list(wanted)
+    left_out = set(getattr(meta, "exclude", ()))
+    built: dict[str, Field] = {}
+    for name in names:
+        if name in declared:
+            built[name] = declared[name]
+        elif name not in left_out:
+            built[name] = field_for(mapper.attrs[name], **_options(meta, name))
+    return {**built, **{name: field for name, field in declared.items() if name not in built}}
+
+
+def _options(meta: Any, name: str) -> dict[str, Any]:
+    found = {}
+    for option, table in (("label", "labels"), ("help_text", "help_texts"), ("widget", "widgets")):
+        if name in getattr(meta, table, {}):
+            found[option] = getattr(meta, table)[name]
+    return found
+
+
+def _unique_columns(mapper: Mapper[Any]) -> list[tuple[Column[Any], ...]]:
+    """Return the sets of columns of which no two rows may have the same values."""
+    table: Any = mapper.local_table
+    found = [tuple(c.columns) for c in table.constraints if isinstance(c, UniqueConstraint)]
+    found += [
+        tuple(index.columns)
+        for index in table.indexes
+        if isinstance(index, Index) and index.unique and not _is_partial(index)
+    ]
+    return [tuple(table.primary_key.columns), *found]
+
+
+def _is_partial(index: Index) -> bool:
+    return any(
+        name.endswith("_where") and value is not None
+        for name, value in index.dialect_kwargs.items()
+    )
+
+
+def _key_of(row: Any, column: Any) -> str:
+    return mapper_of(type(row)).get_property_by_column(column).key

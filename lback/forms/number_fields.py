@@ -1,0 +1,182 @@
+"""Fields for numbers, and for yes and no."""
+
+import math
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, ClassVar
+
+from lback.forms.choice_widgets import Select
+from lback.forms.field import Field, Messages
+from lback.forms.widgets import CheckboxInput, NumberInput, is_on
+
+_INTEGER = re.compile(r"[+-]?[0-9]+")
+# Three digits of exponent: with more, the few letters of "1e999999999" are a billion digits.
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
+
+
+class _NumberField(Field):
+    """A number between two others.
+
+    Args:
+        min_value: The least one.
+        max_value: The greatest one.
+        **options: See `Field`.
+    """
+
+    widget_class = NumberInput
+    messages: ClassVar[Messages] = {
+        "invalid": "Please write a number.",
+        "min_value": "Please write {limit} or more.",
+        "max_value": "Please write {limit} or less.",
+    }
+
+    def __init__(self, *, min_value: Any = None, max_value: Any = None, **options: Any) -> None:
+        super().__init__(**options)
+        self.min_value = min_value
+        self.max_value = max_value
+
+    def check(self, value: Any) -> None:
+        """Check the limits."""
+        if self.min_value is not None and value < self.min_value:
+            raise self.invalid("min_value", limit=self.min_value)
+        if self.max_value is not None and value > self.max_value:
+            raise self.invalid("max_value", limit=self.max_value)
+
+    def attributes(self) -> dict[str, Any]:
+        """Return the limits."""
+        return {"min": self.min_value, "max": self.max_value, "step": "any"}
+
+    def number(self, raw: Any, pattern: re.Pattern[str]) -> str:
+        """Return the digits of a number.
+
+        Raises:
+            Invalid: It is none.
+        """
+        text = self.token(raw)
+        if not pattern.fullmatch(text):
+            raise self.invalid("invalid")
+        return text
+
+
+class IntegerField(_NumberField):
+    """A whole number."""
+
+    messages: ClassVar[Messages] = {"invalid": "Please write a whole number."}
+
+    def to_python(self, raw: Any) -> Any:
+        """Return the number."""
+        return int(self.number(raw, _INTEGER))
+
+    def attributes(self) -> dict[str, Any]:
+        """Return the limits, and steps of one."""
+        return {**super().attributes(), "step": 1, "inputmode": "numeric"}
+
+
+class FloatField(_NumberField):
+    """A number as computers reckon; for money take `DecimalField`."""
+
+    def to_python(self, raw: Any) -> Any:
+        """Return the number."""
+        value = float(self.number(raw, _NUMBER))
+        if not math.isfinite(value):
+            raise self.invalid("invalid")
+        return value
+
+
+class DecimalField(_NumberField):
+    """A number, exactly as written.
+
+    Args:
+        max_digits: Digits at most, those after the point among them.
+        decimal_places: Digits after the point at most.
+        **options: `min_value`, `max_value`, and see `Field`.
+    """
+
+    messages: ClassVar[Messages] = {
+        "digits": "Please write at most {limit} digits before the point.",
+        "places": "Please write at most {limit} digits after the point.",
+    }
+
+    def __init__(
+        self,
+        *,
+        max_digits: int | None = None,
+        decimal_places: int | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(**options)
+        self.max_digits = max_digits
+        self.decimal_places = decimal_places
+
+    def to_python(self, raw: Any) -> Any:
+        """Return the number."""
+        return raw if isinstance(raw, Decimal) else Decimal(self.number(raw, _NUMBER))
+
+    def check(self, value: Any) -> None:
+        """Check limits and digits."""
+        super().check(value)
+        _, digits, exponent = value.normalize().as_tuple()
+        places = max(0, -exponent)
+        if self.decimal_places is not None and places > self.decimal_places:
+            raise self.invalid("places", limit=self.decimal_places)
+        if self.max_digits is not None:
+            whole = max(0, len(digits) + exponent) if any(digits) else 0
+            limit = self.max_digits - (self.decimal_places or 0)
+            if whole > limit or (self.decimal_places is None and whole + places > self.max_digits):
+                raise self.invalid("digits", limit=limit)
+
+    def attributes(self) -> dict[str, Any]:
+        """Return limits and steps."""
+        step = (
+            "any" if self.decimal_places is None else f"{Decimal(1).scaleb(-self.decimal_places):f}"
+        )
+        return {**super().attributes(), "step": step, "inputmode": "decimal"}
+
+
+class BooleanField(Field):
+    """Yes or no. Required, it has to be yes, as for terms that somebody must accept."""
+
+    widget_class = CheckboxInput
+    empty_value = False
+    messages: ClassVar[Messages] = {"required": "Please tick this box to go on."}
+
+    def __init__(self, *, required: bool = False, **options: Any) -> None:
+        super().__init__(required=required, **options)
+
+    def is_empty(self, raw: Any) -> bool:
+        """Tell whether it is no."""
+        return not is_on(raw)
+
+    def to_python(self, raw: Any) -> Any:
+        """Return the answer."""
+        return is_on(raw)
+
+    def has_changed(self, initial: Any, raw: Any) -> bool:
+        """Tell whether the answer is another one."""
+        return is_on(initial) != is_on(raw)
+
+
+class NullBooleanField(Field):
+    """Yes, no, or not known."""
+
+    widget_class = Select
+    messages: ClassVar[Messages] = {"invalid": "Please choose yes, no or unknown."}
+    answers: ClassVar[Mapping[str, bool | None]] = {"true": True, "false": False, "": None}
+
+    def __init__(self, *, required: bool = False, **options: Any) -> None:
+        super().__init__(required=required, **options)
+        self.widget.choices = [("", "Unknown"), ("true", "Yes"), ("false", "No")]  # type: ignore[attr-defined]
+
+    def to_python(self, raw: Any) -> Any:
+        """Return the answer."""
+        if isinstance(raw, bool):
+            return raw
+        text = str(raw).strip().lower()
+        if text not in self.answers:
+            raise self.invalid("invalid")
+        return self.answers[text]
+
+    def prepare(self, value: Any) -> Any:
+        """Return the answer as the list has it."""
+        return value if value is None or isinstance(value, str) else str(bool(value)).lower()

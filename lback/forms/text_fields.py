@@ -1,0 +1,304 @@
+"""Fields for text, and for values that are written as one: addresses, keys, JSON."""
+
+import json
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+from typing import Any, ClassVar
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from lback.forms.field import Field, Messages
+from lback.forms.widgets import EmailInput, JSONInput, Textarea, TextInput, URLInput, Widget
+
+EMAIL_LENGTH = 254  # RFC 5321 §4.5.3.1.3, without the angle brackets
+URL_LENGTH = 2048
+JSON_LENGTH = 100_000
+JSON_DEPTH = 200
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+# RFC 5322 §3.2.3 without quoted strings, which no provider gives out, and all letters of RFC 6531.
+_LOCAL_PART = re.compile(r"[\w!#$%&'*+/=?^`{|}~.-]{1,64}")
+_HOST_LABEL = re.compile(r"\w(?:[\w-]{0,61}\w)?")
+_SLUG = re.compile(r"[A-Za-z0-9_-]+")
+_UUID = re.compile(r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}", re.IGNORECASE)
+
+
+def with_line_feeds(text: str) -> str:
+    """Return text with the line ends that Python uses; browsers send carriage returns as well."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+class CharField(Field):
+    """Text.
+
+    Args:
+        min_length: Characters at least.
+        max_length: Characters at most.
+        strip: Whether blanks around it are dropped.
+        empty_value: What an empty text becomes.
+        **options: See `Field`.
+    """
+
+    widget_class: ClassVar[type[Widget]] = TextInput
+    messages: ClassVar[Messages] = {
+        "invalid": "This is no text.",
+        "characters": "This holds characters that cannot be kept.",
+        "min_length": "Please write at least {limit} characters; these are {length}.",
+        "max_length": "Please write at most {limit} characters; these are {length}.",
+    }
+
+    def __init__(
+        self,
+        *,
+        min_length: int | None = None,
+        max_length: int | None = None,
+        strip: bool = True,
+        empty_value: Any = "",
+        **options: Any,
+    ) -> None:
+        super().__init__(**options)
+        self.min_length = min_length
+        self.max_length = max_length
+        self.strip = strip
+        self.empty_value = empty_value
+
+    def is_empty(self, raw: Any) -> bool:
+        """Tell whether nothing was entered; blanks are something where they are kept."""
+        return raw is None or raw == "" or (self.strip and super().is_empty(raw))
+
+    def to_python(self, raw: Any) -> Any:
+        """Return the text."""
+        if not isinstance(raw, str):
+            raise self.invalid("invalid")
+        text = with_line_feeds(str(raw))
+        # A database has no place for these: PostgreSQL refuses NUL, and UTF-8 half a pair.
+        if "\0" in text or _SURROGATE.search(text):
+            raise self.invalid("characters")
+        return text.strip() if self.strip else text
+
+    def check(self, value: Any) -> None:
+        """Check the length."""
+        length = len(value)
+        if self.min_length is not None and length < self.min_length:
+            raise self.invalid("min_length", limit=self.min_length, length=length)
+        if self.max_length is not None and length > self.max_length:
+            raise self.invalid("max_length", limit=self.max_length, length=length)
+
+    def attributes(self) -> dict[str, Any]:
+        """Return the lengths."""
+        return {"minlength": self.min_length, "maxlength": self.max_length}
+
+    def has_changed(self, initial: Any, raw: Any) -> bool:
+        """Tell whether something else was entered; line ends make no difference."""
+        if isinstance(initial, str) and isinstance(raw, str):
+            return with_line_feeds(initial) != with_line_feeds(raw)
+        return super().has_changed(initial, raw)
+
+
+class TextField(CharField):
+    """Text of several lines."""
+
+    widget_class = Textarea
+
+
+class EmailField(CharField):
+    """An email address; whether it works is known when a mail arrives."""
+
+    widget_class = EmailInput
+    messages: ClassVar[Messages] = {
+        "invalid_email": "Please write an email address such as ada@example.org."
+    }
+
+    def __init__(self, *, max_length: int | None = EMAIL_LENGTH, **options: Any) -> None:
+        super().__init__(max_length=max_length, **options)
+
+    def check(self, value: Any) -> None:
+        """Check the form of the address."""
+        super().check(value)
+        local, _, domain = value.rpartition("@")
+        dots = local.startswith(".") or local.endswith(".") or ".." in local
+        if dots or not _LOCAL_PART.fullmatch(local) or not is_host(domain):
+            raise self.invalid("invalid_email")
+
+    def attributes(self) -> dict[str, Any]:
+        """Return what helps the keyboard of a phone."""
+        return {**super().attributes(), "autocomplete": "email"}
+
+
+def is_host(text: str) -> bool:
+    """Tell whether this is a host name of at least two labels (RFC 1123, RFC 5891)."""
+    labels = text.split(".")
+    fine = len(text) <= 253 and len(labels) > 1 and "_" not in text
+    return fine and all(_HOST_LABEL.fullmatch(label) for label in labels)
+
+
+class SlugField(CharField):
+    """Letters without accents, digits, hyphens and underscores, as they stand in a URL."""
+
+    messages: ClassVar[Messages] = {
+        "invalid_slug": "Please use letters a to z, digits, hyphens and underscores only."
+    }
+
+    def check(self, value: Any) -> None:
+        """Check the characters."""
+        super().check(value)
+        if not _SLUG.fullmatch(value):
+            raise self.invalid("invalid_slug")
+
+    def attributes(self) -> dict[str, Any]:
+        """Return the pattern."""
+        return {**super().attributes(), "pattern": "[-A-Za-z0-9_]+", "autocapitalize": "off"}
+
+
+def slug_of(text: str) -> str:
+    """Return text as a slug: "Crème brûlée" becomes "creme-brulee"."""
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9_]+", "-", plain).strip("-")
+
+
+class URLField(CharField):
+    """An absolute URL.
+
+    Args:
+        schemes: Those it may have; one that runs script never belongs here.
+        **options: See `CharField`.
+    """
+
+    widget_class = URLInput
+    messages: ClassVar[Messages] = {
+        "invalid_url": "Please write a whole address such as https://example.org/page."
+    }
+
+    def __init__(
+        self,
+        *,
+        schemes: Iterable[str] = ("http", "https"),
+        max_length: int | None = URL_LENGTH,
+        **options: Any,
+    ) -> None:
+        super().__init__(max_length=max_length, **options)
+        self.schemes = frozenset(schemes)
+
+    def check(self, value: Any) -> None:
+        """Check scheme and host."""
+        super().check(value)
+        # Browsers drop control characters and take a backslash for a slash, so that they would
+        # see another URL than we do.
+        if not value.isprintable() or " " in value or "\\" in value:
+            raise self.invalid("invalid_url")
+        try:
+            parts = urlsplit(value)
+            host, _ = parts.hostname, parts.port
+        except ValueError:
+            raise self.invalid("invalid_url") from None
+        if parts.scheme.lower() not in self.schemes or not host:
+            raise self.invalid("invalid_url")
+
+
+class UUIDField(Field):
+    """A UUID."""
+
+    messages: ClassVar[Messages] = {
+        "invalid": "Please write a UUID such as 5f1c9a3e-7d24-4a8e-9b1f-0c2d4e6f8a9b."
+    }
+
+    def to_python(self, raw: Any) -> Any:
+        """Return the UUID."""
+        if isinstance(raw, UUID):
+            return raw
+        text = self.token(raw)
+        if not _UUID.fullmatch(text):
+            raise self.invalid("invalid")
+        return UUID(text)
+
+    def attributes(self) -> dict[str, Any]:
+        """Return what keeps a phone from correcting it."""
+        return {"autocapitalize": "off", "spellcheck": "false"}
+
+
+class JSONField(Field):
+    """A JSON value (RFC 8259); NaN and infinity are none.
+
+    Args:
+        max_length: Characters at most.
+        **options: See `Field`.
+    """
+
+    widget_class = JSONInput
+    messages: ClassVar[Messages] = {
+        "invalid": "This is no JSON: {reason}.",
+        "characters": "This holds characters that cannot be kept.",
+        "max_length": "Please write at most {limit} characters; these are {length}.",
+    }
+
+    def __init__(self, *, max_length: int = JSON_LENGTH, **options: Any) -> None:
+        super().__init__(**options)
+        self.max_length = max_length
+
+    def to_python(self, raw: Any) -> Any:
+        """Return the value."""
+        if not isinstance(raw, str):
+            value = raw
+        elif len(raw) > self.max_length:
+            raise self.invalid("max_length", limit=self.max_length, length=len(raw))
+        else:
+            value = self._parsed(raw)
+        for text in _texts(value):
+            if "\0" in text or _SURROGATE.search(text):
+                raise self.invalid("characters")
+        return value
+
+    def _parsed(self, raw: str) -> Any:
+        try:
+            value = json.loads(raw, parse_constant=_refuse)
+        except json.JSONDecodeError as error:
+            reason = f"{error.msg[:1].lower()}{error.msg[1:]}, line {error.lineno}"
+            raise self.invalid("invalid", reason=reason) from None
+        except ValueError as error:
+            raise self.invalid("invalid", reason=str(error)) from None
+        except RecursionError:
+            raise self.invalid("invalid", reason="it is nested too deeply") from None
+        if _depth(value) > JSON_DEPTH:
+            raise self.invalid("invalid", reason=f"more than {JSON_DEPTH} levels inside each other")
+        return value
+
+    def prepare(self, value: Any) -> Any:
+        """Return the value; the widget shows no value as nothing."""
+        return value
+
+    def has_changed(self, initial: Any, raw: Any) -> bool:
+        """Tell whether another value was entered; blanks and line ends make no difference."""
+        if self.is_empty(raw):
+            return initial is not None
+        try:
+            return bool(json.dumps(self.to_python(raw)) != json.dumps(initial))
+        except (ValueError, TypeError):
+            return True
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no number")
+
+
+def _inside(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        return [*value.keys(), *value.values()]
+    return value if isinstance(value, list) else []
+
+
+def _texts(value: Any) -> Iterator[str]:
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, str):
+            yield item
+        waiting.extend(_inside(item))
+
+
+def _depth(value: Any) -> int:
+    depth, level = 0, [value]
+    while any(isinstance(item, (dict, list)) for item in level):
+        depth += 1
+        level = [inner for item in level for inner in _inside(item)]
+    return depth

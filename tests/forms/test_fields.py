@@ -1,0 +1,418 @@
+"""What is entered becomes a value of Python, or a sentence that says what is wrong with it."""
+
+import json
+from contextlib import suppress
+from datetime import UTC, date, datetime, time, timedelta, timezone
+from decimal import Decimal
+from enum import Enum
+from time import perf_counter
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lback import ValidationError
+from lback.forms import (
+    BooleanField,
+    CharField,
+    ChoiceField,
+    DateField,
+    DateTimeField,
+    DecimalField,
+    DurationField,
+    EmailField,
+    Field,
+    FloatField,
+    Form,
+    IntegerField,
+    Invalid,
+    JSONField,
+    MultipleChoiceField,
+    NullBooleanField,
+    PasswordInput,
+    SlugField,
+    TextField,
+    TimeField,
+    URLField,
+    UUIDField,
+)
+
+TEXT = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"))
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**60), 2**60) | TEXT
+    | st.floats(allow_nan=False, allow_infinity=False),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4),
+    max_leaves=12,
+)  # fmt: skip
+MILLISECONDS = st.integers(0, 999).map(lambda n: n * 1000)
+
+
+class Size(Enum):
+    SMALL = "s"
+    VERY_LARGE = "xl"
+
+
+def shown(field: Field, value: Any) -> Any:
+    """Return what a browser would send back of a value, untouched."""
+    return field.widget.format(field.prepare(value))
+
+
+def refusal(field: Field, raw: Any) -> str:
+    with pytest.raises(Invalid) as raised:
+        field.clean(raw)
+    return str(raised.value)
+
+
+def assert_round_trip(field: Field, value: Any) -> None:
+    raw = shown(field, value)
+    assert field.clean(raw) == value
+    assert not field.has_changed(value, raw)
+
+
+# A value that is shown and sent back is the same value, whatever it is.
+
+
+@given(TEXT.filter(lambda text: "\r" not in text))
+def test_text_comes_back(text: str) -> None:
+    assert_round_trip(TextField(strip=False, required=False), text)
+
+
+@given(TEXT)
+def test_text_that_browsers_send_with_carriage_returns_has_not_changed(text: str) -> None:
+    sent = text.replace("\r\n", "\n").replace("\r", "\n").replace("\n", "\r\n")
+    assert not TextField().has_changed(text, sent)
+
+
+@given(st.integers())
+def test_integers_come_back(number: int) -> None:
+    assert_round_trip(IntegerField(), number)
+
+
+@given(st.decimals(allow_nan=False, allow_infinity=False, places=None).filter(
+    lambda d: len(f"{d:f}") < 900))  # fmt: skip
+def test_decimals_come_back(number: Decimal) -> None:
+    assert_round_trip(DecimalField(), number)
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_floats_come_back(number: float) -> None:
+    assert_round_trip(FloatField(), number)
+
+
+@given(st.dates())
+def test_dates_come_back(day: date) -> None:
+    assert_round_trip(DateField(), day)
+
+
+@given(st.builds(time, st.integers(0, 23), st.integers(0, 59), st.integers(0, 59), MILLISECONDS))
+def test_times_come_back(value: time) -> None:
+    assert_round_trip(TimeField(), value)
+
+
+@given(
+    st.datetimes(datetime(1900, 1, 1), datetime(2100, 1, 1)),  # noqa: DTZ001  given a zone below
+    MILLISECONDS,
+    st.sampled_from([UTC, timezone(timedelta(hours=-11)), timezone(timedelta(hours=14))]),
+)
+def test_moments_come_back(value: datetime, fraction: int, zone: timezone) -> None:
+    moment = value.replace(microsecond=fraction, tzinfo=UTC)
+    assert_round_trip(DateTimeField(zone=zone), moment)
+
+
+@given(st.datetimes())
+def test_a_fraction_that_a_browser_cannot_show_has_not_changed(value: datetime) -> None:
+    field = DateTimeField()
+    moment = value.replace(tzinfo=UTC)
+    assert not field.has_changed(moment, shown(field, moment))
+
+
+@given(st.timedeltas(timedelta(days=-9999), timedelta(days=9999)))
+def test_durations_come_back(value: timedelta) -> None:
+    assert_round_trip(DurationField(), value)
+
+
+@given(st.uuids())
+def test_uuids_come_back(value: UUID) -> None:
+    assert_round_trip(UUIDField(), value)
+
+
+@given(JSON.filter(lambda value: value is not None))
+def test_json_comes_back(value: Any) -> None:
+    assert_round_trip(JSONField(), value)
+
+
+@given(st.sampled_from(Size))
+def test_members_of_an_enumeration_come_back(value: Size) -> None:
+    assert_round_trip(ChoiceField(Size), value)
+
+
+@given(st.sampled_from([True, False, None]))
+def test_unknown_is_an_answer(value: bool | None) -> None:
+    assert_round_trip(NullBooleanField(), value)
+
+
+# Whatever is entered is a value or a sentence, never another error.
+
+EVERY_FIELD = [
+    CharField(min_length=2, max_length=5), EmailField(), SlugField(), URLField(), UUIDField(),
+    JSONField(), IntegerField(min_value=-5, max_value=5), FloatField(),
+    DecimalField(max_digits=4, decimal_places=2), BooleanField(required=True), NullBooleanField(),
+    DateField(), TimeField(), DateTimeField(), DateTimeField(zone=None), DurationField(),
+    DateTimeField(zone=ZoneInfo("Europe/Berlin")),
+    ChoiceField(Size), MultipleChoiceField([("a", "A"), (2, "Two")]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("field", EVERY_FIELD, ids=lambda field: type(field).__name__)
+@given(raw=st.text() | st.text("0123456789-+:.eET ") | JSON | st.binary())
+def test_nothing_that_is_entered_is_an_error_of_ours(field: Field, raw: Any) -> None:
+    field.has_changed(None, raw)
+    try:
+        field.clean(raw)
+    except Invalid as error:
+        assert error.messages
+        assert all(message.endswith(".") for message in error.messages)
+
+
+@pytest.mark.parametrize("field", EVERY_FIELD, ids=lambda field: type(field).__name__)
+@pytest.mark.parametrize(
+    "hostile",
+    ["9" * 400_000, "-" * 400_000, "1e" + "9" * 400_000, "[" * 400_000, "a@" + "a." * 200_000,
+     "http://" + "a" * 400_000, " " * 400_000 + "x", "\\" * 400_000, "9" * 5000],
+    ids=lambda text: text[:3],
+)  # fmt: skip
+def test_long_text_costs_little(field: Field, hostile: str) -> None:
+    begun = perf_counter()
+    with suppress(Invalid):
+        field.clean(hostile)
+    assert perf_counter() - begun < 0.25
+
+
+# One by one.
+
+
+def test_text_has_a_length() -> None:
+    field = CharField(min_length=2, max_length=3)
+    assert field.clean(" äöü ") == "äöü"
+    assert refusal(field, "a") == "Please write at least 2 characters; these are 1."
+    assert refusal(field, "abcd") == "Please write at most 3 characters; these are 4."
+    assert refusal(field, "   ") == "Please fill this in."
+    assert CharField(strip=False).clean("  ") == "  "
+    assert CharField(required=False).clean(None) == ""
+    assert CharField(required=False, empty_value=None).clean(" ") is None
+
+
+@pytest.mark.parametrize("raw", ["a\0b", "\ud800", "x\udfff"])
+def test_what_no_database_keeps_is_refused(raw: str) -> None:
+    assert refusal(CharField(), raw) == "This holds characters that cannot be kept."
+    assert refusal(JSONField(), json.dumps([{"a": raw}])).startswith("This holds characters")
+    assert refusal(JSONField(), json.dumps({raw: 1})).startswith("This holds characters")
+
+
+@pytest.mark.parametrize(
+    "address", ["ada@example.org", "a.b+c@sub.example.co", "grüße@bücher.example", "x@y.z"]
+)
+def test_addresses(address: str) -> None:
+    assert EmailField().clean(f" {address} ") == address
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["ada", "@example.org", "ada@", "ada@host", "a b@example.org", "a@b@c.org", ".a@example.org",
+     "a..b@example.org", "a@-x.org", "a@x-.org", "a@x..org", "a\n@example.org", "a@exa_mple.org",
+     "a@example.org\nBcc: b@example.org", f"{'a' * 65}@example.org", f"a@{'b' * 250}.org"],
+)  # fmt: skip
+def test_what_is_no_address(address: str) -> None:
+    with pytest.raises(Invalid):
+        EmailField().clean(address)
+
+
+@pytest.mark.parametrize("slug", ["a", "a-b_C9"])
+def test_slugs(slug: str) -> None:
+    assert SlugField().clean(slug) == slug
+
+
+@pytest.mark.parametrize("slug", ["a b", "ä", "a/b", "a.b", "٣"])
+def test_what_is_no_slug(slug: str) -> None:
+    assert refusal(SlugField(), slug).startswith("Please use letters")
+
+
+@pytest.mark.parametrize("url", ["https://example.org", "HTTP://x/ä?q#f", "https://u@[::1]:80/"])
+def test_urls(url: str) -> None:
+    assert URLField().clean(url) == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["javascript:alert(1)", "JaVaScRiPt://x/%0aalert(1)", "data:text/html,x", "ftp://example.org",
+     "//example.org", "example.org", "http://", "http:///x", "http://[::1", "http://x:99999999/",
+     "http://x y/", "http:\\\\x", "ht\ntp://x", "http://x\u200b/", "vbscript:x"],
+)  # fmt: skip
+def test_what_is_no_url(url: str) -> None:
+    assert refusal(URLField(), url).startswith("Please write a whole address")
+
+
+def test_other_schemes_are_named() -> None:
+    assert URLField(schemes=["ftp"]).clean("ftp://example.org/x") == "ftp://example.org/x"
+
+
+@pytest.mark.parametrize("raw", ["1.0", "1e3", "0x1", "1_0", "٣", "--1", "1,5", "", "NaN"])
+def test_what_is_no_integer(raw: str) -> None:
+    with pytest.raises(Invalid):
+        IntegerField().clean(raw)
+
+
+@pytest.mark.parametrize("raw", ["NaN", "Infinity", "-inf", "1e9999", "1_0", "1,5", ".", "e5"])
+@pytest.mark.parametrize("field", [FloatField(), DecimalField()])
+def test_what_is_no_number(field: Field, raw: str) -> None:
+    assert refusal(field, raw) == "Please write a number."
+
+
+def test_a_float_that_is_too_large_for_one_is_none() -> None:
+    assert refusal(FloatField(), "1e999") == "Please write a number."
+    assert DecimalField().clean("1e999") == Decimal("1e999")
+
+
+def test_numbers_have_limits() -> None:
+    assert refusal(IntegerField(min_value=3), "2") == "Please write 3 or more."
+    assert refusal(DecimalField(max_value=Decimal("1.5")), "1.6") == "Please write 1.5 or less."
+
+
+@pytest.mark.parametrize("raw", ["99.99", "-99.9", "0", "1e1", "0.10", "00001.50", "0e5"])
+def test_digits_that_fit(raw: str) -> None:
+    assert DecimalField(max_digits=4, decimal_places=2).clean(raw) == Decimal(raw)
+
+
+@pytest.mark.parametrize(
+    ("raw", "said"),
+    [("100", "2 digits before"), ("1e2", "2 digits before"), ("0.001", "2 digits after")],
+)
+def test_digits_that_do_not_fit(raw: str, said: str) -> None:
+    assert said in refusal(DecimalField(max_digits=4, decimal_places=2), raw)
+    assert "4 digits" in refusal(DecimalField(max_digits=4), "123.45")
+
+
+def test_a_box_that_must_be_ticked() -> None:
+    assert BooleanField().clean(None) is False
+    assert BooleanField(required=True).clean("on") is True
+    assert refusal(BooleanField(required=True), "false") == "Please tick this box to go on."
+
+
+@pytest.mark.parametrize("raw", ["20260331", "2026-02-30", "2026-W01-1", "31.3.2026", "0000-01-01"])
+def test_what_is_no_date(raw: str) -> None:
+    assert refusal(DateField(), raw) == "Please write a date such as 2026-03-31."
+
+
+def test_days_have_limits() -> None:
+    field = DateField(min_value=date(2026, 1, 1), max_value=date(2026, 12, 31))
+    assert refusal(field, "2025-12-31") == "Please choose 2026-01-01 or later."
+    assert refusal(field, "2027-01-01") == "Please choose 2026-12-31 or earlier."
+
+
+@pytest.mark.parametrize("raw", ["24:00", "1:30", "12:60", "12", "12:30:15.1234567", "12:30Z"])
+def test_what_is_no_time(raw: str) -> None:
+    assert refusal(TimeField(), raw) == "Please write a time such as 14:30."
+
+
+def test_a_moment_is_read_from_the_clock_of_a_zone() -> None:
+    field = DateTimeField(zone=ZoneInfo("Europe/Berlin"))
+    assert field.clean("2026-07-01T12:00") == datetime(2026, 7, 1, 10, 0, tzinfo=UTC)
+    assert field.clean("2026-07-01 12:00:30.5Z") == datetime(2026, 7, 1, 12, 0, 30, 500_000, UTC)
+    assert shown(field, datetime(2026, 1, 1, 23, 30, tzinfo=UTC)) == "2026-01-02T00:30"
+
+
+def test_a_time_that_the_clocks_skip_is_none() -> None:
+    field = DateTimeField(zone=ZoneInfo("Europe/Berlin"))
+    assert "clocks go forward" in refusal(field, "2026-03-29T02:30")
+
+
+def test_the_second_of_two_equal_times_stays_as_it_is() -> None:
+    field = DateTimeField(zone=ZoneInfo("Europe/Berlin"))
+    later = datetime(2026, 10, 25, 1, 30, tzinfo=UTC)
+    assert not field.has_changed(later, shown(field, later))
+
+
+def test_a_moment_beyond_the_last_day_is_none() -> None:
+    assert refusal(DateTimeField(), "9999-12-31T23:59-12:00").startswith("Please write a date")
+    assert refusal(DateTimeField(zone=timezone(timedelta(hours=5))), "0001-01-01T00:00")
+
+
+def test_a_naive_moment_for_a_naive_column() -> None:
+    field = DateTimeField(zone=None)
+    assert field.clean("2026-07-01T12:00") == datetime(2026, 7, 1, 12, 0)  # noqa: DTZ001
+    assert field.clean("2026-07-01T12:00+02:00") == datetime(2026, 7, 1, 10, 0)  # noqa: DTZ001
+
+
+def test_only_what_is_offered_can_be_chosen() -> None:
+    field = ChoiceField([("Fruit", [(1, "Apple"), (2, "Pear")]), (3, "Bread")])
+    assert field.clean("2") == 2
+    assert refusal(field, "4") == "Please choose one of those offered."
+    assert refusal(field, "") == "Please choose one."
+    several = MultipleChoiceField(field.choices)
+    assert several.clean(["3", "1", "3"]) == [1, 3]
+    assert refusal(several, ["1", "9"]) == "Please choose one of those offered."
+    assert refusal(several, []) == "Please choose at least one."
+    assert MultipleChoiceField(Size, required=False).clean([]) == []
+
+
+def test_choices_that_are_asked_for_each_form() -> None:
+    offered = [("a", "A")]
+
+    class Picking(Form):
+        letter = ChoiceField(lambda: offered)
+
+    offered.append(("b", "B"))
+    assert Picking({"letter": "b"}).is_valid()
+
+
+@pytest.mark.parametrize(
+    ("raw", "reason"),
+    [
+        ("{", "line 1"),
+        ("[NaN]", "NaN is no number"),
+        ("-Infinity", "-Infinity is no number"),
+        ("[" * 500 + "]" * 500, "200 levels"),
+        ("[" * 5000, "nested too deeply"),
+        ("9" * 5000, "no JSON"),
+        ("[1,]", "no JSON"),
+    ],
+)
+def test_what_is_no_json(raw: str, reason: str) -> None:
+    assert reason in refusal(JSONField(), raw)
+
+
+def test_json_has_a_length() -> None:
+    assert "at most 5 characters" in refusal(JSONField(max_length=5), '"12345"')
+    assert JSONField().clean("null") is None
+    assert JSONField().has_changed({"a": 1}, '{"a":\r\n1}') is False
+    assert JSONField().has_changed(True, "1")
+    assert JSONField().has_changed(None, "") is False
+
+
+def test_validators_all_have_their_say() -> None:
+    def no_a(value: str) -> None:
+        if "a" in value:
+            raise Invalid("No a, please.")
+
+    def no_b(value: str) -> None:
+        if "b" in value:
+            raise ValidationError({"": ["No b, please."]})
+
+    field = CharField(validators=[no_a, no_b])
+    assert field.clean("c") == "c"
+    assert refusal(field, "ab") == "No a, please.; No b, please."
+
+
+def test_messages_can_be_said_otherwise() -> None:
+    assert refusal(CharField(error_messages={"required": "Bitte ausfüllen."}), "") == (
+        "Bitte ausfüllen."
+    )
+    with pytest.raises(TypeError, match=r"CharField has no message 'requierd'; it has characters"):
+        CharField(error_messages={"requierd": "x"})
+
+
+def test_a_password_is_never_sent_back() -> None:
+    assert shown(CharField(widget=PasswordInput), "secret") == ""
