@@ -21,8 +21,8 @@ from lback.core.signals import SignalDispatcher
 from lback.core.templates import TemplateRenderer
 from lback.core.url_loading import load_routes
 from lback.database import DatabaseManager
-from lback.sessions import DatabaseSessionStore, SessionManager
-from lback.users import AdminUserManager, UserManager
+from lback.sessions import SessionManager, flashed, session_store
+from lback.users import AdminUserManager, UserManager, user_model
 
 V = TypeVar("V", bound=View)
 
@@ -69,9 +69,12 @@ class Application:
         self.cache = Cache(dispatcher=dispatcher)
         self.db_manager = DatabaseManager(config)
         self.session_manager = SessionManager(
-            DatabaseSessionStore(self.db_manager), lifetime=config.SESSION_LIFETIME
+            session_store(config, self.db_manager),
+            lifetime=config.SESSION_LIFETIME,
+            idle_timeout=config.SESSION_IDLE_TIMEOUT,
         )
-        self.user_manager = UserManager()
+        self.template_renderer.environment.globals["flashed"] = flashed
+        self.user_manager = UserManager(user_model(config))
         self.admin_user_manager = AdminUserManager()
         self.admin_registry = AdminRegistry()
         self.middleware_manager = MiddlewareManager(dispatcher=dispatcher)

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from redis import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
 from sqlalchemy import make_url
 
 from lback.core.exceptions import ConfigurationError
@@ -65,6 +67,27 @@ def postgresql_url() -> Iterator[str]:
 def mariadb_url() -> Iterator[str]:
     """A database of our own on a MariaDB or MySQL server."""
     yield from new_database("LBACK_TEST_MARIADB_URL", "mysql://root@127.0.0.1:3306/test")
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> Iterator[str]:
+    """An address of a Redis or Valkey server, with a database of its own that nobody uses."""
+    url = os.environ.get("LBACK_TEST_REDIS_URL", "redis://127.0.0.1:6379/9")
+    with Redis.from_url(url) as client:
+        try:
+            client.ping()
+        except RedisConnectionError as error:
+            unavailable(f"{error} (set LBACK_TEST_REDIS_URL to use another server)")
+    yield url
+
+
+@pytest.fixture
+def redis_client(redis_url: str) -> Iterator[Redis]:
+    """A client of Redis; the keys of Lback are gone afterwards."""
+    with Redis.from_url(redis_url) as client:
+        yield client
+        for key in client.scan_iter("lback:*"):
+            client.delete(key)
 
 
 def new_database(variable: str, default: str, drop: str = "DROP DATABASE {}") -> Iterator[str]:

@@ -109,6 +109,14 @@ class Headers(MutableMapping[str, "str | list[str]"]):
             self._repeated = {}
         self._repeated.setdefault(key, []).append(pair[1])
 
+    def add_vary(self, name: str) -> None:
+        """Say that the answer depends on a field of the request (RFC 9110 §12.5.5)."""
+        held = self.get("Vary", "")
+        names = ", ".join(held) if isinstance(held, list) else held
+        listed = {part.strip().lower() for part in names.split(",")}
+        if "*" not in listed and name.lower() not in listed:
+            self["Vary"] = f"{names}, {name}" if names else name
+
     def __getitem__(self, name: str) -> str | list[str]:
         key = name.lower()
         first = self._fields[key][1]

@@ -14,7 +14,7 @@ from lback.core.hosts import host_name, is_trusted_proxy
 from lback.core.http_method import METHODS, HTTPMethod, is_token
 from lback.core.limits import DEFAULT_LIMITS, Limits
 from lback.core.multidict import MultiDict, parse_query
-from lback.core.request_attributes import context_value, once
+from lback.core.request_attributes import context_value, lazy_context_value, load, once
 from lback.core.wsgi_text import decoded_path
 
 if TYPE_CHECKING:
@@ -77,6 +77,7 @@ class Request:
     _query_string: str = ""
     _limits: Limits = DEFAULT_LIMITS
     _shared: Mapping[str, Any] = _NOTHING
+    _loaders: Mapping[str, "Callable[[Request], Any]"] = _NOTHING
     _parsed_body: Form | None = None
     uploads: "Files | None" = None
     _body_parser: "BodyParser | None" = None
@@ -343,8 +344,8 @@ class Request:
         """The variables of the path, converted; empty before the request is routed."""
         return {}
 
-    user: Any | None = context_value("user", "The signed-in user, or `None`.")
-    session: "AppSession | None" = context_value("session", "The session of the visitor.")
+    user: Any | None = lazy_context_value("user", "The signed-in user, or `None`.")
+    session: "AppSession | None" = lazy_context_value("session", "The session of the visitor.")
     config: "Config | None" = context_value("config", "The configuration.")
     router: "Router | None" = context_value("router", "The router.")
     dispatcher: "SignalDispatcher | None" = context_value("dispatcher", "The dispatcher.")
@@ -410,6 +411,8 @@ class Request:
         """Return what is kept under a key, or the default."""
         if key in self._context:
             return self._context[key]
+        if key in self._loaders:
+            return load(self, key)
         if key in self._shared:
             return self._shared[key]
         if key in _DEDICATED:

@@ -19,7 +19,11 @@ class Settings:
     ROOT_URLCONF: str = ""  # module with `urlpatterns`
     INSTALLED_APPS: list[str] = field(default_factory=list)  # packages, by dotted name
     MIDDLEWARES: list[Any] = field(  # first to last on the way in
-        default_factory=lambda: ["lback.middleware.BodyParsingMiddleware"]
+        default_factory=lambda: [
+            "lback.middleware.SessionMiddleware",
+            "lback.middleware.AuthenticationMiddleware",
+            "lback.middleware.BodyParsingMiddleware",
+        ]
     )
     TEMPLATE_DIRS: list[Any] = field(default_factory=list)  # text or paths
     APPLICATION_CLASS: str = "lback.application.Application"
@@ -55,8 +59,14 @@ class Settings:
 
     # Sessions and sign-in.
     SESSION_COOKIE_NAME: str = "session"
-    SESSION_LIFETIME: int = 1_209_600  # seconds: two weeks
+    SESSION_LIFETIME: int = 1_209_600  # seconds: two weeks, however much it is used
+    SESSION_IDLE_TIMEOUT: int = 604_800  # seconds: one week without a request that reads it
+    SESSION_STORE: str = "database"  # database, memory, redis, or the dotted name of a class
     LOGIN_URL: str = ""  # where visitors are sent who must sign in
+    USER_MODEL: str = "lback.users.User"  # the class of the users, by dotted name
+
+    # The server that many machines share.
+    REDIS_URL: str = "redis://127.0.0.1:6379/0"
 
     # Where settings.py lies; relative database files are found from there.
     PROJECT_ROOT: str = ""

@@ -95,6 +95,11 @@ def _cookie_name(value: str) -> None:
         raise ValueError("must be the name of a cookie: letters, digits, '-' and '_'")
 
 
+def _login_url(value: str) -> None:
+    if value and not value.startswith(("/", "https://", "http://")):
+        raise ValueError('must be a path such as "/accounts/sign-in/", or a URL')
+
+
 def _texts(value: list[Any]) -> None:
     wrong = [item for item in value if not isinstance(item, str)]
     if wrong:
@@ -140,6 +145,7 @@ _SIZES = (
     "MAX_URL_SIZE",
     "MAX_COOKIE_SIZE",
     "SESSION_LIFETIME",
+    "SESSION_IDLE_TIMEOUT",
 )
 
 RULES: Mapping[str, Callable[[Any], None]] = {
@@ -151,5 +157,6 @@ RULES: Mapping[str, Callable[[Any], None]] = {
     "LOGGING_LEVEL": _level,
     "PORT": _port,
     "SESSION_COOKIE_NAME": _cookie_name,
+    "LOGIN_URL": _login_url,
     **dict.fromkeys(_SIZES, _positive),
 }

@@ -5,6 +5,7 @@ from typing import Any
 
 _TRUE = frozenset({"true", "1", "yes", "on"})
 _FALSE = frozenset({"false", "0", "no", "off"})
+_SECRET_ENDINGS = ("_KEY", "DATABASE_URL", "REDIS_URL")
 _SECRET_WORDS = ("SECRET", "PASSWORD", "TOKEN", "PRIVATE")
 
 
@@ -12,11 +13,14 @@ def is_secret(name: str) -> bool:
     """Tell whether a setting's value must not be written, logged or shown.
 
     So is a name with SECRET, PASSWORD, TOKEN or PRIVATE in it, one that ends in _KEY, and a URL
-    of a database, which may hold a password. What ends in _ENCRYPTED is not secret by itself.
+    of a database or of Redis, which may hold a password. What ends in _ENCRYPTED is not secret
+    by itself.
     """
     if name.endswith("_ENCRYPTED"):
         return False
-    return name.endswith(("_KEY", "DATABASE_URL")) or any(word in name for word in _SECRET_WORDS)
+    return name.endswith(("_KEY", "DATABASE_URL", "REDIS_URL")) or any(
+        word in name for word in _SECRET_WORDS
+    )
 
 
 def shown(name: str, value: Any) -> str:

@@ -1,13 +1,29 @@
 """Sessions in a table of the database, where every worker finds them."""
 
-import hashlib
+from collections.abc import Callable
+from typing import TypeVar, cast
 
-from sqlalchemy import Delete, Double, String, Text, Update, delete, update
+from sqlalchemy import (
+    Delete,
+    Double,
+    MetaData,
+    String,
+    Table,
+    Text,
+    Update,
+    delete,
+    inspect,
+    update,
+)
 from sqlalchemy.dialects.mysql import MEDIUMTEXT
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from lback.database import Base, DatabaseManager
-from lback.sessions.store import SessionRecord
+from lback.sessions.session_id import hash_of
+from lback.sessions.store import SessionRecord, SessionsUnavailable
+
+T = TypeVar("T")
 
 
 class StoredSession(Base):
@@ -24,7 +40,7 @@ class StoredSession(Base):
 
 
 class DatabaseSessionStore:
-    """Keeps sessions in the table `lback_sessions`.
+    """Keeps sessions in the table `lback_sessions`, which is made when it is missing.
 
     Each call is a short transaction of its own, so that a session survives a request that is
     rolled back. On SQLite it waits for the one that is writing; a request must not save a session
@@ -39,47 +55,80 @@ class DatabaseSessionStore:
 
     def load(self, session_id: str) -> SessionRecord | None:
         """Return the record of a session, expired or not."""
-        with self._db_manager.session() as db_session:
-            row = db_session.get(StoredSession, _hash(session_id))
-            if row is None:
-                return None
-            return SessionRecord(row.data, row.created_at, row.expires_at)
+
+        def load(db_session: Session) -> SessionRecord | None:
+            row = db_session.get(StoredSession, hash_of(session_id))
+            return None if row is None else SessionRecord(row.data, row.created_at, row.expires_at)
+
+        return self._run(load)
 
     def create(self, session_id: str, record: SessionRecord) -> None:
         """Keep a new session."""
-        with self._db_manager.session() as db_session:
+
+        def create(db_session: Session) -> None:
             db_session.add(
                 StoredSession(
-                    id_hash=_hash(session_id),
+                    id_hash=hash_of(session_id),
                     data=record.data,
                     created_at=record.created_at,
                     expires_at=record.expires_at,
                 )
             )
+            db_session.flush()
+
+        self._run(create)
 
     def save(self, session_id: str, data: str, expires_at: float) -> bool:
         """Replace the data of a session; false, and without effect, where it is gone."""
         statement = (
             update(StoredSession)
-            .where(StoredSession.id_hash == _hash(session_id))
+            .where(StoredSession.id_hash == hash_of(session_id))
             .values(data=data, expires_at=expires_at)
         )
         return self._execute(statement) > 0
 
+    def touch(self, session_id: str, expires_at: float) -> None:
+        """Move the end of a session and leave its data; without effect where it is gone."""
+        statement = update(StoredSession).where(StoredSession.id_hash == hash_of(session_id))
+        self._execute(statement.values(expires_at=expires_at))
+
     def delete(self, session_id: str) -> None:
         """Forget a session; without effect if it is gone."""
-        self._execute(delete(StoredSession).where(StoredSession.id_hash == _hash(session_id)))
+        self._execute(delete(StoredSession).where(StoredSession.id_hash == hash_of(session_id)))
 
     def delete_expired(self, now: float) -> int:
         """Forget all that expired by a moment, and return how many."""
         return self._execute(delete(StoredSession).where(StoredSession.expires_at <= now))
 
     def _execute(self, statement: Update | Delete) -> int:
+        return self._run(lambda db_session: db_session.connection().execute(statement).rowcount)
+
+    def _run(self, work: Callable[[Session], T]) -> T:
+        try:
+            return self._transact(work)
+        except (OperationalError, ProgrammingError) as error:
+            if error.connection_invalidated or self._has_table():
+                raise _unavailable(error) from error
+        self._db_manager.create_tables(_own_metadata())
+        return self._transact(work)
+
+    def _transact(self, work: Callable[[Session], T]) -> T:
         with self._db_manager.session() as db_session:
-            result = db_session.connection().execute(statement)
-            return result.rowcount
+            return work(db_session)
+
+    def _has_table(self) -> bool:
+        try:
+            return inspect(self._db_manager.engine).has_table(StoredSession.__tablename__)
+        except DBAPIError as error:
+            raise _unavailable(error) from error
 
 
-def _hash(session_id: str) -> str:
-    # Fast on purpose: 256 random bits cannot be guessed, unlike a password.
-    return hashlib.sha256(session_id.encode()).hexdigest()
+def _own_metadata() -> MetaData:
+    """Return a catalogue of this one table: the others are made by migrations, or by hand."""
+    metadata = MetaData()
+    cast(Table, StoredSession.__table__).to_metadata(metadata)
+    return metadata
+
+
+def _unavailable(error: Exception) -> Exception:
+    return SessionsUnavailable() if isinstance(error, OperationalError) else error

@@ -4,6 +4,16 @@ from dataclasses import dataclass, replace
 from threading import Lock
 from typing import Protocol
 
+from lback.core.exceptions import HTTPException
+
+
+class SessionsUnavailable(HTTPException):
+    """The store of the sessions does not answer; so does the request: 503, try again soon."""
+
+    status_code = 503
+    message = "Service Unavailable"
+    headers = {"Retry-After": "5"}  # noqa: RUF012  declared by the base
+
 
 @dataclass(frozen=True, slots=True)
 class SessionRecord:
@@ -24,6 +34,7 @@ class SessionStore(Protocol):
     """Keeps records under session ids; safe to use from any thread.
 
     Where two save the same session at once, the last one wins. What was deleted stays deleted.
+    A store that cannot be reached raises `SessionsUnavailable`.
     """
 
     def load(self, session_id: str) -> SessionRecord | None:
@@ -36,6 +47,10 @@ class SessionStore(Protocol):
 
     def save(self, session_id: str, data: str, expires_at: float) -> bool:
         """Replace the data of a session; false, and without effect, where it is gone."""
+        ...
+
+    def touch(self, session_id: str, expires_at: float) -> None:
+        """Move the end of a session and leave its data; without effect where it is gone."""
         ...
 
     def delete(self, session_id: str) -> None:
@@ -71,6 +86,13 @@ class MemorySessionStore:
                 return False
             self._records[session_id] = replace(record, data=data, expires_at=expires_at)
             return True
+
+    def touch(self, session_id: str, expires_at: float) -> None:
+        """Move the end of a session and leave its data; without effect where it is gone."""
+        with self._lock:
+            record = self._records.get(session_id)
+            if record is not None:
+                self._records[session_id] = replace(record, expires_at=expires_at)
 
     def delete(self, session_id: str) -> None:
         """Forget a session; without effect if it is gone."""

@@ -4,13 +4,17 @@ import io
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from secrets import token_hex
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote_to_bytes, urlencode, urljoin, urlsplit
 from wsgiref.validate import WSGIWarning, validator
 
 import msgspec
 
+from lback.auth.sign_in import begin
 from lback.core.cookies import parse_cookies
+
+if TYPE_CHECKING:
+    from lback.users import Account
 
 WsgiApplication = Callable[..., Iterable[bytes]]
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -80,6 +84,18 @@ class Client:
         self.headers = dict(headers or {})
         self.environ = dict(environ or {})
         self.cookies: dict[str, str] = {}
+
+    def sign_in(self, account: "Account") -> None:
+        """Go on as somebody who is signed in, without asking for the password.
+
+        Args:
+            account: A user of the site or of the admin, who is stored and committed.
+        """
+        application: Any = self.application
+        session = application.session_manager.create()
+        begin(session, account)
+        application.session_manager.save(session)
+        self.cookies[application.config.SESSION_COOKIE_NAME] = session.session_id
 
     def get(self, url: str, **options: Any) -> ClientResponse:
         """Send a GET request; see `request`."""

@@ -2,6 +2,19 @@
 
 from lback.users.admin_manager import AdminUserManager
 from lback.users.manager import AccountManager, UserManager
-from lback.users.models import AdminUser, User
+from lback.users.models import Account, AdminUser, User
+from lback.users.roles import Group, Permission, Role
+from lback.users.user_model import user_model
 
-__all__ = ["AccountManager", "AdminUser", "AdminUserManager", "User", "UserManager"]
+__all__ = [
+    "Account",
+    "AccountManager",
+    "AdminUser",
+    "AdminUserManager",
+    "Group",
+    "Permission",
+    "Role",
+    "User",
+    "UserManager",
+    "user_model",
+]

@@ -1,7 +1,7 @@
 """Accounts: how one is made, and how somebody proves that it is theirs."""
 
 import logging
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -13,7 +13,14 @@ from lback.security.passwords import (
     needs_rehash,
     verify_password,
 )
-from lback.users.models import EMAIL_LENGTH, USERNAME_LENGTH, Account, User, clean_username
+from lback.users.models import (
+    EMAIL_LENGTH,
+    USERNAME_LENGTH,
+    Account,
+    User,
+    clean_email,
+    clean_username,
+)
 from lback.users.repository import AccountRepository
 
 logger = logging.getLogger(__name__)
@@ -55,7 +62,7 @@ class AccountManager(Generic[A]):
     def _new(self, username: str, password: str, email: str | None) -> A:
         account = self._model()
         account.username = username
-        account.email = _clean_email(email)
+        account.email = clean_email(email)
         account.password_hash = hash_password(password)
         return account
 
@@ -128,10 +135,14 @@ class AccountManager(Generic[A]):
 
 
 class UserManager(AccountManager[User]):
-    """The users of the site."""
+    """The users of the site.
 
-    def __init__(self) -> None:
-        super().__init__(User)
+    Args:
+        model: The class of the users; see `lback.users.user_model`.
+    """
+
+    def __init__(self, model: type[Any] = User) -> None:
+        super().__init__(model)
 
 
 def _check_all(**values: str | None) -> None:
@@ -162,7 +173,7 @@ def _check_password(password: str | None) -> str | None:
 
 
 def _check_email(email: str | None) -> str | None:
-    cleaned = _clean_email(email)
+    cleaned = clean_email(email)
     if cleaned is None:
         return None
     name, _, domain = cleaned.rpartition("@")
@@ -171,11 +182,6 @@ def _check_email(email: str | None) -> str | None:
     if not fine or len(cleaned) > EMAIL_LENGTH:
         return "write an email address such as ada@example.org"
     return None
-
-
-def _clean_email(email: str | None) -> str | None:
-    # No provider tells addresses apart by case, and two accounts must not share a mailbox.
-    return (email or "").strip().lower() or None
 
 
 CHECKS = {"username": _check_username, "password": _check_password, "email": _check_email}

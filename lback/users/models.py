@@ -2,11 +2,13 @@
 
 import unicodedata
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import String
-from sqlalchemy.orm import Mapped, mapped_column, validates
+from sqlalchemy import Column, ForeignKey, String, Table
+from sqlalchemy.orm import Mapped, declared_attr, mapped_column, relationship, validates
 
 from lback.database import Base, utc_now
+from lback.users.roles import Role
 
 USERNAME_LENGTH = 150
 # Folding makes up to three letters of one.
@@ -24,6 +26,14 @@ def clean_username(username: str) -> str:
     return unicodedata.normalize("NFKC", username).strip()
 
 
+def clean_email(email: str | None) -> str | None:
+    """Return an email address as it is kept, `None` for an empty one.
+
+    No provider tells addresses apart by case, and two accounts must not share a mailbox.
+    """
+    return (email or "").strip().lower() or None
+
+
 def username_key(username: str) -> str:
     """Return what two usernames have in common that count as the same.
 
@@ -37,20 +47,42 @@ def username_key(username: str) -> str:
 
 
 class Account:
-    """The columns of somebody who can sign in."""
+    """The columns of somebody who can sign in; mixed into a model with a table of its own.
+
+    Attributes:
+        email_verified_at: When a mail to the address was answered; `None` where that is open.
+        session_version: Sessions that were begun under another number have ended.
+        roles: What it may do; see `has_permission`.
+    """
 
     id: Mapped[int] = mapped_column(primary_key=True)
     username: Mapped[str] = mapped_column(String(USERNAME_LENGTH))
     username_key: Mapped[str] = mapped_column(String(USERNAME_KEY_LENGTH), unique=True)
     email: Mapped[str | None] = mapped_column(String(EMAIL_LENGTH), unique=True)
+    email_verified_at: Mapped[datetime | None]
     password_hash: Mapped[str] = mapped_column(String(PASSWORD_HASH_LENGTH))
     is_active: Mapped[bool] = mapped_column(default=True)
+    session_version: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
+
+    @declared_attr
+    def roles(cls) -> Mapped[list[Role]]:  # noqa: N805  SQLAlchemy passes the class
+        """The roles, kept in a table beside that of the accounts."""
+        return relationship(secondary=_roles_table(cls), order_by=Role.name)
 
     @property
     def is_authenticated(self) -> bool:
         """Always true: who is not signed in is no account, but `None`."""
         return True
+
+    @property
+    def permissions(self) -> frozenset[str]:
+        """The names of all that its roles permit."""
+        return frozenset(p.name for role in self.roles for p in role.permissions)
+
+    def has_permission(self, name: str) -> bool:
+        """Tell whether one of its roles permits this, such as `"blog.publish"`."""
+        return self.is_active and name in self.permissions
 
     @validates("username")
     def _keep_the_key(self, _: str, username: str) -> str:
@@ -59,6 +91,16 @@ class Account:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.id}>"
+
+
+def _roles_table(model: Any) -> Table:
+    name = model.__tablename__
+    return Table(
+        f"{name}_roles",
+        model.metadata,
+        Column("account_id", ForeignKey(f"{name}.id", ondelete="CASCADE"), primary_key=True),
+        Column("role_id", ForeignKey("lback_roles.id", ondelete="CASCADE"), primary_key=True),
+    )
 
 
 class User(Account, Base):
@@ -75,3 +117,7 @@ class AdminUser(Account, Base):
     __table_args__ = NEVER_REUSE_IDS
 
     is_superuser: Mapped[bool] = mapped_column(default=False)
+
+    def has_permission(self, name: str) -> bool:
+        """Tell whether it is a superuser, or one of its roles permits this."""
+        return self.is_active and (self.is_superuser or super().has_permission(name))

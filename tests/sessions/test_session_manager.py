@@ -50,7 +50,7 @@ def store() -> MemorySessionStore:
 
 @pytest.fixture
 def sessions(store: MemorySessionStore, clock: Clock) -> SessionManager:
-    return SessionManager(store, lifetime=HOUR, clock=clock)
+    return SessionManager(store, lifetime=DAY, idle_timeout=HOUR, clock=clock)
 
 
 def saved(sessions: SessionManager, **kept: Any) -> str:
@@ -143,9 +143,7 @@ def test_an_id_that_a_client_chose_is_never_adopted(sessions: SessionManager) ->
     assert sessions.load(chosen) is None
 
 
-def test_a_session_ends_a_lifetime_after_it_was_last_saved(
-    sessions: SessionManager, clock: Clock
-) -> None:
+def test_a_session_ends_when_it_is_not_used(sessions: SessionManager, clock: Clock) -> None:
     session_id = saved(sessions, name="Ada")
     clock.advance(HOUR - 1)
     session = sessions.load(session_id)
@@ -155,6 +153,85 @@ def test_a_session_ends_a_lifetime_after_it_was_last_saved(
     assert sessions.load(session_id) is not None
     clock.advance(1)
     assert sessions.load(session_id) is None
+
+
+def test_a_session_ends_at_last_however_much_it_is_used(
+    sessions: SessionManager, clock: Clock
+) -> None:
+    session_id = saved(sessions, name="Ada")
+    for minute in range(30, 24 * 60, 30):
+        clock.advance(HOUR / 2)
+        session = sessions.load(session_id)
+        assert session is not None
+        assert sessions.seconds_left(session) == DAY - minute * 60
+        sessions.rotate(session)
+        sessions.save(session)
+        session_id = session.session_id or ""
+    clock.advance(HOUR / 2)
+    assert sessions.load(session_id) is None
+
+
+def test_signing_in_begins_the_life_of_a_session_anew(
+    sessions: SessionManager, clock: Clock
+) -> None:
+    session = sessions.create()
+    sessions.save(session)
+    clock.advance(HOUR - 1)
+    sessions.rotate(session, restart=True)
+    sessions.save(session)
+    assert sessions.seconds_left(session) == DAY
+
+
+def test_reading_keeps_a_session_alive_and_leaves_its_values(
+    sessions: SessionManager, store: MemorySessionStore, clock: Clock
+) -> None:
+    session_id = saved(sessions, name="Ada")
+    clock.advance(HOUR / 2)
+    reading = sessions.load(session_id)
+    assert reading is not None
+    writing = sessions.load(session_id)
+    assert writing is not None
+    writing["name"] = "Grace"
+    sessions.save(writing)
+    sessions.refresh(reading)
+    assert values(sessions, session_id) == {"name": "Grace"}
+    clock.advance(HOUR - 1)
+    assert sessions.load(session_id) is not None
+
+
+def test_a_session_that_is_read_often_is_written_seldom(
+    sessions: SessionManager, store: MemorySessionStore, clock: Clock
+) -> None:
+    session = sessions.load(saved(sessions))
+    assert session is not None
+    session_id = session.session_id or ""
+    written = 0
+    for _ in range(60):
+        before = store.load(session_id)
+        clock.advance(30)
+        sessions.refresh(session)
+        written += store.load(session_id) != before
+    assert written == 5
+
+
+def test_an_ended_session_is_forgotten_when_it_is_next_saved(sessions: SessionManager) -> None:
+    session_id = saved(sessions, user_id=7)
+    session = sessions.load(session_id)
+    assert session is not None
+    sessions.end(session)
+    assert dict(session) == {}
+    assert sessions.load(session_id) is not None
+    session["said"] = "goodbye"
+    sessions.save(session)
+    assert sessions.load(session_id) is None
+    assert values(sessions, session.session_id) == {"said": "goodbye"}
+
+
+def test_a_session_made_by_hand_is_not_refreshed(sessions: SessionManager) -> None:
+    session = AppSession({"name": "Ada"})
+    sessions.refresh(session)
+    assert session.session_id is None
+    assert sessions.seconds_left(session) == DAY
 
 
 def test_a_clock_set_back_revives_nothing(sessions: SessionManager, clock: Clock) -> None:

@@ -1,0 +1,142 @@
+"""Signing in and out: who a session belongs to, and when it stops to."""
+
+from typing import TYPE_CHECKING, Any
+
+from lback.core.exceptions import ConfigurationError
+from lback.sessions.flash import session_of
+from lback.users import AdminUser
+from lback.users.models import Account
+
+if TYPE_CHECKING:
+    from lback.core.request import Request
+    from lback.core.types import AppSession
+    from lback.sessions import SessionManager
+    from lback.users import AccountManager
+
+USER, ADMIN_USER = "user", "admin_user"
+_KEYS = {USER: "_user", ADMIN_USER: "_admin_user"}
+# Where the CSRF middleware keeps its secret: who knew the session before must not know this one's.
+CSRF_KEY = "_csrf"
+
+
+def login(request: "Request", account: Account) -> None:
+    """Sign an account in for this session: from now on it is `request.user`.
+
+    The session gets a new id, so that one that was known before is worth nothing, and begins
+    its life anew. What an earlier user of the session left in it is forgotten; what a visitor
+    left who was not signed in, such as a cart, stays. A user of the admin is no user of the
+    site: it becomes `request.get_context("admin_user")`.
+
+    Signals: `user_logged_in`, with `request` and `user`.
+
+    Raises:
+        ConfigurationError: No middleware brings a session.
+        ValueError: The account was not stored yet, or is not active.
+    """
+    if account.id is None or not account.is_active:
+        state = "is not stored: flush it first" if account.id is None else "is not active"
+        raise ValueError(f"{account!r} cannot sign in: it {state}")
+    session, manager = session_of(request), _session_manager(request)
+    name = name_of(account)
+    key = _KEYS[name]
+    held = session.get(key)
+    if held is not None and held[0] != account.id:
+        manager.end(session)
+    else:
+        manager.rotate(session, restart=True)
+    session.delete(CSRF_KEY)
+    begin(session, account)
+    request.set_context(**{name: account})
+    _tell(request, "user_logged_in", account)
+
+
+def begin(session: "AppSession", account: Account) -> None:
+    """Write into a session whose it is."""
+    session[_KEYS[name_of(account)]] = [account.id, account.session_version]
+
+
+def logout(request: "Request") -> None:
+    """Sign out whoever is signed in: the session ends with all that is in it.
+
+    Signals: `user_logged_out`, with `request` and `user`, if somebody was signed in.
+
+    Raises:
+        ConfigurationError: No middleware brings a session.
+    """
+    session = session_of(request)
+    account = request.user or request.get_context(ADMIN_USER)
+    _session_manager(request).end(session)
+    request.set_context(user=None, admin_user=None)
+    if account is not None:
+        _tell(request, "user_logged_out", account)
+
+
+def logout_everywhere(request: "Request", account: Account) -> None:
+    """End all sessions of an account, wherever they are; this one too if it is its own.
+
+    Nothing else than the account is written: a session knows the number it was begun under.
+
+    Signals: as `logout`, for this session.
+    """
+    account.session_version += 1
+    if request.session is not None and _is_signed_in(request, account):
+        logout(request)
+
+
+def keep_signed_in(request: "Request", account: Account) -> None:
+    """Go on in this session after all sessions of the account have ended, as by a new password.
+
+    The session gets a new id, as after every change of what it may do.
+    """
+    session, name = session_of(request), name_of(account)
+    _session_manager(request).rotate(session)
+    begin(session, account)
+    request.set_context(**{name: account})
+
+
+def signed_in_account(
+    request: "Request", name: str, manager: "AccountManager[Any]"
+) -> Account | None:
+    """Return the account that the session of a request belongs to.
+
+    Where it was deactivated, or all its sessions were ended, this one is ended as well.
+    """
+    session = request.session
+    held = None if session is None else session.get(_KEYS[name])
+    if session is None or held is None:
+        return None
+    account_id, version = held
+    account: Account | None = manager.get(_db_session(request), account_id)
+    if account is None or not account.is_active or account.session_version != version:
+        _session_manager(request).end(session)
+        return None
+    return account
+
+
+def name_of(account: Account) -> str:
+    """Return under which name a request knows an account: `"user"` or `"admin_user"`."""
+    return ADMIN_USER if isinstance(account, AdminUser) else USER
+
+
+def _is_signed_in(request: "Request", account: Account) -> bool:
+    signed_in = request.get_context(name_of(account))
+    return signed_in is not None and bool(signed_in.id == account.id)
+
+
+def _session_manager(request: "Request") -> "SessionManager":
+    manager = request.session_manager
+    if manager is None:
+        raise ConfigurationError("this request has no session manager: no application adopted it")
+    return manager
+
+
+def _db_session(request: "Request") -> Any:
+    db_session = request.db_session
+    if db_session is None:
+        raise ConfigurationError("this request has no database: users are kept in one")
+    return db_session
+
+
+def _tell(request: "Request", signal: str, account: Account) -> None:
+    if request.dispatcher is not None:
+        request.dispatcher.send(signal, request.session, request=request, user=account)

@@ -1,0 +1,89 @@
+"""Who is asking: the user of a request, and the way to the login page for those who need one."""
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlencode
+
+from lback.auth.sign_in import ADMIN_USER, USER, signed_in_account
+from lback.core.base_middleware import BaseMiddleware
+from lback.core.request_attributes import load_later
+from lback.core.response import RedirectResponse
+
+if TYPE_CHECKING:
+    from lback.core.config import Config
+    from lback.core.request import Request
+    from lback.core.response import Response
+    from lback.users import AdminUserManager, UserManager
+    from lback.users.models import Account
+
+# A session is no scheme that IANA knows; a 401 must name one all the same (RFC 9110 §15.5.2).
+CHALLENGE = 'Session realm="users"'
+
+
+class AuthenticationMiddleware(BaseMiddleware):
+    """Brings `request.user`, found when first asked for; `None` is somebody not signed in.
+
+    A user of the admin is found by `request.get_context("admin_user")`.
+
+    An answer 401 that names no way to authenticate gets one: a browser is sent to `LOGIN_URL`,
+    with `next` to come back by, and any other client is told in `WWW-Authenticate`.
+
+    Args:
+        config: `LOGIN_URL` is read here.
+        user_manager: Finds the users.
+        admin_user_manager: Finds the users of the admin.
+    """
+
+    sets_user = True
+    needs = ("lback.middleware.SessionMiddleware",)
+
+    def __init__(
+        self,
+        config: "Config",
+        user_manager: "UserManager",
+        admin_user_manager: "AdminUserManager",
+    ) -> None:
+        self._login_url = config.LOGIN_URL
+        self._users = user_manager
+        self._admin_users = admin_user_manager
+        self._loaders: dict[str, Any] = {USER: self._user, ADMIN_USER: self._admin_user}
+
+    def process_request(self, request: "Request") -> None:
+        """Have the user looked up when somebody asks who it is."""
+        load_later(request, **self._loaders)
+
+    def _user(self, request: "Request") -> "Account | None":
+        return signed_in_account(request, USER, self._users)
+
+    def _admin_user(self, request: "Request") -> "Account | None":
+        return signed_in_account(request, ADMIN_USER, self._admin_users)
+
+    def process_response(self, request: "Request", response: "Response") -> "Response":
+        """Show the way in to somebody who was refused for not being signed in."""
+        if response.status_code != 401 or "WWW-Authenticate" in response.headers:
+            return response
+        if self._login_url and _is_navigation(request) and request.path != self._login_url:
+            return RedirectResponse(
+                _with_next(self._login_url, request), 302 if _is_safe(request) else 303
+            )
+        response.headers["WWW-Authenticate"] = CHALLENGE
+        return response
+
+
+def _is_navigation(request: "Request") -> bool:
+    # What a script fetches must fail where it is asked for: a login page is no answer to it.
+    return "text/html" in (request.environ.get("HTTP_ACCEPT") or "")
+
+
+def _is_safe(request: "Request") -> bool:
+    return request.method in ("GET", "HEAD")
+
+
+def _with_next(login_url: str, request: "Request") -> str:
+    if not _is_safe(request):
+        return login_url  # what was sent is lost, and its address alone may answer no GET
+    environ = request.environ
+    query = environ.get("QUERY_STRING") or ""
+    # As browsers wrote it, quoted: it is to pass `is_local_url`, which knows no controls.
+    here = quote(environ.get("SCRIPT_NAME", "") + request.path, safe="/:@!$&'()*+,;=~")
+    back = f"{here}?{query}" if query else here
+    return f"{login_url}{'&' if '?' in login_url else '?'}{urlencode({'next': back})}"

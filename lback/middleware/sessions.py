@@ -1,0 +1,98 @@
+"""Sessions around a request: found when first asked for, kept when they were changed."""
+
+from typing import TYPE_CHECKING
+
+from lback.core.base_middleware import BaseMiddleware
+from lback.core.http_errors import error_response
+from lback.core.request_attributes import load_later, loaded
+from lback.sessions.store import SessionsUnavailable
+
+if TYPE_CHECKING:
+    from lback.core.config import Config
+    from lback.core.request import Request
+    from lback.core.response import Response
+    from lback.core.types import AppSession
+    from lback.sessions import SessionManager
+
+
+class SessionMiddleware(BaseMiddleware):
+    """Brings `request.session`, and the cookie by which its visitor is known again.
+
+    Nothing happens before the session is first read: no look-up, no cookie. A session that was
+    read has `Vary: Cookie` set, so that no cache shows the answer to somebody else. It is stored
+    when it was changed, unless the answer is a failure (500 and above); its cookie is sent when
+    its id is new. What a streamed response changes while it is sent is lost.
+
+    The cookie is `HttpOnly`, and `Secure` where the request is.
+
+    Args:
+        session_manager: Finds and keeps the sessions.
+        config: `SESSION_COOKIE_NAME` is read here.
+        samesite: "Lax", "Strict" or "None".
+        domain: Shares the cookie with the subdomains of a domain; `None` means this host alone.
+        path: Path below which the client sends the cookie.
+    """
+
+    sets_session = True
+
+    def __init__(
+        self,
+        session_manager: "SessionManager",
+        config: "Config",
+        *,
+        samesite: str = "Lax",
+        domain: str | None = None,
+        path: str = "/",
+    ) -> None:
+        self._sessions = session_manager
+        self._cookie = config.SESSION_COOKIE_NAME
+        self._samesite = samesite
+        self._domain = domain
+        self._path = path
+        self._always_secure = self._cookie.lower().startswith(("__host-", "__secure-"))
+
+    def process_request(self, request: "Request") -> None:
+        """Have the session looked up when it is asked for."""
+        load_later(request, session=self._load)
+
+    def _load(self, request: "Request") -> "AppSession":
+        session_id = request.cookies.get(self._cookie)
+        found = self._sessions.load(session_id) if session_id else None
+        return self._sessions.create() if found is None else found
+
+    def process_response(self, request: "Request", response: "Response") -> "Response":
+        """Keep the session if the request touched and changed it, and send its cookie."""
+        session = loaded(request, "session")
+        if session is None:
+            return response
+        try:
+            if response.status_code < 500:
+                self._keep(request, response, session)
+        except SessionsUnavailable as error:
+            # Whoever is told of success must find it kept.
+            if request.error_handler is None:
+                raise
+            response = error_response(request.error_handler, error, request)
+        response.headers.add_vary("Cookie")
+        return response
+
+    def _keep(self, request: "Request", response: "Response", session: "AppSession") -> None:
+        if not session.modified:
+            self._sessions.refresh(session)
+            return
+        if session.session_id is None and not session:
+            self._sessions.delete(session)
+            if self._cookie in request.cookies:
+                response.delete_cookie(self._cookie, path=self._path, domain=self._domain)
+            return
+        kept = self._sessions.save(session)
+        if kept and request.cookies.get(self._cookie) != session.session_id:
+            response.set_cookie(
+                self._cookie,
+                session.session_id or "",
+                max_age=self._sessions.seconds_left(session),
+                secure=self._always_secure or request.is_secure,
+                samesite=self._samesite,
+                path=self._path,
+                domain=self._domain,
+            )

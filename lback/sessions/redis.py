@@ -1,0 +1,124 @@
+"""Sessions in Redis or Valkey, which ends them by itself."""
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from lback.core.exceptions import ConfigurationError
+from lback.sessions.session_id import hash_of
+from lback.sessions.store import SessionRecord, SessionsUnavailable
+
+if TYPE_CHECKING:
+    from redis import Redis
+
+PREFIX = "lback:session:"
+SECONDS_TO_WAIT = 5.0
+
+# In one step, so that a session that is deleted meanwhile does not come back as half a one.
+SAVE = """
+if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+if ARGV[3] ~= '' then redis.call('HSET', KEYS[1], 'data', ARGV[3]) end
+redis.call('HSET', KEYS[1], 'expires_at', ARGV[1])
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
+return 1
+"""
+
+
+class RedisSessionStore:
+    """Keeps each session as a hash of Redis, below the hash of its id.
+
+    Args:
+        client: A client of the library `redis`.
+        clock: Gives the seconds since the epoch; what is left of a session is counted from it,
+            so that the clock of the server does not matter.
+    """
+
+    def __init__(self, client: "Redis", *, clock: Callable[[], float] = time.time) -> None:
+        # An import here, because Redis is an extra; its errors must have a name below.
+        from redis.exceptions import ConnectionError as Away
+        from redis.exceptions import TimeoutError as Slow
+
+        self._client = client
+        self._clock = clock
+        self._away = (Away, Slow)
+        self._save = client.register_script(SAVE)
+
+    @classmethod
+    def from_url(cls, url: str) -> "RedisSessionStore":
+        """Build a store for a URL such as `"redis://127.0.0.1:6379/0"`; connects when used.
+
+        Raises:
+            ConfigurationError: The library is not installed, or it is no such URL.
+        """
+        try:
+            # An import here, because Redis is an extra.
+            from redis import Redis
+        except ImportError:
+            raise ConfigurationError(
+                'the library of Redis is not installed; run: pip install "lback[redis]"'
+            ) from None
+        try:
+            client = Redis.from_url(
+                url, socket_timeout=SECONDS_TO_WAIT, socket_connect_timeout=SECONDS_TO_WAIT
+            )
+        except ValueError:
+            # The text is not quoted: it may hold a password.
+            raise ConfigurationError(
+                "REDIS_URL cannot be read; write redis://user:password@host:6379/0"
+            ) from None
+        return cls(client)
+
+    def load(self, session_id: str) -> SessionRecord | None:
+        """Return the record of a session, expired or not."""
+        data, created, expires = self._call(
+            lambda: self._client.hmget(_key(session_id), ["data", "created_at", "expires_at"])
+        )
+        if data is None or created is None or expires is None:
+            return None
+        return SessionRecord(data.decode(), float(created), float(expires))
+
+    def create(self, session_id: str, record: SessionRecord) -> None:
+        """Keep a new session."""
+        key = _key(session_id)
+        fields: dict[Any, Any] = {
+            "data": record.data,
+            "created_at": repr(record.created_at),
+            "expires_at": repr(record.expires_at),
+        }
+        pipeline = self._client.pipeline(transaction=True)
+        pipeline.hset(key, mapping=fields)
+        pipeline.pexpire(key, self._milliseconds_to(record.expires_at))
+        self._call(pipeline.execute)
+
+    def save(self, session_id: str, data: str, expires_at: float) -> bool:
+        """Replace the data of a session; false, and without effect, where it is gone."""
+        return self._run_save(session_id, expires_at, data)
+
+    def touch(self, session_id: str, expires_at: float) -> None:
+        """Move the end of a session and leave its data; without effect where it is gone."""
+        self._run_save(session_id, expires_at, "")
+
+    def _run_save(self, session_id: str, expires_at: float, data: str) -> bool:
+        arguments: list[Any] = [repr(expires_at), self._milliseconds_to(expires_at), data]
+        return bool(self._call(lambda: self._save(keys=[_key(session_id)], args=arguments)))
+
+    def delete(self, session_id: str) -> None:
+        """Forget a session; without effect if it is gone."""
+        self._call(lambda: self._client.delete(_key(session_id)))
+
+    def delete_expired(self, now: float) -> int:  # noqa: ARG002  the protocol's
+        """Do nothing: the server forgets by itself what has expired."""
+        return 0
+
+    def _milliseconds_to(self, moment: float) -> int:
+        return max(0, int((moment - self._clock()) * 1000))
+
+    def _call(self, work: Callable[[], Any]) -> Any:
+        try:
+            return work()
+        except self._away as error:
+            raise SessionsUnavailable from error
+
+
+def _key(session_id: str) -> str:
+    return PREFIX + hash_of(session_id)

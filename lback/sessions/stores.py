@@ -1,0 +1,37 @@
+"""The choice of a store: from the name in a setting to what keeps the sessions."""
+
+from typing import TYPE_CHECKING
+
+from lback.core.exceptions import ConfigurationError
+from lback.core.middleware_loader import create_middleware, import_class
+from lback.sessions.database import DatabaseSessionStore
+from lback.sessions.redis import RedisSessionStore
+from lback.sessions.store import MemorySessionStore, SessionStore
+
+if TYPE_CHECKING:
+    from lback.core.config import Config
+    from lback.database import DatabaseManager
+
+
+def session_store(config: "Config", db_manager: "DatabaseManager") -> SessionStore:
+    """Build the store that `SESSION_STORE` names.
+
+    It is `"database"`, `"memory"`, `"redis"` (at `REDIS_URL`), or the dotted name of a class,
+    which is given `config` and `db_manager` if its constructor takes them.
+
+    Raises:
+        ConfigurationError: There is no such store, or it cannot be built.
+    """
+    name = config.SESSION_STORE
+    if name == "database":
+        return DatabaseSessionStore(db_manager)
+    if name == "memory":
+        return MemorySessionStore()
+    if name == "redis":
+        return RedisSessionStore.from_url(config.REDIS_URL)
+    try:
+        dependencies = {"config": config, "db_manager": db_manager}
+        store: SessionStore = create_middleware(import_class(name), dependencies)
+    except (ImportError, TypeError) as error:
+        raise ConfigurationError(f"SESSION_STORE = {name!r}: {error}") from error
+    return store
