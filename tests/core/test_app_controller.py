@@ -353,8 +353,10 @@ def test_only_a_user_who_is_signed_in_passes(app: Application, user: Any, status
 
 
 def test_closed_routes_that_nobody_can_reach_are_warned_of_once(
-    app: Application, client: Client, caplog: pytest.LogCaptureFixture
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
+    app = build(MIDDLEWARES=[])
+    client = Client(app)
     app.add_route("/members", lambda request: "secret")
     app.add_route("/open", lambda request: "open", requires_auth=False)
     client.get("/open")
