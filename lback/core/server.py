@@ -147,9 +147,18 @@ def initialize_core_components() -> None:
     """
     with _initialising:
         if app_controller is None:
-            settings = load_project_config()
-            setup_logging(settings)
-            publish(_application_class(settings)(settings))
+            publish(build_project_application())
+
+
+def build_project_application() -> "Application":
+    """Build the application of the project, with logging set up, and publish nothing.
+
+    Raises:
+        FileNotFoundError, ConfigurationError: As `initialize_core_components`.
+    """
+    settings = load_project_config()
+    setup_logging(settings)
+    return _application_class(settings)(settings)
 
 
 def _application_class(settings: Config) -> "type[Application]":

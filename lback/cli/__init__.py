@@ -1,0 +1,1 @@
+"""The command line: a person's whole life with a project, from an empty folder to production."""

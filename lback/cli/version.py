@@ -1,0 +1,27 @@
+"""`lback version`: what is installed, in words that fit into a bug report."""
+
+import platform
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as version_of
+
+import click
+
+import lback
+
+PARTS = ("SQLAlchemy", "Alembic", "Jinja2", "msgspec", "Werkzeug", "click")
+
+
+@click.command()
+def version() -> None:
+    """Show the versions of Lback and of what it stands on."""
+    click.echo(f"Lback {lback.__version__}")
+    click.echo(f"Python {platform.python_version()} on {platform.system()} {platform.machine()}")
+    for part in PARTS:
+        click.echo(f"{part} {_installed(part)}")
+
+
+def _installed(part: str) -> str:
+    try:
+        return version_of(part)
+    except PackageNotFoundError:
+        return "is not installed"

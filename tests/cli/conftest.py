@@ -1,0 +1,70 @@
+"""A project in a temporary folder, and the command line as a person uses it: in its own process."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+SETTINGS = 'DEBUG = True\nSECRET_KEY = "only for these tests"\nROOT_URLCONF = "urls"\n'
+URLS = """
+from lback import Request, path
+
+def home(request: Request) -> str:
+    return "home"
+
+urlpatterns = [path("/", home, ["GET"], "home", requires_auth=False)]
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project of two files."""
+    root = tmp_path / "shop"
+    root.mkdir()
+    (root / "settings.py").write_text(SETTINGS)
+    (root / "urls.py").write_text(URLS)
+    return root
+
+
+@pytest.fixture
+def lback(tmp_path: Path) -> Run:
+    """Run `lback` with arguments, in the temporary folder unless `cwd` is given."""
+
+    def run(
+        *arguments: str, cwd: Path = tmp_path, stdin: str = "", **variables: str
+    ) -> subprocess.CompletedProcess[str]:
+        environment = {k: v for k, v in os.environ.items() if k != "LBACK_PROJECT_ROOT"}
+        return subprocess.run(
+            [sys.executable, "-m", "lback", *arguments],
+            cwd=cwd,
+            env={**environment, "COLUMNS": "100", **variables},
+            check=False,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+    return run
+
+
+@pytest.fixture
+def python(tmp_path: Path) -> Run:
+    """Run a script in a process of its own, in the temporary folder unless `cwd` is given."""
+
+    def run(script: str, cwd: Path = tmp_path) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-c", script],
+            cwd=cwd,
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+    return run
