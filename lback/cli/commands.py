@@ -6,10 +6,18 @@ The summaries stand here too, so that `lback --help` imports no command.
 from collections.abc import Mapping
 
 COMMANDS: Mapping[str, str] = {
+    "new": "lback.cli.scaffold:new",
+    "startproject": "lback.cli.scaffold:project",
+    "startapp": "lback.cli.scaffold:app",
     "version": "lback.cli.version:version",
 }
 
 SECTIONS: Mapping[str, Mapping[str, str]] = {
+    "Begin": {
+        "new": "Make a project, or an app in one.",
+        "startproject": "Make a project in a folder of its own.",
+        "startapp": "Make an app in the project.",
+    },
     "Help": {
         "version": "Show the versions of Lback and of what it stands on.",
     },

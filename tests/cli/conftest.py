@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from lback.cli import main
+
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 SETTINGS = 'DEBUG = True\nSECRET_KEY = "only for these tests"\nROOT_URLCONF = "urls"\n'
@@ -66,5 +68,21 @@ def python(tmp_path: Path) -> Run:
             text=True,
             timeout=60,
         )
+
+    return run
+
+
+@pytest.fixture
+def lback_here(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> Run:
+    """Run `lback` in this process, which is quicker; for what does not load a project."""
+
+    def run(*arguments: str, cwd: Path = tmp_path) -> subprocess.CompletedProcess[str]:
+        monkeypatch.chdir(cwd)
+        monkeypatch.delenv("LBACK_PROJECT_ROOT", raising=False)
+        code = main.run(arguments)
+        out, err = capsys.readouterr()
+        return subprocess.CompletedProcess(arguments, code, out, err)
 
     return run

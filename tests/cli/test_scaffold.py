@@ -1,0 +1,211 @@
+"""New projects and apps: whole, private where they hold secrets, never over what is there."""
+
+import os
+import re
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from lback.cli.names import model_name
+from tests.cli.conftest import Run
+
+VARIANTS = [(), ("--minimal",)]
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.fixture
+def shop(lback_here: Run, tmp_path: Path) -> Path:
+    result = lback_here("new", "project", "shop")
+    assert result.returncode == 0, result.stderr
+    return tmp_path / "shop"
+
+
+@pytest.mark.parametrize("options", VARIANTS)
+def test_secrets_are_fresh_private_and_ignored(
+    options: tuple[str, ...], lback_here: Run, tmp_path: Path
+) -> None:
+    keys = set()
+    for name in ("one", "two"):
+        assert lback_here("startproject", name, *options).returncode == 0
+        env = tmp_path / name / ".env"
+        assert mode(env) == 0o600
+        (key,) = re.findall(r"^SECRET_KEY=(\S{64})$", env.read_text(), re.MULTILINE)
+        keys.add(key)
+        for file in (tmp_path / name).rglob("*"):
+            assert file == env or file.is_dir() or key not in file.read_text()
+    assert len(keys) == 2
+
+    subprocess.run(["git", "init", "-q", "."], cwd=tmp_path / "one", check=True)
+    subprocess.run(["git", "add", "-A"], cwd=tmp_path / "one", check=True)
+    files = subprocess.run(
+        ["git", "ls-files"], cwd=tmp_path / "one", check=True, capture_output=True, text=True
+    ).stdout.split()
+    assert "settings.py" in files
+    assert ".env" not in files
+
+
+@pytest.mark.parametrize("options", VARIANTS)
+def test_nothing_of_a_template_is_left_over(
+    options: tuple[str, ...], lback_here: Run, tmp_path: Path
+) -> None:
+    lback_here("new", "project", "shop", *options)
+
+    files = [path for path in (tmp_path / "shop").rglob("*") if path.is_file()]
+    for path in files:
+        assert "[[" not in path.read_text(), path
+        assert "__" not in path.name.replace("__init__", ""), path
+        assert path.suffix != ".template"
+    assert [path.name for path in tmp_path.iterdir()] == ["shop"]
+    assert os.access(tmp_path / "shop" / "manage.py", os.X_OK)
+
+
+@pytest.mark.parametrize("options", VARIANTS)
+def test_a_new_project_is_well_written(
+    options: tuple[str, ...], lback_here: Run, tmp_path: Path
+) -> None:
+    """Its Python passes the checks of this repository."""
+    lback_here("new", "project", "shop", *options)
+    root = tmp_path / "shop"
+    lback_here("new", "app", "orders", *options, cwd=root)
+
+    rules = ["--isolated", "--line-length", "100", "--target-version", "py311"]
+    for command in (["check", "--select", "E,F,W,I,UP,B,N,RUF"], ["format", "--check"]):
+        result = subprocess.run(
+            [sys.executable, "-m", "ruff", *command, *rules, "."],
+            cwd=root,
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert result.returncode == 0, result.stdout + result.stderr
+
+
+@pytest.mark.parametrize("options", VARIANTS)
+def test_what_is_there_is_never_written_over(
+    options: tuple[str, ...], lback_here: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "shop").mkdir()
+
+    result = lback_here("new", "project", "shop", *options)
+
+    assert result.returncode == 1
+    assert "shop is there already, and nothing is written over it" in result.stderr
+    assert list(tmp_path.iterdir()) == [tmp_path / "shop"]
+    assert not list((tmp_path / "shop").iterdir())
+
+
+@pytest.mark.parametrize("taken", ["orders", "orders.py", "tests/test_orders.py"])
+def test_an_app_is_written_over_nothing(taken: str, lback_here: Run, shop: Path) -> None:
+    (shop / taken).write_text("mine\n")
+
+    result = lback_here("new", "app", "orders", cwd=shop)
+
+    assert result.returncode == 1
+    assert f"{shop / taken} is there already" in result.stderr
+    assert (shop / taken).read_text() == "mine\n"
+    assert not (shop / "orders").is_dir()
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("../x", "'../x' is a path; change into the folder that is to hold it; did you mean x?"),
+        ("/etc/x", "is a path"),
+        ("..", "'..' is a path"),
+        ("my-shop", "a letter first; did you mean my_shop?"),
+        ("Über", "did you mean uber?"),
+        ("9lives", "did you mean lives?"),
+        ("class", "'class' is a word of Python's own; did you mean my_class?"),
+        ("json", "'json' is the name of a module of Python, which it would hide; "),
+        ("jinja2", "'jinja2' is the name of an installed package, which it would hide"),
+        ("lback", "'lback' is the name of an installed package"),
+        ("tests", "'tests' is the name of a part of every project"),
+        ("", "has more than lower-case letters"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["project", "app"])
+def test_names_that_cannot_work_are_refused_with_a_way_out(
+    kind: str, name: str, words: str, lback_here: Run, project: Path
+) -> None:
+    before = sorted(project.parent.rglob("*"))
+
+    result = lback_here("new", kind, name, cwd=project)
+
+    assert result.returncode == 2
+    assert words in " ".join(result.stderr.split())
+    assert sorted(project.parent.rglob("*")) == before
+
+
+def test_an_app_is_made_in_the_project_from_anywhere_inside(lback_here: Run, shop: Path) -> None:
+    result = lback_here("new", "app", "orders", cwd=shop / "notes" / "templates")
+
+    assert result.returncode == 0, result.stderr
+    assert (shop / "orders" / "models.py").is_file()
+    assert (shop / "tests" / "test_orders.py").is_file()
+    assert 'INSTALLED_APPS = [..., "orders"]' in result.stdout
+    assert 'include("orders.urls", "/orders/")' in result.stdout
+
+
+def test_an_app_needs_a_project(lback_here: Run) -> None:
+    result = lback_here("new", "app", "orders")
+
+    assert result.returncode == 1
+    assert "there is no project here" in result.stderr
+
+
+def test_the_files_for_machines_are_what_machines_read(shop: Path) -> None:
+    """As far as can be told without a registry and a host: syntax, and names that must agree."""
+    compose = yaml.safe_load((shop / "compose.yaml").read_text())
+    workflow = yaml.safe_load((shop / ".github" / "workflows" / "tests.yml").read_text())
+
+    assert set(compose["services"]) == {"migrate", "web", "database", "redis"}
+    assert compose["services"]["web"]["environment"]["DEBUG"] == "false"
+    assert set(workflow["jobs"]["tests"]["services"]) == {"postgres", "redis"}
+    for step in ("lback migrate", "lback test"):
+        assert {"run": step} in workflow["jobs"]["tests"]["steps"]
+
+
+def test_systemd_takes_the_unit(shop: Path, tmp_path: Path) -> None:
+    program = tmp_path / "lback"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    unit = tmp_path / "shop.service"
+    text = (shop / "deploy" / "shop.service").read_text()
+    # It looks for the programs and the user, which only the server has.
+    text = text.replace("/srv/shop/.venv/bin/lback", str(program)).replace("User=shop\n", "")
+    unit.write_text(text)
+    try:
+        result = subprocess.run(
+            ["systemd-analyze", "verify", unit],
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+    except FileNotFoundError:
+        pytest.skip("there is no systemd-analyze here")
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("app", "model"),
+    [
+        ("notes", "Note"),
+        ("categories", "Category"),
+        ("news", "News"),
+        ("address", "Address"),
+        ("status", "Status"),
+        ("line_items", "LineItem"),
+        ("blog", "Blog"),
+    ],
+)
+def test_the_model_of_an_app_is_named_after_one_thing(app: str, model: str) -> None:
+    assert model_name(app) == model
