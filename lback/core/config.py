@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from lback.core.config_file import parse_json, parse_yaml, read_mapping
 from lback.core.database_uri import ENGINES, database_uri, masked
+from lback.core.env_file import NO_FILE, EnvFile
 from lback.core.exceptions import ConfigurationError
 from lback.core.setting_defaults import Settings
 from lback.core.setting_rules import SECRET_KEY_LENGTH, check, did_you_mean, fit
@@ -61,6 +62,7 @@ class Config(Settings):
         config_file: JSON or YAML; `None` reads no file, and one that does not exist is empty.
         settings: Values of `settings.py`, or the keywords of an `Application`; `None` as the
             value of a known setting means unset.
+        env_file: What is in `.env`, and which of it is in the environment because of that.
 
     Raises:
         ConfigurationError: The file cannot be read, or values have the wrong type; the latter is
@@ -74,9 +76,12 @@ class Config(Settings):
         config_file: str | os.PathLike[str] | None = "config.json",
         *,
         settings: Mapping[str, Any] | None = None,
+        env_file: EnvFile = NO_FILE,
     ) -> None:
         super().__init__()
         self._sources: dict[str, str] = {}
+        self._origins: dict[str, list[tuple[str, Any]]] = {}
+        self._env_file = env_file
         self._warned = False
         given: dict[str, Mapping[str, Any]] = {}
         if config_file is not None:
@@ -94,23 +99,37 @@ class Config(Settings):
         values: dict[str, Any] = {}
         for source, mapping in given.items():
             for name, value in _settings_in(mapping):
-                values[name], self._sources[name] = value, source
+                self._take_from(source, name, value)
+                values[name] = value
         broken = {}
         for name in {**self.DEFAULTS, **values}:
             like = self.DEFAULTS.get(name, values.get(name))
-            value, text = values.get(name, like), os.environ.get(name)
-            if text is not None and (text.strip() or like is None or isinstance(like, str)):
-                value, self._sources[name] = text, "environment"
+            for source, text in self._texts(name):
+                if text.strip() or like is None or isinstance(like, str):
+                    self._take_from(source, name, text)
+                    values[name] = text
+            value = values.get(name, like)
             try:
                 vars(self)[name] = self._typed(name, value, like)
             except ValueError as error:
                 broken[name] = self._line(name, value, str(error))
         return broken
 
+    def _take_from(self, source: str, name: str, value: Any) -> None:
+        self._sources[name] = source
+        self._origins.setdefault(name, []).append((source, value))
+
+    def _texts(self, name: str) -> Iterator[tuple[str, str]]:
+        """Yield what `.env` and the environment say of a setting, the weaker first."""
+        if name in self._env_file.values:
+            yield ".env", self._env_file.values[name]
+        if name in os.environ and name not in self._env_file.loaded:
+            yield "environment", os.environ[name]
+
     def _typed(self, name: str, value: Any, like: Any) -> Any:
         if name == "DATABASE_URI":
             raise ValueError("is made of other settings; write DATABASE_URL")
-        if self._sources.get(name) == "environment":
+        if self._sources.get(name) in ("environment", ".env"):
             return parse_text(value, like)
         return fit(value, like) if name in self.DEFAULTS else value
 
@@ -124,7 +143,7 @@ class Config(Settings):
         """Tell where a setting comes from.
 
         Returns:
-            `"environment"`, `"settings.py"` (`"settings"` where there is no file, as for the
+            `"environment"`, `".env"`, `"settings.py"` (`"settings"` where there is no file, as for the
             keywords of an `Application`), the name of the file, `"development"` for what
             `develop` chose, or `"default"`.
 
@@ -133,6 +152,23 @@ class Config(Settings):
         """
         getattr(self, name)
         return self._sources.get(name, "default")
+
+    def origins_of(self, name: str) -> list[tuple[str, Any]]:
+        """Tell each place that says something of a setting, and what: first the one that counts.
+
+        The values are as they stand there: text in the environment. What follows the first pair
+        is what that one shadows; see `source_of` for the names of the places.
+
+        Raises:
+            AttributeError: There is no such setting.
+        """
+        getattr(self, name)
+        origins = self._origins.get(name, [])[::-1]
+        if self.source_of(name) == "development":
+            origins = [("development", self.get(name)), *origins]
+        if name in self.DEFAULTS:
+            origins.append(("default", self.DEFAULTS[name]))
+        return origins
 
     @property
     def DATABASE_URI(self) -> str:  # noqa: N802  the name of a setting
@@ -250,10 +286,11 @@ class Config(Settings):
         if self._warned:
             return
         self._warned = True
-        for name in sorted(self._sources.keys() - self.DEFAULTS.keys()):
+        sources = {**dict.fromkeys(self._env_file.values, ".env"), **self._sources}
+        for name in sorted(sources.keys() - self.DEFAULTS.keys()):
             near = did_you_mean(name, self.DEFAULTS, _MISSPELT)
             if near:
-                logger.warning("%s (%s) is no setting of Lback%s", name, self._sources[name], near)
+                logger.warning("%s (%s) is no setting of Lback%s", name, sources[name], near)
 
     def __getattr__(self, name: str) -> Any:
         # Called for names that are no attribute; for private ones nobody means a setting.

@@ -16,6 +16,7 @@ from lback.core.config_manager import (
     start_settings_watcher,
 )
 from lback.core.dispatcher_instance import dispatcher
+from lback.core.env_file import load_env_file
 from lback.core.exceptions import ConfigurationError
 from lback.core.logging_setup import setup_logging
 from lback.core.middleware_loader import import_class
@@ -125,15 +126,14 @@ def load_project_config() -> Config:
         FileNotFoundError: There is no `settings.py` here or above.
         ConfigurationError: Settings that cannot be read.
     """
-    from dotenv import load_dotenv  # 20 ms that only a project start needs to wait for
-
     root = Path(get_project_root())
-    load_dotenv(root / ".env", override=False)
+    env_file = load_env_file(root / ".env")
     if str(root) not in sys.path:
         sys.path.insert(0, str(root))
     module = load_settings_module(str(root / "settings.py"))
     settings = {name: value for name, value in vars(module).items() if name.isupper()}
-    return Config(str(root / "config.json"), settings={"PROJECT_ROOT": str(root), **settings})
+    settings = {"PROJECT_ROOT": str(root), **settings}
+    return Config(str(root / "config.json"), settings=settings, env_file=env_file)
 
 
 def initialize_core_components() -> None:

@@ -41,9 +41,14 @@ class Settings:
     LOGGING_LEVEL: str = ""  # empty: INFO, or DEBUG where DEBUG is on
     LOGGING: dict[str, Any] = field(default_factory=dict)  # for logging.config.dictConfig
 
-    # The development server.
+    # Where `runserver` and `serve` listen, and how `serve` answers.
     HOST: str = "127.0.0.1"
     PORT: int = 8000  # 0: one that is free
+    SERVER: str = "gunicorn"  # or granian
+    WORKERS: int = 0  # processes; 0: twice the processors, at most 8
+    THREADS: int = 8  # in each worker
+    SHUTDOWN_TIMEOUT: int = 30  # seconds that requests under way are waited for
+    ACCESS_LOG: bool = True  # a line for each request
 
     # How much a request may bring, in bytes or pieces.
     MAX_REQUEST_BODY_SIZE: int = 10 * 1024 * 1024

@@ -12,6 +12,7 @@ from lback.core.hosts import host_name
 from lback.core.setting_values import parse_text
 
 SECRET_KEY_LENGTH = 16
+SERVERS = ("gunicorn", "granian")
 
 # RFC 6265 §4.1.1: the name of a cookie is a token.
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -90,6 +91,16 @@ def _positive(value: int) -> None:
         raise ValueError("must be greater than 0")
 
 
+def _not_negative(value: int) -> None:
+    if value < 0:
+        raise ValueError("must be 0 or more")
+
+
+def _server(value: str) -> None:
+    if value not in SERVERS:
+        raise ValueError(f"must be one of {', '.join(SERVERS)}{did_you_mean(value, SERVERS)}")
+
+
 def _cookie_name(value: str) -> None:
     if not _TOKEN.fullmatch(value):
         raise ValueError("must be the name of a cookie: letters, digits, '-' and '_'")
@@ -146,6 +157,8 @@ _SIZES = (
     "MAX_COOKIE_SIZE",
     "SESSION_LIFETIME",
     "SESSION_IDLE_TIMEOUT",
+    "THREADS",
+    "SHUTDOWN_TIMEOUT",
 )
 
 RULES: Mapping[str, Callable[[Any], None]] = {
@@ -156,6 +169,8 @@ RULES: Mapping[str, Callable[[Any], None]] = {
     "DB_PORT": _port,
     "LOGGING_LEVEL": _level,
     "PORT": _port,
+    "SERVER": _server,
+    "WORKERS": _not_negative,
     "SESSION_COOKIE_NAME": _cookie_name,
     "LOGIN_URL": _login_url,
     **dict.fromkeys(_SIZES, _positive),
