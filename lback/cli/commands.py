@@ -9,6 +9,8 @@ COMMANDS: Mapping[str, str] = {
     "new": "lback.cli.scaffold:new",
     "startproject": "lback.cli.scaffold:project",
     "startapp": "lback.cli.scaffold:app",
+    "runserver": "lback.cli.runserver:runserver",
+    "serve": "lback.cli.serve:serve",
     "version": "lback.cli.version:version",
 }
 
@@ -17,6 +19,10 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
         "new": "Make a project, or an app in one.",
         "startproject": "Make a project in a folder of its own.",
         "startapp": "Make an app in the project.",
+    },
+    "Run": {
+        "runserver": "Serve for development: starts anew on every change, explains errors.",
+        "serve": "Serve in production, with workers that are replaced when they die.",
     },
     "Help": {
         "version": "Show the versions of Lback and of what it stands on.",

@@ -143,8 +143,8 @@ class Config(Settings):
         """Tell where a setting comes from.
 
         Returns:
-            `"environment"`, `".env"`, `"settings.py"` (`"settings"` where there is no file, as for the
-            keywords of an `Application`), the name of the file, `"development"` for what
+            `"environment"`, `".env"`, `"settings.py"` (`"settings"` where there is no file, as for
+            the keywords of an `Application`), the name of the file, `"development"` for what
             `develop` chose, or `"default"`.
 
         Raises:

@@ -2,9 +2,10 @@
 
 import errno
 import logging
+import os
 import socket
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from typing import Any
 
@@ -21,6 +22,7 @@ def run(
     *,
     debug: bool,
     banner: str = "",
+    watch: Sequence[str] = (),
 ) -> None:
     """Serve an application with threads until interrupted; never with an interactive debugger.
 
@@ -30,12 +32,13 @@ def run(
         port: 0 takes one that is free.
         debug: Start anew when a source file changes.
         banner: Lines to print beside the address.
+        watch: Files that are no source files and start it anew as well.
 
     Raises:
         ConfigurationError: The address cannot be used; names a port that is free.
     """
     # Only who runs the development server waits for its import.
-    from werkzeug.serving import WSGIRequestHandler, is_running_from_reloader, run_simple
+    from werkzeug.serving import WSGIRequestHandler, run_simple
 
     class QuietHandler(WSGIRequestHandler):
         """Logs one line a request through this module, without the colours of a terminal."""
@@ -43,10 +46,10 @@ def run(
         def log_request(self, code: Any = "-", size: Any = "-") -> None:
             logger.info("%s %r %s %s", self.command, self.path, getattr(code, "value", code), size)
 
-    if not is_running_from_reloader():
+    if not is_reloaded():
         if port == 0:
-            port = _free_port(host)
-        _check_address(host, port)
+            port = free_port(host)
+        check_address(host, port)
         # By the process that stays, so that a reload does not say it again.
         _announce(host, port, banner)
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
@@ -57,10 +60,16 @@ def run(
         use_reloader=debug,
         # The other kind watches all libraries with inotify, and its queue overflows at the start.
         reloader_type="stat",
+        extra_files=list(watch),
         use_debugger=False,
         threaded=True,
         request_handler=QuietHandler,
     )
+
+
+def is_reloaded() -> bool:
+    """Tell whether this process is the one that the reloader starts anew after each change."""
+    return os.environ.get("WERKZEUG_RUN_MAIN") == "true"
 
 
 def _announce(host: str, port: int, banner: str) -> None:
@@ -77,7 +86,12 @@ def is_loopback(host: str) -> bool:
     return host in LOOPBACK_HOSTS or host == "::1" or host.startswith("127.")
 
 
-def _check_address(host: str, port: int) -> None:
+def check_address(host: str, port: int) -> None:
+    """Refuse an address that cannot be listened on.
+
+    Raises:
+        ConfigurationError: Names the reason, and where the port is taken one that is free.
+    """
     try:
         with closing(_bound(host, port)):
             return
@@ -89,7 +103,8 @@ def _check_address(host: str, port: int) -> None:
     raise ConfigurationError(f"port {port} of {host} is taken by another program{hint}")
 
 
-def _free_port(host: str) -> int:
+def free_port(host: str) -> int:
+    """Return a port that nobody listens on."""
     with closing(_bound(host, 0)) as listener:
         port: int = listener.getsockname()[1]
         return port

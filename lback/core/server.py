@@ -230,9 +230,13 @@ class Server:
         Raises:
             ConfigurationError: The port is taken or not allowed; names one that is free.
         """
-        watcher = start_settings_watcher(project_root) if project_root else None
+        debug, root = _debug(), project_root
+        # With the reloader there are two processes; the one that serves watches.
+        serves = development.is_reloaded() or not debug
+        watcher = start_settings_watcher(root) if root and serves else None
+        env_file = [str(Path(root) / ".env")] if root else []
         try:
-            development.run(wsgi_application, host, port, debug=_debug())
+            development.run(wsgi_application, host, port, debug=debug, watch=env_file)
         finally:
             if watcher is not None:
                 watcher.stop()

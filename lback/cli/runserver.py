@@ -1,0 +1,54 @@
+"""`lback runserver`: the development server, which outlives every mistake in the code it serves."""
+
+from collections.abc import Iterable
+
+import click
+
+from lback.cli.command import Command
+from lback.cli.project import find_project
+from lback.core import development, server
+from lback.core.exceptions import FrameworkException
+from lback.core.response import Environ, StartResponse
+
+NOTHING_TO_SERVE = (
+    b"This project cannot start: the terminal tells why. "
+    b"It starts anew as soon as a file of it is saved.\n"
+)
+
+
+@click.command(
+    cls=Command,
+    examples=(
+        "lback runserver",
+        "lback runserver --port 8080",
+        "lback runserver --host 0.0.0.0  # open to the network; name the host in ALLOWED_HOSTS",
+    ),
+)
+@click.option("--host", metavar="ADDRESS", help="Listen there; else the setting HOST decides.")
+@click.option("--port", type=click.IntRange(0, 65535), help="Else PORT; 0 takes a free one.")
+def runserver(host: str | None, port: int | None) -> None:
+    """Serve for development: starts anew on every change, explains errors."""
+    find_project()
+    try:
+        site = server.Server()
+    except FrameworkException as error:
+        if not development.is_reloaded():
+            raise
+        # An edit broke it, and the next one may mend it.
+        click.echo(f"Error: {error}", err=True)
+        development.run(say_that_it_is_broken, host or "127.0.0.1", port or 8000, debug=True)
+        return
+    config = server.config
+    assert config is not None  # noqa: S101  the server published it; for the type checker
+    site.run(config.HOST if host is None else host, config.PORT if port is None else port)
+
+
+def say_that_it_is_broken(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    """Answer every request in place of an application that cannot be built (PEP 3333)."""
+    del environ
+    headers = [
+        ("Content-Type", "text/plain; charset=utf-8"),
+        ("Content-Length", str(len(NOTHING_TO_SERVE))),
+    ]
+    start_response("500 Internal Server Error", headers)
+    return [NOTHING_TO_SERVE]
