@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run install format lint types imports test cover check clean
+.PHONY: help run install format lint types imports test cover check bench clean
 
 help:  ## Show these lines
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
@@ -40,8 +40,11 @@ cover: .venv/.dev  ## Run the tests and show which branches none of them takes
 
 check: lint types imports  ## Check style, types and floors
 
+bench: benchmarks/.venv/.ready  ## Measure Lback beside other frameworks; ARGS="--store" keeps it
+	@benchmarks/.venv/bin/python benchmarks/run.py $(ARGS)
+
 clean:  ## Remove what the other commands made
-	@rm -rf .venv .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	@rm -rf .venv benchmarks/.venv benchmarks/.compiled .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -58,3 +61,13 @@ clean:  ## Remove what the other commands made
 	@echo "Installing Lback and the tools for its tests into .venv"
 	@$(BIN)/pip install --quiet --quiet --disable-pip-version-check --editable ".[dev]"
 	@touch $@ .venv/.run
+
+# What Lback is measured beside never gets into its own environment.
+benchmarks/.venv/.ready: benchmarks/requirements.txt benchmarks/requirements-compiled.txt
+	@echo "Installing the frameworks to measure beside into benchmarks/.venv"
+	@$(PYTHON) -m venv benchmarks/.venv
+	@benchmarks/.venv/bin/pip install --quiet --quiet --disable-pip-version-check \
+		--requirement benchmarks/requirements.txt --editable .
+	@benchmarks/.venv/bin/pip install --quiet --quiet --disable-pip-version-check --upgrade \
+		--no-deps --target benchmarks/.compiled --requirement benchmarks/requirements-compiled.txt
+	@touch $@
