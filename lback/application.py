@@ -14,6 +14,7 @@ from lback.core.exceptions import ConfigurationError
 from lback.core.logging_setup import setup_logging
 from lback.core.middleware_loader import create_middleware, load_middlewares_from_config
 from lback.core.middleware_manager import MiddlewareManager
+from lback.core.middleware_order import check_order
 from lback.core.response import Environ, StartResponse
 from lback.core.router import Router, View, methods_of
 from lback.core.server import serve
@@ -185,10 +186,12 @@ class Application:
         """Check the settings and close the graph; done by the first request at the latest.
 
         Raises:
-            ConfigurationError: Settings that do not allow a start; names all.
+            ConfigurationError: Settings that do not allow a start, or middlewares in an order
+                that cannot work; names all.
         """
         if not self._prepared:
             Config.validate(self.config)
+            check_order(self.middleware_manager.middlewares)
             self.app_controller.warn_of_closed_routes()
             self._prepared = True
 

@@ -5,14 +5,17 @@ import os
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 from sqlalchemy import make_url
 
+from lback import BaseMiddleware, Request, Response
 from lback.core.exceptions import ConfigurationError
 from lback.database import Base, DatabaseManager
+from lback.sessions import MemorySessionStore, SessionManager
 
 DATABASES = [
     "sqlite",
@@ -113,3 +116,40 @@ def unavailable(reason: str) -> None:
     if os.environ.get("CI"):
         pytest.fail(reason)
     pytest.skip(reason)
+
+
+class SessionMiddleware(BaseMiddleware):
+    """The least that a session middleware does; one instance keeps the sessions of one test."""
+
+    def __init__(self) -> None:
+        self.sessions = SessionManager(MemorySessionStore())
+
+    def process_request(self, request: Request) -> None:
+        session_id = request.cookies.get("session", "")
+        request.session = self.sessions.load(session_id) or self.sessions.create()
+
+    def process_response(self, request: Request, response: Response) -> Response:
+        session = request.session
+        if session is not None and session.modified:
+            self.sessions.save(session)
+            response.set_cookie("session", session.session_id or "")
+        return response
+
+
+@pytest.fixture
+def session_middleware() -> Any:
+    """Middlewares that bring a session, for applications that need one."""
+    return SessionMiddleware()
+
+
+@pytest.fixture
+def redis_url() -> str:
+    """The address of a Redis or Valkey server; keys of a test begin with a prefix of its own."""
+    import redis  # an extra
+
+    url = os.environ.get("LBACK_TEST_REDIS_URL", "redis://127.0.0.1:6379/0")
+    try:
+        redis.Redis.from_url(url, socket_connect_timeout=2).ping()
+    except redis.RedisError as error:
+        unavailable(f"no Redis: {error} (set LBACK_TEST_REDIS_URL to use another server)")
+    return url

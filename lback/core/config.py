@@ -12,8 +12,9 @@ from lback.core.config_file import parse_json, parse_yaml, read_mapping
 from lback.core.database_uri import ENGINES, database_uri, masked
 from lback.core.env_file import NO_FILE, EnvFile
 from lback.core.exceptions import ConfigurationError
+from lback.core.near_miss import did_you_mean
 from lback.core.setting_defaults import Settings
-from lback.core.setting_rules import SECRET_KEY_LENGTH, check, did_you_mean, fit
+from lback.core.setting_rules import SECRET_KEY_LENGTH, check, fit
 from lback.core.setting_values import parse_text, shown
 
 logger = logging.getLogger(__name__)

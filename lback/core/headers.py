@@ -142,6 +142,10 @@ class Headers(MutableMapping[str, "str | list[str]"]):
     def __repr__(self) -> str:
         return f"Headers({dict(self.items())!r})"
 
+    def fill(self, others: "Headers") -> None:
+        """Take from other fields those of a name that is not here yet."""
+        self._fields = {**others._fields, **self._fields}
+
     def complete_pairs(self, media_type: str, length: str) -> list[tuple[str, str]]:
         """Return the pairs with this media type and length, whatever the fields said of them."""
         fields = self._fields

@@ -11,6 +11,7 @@ from lback.core.exceptions import (
     RouteNotFound,
     Unauthorized,
 )
+from lback.core.redaction import redacted_path
 from lback.core.response import STATUS_LINES, Response
 
 if TYPE_CHECKING:
@@ -34,11 +35,11 @@ def error_response(handler: "ErrorHandler", error: Exception, request: "Request"
     one outside 400..599; the message of a 5xx is never shown.
     """
     if not isinstance(error, HTTPException):
-        logger.error("%s %r failed", request.method, request.path, exc_info=error)
+        logger.error("%s %r failed", request.method, redacted_path(request), exc_info=error)
         return _unhandled(handler, error, request)
     status = error.status_code if error.status_code in range(400, 600) else 500
     log = logger.info if status < 500 else logger.warning
-    log("%s %r answered %d: %s", request.method, request.path, status, error.message)
+    log("%s %r answered %d: %s", request.method, redacted_path(request), status, error.message)
     if error.data is not None or wants_json(request):
         response = _json(handler, error, status, request)
     else:

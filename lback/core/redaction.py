@@ -8,6 +8,7 @@ from lback.core.setting_values import is_secret
 
 if TYPE_CHECKING:
     from lback.core.config import Config
+    from lback.core.request import Request
 
 MASK = "********"
 
@@ -42,6 +43,15 @@ class Redactor:
         values = (v for k, v in vars(self._config).items() if k.isupper() and is_secret(k))
         texts = {v for v in values if isinstance(v, str) and len(v) >= _SHORTEST_SECRET}
         return sorted(texts, key=len, reverse=True)
+
+
+def redacted_path(request: "Request") -> str:
+    """Return the path of a request, the variables masked whose names tell that they are secret."""
+    path = request.path
+    for name, value in request.path_params.items():
+        if _TELLING.search(name):
+            path = path.replace(str(value), MASK)
+    return path
 
 
 def redacted_fields(fields: Mapping[str, str]) -> dict[str, str]:

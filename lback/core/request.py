@@ -10,7 +10,7 @@ from lback.core.body import NO_BODY, BodyStream, input_of
 from lback.core.cookies import parse_cookies
 from lback.core.exceptions import BadRequest, HTTPException
 from lback.core.headers import RequestHeaders
-from lback.core.hosts import host_name, is_trusted_proxy
+from lback.core.hosts import client_address, host_name, is_trusted_proxy
 from lback.core.http_method import METHODS, HTTPMethod, is_token
 from lback.core.limits import DEFAULT_LIMITS, Limits
 from lback.core.multidict import MultiDict, parse_query
@@ -314,13 +314,16 @@ class Request:
             raise BadRequest("the Host field is no host name")
         return host
 
+    @once
+    def client_address(self) -> str:
+        """The address of the client, as trusted proxies tell it; empty where none is known."""
+        return client_address(self._environ, self.config.TRUSTED_PROXIES if self.config else ())
+
     @property
     def _proxy_is_trusted(self) -> bool:
         # A request built by hand has no configuration to ask.
-        config = self.config
-        if config is None:
-            return True
-        return is_trusted_proxy(self._environ.get("REMOTE_ADDR"), config.TRUSTED_PROXIES)
+        config, peer = self.config, self._environ.get("REMOTE_ADDR")
+        return config is None or is_trusted_proxy(peer, config.TRUSTED_PROXIES)
 
     def build_absolute_uri(self, location: str | None = None) -> str:
         """Return the absolute URI of a location, or of this request.

@@ -12,7 +12,7 @@ class Settings:
     DEBUG: bool = False  # details in error pages and logs; never on a public server
     SECRET_KEY: str = ""  # signs sessions and tokens; 16 characters at least
     ALLOWED_HOSTS: list[str] = field(default_factory=list)  # names served; ".x" with subdomains
-    TRUSTED_PROXIES: list[str] = field(default_factory=list)  # addresses and networks
+    TRUSTED_PROXIES: list[str] = field(default_factory=list)  # addresses, networks, "unix"
     USE_X_FORWARDED_HOST: bool = False  # believe that header from trusted proxies
 
     # What it is made of.
@@ -20,6 +20,7 @@ class Settings:
     INSTALLED_APPS: list[str] = field(default_factory=list)  # packages, by dotted name
     MIDDLEWARES: list[Any] = field(  # first to last on the way in
         default_factory=lambda: [
+            "lback.middleware.SecurityHeadersMiddleware",
             "lback.middleware.SessionMiddleware",
             "lback.middleware.AuthenticationMiddleware",
             "lback.middleware.BodyParsingMiddleware",
@@ -72,6 +73,21 @@ class Settings:
 
     # The server that many machines share.
     REDIS_URL: str = "redis://127.0.0.1:6379/0"
+
+    # Caches, by name; none: the default one, in memory.
+    CACHES: dict[str, Any] = field(default_factory=dict)
+
+    # What browsers are told, and who may come how often; docs/guides/security.md.
+    CSRF_TRUSTED_ORIGINS: list[str] = field(default_factory=list)  # may send forms here
+    CONTENT_SECURITY_POLICY: dict[str, Any] = field(default_factory=dict)  # over the default
+    CONTENT_SECURITY_POLICY_REPORT_ONLY: bool = False
+    SECURITY_HEADERS: dict[str, Any] = field(default_factory=dict)  # over the defaults
+    HSTS_SECONDS: int = 3600  # sent over HTTPS alone; 0: never
+    HSTS_SUBDOMAINS: bool = False
+    HSTS_PRELOAD: bool = False
+    CORS_ORIGINS: list[str] = field(default_factory=list)  # may read answers; "*" for any
+    CORS_CREDENTIALS: bool = False  # with cookies; never together with "*"
+    RATE_LIMITS: list[str] = field(default_factory=lambda: ["300 per minute"])  # of one client
 
     # Where settings.py lies; relative database files are found from there.
     PROJECT_ROOT: str = ""

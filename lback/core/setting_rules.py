@@ -4,11 +4,13 @@ import logging
 import os
 import re
 from collections.abc import Callable, Mapping
-from difflib import get_close_matches
 from ipaddress import ip_network
 from typing import Any
 
-from lback.core.hosts import host_name
+from lback.core.cache_rules import check_caches
+from lback.core.hosts import UNIX_SOCKET, host_name
+from lback.core.near_miss import did_you_mean
+from lback.core.protection_rules import PROTECTION_RULES
 from lback.core.setting_values import parse_text
 
 SECRET_KEY_LENGTH = 16
@@ -68,12 +70,6 @@ def logging_level(name: str) -> int:
     if name.upper() in levels:
         return levels[name.upper()]
     raise ValueError(f"must be one of {', '.join(levels)}{did_you_mean(name.upper(), levels)}")
-
-
-def did_you_mean(name: str, known: Any, cutoff: float = 0.6) -> str:
-    """Return "; did you mean …?" with the known name nearest to one, or nothing."""
-    near = get_close_matches(name, list(known), 1, cutoff)
-    return f"; did you mean {near[0]}?" if near else ""
 
 
 def _level(value: str) -> None:
@@ -137,10 +133,12 @@ def _networks(value: list[Any]) -> None:
     _texts(value)
     for network in value:
         try:
-            ip_network(network, strict=False)
+            if network != UNIX_SOCKET:
+                ip_network(network, strict=False)
         except ValueError:
             raise ValueError(
-                f"{network!r} is no address and no network; write 192.0.2.1 or 10.0.0.0/8"
+                f"{network!r} is no address and no network; write 192.0.2.1 or 10.0.0.0/8, "
+                f"or {UNIX_SOCKET!r} for a proxy behind a Unix socket"
             ) from None
 
 
@@ -174,4 +172,6 @@ RULES: Mapping[str, Callable[[Any], None]] = {
     "SESSION_COOKIE_NAME": _cookie_name,
     "LOGIN_URL": _login_url,
     **dict.fromkeys(_SIZES, _positive),
+    "CACHES": check_caches,
+    **PROTECTION_RULES,
 }

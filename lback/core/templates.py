@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 DatabaseLoader: TypeAlias = Callable[[str, Any | None], str | None]
+RequestValue: TypeAlias = Callable[[Any], Any]
 
 # The framework's own templates, which those of a project and of its apps take the place of.
 FRAMEWORK_DIRECTORY = Path(__file__).resolve().parents[1] / "templates"
@@ -126,7 +127,18 @@ class TemplateRenderer(SignalSender):
             environment.globals.update(default_global_context())
             if router is not None:
                 environment.globals.update(url=router.reverse, url_for=router.reverse)
+        self._request_values: dict[str, RequestValue] = {}
         self._compiled: Callable[[str], Template] = lru_cache(256)(self._sandbox.from_string)
+
+    def add_request_value(self, name: str, make: RequestValue) -> None:
+        """Let every template that is given `request` use a value that is made from it.
+
+        Args:
+            name: What templates call it; the context of a call comes before it.
+            make: Called with the request at each rendering, used or not: let it return an
+                object whose `__str__` or `__html__` does the work.
+        """
+        self._request_values[name] = make
 
     def render_to_string(self, template_name: str, **context: Any) -> str:
         """Render a file.
@@ -222,7 +234,7 @@ class TemplateRenderer(SignalSender):
         if heard:
             dispatcher.send("template_rendering_started", self, **about)
         try:
-            text = find(name).render(context)
+            text = find(name).render(self._with_request_values(context))
         except Exception as error:
             shown = self._explained(error)
             dispatcher.send(
@@ -235,6 +247,13 @@ class TemplateRenderer(SignalSender):
         if heard:
             dispatcher.send("template_rendered", self, rendered_content=text, **about)
         return text
+
+    def _with_request_values(self, context: dict[str, Any]) -> dict[str, Any]:
+        request = context.get("request")
+        if request is None or not self._request_values:
+            return context
+        made = {name: make(request) for name, make in self._request_values.items()}
+        return {**made, **context}
 
     def _explained(self, error: Exception) -> Exception:
         """Return the error itself or, of a file that was not found, one that helps further."""

@@ -12,6 +12,7 @@ import msgspec
 
 from lback.auth.sign_in import begin
 from lback.core.cookies import parse_cookies
+from lback.middleware.csrf import CHECKED as CSRF_CHECKED
 
 if TYPE_CHECKING:
     from lback.users import Account
@@ -68,6 +69,7 @@ class Client:
         application: An `Application`, or any WSGI callable.
         headers: Header fields for every request.
         environ: WSGI variables for every request, such as `REMOTE_ADDR`.
+        enforce_csrf: Have unsafe requests checked as those of browsers are; else they pass.
     """
 
     def __init__(
@@ -76,13 +78,14 @@ class Client:
         *,
         headers: Mapping[str, str] | None = None,
         environ: Mapping[str, Any] | None = None,
+        enforce_csrf: bool = False,
     ) -> None:
         develop = getattr(application, "develop", None)
         if develop is not None:
             develop()
         self.application = application
         self.headers = dict(headers or {})
-        self.environ = dict(environ or {})
+        self.environ = {CSRF_CHECKED: not enforce_csrf, **(environ or {})}
         self.cookies: dict[str, str] = {}
 
     def sign_in(self, account: "Account") -> None:

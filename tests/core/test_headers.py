@@ -195,3 +195,28 @@ def test_the_fields_of_a_request_can_be_set_and_deleted() -> None:
     assert "X-Name" not in headers
     with pytest.raises(KeyError):
         headers["x-name"]
+
+
+def test_missing_fields_are_filled_from_others() -> None:
+    headers = Headers({"x-a": "mine", "Set-Cookie": ["a=1", "b=2"]})
+    headers.fill(Headers({"X-A": "theirs", "X-B": "theirs"}))
+    assert dict(headers.items()) == {"X-B": "theirs", "x-a": "mine", "Set-Cookie": ["a=1", "b=2"]}
+
+
+@pytest.mark.parametrize(
+    ("held", "names", "vary"),
+    [
+        (None, ["Cookie"], "Cookie"),
+        ("Origin", ["Cookie"], "Origin, Cookie"),
+        ("cookie, Origin", ["Cookie"], "cookie, Origin"),
+        (["Origin", "Accept"], ["Cookie", "accept"], "Origin, Accept, Cookie"),
+        ("*", ["Cookie"], "*"),
+    ],
+)
+def test_an_answer_varies_on_each_field_once(
+    held: str | list[str] | None, names: list[str], vary: str
+) -> None:
+    headers = Headers({} if held is None else {"Vary": held})
+    for name in names:
+        headers.add_vary(name)
+    assert headers["Vary"] == vary

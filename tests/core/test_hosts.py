@@ -4,7 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lback.core.hosts import LOOPBACK_HOSTS, host_name, is_allowed, is_trusted_proxy
+from lback.core.hosts import (
+    LOOPBACK_HOSTS,
+    client_address,
+    host_name,
+    is_allowed,
+    is_trusted_proxy,
+    plain_address,
+)
 
 
 @pytest.mark.parametrize(
@@ -93,9 +100,62 @@ def test_loopback_has_several_names() -> None:
         (None, ["0.0.0.0/0"], False),
         ("unix:", ["0.0.0.0/0"], False),
         ("10.0.0.1, 10.0.0.2", ["0.0.0.0/0"], False),
+        ("", ["unix"], True),
+        (None, ["10.0.0.1", "unix"], True),
+        ("10.0.0.1", ["unix"], False),
+        ("10.0.0.1", ["unix", "10.0.0.1"], True),
     ],
 )
 def test_a_proxy_is_trusted_by_its_address(
     address: str | None, proxies: list[str], trusted: bool
 ) -> None:
     assert is_trusted_proxy(address, proxies) is trusted
+
+
+PROXIES = ["10.0.0.0/8", "::1"]
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "client"),
+    [
+        ("192.0.2.1", None, "192.0.2.1"),
+        ("192.0.2.1", "203.0.113.9", "192.0.2.1"),
+        ("10.0.0.1", None, "10.0.0.1"),
+        ("10.0.0.1", "", "10.0.0.1"),
+        ("10.0.0.1", "203.0.113.9", "203.0.113.9"),
+        ("10.0.0.1", " 203.0.113.9 ", "203.0.113.9"),
+        ("10.0.0.1", "198.51.100.1, 203.0.113.9", "203.0.113.9"),
+        ("10.0.0.1", "203.0.113.9, 10.0.0.2,10.0.0.3", "203.0.113.9"),
+        ("10.0.0.1", "10.0.0.2, 10.0.0.3", "10.0.0.2"),
+        ("::ffff:10.0.0.1", "2001:DB8::0:1", "2001:db8::1"),
+        ("::1", "[2001:db8::1]:4711", "2001:db8::1"),
+        ("::1", "[2001:db8::1]", "2001:db8::1"),
+        ("10.0.0.1", "203.0.113.9:4711", "203.0.113.9"),
+        ("10.0.0.1", "203.0.113.9, unknown", "10.0.0.1"),
+        ("10.0.0.1", "203.0.113.9, ", "10.0.0.1"),
+        ("10.0.0.1", "203.0.113.9, 1.2.3.4\r\nX: y", "10.0.0.1"),
+        ("10.0.0.1", "203.0.113.9, evil, 10.0.0.2", "10.0.0.2"),
+        ("10.0.0.1", "'; DROP TABLE", "10.0.0.1"),
+        ("", "203.0.113.9", ""),
+        (None, "203.0.113.9", ""),
+    ],
+)
+def test_the_client_is_the_first_address_that_no_trusted_proxy_has(
+    peer: str | None, forwarded: str | None, client: str
+) -> None:
+    environ = {"REMOTE_ADDR": peer, "HTTP_X_FORWARDED_FOR": forwarded}
+    assert client_address(environ, PROXIES) == client
+    assert client_address(environ, []) == plain_address(peer or "")
+
+
+def test_a_proxy_behind_a_unix_socket_may_tell_the_client() -> None:
+    environ = {"REMOTE_ADDR": "", "HTTP_X_FORWARDED_FOR": "198.51.100.1, 203.0.113.9"}
+    assert client_address(environ, ["unix"]) == "203.0.113.9"
+
+
+@given(st.text(max_size=60))
+def test_an_address_is_an_address_or_nothing(text: str) -> None:
+    address = plain_address(text)
+    assert address == plain_address(address)
+    assert address.isprintable()
+    assert " " not in address

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lback.core import Config
-from lback.core.redaction import MASK, Redactor, redacted_fields
+from lback.core.redaction import MASK, Redactor, redacted_fields, redacted_path
+from lback.core.request import Request
 
 
 def redactor(**settings: str) -> Redactor:
@@ -62,3 +63,10 @@ def test_other_fields_are_left(name: str) -> None:
 @given(st.text(), st.text())
 def test_a_secret_never_comes_through(before: str, after: str) -> None:
     assert "swordfish" not in redactor(SECRET_KEY="swordfish")(f"{before}swordfish{after}")
+
+
+def test_a_path_hides_the_variables_that_let_somebody_in() -> None:
+    request = Request("/reset/7/s3cret", "GET", None, {}, {})
+    assert redacted_path(request) == "/reset/7/s3cret"
+    request.path_params = {"user_id": 7, "token": "s3cret"}
+    assert redacted_path(request) == f"/reset/7/{MASK}"

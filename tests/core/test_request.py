@@ -740,3 +740,11 @@ def test_the_class_shows_what_its_parts_are() -> None:
         "The header fields; look-ups ignore case and take `_` for `-`."
     )
     assert isinstance(vars(Request)["user"], property)
+
+
+def test_the_address_of_the_client_is_told_by_trusted_proxies_alone() -> None:
+    config = Config(None, settings={"TRUSTED_PROXIES": ["10.0.0.0/8"]})
+    said = {"HTTP_X_FORWARDED_FOR": "203.0.113.9"}
+    assert configured(config, REMOTE_ADDR="10.0.0.1", **said).client_address == "203.0.113.9"
+    assert configured(config, REMOTE_ADDR="192.0.2.1", **said).client_address == "192.0.2.1"
+    assert Request("/", "GET", None, {}, {"REMOTE_ADDR": "10.0.0.1"}).client_address == "10.0.0.1"

@@ -412,3 +412,12 @@ def test_a_row_becomes_a_dict_in_the_form_of_a_response(project: Path) -> None:
     assert (missing["status_code"], missing["body"]) == (404, "Template not found")
     assert (failed["status_code"], failed["body"]) == (500, "Internal Server Error")
     assert failed["headers"] == {"Content-Type": "text/plain; charset=utf-8"}
+
+
+def test_a_template_that_is_given_the_request_can_use_what_is_made_from_it(tmp_path: Path) -> None:
+    (tmp_path / "page.html").write_text("{{ path }}{{ other }}")
+    renderer = TemplateRenderer(Config(None, settings={"TEMPLATE_DIRS": [tmp_path]}))
+    renderer.add_request_value("path", lambda request: f"[{request}]")
+    assert renderer.render_to_string("page.html", request="r", other="o") == "[r]o"
+    assert renderer.render_to_string("page.html", request="r", path="mine") == "mine"
+    assert renderer.render_to_string("page.html", other="o") == "o"

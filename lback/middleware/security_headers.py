@@ -1,0 +1,178 @@
+"""Security headers: what browsers are told to refuse on behalf of an application."""
+
+from secrets import token_urlsafe
+from typing import TYPE_CHECKING, Any
+
+from lback.core.base_middleware import BaseMiddleware
+from lback.core.error_pages import style_hash
+from lback.core.exceptions import ConfigurationError
+from lback.core.headers import Headers
+from lback.core.protection_rules import sources_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from lback.core.config import Config
+    from lback.core.request import Request
+    from lback.core.response import Response
+    from lback.core.templates import TemplateRenderer
+
+DEFAULT_POLICY: "Mapping[str, str]" = {
+    "default-src": "'self'",
+    "script-src": "'self'",
+    "style-src": "'self'",
+    "img-src": "'self' data:",
+    "object-src": "'none'",
+    "base-uri": "'none'",
+    "form-action": "'self'",
+    "frame-ancestors": "'none'",
+}
+DEFAULT_FIELDS: "Mapping[str, str]" = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+}
+# What X-Frame-Options, which older browsers know, can say of `frame-ancestors`.
+_FRAME_OPTIONS = {"'none'": "DENY", "'self'": "SAMEORIGIN"}
+_NONCED = ("script-src", "style-src")
+_PRELOAD_SECONDS = 31_536_000  # what the lists of browsers ask for: a year
+_NONCE = "{nonce}"
+
+
+class Nonce:
+    """A number used once, that lets one inline script or style through the policy.
+
+    It is made when it is first read as text: a page that does not use it is not given one.
+    """
+
+    __slots__ = ("_text",)
+
+    def __init__(self) -> None:
+        self._text = ""
+
+    @property
+    def is_used(self) -> bool:
+        """Whether somebody has read it."""
+        return bool(self._text)
+
+    def __str__(self) -> str:
+        if not self._text:
+            self._text = token_urlsafe(16)
+        return self._text
+
+    # Of base64url nothing needs to be escaped.
+    __html__ = __str__
+
+    def __format__(self, spec: str) -> str:
+        return format(str(self), spec)
+
+    def __repr__(self) -> str:
+        return "<Nonce>"
+
+
+class SecurityHeadersMiddleware(BaseMiddleware):
+    """Adds the header fields that protect pages, each unless the view has set it itself.
+
+    - `Content-Security-Policy`: scripts and styles from this origin alone, no plug-ins, no
+      frames around the page. An inline script takes `nonce="{{ csp_nonce }}"` in templates, or
+      `request.get_context("csp_nonce")`.
+    - `X-Frame-Options`, as `frame-ancestors` of the policy says, for older browsers.
+    - `X-Content-Type-Options`, `Referrer-Policy`, `Cross-Origin-Opener-Policy`,
+      `Permissions-Policy`.
+    - `Strict-Transport-Security` where the request came over HTTPS.
+
+    Args:
+        config: `CONTENT_SECURITY_POLICY`, `CONTENT_SECURITY_POLICY_REPORT_ONLY`,
+            `SECURITY_HEADERS`, `HSTS_SECONDS`, `HSTS_SUBDOMAINS` and `HSTS_PRELOAD` are read
+            here, once.
+        template_renderer: Gets `csp_nonce` for its templates.
+
+    Raises:
+        ConfigurationError: `HSTS_PRELOAD` without what the lists of browsers ask for.
+    """
+
+    def __init__(
+        self, config: "Config", template_renderer: "TemplateRenderer | None" = None
+    ) -> None:
+        policy = policy_of(config)
+        only_report = config.CONTENT_SECURITY_POLICY_REPORT_ONLY
+        self._policy_field = f"Content-Security-Policy{'-Report-Only' if only_report else ''}"
+        self._nonced_policy = _policy_text(policy, with_nonce=True)
+        fields = {**_frame_options(policy), **DEFAULT_FIELDS, **config.SECURITY_HEADERS}
+        if policy:
+            fields[self._policy_field] = _policy_text(policy)
+        self._fields = Headers({name: text for name, text in fields.items() if text is not None})
+        self._secure_fields = Headers(self._fields)
+        if config.HSTS_SECONDS:
+            self._secure_fields["Strict-Transport-Security"] = _hsts(config)
+        if template_renderer is not None:
+            template_renderer.add_request_value("csp_nonce", _nonce_of)
+
+    def process_request(self, request: "Request") -> None:
+        """Keep a nonce at hand."""
+        request.add_context("csp_nonce", Nonce())
+
+    def process_response(self, request: "Request", response: "Response") -> "Response":
+        """Add the fields."""
+        headers = response.headers
+        nonce = request.get_context("csp_nonce")
+        if isinstance(nonce, Nonce) and nonce.is_used and self._policy_field in self._fields:
+            headers.setdefault(
+                self._policy_field, self._nonced_policy.replace(_NONCE, f"'nonce-{nonce}'")
+            )
+        headers.fill(self._secure_fields if _is_secure(request) else self._fields)
+        return response
+
+
+def policy_of(config: "Config") -> dict[str, list[str]]:
+    """Return the directives of the policy with their sources: the setting over the defaults."""
+    given = config.CONTENT_SECURITY_POLICY
+    policy = {name: sources_of(text) for name, text in {**DEFAULT_POLICY, **given}.items()}
+    left_out = {name for name, text in given.items() if text is None}
+    # So that the pages for errors, whose style stands in them, look as they should.
+    if "style-src" in policy and "'unsafe-inline'" not in policy["style-src"]:
+        policy["style-src"] = [*_without_none(policy["style-src"]), style_hash()]
+    return {name: sources for name, sources in policy.items() if name not in left_out}
+
+
+def _policy_text(policy: "Mapping[str, list[str]]", *, with_nonce: bool = False) -> str:
+    parts = []
+    for name, sources in policy.items():
+        # A browser that sees a nonce or a hash no longer heeds 'unsafe-inline'.
+        if with_nonce and name in _NONCED and "'unsafe-inline'" not in sources:
+            sources = [*_without_none(sources), _NONCE]  # noqa: PLW2901  the text alone is kept
+        parts.append(" ".join([name, *sources]))
+    return "; ".join(parts)
+
+
+def _without_none(sources: list[str]) -> list[str]:
+    return [source for source in sources if source != "'none'"]
+
+
+def _frame_options(policy: "Mapping[str, list[str]]") -> dict[str, str]:
+    text = " ".join(policy.get("frame-ancestors", ()))
+    return {"X-Frame-Options": _FRAME_OPTIONS[text]} if text in _FRAME_OPTIONS else {}
+
+
+def _hsts(config: "Config") -> str:
+    seconds = config.HSTS_SECONDS
+    if config.HSTS_PRELOAD and not (config.HSTS_SUBDOMAINS and seconds >= _PRELOAD_SECONDS):
+        raise ConfigurationError(
+            f"HSTS_PRELOAD needs HSTS_SUBDOMAINS and HSTS_SECONDS of {_PRELOAD_SECONDS} or more, "
+            f"which is {seconds}: browsers list no other site"
+        )
+    subdomains = "; includeSubDomains" if config.HSTS_SUBDOMAINS else ""
+    return f"max-age={seconds}{subdomains}{'; preload' if config.HSTS_PRELOAD else ''}"
+
+
+def _is_secure(request: "Request") -> bool:
+    environ = request.environ
+    if environ.get("wsgi.url_scheme") == "https":
+        return True
+    # Asked first, for most requests have no such field and need not have theirs collected.
+    return "HTTP_X_FORWARDED_PROTO" in environ and request.is_secure
+
+
+def _nonce_of(request: Any) -> Any:
+    return request.get_context("csp_nonce", "")
