@@ -140,16 +140,3 @@ class SessionMiddleware(BaseMiddleware):
 def session_middleware() -> Any:
     """Middlewares that bring a session, for applications that need one."""
     return SessionMiddleware()
-
-
-@pytest.fixture
-def redis_url() -> str:
-    """The address of a Redis or Valkey server; keys of a test begin with a prefix of its own."""
-    import redis  # an extra
-
-    url = os.environ.get("LBACK_TEST_REDIS_URL", "redis://127.0.0.1:6379/0")
-    try:
-        redis.Redis.from_url(url, socket_connect_timeout=2).ping()
-    except redis.RedisError as error:
-        unavailable(f"no Redis: {error} (set LBACK_TEST_REDIS_URL to use another server)")
-    return url
