@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Iterable
 from typing import Any, TypeVar
 
 from lback.admin import AdminRegistry
+from lback.auth import LoginThrottle
 from lback.core import development
 from lback.core.app_controller import AppController
 from lback.core.cache import Cache
@@ -22,8 +23,9 @@ from lback.core.signals import SignalDispatcher
 from lback.core.templates import TemplateRenderer
 from lback.core.url_loading import load_routes
 from lback.database import DatabaseManager
+from lback.security import PasswordPolicy, TokenSigner
 from lback.sessions import SessionManager, flashed, session_store
-from lback.users import AdminUserManager, UserManager, user_model
+from lback.users import AccountTokens, AdminUserManager, UserManager, user_model
 
 V = TypeVar("V", bound=View)
 
@@ -75,8 +77,10 @@ class Application:
             idle_timeout=config.SESSION_IDLE_TIMEOUT,
         )
         self.template_renderer.environment.globals["flashed"] = flashed
-        self.user_manager = UserManager(user_model(config))
-        self.admin_user_manager = AdminUserManager()
+        policy = PasswordPolicy(config.MIN_PASSWORD_LENGTH)
+        self.user_manager = UserManager(user_model(config), policy)
+        self.admin_user_manager = AdminUserManager(policy)
+        self.token_signer = TokenSigner(config)
         self.admin_registry = AdminRegistry()
         self.middleware_manager = MiddlewareManager(dispatcher=dispatcher)
         self.dependencies: dict[str, Any] = {
@@ -84,6 +88,9 @@ class Application:
             "cache": self.cache,
             "db_manager": self.db_manager,
             "admin_registry": self.admin_registry,
+            "token_signer": self.token_signer,
+            "account_tokens": AccountTokens(self.user_manager, self.token_signer),
+            "login_throttle": LoginThrottle.of(config),
         }
         self.app_controller = AppController(
             self.middleware_manager,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from argon2 import PasswordHasher
 from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 from sqlalchemy import make_url
@@ -15,6 +16,7 @@ from sqlalchemy import make_url
 from lback import BaseMiddleware, Request, Response
 from lback.core.exceptions import ConfigurationError
 from lback.database import Base, DatabaseManager
+from lback.security import passwords
 from lback.sessions import MemorySessionStore, SessionManager
 
 DATABASES = [
@@ -53,6 +55,16 @@ def database(database_url: str) -> Iterator[DatabaseManager]:
         for table in reversed(Base.metadata.sorted_tables):
             session.execute(table.delete())
     manager.dispose()
+
+
+@pytest.fixture
+def quick_passwords(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The same hashes at a hundredth of the cost, where a test is about something else."""
+    quick = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+    monkeypatch.setattr(passwords, "_hasher", quick)
+    passwords._hash_of_nobody.cache_clear()
+    yield
+    passwords._hash_of_nobody.cache_clear()
 
 
 @pytest.fixture(scope="session")

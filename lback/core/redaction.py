@@ -41,7 +41,8 @@ class Redactor:
     def _secrets(self) -> list[str]:
         # Read anew: a key may have been chosen after the start.
         values = (v for k, v in vars(self._config).items() if k.isupper() and is_secret(k))
-        texts = {v for v in values if isinstance(v, str) and len(v) >= _SHORTEST_SECRET}
+        items = [item for v in values for item in (v if isinstance(v, list) else [v])]
+        texts = {v for v in items if isinstance(v, str) and len(v) >= _SHORTEST_SECRET}
         return sorted(texts, key=len, reverse=True)
 
 

@@ -11,6 +11,7 @@ class Settings:
     # How the application is met.
     DEBUG: bool = False  # details in error pages and logs; never on a public server
     SECRET_KEY: str = ""  # signs sessions and tokens; 16 characters at least
+    SECRET_KEY_FALLBACKS: list[str] = field(default_factory=list)  # keys of before, still good
     ALLOWED_HOSTS: list[str] = field(default_factory=list)  # names served; ".x" with subdomains
     TRUSTED_PROXIES: list[str] = field(default_factory=list)  # addresses, networks, "unix"
     USE_X_FORWARDED_HOST: bool = False  # believe that header from trusted proxies
@@ -70,6 +71,11 @@ class Settings:
     SESSION_STORE: str = "database"  # database, memory, redis, or the dotted name of a class
     LOGIN_URL: str = ""  # where visitors are sent who must sign in
     USER_MODEL: str = "lback.users.User"  # the class of the users, by dotted name
+    MIN_PASSWORD_LENGTH: int = 12  # characters
+    LOGIN_ATTEMPTS_PER_ACCOUNT: int = 10  # wrong passwords in LOGIN_ATTEMPTS_SECONDS
+    LOGIN_ATTEMPTS_PER_ADDRESS: int = 50
+    LOGIN_ATTEMPTS_SECONDS: int = 600
+    LOGIN_ATTEMPTS_STORE: str = "memory"  # memory (of one process) or redis
 
     # The server that many machines share.
     REDIS_URL: str = "redis://127.0.0.1:6379/0"

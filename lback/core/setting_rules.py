@@ -107,6 +107,17 @@ def _login_url(value: str) -> None:
         raise ValueError('must be a path such as "/accounts/sign-in/", or a URL')
 
 
+def _keys(value: list[Any]) -> None:
+    _texts(value)
+    if any(len(key) < SECRET_KEY_LENGTH for key in value):
+        raise ValueError(f"each key must have {SECRET_KEY_LENGTH} characters at least")
+
+
+def _attempts_store(value: str) -> None:
+    if value not in ("memory", "redis"):
+        raise ValueError("must be memory or redis")
+
+
 def _texts(value: list[Any]) -> None:
     wrong = [item for item in value if not isinstance(item, str)]
     if wrong:
@@ -157,6 +168,10 @@ _SIZES = (
     "SESSION_IDLE_TIMEOUT",
     "THREADS",
     "SHUTDOWN_TIMEOUT",
+    "MIN_PASSWORD_LENGTH",
+    "LOGIN_ATTEMPTS_PER_ACCOUNT",
+    "LOGIN_ATTEMPTS_PER_ADDRESS",
+    "LOGIN_ATTEMPTS_SECONDS",
 )
 
 RULES: Mapping[str, Callable[[Any], None]] = {
@@ -170,7 +185,9 @@ RULES: Mapping[str, Callable[[Any], None]] = {
     "SERVER": _server,
     "WORKERS": _not_negative,
     "SESSION_COOKIE_NAME": _cookie_name,
+    "SECRET_KEY_FALLBACKS": _keys,
     "LOGIN_URL": _login_url,
+    "LOGIN_ATTEMPTS_STORE": _attempts_store,
     **dict.fromkeys(_SIZES, _positive),
     "CACHES": check_caches,
     **PROTECTION_RULES,

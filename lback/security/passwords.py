@@ -3,6 +3,7 @@
 import logging
 import secrets
 import unicodedata
+from base64 import b64encode
 from functools import cache
 
 from argon2 import PasswordHasher
@@ -70,4 +71,11 @@ def _encoded(password: str) -> bytes:
 
 @cache
 def _hash_of_nobody() -> str:
-    return _hasher.hash(secrets.token_bytes(16))
+    # Put together, not computed: the first to ask for an unknown name must not wait for two.
+    salt, digest = secrets.token_bytes(_hasher.salt_len), secrets.token_bytes(_hasher.hash_len)
+    costs = f"m={_hasher.memory_cost},t={_hasher.time_cost},p={_hasher.parallelism}"
+    return f"$argon2id$v=19${costs}${_base64(salt)}${_base64(digest)}"
+
+
+def _base64(octets: bytes) -> str:
+    return b64encode(octets).rstrip(b"=").decode()

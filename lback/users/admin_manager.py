@@ -2,15 +2,20 @@
 
 from sqlalchemy.orm import Session
 
+from lback.security.password_policy import PasswordPolicy
 from lback.users.manager import AccountManager
 from lback.users.models import AdminUser
 
 
 class AdminUserManager(AccountManager[AdminUser]):
-    """The users of the admin."""
+    """The users of the admin.
 
-    def __init__(self) -> None:
-        super().__init__(AdminUser)
+    Args:
+        policy: As for `AccountManager`.
+    """
+
+    def __init__(self, policy: PasswordPolicy | None = None) -> None:
+        super().__init__(AdminUser, policy)
 
     def register(
         self,

@@ -1,27 +1,19 @@
 """Accounts: how one is made, and how somebody proves that it is theirs."""
 
 import logging
+from collections.abc import Collection
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from lback.core.exceptions import ValidationError
-from lback.security.passwords import (
-    MAX_PASSWORD_LENGTH,
-    hash_password,
-    needs_rehash,
-    verify_password,
-)
-from lback.users.models import (
-    EMAIL_LENGTH,
-    USERNAME_LENGTH,
-    Account,
-    User,
-    clean_email,
-    clean_username,
-)
+from lback.security.password_policy import PasswordPolicy
+from lback.security.passwords import hash_password, needs_rehash, verify_password
+from lback.users.account_rules import email_problem, is_username, username_problem
+from lback.users.models import Account, User, clean_email
 from lback.users.repository import AccountRepository
+from lback.users.roles import roles_named
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +23,7 @@ TAKEN = {
     "username": "this username is taken; choose another one",
     "email": "this email address belongs to an account; sign in, or use another one",
 }
+WRONG_PASSWORD = "this is not your password"  # noqa: S105  a message
 
 
 class AccountManager(Generic[A]):
@@ -41,10 +34,12 @@ class AccountManager(Generic[A]):
 
     Args:
         model: The class of the accounts.
+        policy: The rules for new passwords; `None` means those of a plain `PasswordPolicy`.
     """
 
-    def __init__(self, model: type[A]) -> None:
-        self._model = model
+    def __init__(self, model: type[A], policy: PasswordPolicy | None = None) -> None:
+        self.model = model
+        self.policy = policy or PasswordPolicy()
         self._accounts = AccountRepository(model)
 
     def register(
@@ -56,11 +51,15 @@ class AccountManager(Generic[A]):
             ValidationError: Values that break a rule, or a username or an email address that
                 belongs to an account already, also if somebody else is registering it right now.
         """
-        _check_all(username=username, password=password, email=email)
+        _refuse(
+            username=[username_problem(username, email)],
+            password=self.policy.problems(password, (username, email)),
+            email=[email_problem(email)],
+        )
         return self._add(session, self._new(username, password, email))
 
     def _new(self, username: str, password: str, email: str | None) -> A:
-        account = self._model()
+        account = self.model()
         account.username = username
         account.email = clean_email(email)
         account.password_hash = hash_password(password)
@@ -88,9 +87,14 @@ class AccountManager(Generic[A]):
         """Return the account if the password is right and it is active.
 
         It takes the same time for an unknown username as for a wrong password. A hash made with
-        older parameters is renewed.
+        older parameters is renewed. See `lback.auth.authenticate` for one that counts attempts.
+
+        Args:
+            session: Where it is looked up.
+            username: The username or the email address.
+            password: What somebody typed.
         """
-        account = self.get_by_username(session, username)
+        account = self.find(session, username)
         known = verify_password(password, account.password_hash if account else None)
         if account is None or not known or not account.is_active:
             logger.info("a sign-in as %s was refused", account or "nobody we know")
@@ -105,27 +109,112 @@ class AccountManager(Generic[A]):
 
     def get_by_username(self, session: Session, username: str) -> A | None:
         """Return the account with a username, however it is written: "ada" finds "Ada"."""
-        if not _is_username(username):
+        return self._accounts.get_by_username(session, username) if is_username(username) else None
+
+    def get_by_email(self, session: Session, email: str) -> A | None:
+        """Return the account with an email address, whatever the case of its letters."""
+        cleaned = clean_email(email)
+        if cleaned is None or email_problem(cleaned) is not None:
             return None
-        return self._accounts.get_by_username(session, username)
+        return self._accounts.get_by_email(session, cleaned)
+
+    def find(self, session: Session, login: str) -> A | None:
+        """Return the account that somebody names by username or by email address."""
+        # A username with an @ in it is always the address of the account.
+        look_up = self.get_by_email if "@" in login else self.get_by_username
+        return look_up(session, login)
+
+    def list(
+        self,
+        session: Session,
+        *,
+        search: str = "",
+        is_active: bool | None = None,
+        limit: int = 50,
+        offset: int = 0,
+    ) -> list[A]:
+        """Return accounts in the order of their usernames.
+
+        Args:
+            session: Where they are looked up.
+            search: What username or email address must contain.
+            is_active: Only these; `None` means all.
+            limit: How many at most.
+            offset: How many to pass over.
+        """
+        return self._accounts.list(session, search, is_active, limit, offset)
 
     def set_password(self, session: Session, account: A, password: str) -> None:
-        """Replace the password.
+        """Replace the password; all sessions of the account end.
 
         Raises:
             ValidationError: The password breaks a rule.
         """
-        _check_all(password=password)
+        self.check_password(password, account)
         account.password_hash = hash_password(password)
+        account.session_version += 1
         session.flush()
         logger.info("%r has a new password", account)
+
+    def change_password(
+        self, session: Session, account: A, current_password: str, password: str
+    ) -> None:
+        """Replace the password for somebody who knows it; all sessions of the account end.
+
+        `lback.auth.keep_signed_in` has the session at hand go on.
+
+        Raises:
+            ValidationError: The current password is wrong, or the new one breaks a rule.
+        """
+        if not verify_password(current_password, account.password_hash):
+            raise ValidationError({"current_password": [WRONG_PASSWORD]})
+        self.set_password(session, account, password)
+
+    def check_password(self, password: str, *about: Account | str | None) -> None:
+        """Refuse a new password that breaks a rule.
+
+        Args:
+            password: What somebody typed.
+            *about: The account, or texts that must not be all of it.
+
+        Raises:
+            ValidationError: Says which rule.
+        """
+        texts = [
+            text
+            for item in about
+            for text in ((item.username, item.email) if isinstance(item, Account) else (item,))
+        ]
+        _refuse(password=self.policy.problems(password, texts))
+
+    def set_email(self, session: Session, account: A, email: str | None) -> None:
+        """Replace the email address, which counts as not verified.
+
+        A username that was the old address becomes the new one.
+
+        Raises:
+            ValidationError: It is no address, or belongs to another account.
+        """
+        _refuse(email=[email_problem(email)])
+        cleaned = clean_email(email)
+        if cleaned == account.email:
+            return
+        if cleaned is not None and self._accounts.get_by_email(session, cleaned) is not None:
+            raise ValidationError({"email": [TAKEN["email"]]})
+        if cleaned is not None and clean_email(account.username) == account.email:
+            _refuse(email=[username_problem(cleaned, cleaned)])
+            account.username = cleaned
+        account.email, account.email_verified_at = cleaned, None
+        session.flush()
+        logger.info("%r has a new email address", account)
 
     def activate(self, session: Session, account: A) -> None:
         """Let somebody sign in again."""
         self._set_active(session, account, active=True)
 
     def deactivate(self, session: Session, account: A) -> None:
-        """Keep somebody from signing in; the account stays."""
+        """Keep somebody from signing in, and end all sessions; the account stays."""
+        account.session_version += 1
         self._set_active(session, account, active=False)
 
     def _set_active(self, session: Session, account: A, *, active: bool) -> None:
@@ -133,55 +222,44 @@ class AccountManager(Generic[A]):
         session.flush()
         logger.info("%r was %s", account, "activated" if active else "deactivated")
 
+    def assign_roles(self, session: Session, account: A, *names: str) -> None:
+        """Give an account roles beside those that it has.
+
+        Raises:
+            ValidationError: There is no role of that name; names all there are.
+        """
+        self.set_roles(session, account, {*(role.name for role in account.roles), *names})
+
+    def remove_roles(self, session: Session, account: A, *names: str) -> None:
+        """Take roles from an account; without effect where it does not have them."""
+        kept = [role.name for role in account.roles if role.name not in names]
+        self.set_roles(session, account, kept)
+
+    def set_roles(self, session: Session, account: A, names: Collection[str]) -> None:
+        """Give an account these roles and no others.
+
+        Raises:
+            ValidationError: There is no role of that name; names all there are.
+        """
+        account.roles = roles_named(session, names)
+        session.flush()
+        logger.info("%r has the roles %s", account, ", ".join(sorted(names)) or "none")
+
 
 class UserManager(AccountManager[User]):
     """The users of the site.
 
     Args:
         model: The class of the users; see `lback.users.user_model`.
+        policy: As for `AccountManager`.
     """
 
-    def __init__(self, model: type[Any] = User) -> None:
-        super().__init__(model)
+    def __init__(self, model: type[Any] = User, policy: PasswordPolicy | None = None) -> None:
+        super().__init__(model, policy)
 
 
-def _check_all(**values: str | None) -> None:
-    errors = {field: CHECKS[field](value) for field, value in values.items()}
-    broken = {field: [message] for field, message in errors.items() if message}
+def _refuse(**problems: "Collection[str | None]") -> None:
+    broken = {field: [text for text in texts if text] for field, texts in problems.items()}
+    broken = {field: texts for field, texts in broken.items() if texts}
     if broken:
         raise ValidationError(broken)
-
-
-def _is_username(username: str) -> bool:
-    return _check_username(username) is None
-
-
-def _check_username(username: str | None) -> str | None:
-    # Measured before it is normalised, too, because normalising long texts is slow.
-    if not username or len(username) > USERNAME_LENGTH:
-        return f"a username has 1 to {USERNAME_LENGTH} characters"
-    cleaned = clean_username(username)
-    if not 0 < len(cleaned) <= USERNAME_LENGTH:
-        return f"a username has 1 to {USERNAME_LENGTH} characters"
-    return None if cleaned.isprintable() else "a username has no invisible characters"
-
-
-def _check_password(password: str | None) -> str | None:
-    if not password or len(password) > MAX_PASSWORD_LENGTH:
-        return f"a password has 1 to {MAX_PASSWORD_LENGTH} characters"
-    return None
-
-
-def _check_email(email: str | None) -> str | None:
-    cleaned = clean_email(email)
-    if cleaned is None:
-        return None
-    name, _, domain = cleaned.rpartition("@")
-    # Whether it works is known when a mail arrives; this finds what cannot be an address.
-    fine = name and domain and cleaned.isprintable() and " " not in cleaned
-    if not fine or len(cleaned) > EMAIL_LENGTH:
-        return "write an email address such as ada@example.org"
-    return None
-
-
-CHECKS = {"username": _check_username, "password": _check_password, "email": _check_email}

@@ -29,6 +29,28 @@ class AccountRepository(Generic[A]):
         query = select(self.model).where(self.model.username_key == username_key(username))
         return session.scalars(query).one_or_none()
 
+    def get_by_email(self, session: Session, email: str) -> A | None:
+        """Return the account with an email address, as it is kept."""
+        return session.scalars(select(self.model).where(self.model.email == email)).one_or_none()
+
+    def list(
+        self, session: Session, search: str, is_active: bool | None, limit: int, offset: int
+    ) -> list[A]:
+        """Return accounts in the order of their usernames."""
+        model = self.model
+        query = select(model).order_by(model.username_key).limit(limit).offset(offset)
+        if search:
+            text = username_key(search)
+            query = query.where(
+                or_(
+                    model.username_key.contains(text, autoescape=True),
+                    model.email.contains(search.strip().lower(), autoescape=True),
+                )
+            )
+        if is_active is not None:
+            query = query.where(model.is_active == is_active)
+        return list(session.scalars(query))
+
     def taken(self, session: Session, username: str, email: str | None) -> set[str]:
         """Return which of `"username"` and `"email"` belong to an account already."""
         key, model = username_key(username), self.model

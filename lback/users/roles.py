@@ -1,8 +1,12 @@
 """Roles: what somebody may do, under a name that people give each other."""
 
-from sqlalchemy import Column, ForeignKey, String, Table
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from collections.abc import Collection
+from difflib import get_close_matches
 
+from sqlalchemy import Column, ForeignKey, String, Table, select
+from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
+
+from lback.core.exceptions import ValidationError
 from lback.database import Base
 
 ROLE_LENGTH = 150
@@ -46,3 +50,46 @@ class Role(Base):
 
 
 Group = Role
+
+
+def define_role(session: Session, name: str, permissions: Collection[str] = ()) -> Role:
+    """Return the role of a name with exactly these permissions, made where it is missing.
+
+    Roles are usually defined where the application is set up, as often as one likes.
+    """
+    role = session.scalars(select(Role).where(Role.name == name)).one_or_none()
+    if role is None:
+        role = Role(name=name)
+        session.add(role)
+    role.permissions = [define_permission(session, text) for text in sorted(set(permissions))]
+    session.flush()
+    return role
+
+
+def define_permission(session: Session, name: str) -> Permission:
+    """Return the permission of a name, made where it is missing."""
+    permission = session.scalars(select(Permission).where(Permission.name == name)).one_or_none()
+    if permission is None:
+        permission = Permission(name=name)
+        session.add(permission)
+    return permission
+
+
+def roles_named(session: Session, names: Collection[str]) -> list[Role]:
+    """Return the roles of these names.
+
+    Raises:
+        ValidationError: There is no role of one of them; names near misses.
+    """
+    found = {role.name: role for role in session.scalars(select(Role).where(Role.name.in_(names)))}
+    missing = [name for name in names if name not in found]
+    if missing:
+        known = list(session.scalars(select(Role.name).order_by(Role.name)))
+        raise ValidationError({"roles": [_unknown(name, known) for name in missing]})
+    return list(found.values())
+
+
+def _unknown(name: str, known: list[str]) -> str:
+    near = get_close_matches(name, known, 1)
+    hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known) or 'none'}"
+    return f"there is no role {name!r}; {hint}"

@@ -13,6 +13,8 @@ from lback.database import DatabaseManager
 from lback.testing import Client
 from lback.users import AdminUser, User
 
+pytestmark = pytest.mark.usefixtures("quick_passwords")
+
 SETTINGS: dict[str, Any] = {"DEBUG": True, "SECRET_KEY": "k" * 40}
 
 

@@ -1,0 +1,136 @@
+"""Which passwords are accepted: long ones, that are not on every list of guesses."""
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import pairwise
+
+from lback.security.passwords import MAX_PASSWORD_LENGTH
+
+# What guessers try first, whatever stands around it: digits in a row, a year, "!!!", a letter
+# written as a digit. A list of whole passwords of twelve characters would know less.
+COMMON_WORDS = (
+    "password passwort passwd passw pass motdepasse contrasena wachtwoord parola senha geheim "
+    "secret topsecret letmein welcome welkom willkommen bienvenue hello hallo login signin access "
+    "admin administrator root superuser user guest test testing temp changeme default master "
+    "qwerty qwertz azerty iloveyou loveyou lovely love sunshine princess princesa prince dragon "
+    "monkey shadow superman batman spiderman pokemon starwars naruto football futbol soccer "
+    "baseball basketball hockey tennis liverpool chelsea arsenal barcelona juventus michael "
+    "jennifer jordan ashley daniel jessica andrew charlie thomas robert matthew summer winter "
+    "spring autumn sommer herbst monday tuesday wednesday thursday friday saturday sunday january "
+    "february march april august september october november december computer internet google "
+    "facebook samsung apple windows microsoft freedom whatever trustno trust hunter killer ninja "
+    "flower cookie banana chocolate butterfly purple orange silver golden diamond ginger pepper "
+    "cheese buster hannah maggie tigger jesus christ angel family mother father forever company "
+    "money abcdef donttellme opensesame nopassword mypassword thisismypassword"
+)
+_WORDS = re.compile("|".join(sorted(COMMON_WORDS.split(), key=len, reverse=True)))
+_ROWS = [
+    "abcdefghijklmnopqrstuvwxyz",
+    "01234567890",
+    "qwertyuiop",
+    "asdfghjkl",
+    "zxcvbnm",
+    "qwertzuiop",
+    "yxcvbnm",
+    "azertyuiop",
+    "qsdfghjklm",
+    "wxcvbn",
+    "1qaz2wsx3edc4rfv5tgb6yhn7ujm",
+    "1q2w3e4r5t6y7u8i9o0p",
+]
+_NEIGHBOURS = frozenset(pair for row in _ROWS for way in (row, row[::-1]) for pair in pairwise(way))
+_YEAR = re.compile(r"(?:19|20)\d\d")
+_REPEATED = re.compile(r"(.)\1{2,}")
+_REPEATED_UNIT = re.compile(r"(.{1,5}?)\1+")
+_AS_LETTERS = str.maketrans("01345789@$!|+€", "oieasbgqasiite")
+# What must be left of a password when all that is easily guessed has been taken out.
+_UNGUESSED = 5
+_BESIDE_A_NAME = 8
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordPolicy:
+    """The rules for new passwords: length first; no demand for digits or signs.
+
+    Attributes:
+        min_length: Characters.
+        words: Words that guessers of this very site would try, such as its name.
+    """
+
+    min_length: int = 12
+    words: tuple[str, ...] = ()
+
+    def problems(self, password: str, about: Iterable[str | None] = ()) -> list[str]:
+        """Say what is wrong with a password; an empty list says that it is fine.
+
+        Args:
+            password: What somebody typed.
+            about: What is known of its owner, such as username and email address.
+        """
+        if len(password) > MAX_PASSWORD_LENGTH:
+            return [f"a password has at most {MAX_PASSWORD_LENGTH} characters"]
+        text = unicodedata.normalize("NFC", password)
+        if len(text) < self.min_length:
+            return [
+                f"a password has at least {self.min_length} characters; "
+                "four words that do not belong together are easy to remember"
+            ]
+        plain = unicodedata.normalize("NFKC", text).casefold()
+        if _is_guessable(plain, self.words):
+            return ["this password is among the first that are guessed; choose another one"]
+        if _resembles(plain, about):
+            return ["this password is made of your name or address; choose another one"]
+        return []
+
+
+def _is_guessable(plain: str, words: Iterable[str]) -> bool:
+    if _REPEATED_UNIT.fullmatch(plain):
+        return True
+    rest = _YEAR.sub("", _REPEATED.sub("", _without_rows(plain)))
+    # Once as it is and once with digits read as letters: "5" may be an "s", or a five.
+    return any(len(_without_words(text, words)) < _UNGUESSED for text in (rest, _lettered(rest)))
+
+
+def _without_words(text: str, words: Iterable[str]) -> str:
+    for word in words:
+        if len(word) > 2:
+            text = text.replace(word.casefold(), "")
+    return _bare(_WORDS.sub("", text))
+
+
+def _without_rows(text: str) -> str:
+    """Take out runs of three and more, as they lie on a keyboard or in the alphabet."""
+    kept, run = [], text[:1]
+    for before, after in pairwise(text):
+        if (before, after) in _NEIGHBOURS:
+            run += after
+            continue
+        kept.append(run if len(run) < 3 else "")
+        run = after
+    kept.append(run if len(run) < 3 else "")
+    return "".join(kept)
+
+
+def _resembles(plain: str, about: Iterable[str | None]) -> bool:
+    password = _bare(plain)
+    for text in about:
+        whole = unicodedata.normalize("NFKC", text or "").casefold()
+        parts = {whole, *re.split(r"[^\w]+|_", whole)}
+        for name in map(_bare, parts):
+            if len(name) < 3:
+                continue
+            rest = password.replace(name, "").replace(name[::-1], "")
+            if rest != password and len(rest) < _BESIDE_A_NAME:
+                return True
+    return False
+
+
+def _lettered(text: str) -> str:
+    return text.translate(_AS_LETTERS)
+
+
+def _bare(text: str) -> str:
+    """Return a text without blanks and the signs of a keyboard."""
+    return "".join(char for char in text if char.isalnum() or not char.isascii())
