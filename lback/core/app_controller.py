@@ -13,7 +13,7 @@ from lback.core.middleware_manager import MiddlewareManager
 from lback.core.response import Response
 from lback.core.router import Route, Router, View, methods_of
 from lback.core.unit_of_work import UnitOfWork
-from lback.core.url_loading import import_admin_modules, load_routes
+from lback.core.url_loading import import_admin_modules, import_app_modules, load_routes
 
 if TYPE_CHECKING:
     from lback.core.config import Config
@@ -40,8 +40,8 @@ LIFECYCLE_SIGNALS = frozenset(
 class AppController:
     """Takes a request through middlewares, router and view, and owns its database session.
 
-    On construction it loads the routes of `ROOT_URLCONF` and imports the `admin` module of each
-    of `INSTALLED_APPS`.
+    On construction it loads the routes of `ROOT_URLCONF` and imports the modules `models` and
+    `admin` of each of `INSTALLED_APPS`.
 
     Args:
         middleware_manager: The chain around the view.
@@ -100,7 +100,10 @@ class AppController:
                 self.register(route)
         else:
             logger.debug("no ROOT_URLCONF: routes are added by hand")
-        import_admin_modules(list(self.config.get("INSTALLED_APPS", None) or []))
+        apps = list(self.config.get("INSTALLED_APPS", None) or [])
+        # All tables are known once the application is built, also those that no view names yet.
+        import_app_modules(apps, "models")
+        import_admin_modules(apps)
 
     def add_route(
         self,

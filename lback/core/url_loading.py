@@ -100,17 +100,22 @@ def _parts_of(entry: Any, place: str) -> list[Any]:
 
 
 def import_admin_modules(apps: list[str]) -> list[str]:
-    """Import `<app>.admin` of each installed app that has one, for what it registers.
+    """Import `<app>.admin` of each installed app that has one; see `import_app_modules`."""
+    return import_app_modules(apps, "admin")
+
+
+def import_app_modules(apps: list[str], module: str) -> list[str]:
+    """Import a module of each installed app that has it, for what it registers.
 
     Returns:
         The modules imported.
 
     Raises:
-        ConfigurationError: An app that does not exist, or an admin module that fails.
+        ConfigurationError: An app that does not exist, or a module that fails.
     """
     imported = []
     for app in apps:
-        name = f"{app}.admin"
+        name = f"{app}.{module}"
         try:
             # An app that is one file has no modules of its own.
             if not hasattr(import_module(app), "__path__") or find_spec(name) is None:

@@ -11,7 +11,7 @@ import pytest
 
 from lback.core.exceptions import ConfigurationError
 from lback.core.router import Route
-from lback.core.url_loading import import_admin_modules, load_routes
+from lback.core.url_loading import import_admin_modules, import_app_modules, load_routes
 
 Write: TypeAlias = Callable[..., None]
 
@@ -281,6 +281,13 @@ def test_the_admin_module_of_each_app_is_imported(write: Write) -> None:
     assert import_admin_modules(["shop", "blog", "deep.er"]) == ["shop.admin", "deep.er.admin"]
     assert sys.modules["shop.admin"].REGISTERED
     assert import_admin_modules([]) == []
+
+
+def test_the_models_of_each_app_are_imported(write: Write) -> None:
+    write("shop.models", "PRICE = 3")
+    write("blog.admin")
+    assert import_app_modules(["shop", "blog"], "models") == ["shop.models"]
+    assert sys.modules["shop.models"].PRICE == 3
 
 
 def test_an_app_of_one_file_has_no_admin_module(write: Write) -> None:

@@ -1,0 +1,17 @@
+"""Migrations: from the database as it is to the models as they are, a file for each step."""
+
+from lback.database.migrations.environment import run_environment
+from lback.database.migrations.errors import MigrationError
+from lback.database.migrations.history import MigrationState
+from lback.database.migrations.manager import Migrations
+from lback.database.migrations.questions import Answers, Gap, Rename
+
+__all__ = [
+    "Answers",
+    "Gap",
+    "MigrationError",
+    "MigrationState",
+    "Migrations",
+    "Rename",
+    "run_environment",
+]

@@ -1,0 +1,58 @@
+"""What a run of migrations did to the database, so that a failure can say what stays of it."""
+
+import re
+from typing import Any
+
+from sqlalchemy import Connection, event
+
+_CHANGES = re.compile(r"\s*(CREATE|ALTER|DROP|RENAME|TRUNCATE|INSERT|UPDATE|DELETE)\b", re.I)
+_DEFINES = re.compile(r"\s*(CREATE|ALTER|DROP|RENAME|TRUNCATE)\b", re.I)
+SHOWN = 100
+
+
+class Journal:
+    """Follows the statements on a connection.
+
+    Attributes:
+        done: Migrations that were completed, in that order.
+    """
+
+    def __init__(self) -> None:
+        self.done: list[str] = []
+        # Each with the number of migrations that were completed before it.
+        self._open: list[tuple[int, str]] = []
+        self._committed: list[tuple[int, str]] = []
+        self._definitions_commit = False
+
+    @property
+    def kept(self) -> list[str]:
+        """The statements that are done although the version of the database does not say so."""
+        return [statement for _, statement in self._committed]
+
+    def follow(self, connection: Connection) -> None:
+        """Listen to a connection from now on."""
+        self._definitions_commit = connection.dialect.name in ("mysql", "mariadb")
+        event.listen(connection, "after_cursor_execute", self._note)
+        event.listen(connection, "commit", self._commit)
+        event.listen(connection, "rollback", self._forget)
+
+    def step(self, *, step: Any, **_: Any) -> None:
+        """Note that a migration was completed; for Alembic's `on_version_apply`."""
+        self.done.extend(step.up_revision_ids)
+
+    def _note(self, _: Any, __: Any, statement: str, *___: Any) -> None:
+        if _CHANGES.match(statement) and "alembic_version" not in statement:
+            words = " ".join(statement.split())
+            shown = words if len(words) <= SHOWN else f"{words[:SHOWN]}..."
+            self._open.append((len(self.done), shown))
+            if self._definitions_commit and _DEFINES.match(statement):
+                self._commit()
+
+    def _commit(self, *_: Any) -> None:
+        # The version was committed together with what completed migrations did.
+        now = len(self.done)
+        self._committed = [(n, s) for n, s in (*self._committed, *self._open) if n == now]
+        self._open = []
+
+    def _forget(self, _: Any) -> None:
+        self._open = []

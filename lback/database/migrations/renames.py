@@ -1,0 +1,164 @@
+"""Renames: of what Alembic sees as one thing gone and another one new, which are the same thing.
+
+The operations are put in an order that can be undone backwards: first goes what names the old
+names, such as indexes, then the renames themselves, then all that names the new ones.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from alembic.operations.ops import (
+    AddColumnOp,
+    AddConstraintOp,
+    AlterColumnOp,
+    CreateTableOp,
+    DropColumnOp,
+    DropConstraintOp,
+    DropIndexOp,
+    DropTableOp,
+    MigrateOperation,
+    ModifyTableOps,
+    UpgradeOps,
+)
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Column, Constraint, ForeignKeyConstraint, Table, UniqueConstraint
+
+from lback.database.migrations.operations import RenameColumn, RenameTable
+from lback.database.migrations.questions import Rename, kind_of
+
+IsRename = Callable[[Rename, bool], bool]
+# Of the columns of two tables, how many must have the same name to ask whether they are one.
+SAME_COLUMNS = 0.5
+
+
+def write_renames(operations: UpgradeOps, context: MigrationContext, is_rename: IsRename) -> None:
+    """Turn drops and additions into renames, where somebody says that they are."""
+    renamed: list[MigrateOperation] = []
+    for dropped, created in _pairs_of_tables(operations):
+        if dropped in operations.ops and created in operations.ops:
+            rename = Rename(None, dropped.table_name, created.table_name)
+            if is_rename(rename, _are_alike(dropped, created)):
+                renamed.append(_rename_table(operations, context, dropped, created))
+    for changes in _changes(operations):
+        renamed.extend(_rename_columns(changes, context, is_rename))
+    if renamed:
+        operations.ops[:] = [*_take_drops(operations), *renamed, *operations.ops]
+
+
+def _changes(operations: UpgradeOps) -> list[ModifyTableOps]:
+    return [op for op in operations.ops if isinstance(op, ModifyTableOps) and op.schema is None]
+
+
+def _pairs_of_tables(operations: UpgradeOps) -> list[tuple[DropTableOp, CreateTableOp]]:
+    dropped = [op for op in operations.ops if isinstance(op, DropTableOp)]
+    created = [op for op in operations.ops if isinstance(op, CreateTableOp)]
+    return [(old, new) for old in dropped for new in created]
+
+
+def _are_alike(dropped: DropTableOp, created: CreateTableOp) -> bool:
+    old, new = (set(op.to_table().c.keys()) for op in (dropped, created))
+    return len(old & new) >= SAME_COLUMNS * max(len(old), len(new))
+
+
+def _rename_table(
+    operations: UpgradeOps, context: MigrationContext, dropped: DropTableOp, created: CreateTableOp
+) -> RenameTable:
+    """Put the differences of two tables in the place of their drop and creation."""
+    old, new = dropped.to_table(), created.to_table()
+    operations.ops.remove(dropped)
+    operations.ops.remove(created)
+    drops, added = _constraint_changes(old, new)
+    operations.ops.append(ModifyTableOps(old.name, drops))
+    operations.ops.append(ModifyTableOps(new.name, [*_column_changes(old, new, context), *added]))
+    return RenameTable(old.name, new.name)
+
+
+def _column_changes(
+    old: Table, new: Table, context: MigrationContext
+) -> Iterator[MigrateOperation]:
+    for column in new.c:
+        if column.name not in old.c:
+            yield AddColumnOp.from_column_and_tablename(None, new.name, column)
+        else:
+            yield from _alteration(new.name, old.c[column.name], column, context)
+    for column in old.c:
+        if column.name not in new.c:
+            yield DropColumnOp.from_column_and_tablename(None, new.name, column)
+
+
+def _alteration(
+    table: str, old: Column[Any], new: Column[Any], context: MigrationContext
+) -> Iterator[AlterColumnOp]:
+    """Yield what gives a column of the database the type of the one of the models."""
+    differs = context.impl.compare_type(old, new)
+    if differs or old.nullable != new.nullable:
+        yield AlterColumnOp(
+            table,
+            new.name,
+            existing_type=old.type if differs else new.type,
+            existing_nullable=old.nullable,
+            modify_type=new.type if differs else None,
+            modify_nullable=new.nullable if old.nullable != new.nullable else None,
+        )
+
+
+def _constraint_changes(
+    old: Table, new: Table
+) -> tuple[list[DropConstraintOp], list[AddConstraintOp]]:
+    before = {_signature(c): c for c in old.constraints if _is_compared(c)}
+    after = {_signature(c): c for c in new.constraints if _is_compared(c)}
+    drops = [c for key, c in before.items() if key not in after and c.name]
+    additions = [c for key, c in after.items() if key not in before]
+    return (
+        [DropConstraintOp.from_constraint(c) for c in drops],
+        [AddConstraintOp.from_constraint(c) for c in additions],
+    )
+
+
+def _is_compared(constraint: Constraint) -> bool:
+    return isinstance(constraint, (UniqueConstraint, ForeignKeyConstraint))
+
+
+def _signature(constraint: Any) -> tuple[Any, ...]:
+    if isinstance(constraint, ForeignKeyConstraint):
+        # Alembic does not compare their names either.
+        targets = tuple(element.target_fullname for element in constraint.elements)
+        return (*constraint.column_keys, "->", *targets, constraint.ondelete, constraint.onupdate)
+    return (str(constraint.name), *(column.name for column in constraint.columns))
+
+
+def _rename_columns(
+    changes: ModifyTableOps, context: MigrationContext, is_rename: IsRename
+) -> Iterator[RenameColumn]:
+    table = changes.table_name
+    for added in [op for op in changes.ops if isinstance(op, AddColumnOp)]:
+        # Alembic finds what was dropped in any order; questions come in the same one each time.
+        drops = [op for op in changes.ops if isinstance(op, DropColumnOp)]
+        for dropped in sorted(drops, key=lambda op: op.column_name):
+            old, new = dropped.to_column(), added.column
+            if not is_rename(
+                Rename(table, old.name, new.name), kind_of(old.type) == kind_of(new.type)
+            ):
+                continue
+            changes.ops.remove(added)
+            changes.ops.remove(dropped)
+            alterations = list(_alteration(table, old, new, context))
+            changes.ops[:0] = alterations
+            # Where the types are the same, the one of the models fits every database.
+            kind = old.type if alterations and alterations[0].modify_type is not None else new.type
+            yield RenameColumn(table, old.name, new.name, old, kind)
+            break
+
+
+def _take_drops(operations: UpgradeOps) -> list[ModifyTableOps]:
+    """Take the drops of indexes and constraints out, those of foreign keys first."""
+    taken: list[ModifyTableOps] = []
+    for changes in _changes(operations):
+        drops = [op for op in changes.ops if isinstance(op, (DropIndexOp, DropConstraintOp))]
+        changes.ops[:] = [op for op in changes.ops if op not in drops]
+        drops.sort(key=lambda op: getattr(op, "constraint_type", "") != "foreignkey")
+        if drops:
+            taken.append(ModifyTableOps(changes.table_name, drops))
+        if not changes.ops:
+            operations.ops.remove(changes)
+    return taken

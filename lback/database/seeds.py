@@ -1,0 +1,101 @@
+"""Seeds: the rows that a new database begins with, from the module `seeds` of apps and project."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from lback.core.exceptions import ConfigurationError
+from lback.core.setting_rules import did_you_mean
+from lback.database.engine import DatabaseManager
+
+PROJECT = "project"
+
+
+@dataclass(frozen=True, slots=True)
+class Seed:
+    """A function that adds rows.
+
+    Attributes:
+        name: The app it belongs to, or `"project"`.
+        function: Called with what its parameters name; `db_session` is the session.
+    """
+
+    name: str
+    function: Callable[..., Any]
+
+
+def load_seeds(apps: list[str]) -> list[Seed]:
+    """Load the function `seed` of `<app>.seeds` of each app, then of `seeds` of the project.
+
+    Raises:
+        ConfigurationError: A module that fails, or has no such function.
+    """
+    modules = [(app, f"{app}.seeds") for app in apps] + [(PROJECT, "seeds")]
+    return [Seed(name, _function(module)) for name, module in modules if _exists(module)]
+
+
+def _exists(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # an app of one file has no modules of its own
+        return False
+
+
+def _function(module: str) -> Callable[..., Any]:
+    try:
+        function: Callable[..., Any] | None = getattr(import_module(module), "seed", None)
+    except Exception as error:
+        raise ConfigurationError(f"{module}: {type(error).__name__}: {error}") from error
+    if function is None or not callable(function):
+        raise ConfigurationError(f"{module} has no function seed; write def seed(db_session): ...")
+    return function
+
+
+def choose(seeds: list[Seed], names: list[str]) -> list[Seed]:
+    """Return the seeds of these names; without names, all.
+
+    Raises:
+        ConfigurationError: There is none of that name; names the nearest.
+    """
+    known = [seed.name for seed in seeds]
+    for name in names:
+        if name not in known:
+            hint = did_you_mean(name, known) or f"; there are {', '.join(known) or 'none'}"
+            raise ConfigurationError(f"there are no seeds of {name!r}{hint}")
+    return [seed for seed in seeds if seed.name in names or not names]
+
+
+def sow(seeds: list[Seed], db_manager: DatabaseManager, dependencies: Mapping[str, Any]) -> None:
+    """Run seeds in one transaction: all of them, or none.
+
+    Args:
+        seeds: What to run, in that order.
+        db_manager: Opens the database.
+        dependencies: What the functions may name as parameters besides `db_session`.
+
+    Raises:
+        ConfigurationError: A parameter that nothing fills.
+        Exception: What a seed raised; nothing is kept.
+    """
+    with db_manager.session() as session:
+        for seed in seeds:
+            seed.function(**_arguments(seed, session, dependencies))
+            session.flush()
+
+
+def _arguments(seed: Seed, session: Session, dependencies: Mapping[str, Any]) -> dict[str, Any]:
+    known = {**dependencies, "db_session": session}
+    parameters = inspect.signature(seed.function).parameters.values()
+    wanted = [p for p in parameters if p.default is p.empty or p.name in known]
+    for parameter in wanted:
+        if parameter.name not in known:
+            raise ConfigurationError(
+                f"the seed of {seed.name} has a parameter {parameter.name!r} that nothing fills"
+                f"{did_you_mean(parameter.name, known) or '; db_session is the session'}"
+            )
+    return {parameter.name: known[parameter.name] for parameter in wanted}

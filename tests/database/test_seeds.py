@@ -1,0 +1,103 @@
+"""A new database begins with the rows that apps and project give it: all of them, or none."""
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select
+from sqlalchemy.orm import Mapped, mapped_column
+
+from lback.core.exceptions import ConfigurationError
+from lback.database import Base, DatabaseManager
+from lback.database.seeds import choose, load_seeds, sow
+
+Write = Callable[[str, str], None]
+
+
+class Plant(Base):
+    __tablename__ = "seeds_plants"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+
+
+PLANT = "from sqlalchemy import text\n"
+SOW = "    db_session.execute(text(\"INSERT INTO seeds_plants (name) VALUES ('{}')\"))\n"
+
+
+@pytest.fixture
+def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Write]:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    before = set(sys.modules)
+
+    def write(module: str, source: str) -> None:
+        path = tmp_path / f"{module.replace('.', '/')}.py"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(source)
+
+    yield write
+    for name in set(sys.modules) - before:
+        del sys.modules[name]
+
+
+@pytest.fixture
+def garden(tmp_path: Path) -> Iterator[DatabaseManager]:
+    manager = DatabaseManager.from_url(f"sqlite:///{tmp_path / 'garden.sqlite3'}")
+    manager.create_tables()
+    yield manager
+    manager.dispose()
+
+
+def plants(garden: DatabaseManager) -> int:
+    with garden.session() as session:
+        return session.scalar(select(func.count()).select_from(Plant)) or 0
+
+
+def test_the_seeds_of_apps_and_project_are_sown_in_order(
+    write: Write, garden: DatabaseManager
+) -> None:
+    write("shop.__init__", "")
+    write("shop.seeds", f"{PLANT}def seed(db_session):\n{SOW.format('rose')}")
+    write("blog.__init__", "")
+    write("tiny", "")
+    write("seeds", f"{PLANT}def seed(db_session, color, note=''):\n{SOW.format('fern')}")
+    seeds = load_seeds(["shop", "blog", "tiny"])
+    assert [seed.name for seed in seeds] == ["shop", "project"]
+    sow(seeds, garden, {"color": "red"})
+    assert plants(garden) == 2
+    sow(choose(seeds, ["shop"]), garden, {})
+    assert plants(garden) == 3
+
+
+def test_seeds_that_fail_leave_nothing(write: Write, garden: DatabaseManager) -> None:
+    write("seeds", f"{PLANT}def seed(db_session):\n{SOW.format('rose')}    1 / 0\n")
+    with pytest.raises(ZeroDivisionError):
+        sow(load_seeds([]), garden, {})
+    assert plants(garden) == 0
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("1 / 0", "seeds: ZeroDivisionError: division by zero"),
+        ("", r"seeds has no function seed; write def seed\(db_session\)"),
+        ("seed = 3", "seeds has no function seed"),
+        ("def seed(db_sesion): ...", r"'db_sesion' that nothing fills; did you mean db_session\?"),
+        ("def seed(x): ...", "of project has a parameter 'x' that nothing fills; db_session is"),
+    ],
+)
+def test_seeds_that_cannot_work_are_named(
+    write: Write, garden: DatabaseManager, source: str, message: str
+) -> None:
+    write("seeds", source)
+    with pytest.raises(ConfigurationError, match=message):
+        sow(load_seeds([]), garden, {})
+
+
+def test_a_name_without_seeds_is_answered_with_one_that_has_some(write: Write) -> None:
+    write("seeds", "def seed(): ...")
+    with pytest.raises(ConfigurationError, match=r"no seeds of 'projekt'; did you mean project\?"):
+        choose(load_seeds([]), ["projekt"])
+    with pytest.raises(ConfigurationError, match="no seeds of 'x'; there are none"):
+        choose([], ["x"])
