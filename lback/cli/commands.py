@@ -11,6 +11,8 @@ COMMANDS: Mapping[str, str] = {
     "startapp": "lback.cli.scaffold:app",
     "runserver": "lback.cli.runserver:runserver",
     "serve": "lback.cli.serve:serve",
+    "routes": "lback.cli.routes:routes",
+    "config": "lback.cli.settings:config",
     "version": "lback.cli.version:version",
 }
 
@@ -23,6 +25,10 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
     "Run": {
         "runserver": "Serve for development: starts anew on every change, explains errors.",
         "serve": "Serve in production, with workers that are replaced when they die.",
+    },
+    "Look": {
+        "routes": "Show which address leads where, and who is let in.",
+        "config": "Show every setting, its value, and where it came from.",
     },
     "Help": {
         "version": "Show the versions of Lback and of what it stands on.",

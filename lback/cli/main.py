@@ -5,29 +5,39 @@ Exit codes: 0 done, 1 it could not be done or a check found something, 2 wrong u
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from difflib import get_close_matches
 from importlib import import_module
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from lback.cli.commands import COMMANDS, SECTIONS
 
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
 STOPPED = 130  # as a shell says of a program that Ctrl+C ended
 
 
 class Commands(click.Group):
-    """The commands of the table; a command's module is imported when the command is called."""
+    """The commands of the table, imported one by one, then those of packages and of apps."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names, in the order of the table."""
-        return list(COMMANDS)
+        """Return the names: first those of the table, in its order."""
+        return list(dict.fromkeys([*COMMANDS, *_packages(), *_apps(ctx)]))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Load a command, or return `None` where there is none of that name."""
         target = COMMANDS.get(cmd_name)
-        return None if target is None else _load(target)
+        if target is not None:
+            module, _, name = target.partition(":")
+            found: click.Command = getattr(import_module(module), name)
+            return found
+        command = _apps(ctx).get(cmd_name)
+        return command or _of_package(cmd_name)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -37,17 +47,34 @@ class Commands(click.Group):
         Raises:
             UsageError: There is none; names near misses.
         """
-        if self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
-            near = get_close_matches(args[0], self.list_commands(ctx), n=3)
+        name = args[0]
+        command = self.get_command(ctx, name)
+        if command is None:
+            near = get_close_matches(name, self.list_commands(ctx), n=3)
             hint = f"did you mean {' or '.join(near)}?" if near else "lback --help lists all"
-            ctx.fail(f"there is no command {args[0]!r}; {hint}")
-        return super().resolve_command(ctx, args)
+            ctx.fail(f"there is no command {name!r}; {hint}")
+        return name, command, args[1:]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the names and summaries by section."""
-        for title, summaries in SECTIONS.items():
-            with formatter.section(title):
-                formatter.write_dl(list(summaries.items()), col_spacing=3)
+        sections = {title: dict(summaries) for title, summaries in SECTIONS.items()}
+        sections["Installed packages"] = {
+            name: f"From {point.dist.name if point.dist else point.value}."
+            for name, point in _packages().items()
+        }
+        trouble = ""
+        try:
+            apps = _apps(ctx)
+        except click.ClickException as error:
+            apps, trouble = {}, error.format_message()
+        sections["This project"] = {n: c.get_short_help_str(100) for n, c in apps.items()}
+        for title, summaries in sections.items():
+            if summaries:
+                with formatter.section(title):
+                    formatter.write_dl(list(summaries.items()), col_spacing=3)
+        if trouble:
+            with formatter.section("This project"):
+                formatter.write_text(f"Its commands cannot be listed: {trouble}")
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; what it cannot do becomes a message without a traceback.
@@ -55,21 +82,62 @@ class Commands(click.Group):
         Raises:
             ClickException: The project or its settings cannot work.
         """
-        # 100 ms, which the help need not wait for; a command imports it anyway.
-        from lback.core.exceptions import FrameworkException
-
-        try:
+        with _explained(ctx):
             return super().invoke(ctx)
-        except FrameworkException as error:
-            if ctx.params["traceback"]:
-                raise
-            raise click.ClickException(str(error)) from error
 
 
-def _load(target: str) -> click.Command:
-    module, _, name = target.partition(":")
-    command: click.Command = getattr(import_module(module), name)
-    return command
+@contextmanager
+def _explained(ctx: click.Context) -> Iterator[None]:
+    """Turn what Lback raises on purpose into a message, unless the traceback is wanted."""
+    # 100 ms, which the help need not wait for; a command imports it anyway.
+    from lback.core.exceptions import FrameworkException
+
+    try:
+        yield
+    except FrameworkException as error:
+        if ctx.params.get("traceback"):
+            raise
+        raise click.ClickException(str(error)) from error
+
+
+def _packages() -> "dict[str, EntryPoint]":
+    from importlib.metadata import entry_points  # 10 ms that most commands need not wait for
+
+    points = {point.name: point for point in entry_points(group="lback.commands")}
+    return {name: point for name, point in points.items() if name not in COMMANDS}
+
+
+def _of_package(name: str) -> click.Command | None:
+    point = _packages().get(name)
+    if point is None:
+        return None
+    from lback.cli.app_commands import filled  # brings the core
+
+    return filled(point.load())
+
+
+def _apps(ctx: click.Context) -> dict[str, click.Command]:
+    """Return the commands of the project's apps; they are looked for once."""
+    key = "lback.cli.apps"
+    if key not in ctx.meta:
+        ctx.meta[key] = {}
+        if _may_be_in_project():
+            with _explained(ctx):
+                from lback.cli.app_commands import commands_of_apps  # brings the core
+
+                found = commands_of_apps()
+                ctx.meta[key] = {n: c for n, c in found.items() if n not in COMMANDS}
+    kept: dict[str, click.Command] = ctx.meta[key]
+    return kept
+
+
+def _may_be_in_project() -> bool:
+    """Tell whether it is worth to import the core and look for a project in earnest."""
+    here = Path.cwd()
+    places = (here, *here.parents)
+    return "LBACK_PROJECT_ROOT" in os.environ or any(
+        (place / "settings.py").is_file() for place in places
+    )
 
 
 @click.group(
@@ -92,7 +160,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         arguments: What stands behind the name of the program; `None` takes `sys.argv`.
     """
     try:
-        code = cli.main(arguments, standalone_mode=False)
+        code = cli.main(arguments, _program(), standalone_mode=False)
         sys.stdout.flush()
     except click.ClickException as error:
         error.show()
@@ -105,6 +173,12 @@ def run(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     return code if isinstance(code, int) else 0
+
+
+def _program() -> str:
+    """Return how the user calls this; completion asks for it by that name."""
+    name = Path(sys.argv[0]).name
+    return name if name == "manage.py" else "lback"
 
 
 def main() -> None:

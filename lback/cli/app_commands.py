@@ -1,0 +1,102 @@
+"""Commands of installed packages and of the project's apps, filled with dependencies by name."""
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from functools import wraps
+from importlib import import_module
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lback.cli.project import find_project, open_project
+from lback.core import server
+from lback.core.exceptions import ConfigurationError
+from lback.core.setting_rules import did_you_mean
+
+if TYPE_CHECKING:
+    from lback.application import Application
+
+SESSION = "db_session"
+
+
+def commands_of_apps() -> dict[str, click.Command]:
+    """Return the commands in `commands.py` of each app of the project, by name.
+
+    Raises:
+        ConfigurationError: The settings, an app or its commands cannot be loaded.
+    """
+    found: dict[str, click.Command] = {}
+    find_project()
+    for app in server.load_project_config().INSTALLED_APPS:
+        for command in _commands_of(app):
+            found.setdefault(command.name or "", filled(command))
+    return found
+
+
+def _commands_of(app: str) -> Iterator[click.Command]:
+    name = f"{app}.commands"
+    try:
+        # An app that is one file has no modules of its own.
+        if not hasattr(import_module(app), "__path__") or find_spec(name) is None:
+            return
+        module = import_module(name)
+    except Exception as error:
+        raise ConfigurationError(
+            f"the commands of the app {app!r} cannot be loaded: {type(error).__name__}: {error}"
+        ) from error
+    for attribute, found in vars(module).items():
+        # What the module imported from elsewhere is not its own.
+        own = isinstance(found, click.Command) and getattr(found.callback, "__module__", "") == name
+        if own and not attribute.startswith("_"):
+            yield found
+
+
+def filled(command: click.Command) -> click.Command:
+    """Have a command, and all below it, called with the dependencies that its parameters name."""
+    if isinstance(command, click.Group):
+        for below in command.commands.values():
+            filled(below)
+    if command.callback is not None:
+        given = {parameter.name for parameter in command.params if parameter.name}
+        wanted = [name for name in _required(command.callback) if name not in given]
+        if wanted:
+            command.callback = _filling(command.callback, wanted)
+    return command
+
+
+def _required(callback: Callable[..., Any]) -> list[str]:
+    """Return the names of parameters without a default, but for that of `click.pass_context`."""
+    parameters = inspect.signature(callback).parameters.values()
+    return [
+        p.name
+        for p in parameters
+        if p.default is p.empty
+        and p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
+        and p.name != "ctx"
+    ]
+
+
+def _filling(callback: Callable[..., Any], wanted: list[str]) -> Callable[..., Any]:
+    @wraps(callback)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        app = open_project()
+        with ExitStack() as stack:
+            for name in wanted:
+                kwargs[name] = _dependency(app, name, stack)
+            return callback(*args, **kwargs)
+
+    return call
+
+
+def _dependency(app: "Application", name: str, stack: ExitStack) -> Any:
+    if name == SESSION:
+        # Committed when the command is done, rolled back when it raises.
+        return stack.enter_context(app.db_manager.session())
+    known: Mapping[str, Any] = {"app": app, **app.app_controller.dependencies}
+    if name not in known:
+        names = [SESSION, *known]
+        near = did_you_mean(name, names) or f"; there are {', '.join(sorted(names))}"
+        raise ConfigurationError(f"nothing fills the parameter {name!r} of this command{near}")
+    return known[name]

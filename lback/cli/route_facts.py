@@ -1,0 +1,73 @@
+"""What is known of a route: where it is, where it leads, and who is let in."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from lback.core.router import Route, view_name
+
+if TYPE_CHECKING:
+    from lback.application import Application
+
+SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})  # RFC 9110 §9.2.1
+
+
+@dataclass(frozen=True, slots=True)
+class RouteFacts:
+    """One route.
+
+    Attributes:
+        methods: In order; `*` for every one.
+        auth: `"public"` or `"signed in"`.
+        permission: What a user needs besides; empty for nothing.
+        csrf: `"checked"`, `"exempt"`, `"none"` where no middleware checks, and empty where no
+            method changes anything.
+        limits: Rates at which one client may come.
+    """
+
+    methods: tuple[str, ...]
+    path: str
+    name: str
+    view: str
+    auth: str
+    permission: str
+    csrf: str
+    limits: str
+
+
+def facts_of(app: "Application") -> list[RouteFacts]:
+    """Return what is known of the routes of an application, in the order they are tried."""
+    classes = (kind for item in app.middleware_manager.middlewares for kind in type(item).__mro__)
+    checked = any(kind.__name__ == "CSRFMiddleware" for kind in classes)
+    return [_facts(route, checked=checked) for route in app.router.routes]
+
+
+def _facts(route: Route, *, checked: bool) -> RouteFacts:
+    methods = tuple(route.methods or "*")
+    return RouteFacts(
+        methods,
+        route.path,
+        route.name or "",
+        view_name(route.view),
+        "signed in" if route.requires_auth else "public",
+        _listed(getattr(route.view, "permission_required", ())),
+        _csrf(route, methods, checked=checked),
+        _listed(getattr(route.view, "rate_limits", ())),
+    )
+
+
+def _csrf(route: Route, methods: Iterable[str], *, checked: bool) -> str:
+    if SAFE.issuperset(methods):
+        return ""
+    if not checked:
+        return "none"
+    return "exempt" if getattr(route.view, "csrf_exempt", False) else "checked"
+
+
+def _listed(mark: Any) -> str:
+    """Return what a decorator left on a view, for people."""
+    if isinstance(mark, str):
+        return mark
+    if isinstance(mark, (list, tuple, set, frozenset)):
+        return ", ".join(str(item) for item in mark)
+    return getattr(mark, "__qualname__", None) or str(mark)

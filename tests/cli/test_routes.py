@@ -1,0 +1,111 @@
+"""The table of routes, and the audit that notices an opened one."""
+
+import json
+from pathlib import Path
+
+from tests.cli.conftest import Run
+
+URLS = """
+from lback import path
+
+def view(request): return ""
+def hook(request): return ""
+hook.csrf_exempt = True
+def edit(request): return ""
+edit.permission_required = ("notes.change", "notes.view")
+edit.rate_limits = ["5 per minute"]
+
+urlpatterns = [
+    path("/", view, ["GET"], "home", requires_auth=False),
+    path("/hook", hook, ["POST"], "hook", requires_auth=False),
+    path("/edit/{number:int}", edit, ["GET", "POST"], "edit"),
+    path("/any", view),
+]
+"""
+CSRF = """
+from lback import BaseMiddleware
+class CSRFMiddleware(BaseMiddleware):
+    def process_request(self, request): return None
+    def process_response(self, request, response): return response
+"""
+
+
+def test_the_table_tells_where_each_address_leads_and_who_is_let_in(
+    lback: Run, project: Path
+) -> None:
+    (project / "urls.py").write_text(URLS)
+
+    lines = lback("routes", cwd=project).stdout.splitlines()
+
+    assert [" ".join(line.split()) for line in lines] == [
+        "METHOD PATH NAME VIEW AUTH PERMISSION CSRF LIMITS",
+        "GET / home urls.view public",
+        "POST /hook hook urls.hook public none",
+        "GET,POST /edit/{number:int} edit urls.edit signed in notes.change, notes.view none "
+        "5 per minute",
+        "* /any urls.view signed in none",
+    ]
+    assert lines[3].index("signed in") == lines[0].index("AUTH")
+
+    some = lback("routes", "/edit", "--json", cwd=project)
+    (route,) = json.loads(some.stdout)
+    assert route["methods"] == ["GET", "POST"]
+    assert route["permission"] == "notes.change, notes.view"
+
+
+def test_the_audit_fails_where_a_route_became_more_open(lback: Run, project: Path) -> None:
+    urls, lock = project / "urls.py", project / "routes.lock"
+    urls.write_text(URLS + CSRF)
+    settings = project / "settings.py"
+    settings.write_text(settings.read_text() + 'MIDDLEWARES = ["urls.CSRFMiddleware"]\n')
+
+    missing = lback("routes", "--audit", cwd=project)
+    assert missing.returncode == 1
+    assert f"Error: there is no {lock}; look at 'lback routes' and" in missing.stderr
+
+    assert lback("routes", "--lock", cwd=project).stdout == f"Wrote {lock}: 5 routes.\n"
+    assert lock.read_text().splitlines()[2:] == [
+        "GET\t/\tpublic",
+        "*\t/any\tsigned-in=yes\tcsrf=yes",
+        "GET\t/edit/{number:int}\tsigned-in=yes\tpermission=notes.change, notes.view\tcsrf=yes"
+        "\tlimits=5 per minute",
+        "POST\t/edit/{number:int}\tsigned-in=yes\tpermission=notes.change, notes.view\tcsrf=yes"
+        "\tlimits=5 per minute",
+        "POST\t/hook\tpublic",
+    ]
+
+    # Closed more, gone, and new behind sign-in: nothing to be told.
+    urls.write_text(
+        CSRF
+        + URLS.replace('"home", requires_auth=False', '"home"').replace("hook.csrf", "view.x")
+        + 'urlpatterns += [path("/new", view)]\n'
+    )
+    fine = lback("routes", "--audit", cwd=project)
+    assert (fine.returncode, fine.stdout) == (0, "No route is more open than routes.lock says.\n")
+
+    urls.write_text(
+        CSRF
+        + URLS.replace('path("/any", view)', 'path("/any", hook, requires_auth=False)')
+        .replace("edit.rate_limits", "edit.other")
+        .replace('"notes.change", ', "")
+        + 'urlpatterns += [path("/new", view, ["GET"], requires_auth=False)]\n'
+    )
+    opened = lback("routes", "--audit", cwd=project)
+    assert opened.returncode == 1
+    # Before it stands a warning, for no middleware of this project signs users in.
+    assert opened.stderr.splitlines()[1:] == [
+        "Error: more open than routes.lock says:",
+        "- GET /edit/{number:int} had permission 'notes.change, notes.view', now 'notes.view'",
+        "- GET /edit/{number:int} is without its limits '5 per minute' now",
+        "- POST /edit/{number:int} had permission 'notes.change, notes.view', now 'notes.view'",
+        "- POST /edit/{number:int} is without its limits '5 per minute' now",
+        "- * /any is without sign-in (it is public) now",
+        "- * /any is without its CSRF check now",
+        "- GET /new is new, and public",
+        "close it, or agree to it with: lback routes --lock",
+    ]
+
+    lock.write_text("GET\n")
+    broken = lback("routes", "--audit", cwd=project)
+    assert broken.returncode == 1
+    assert f"Error: {lock}, line 1 is no route; " in broken.stderr
