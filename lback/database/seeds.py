@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from lback.core.exceptions import ConfigurationError
-from lback.core.setting_rules import did_you_mean
+from lback.core.near_miss import did_you_mean
 from lback.database.engine import DatabaseManager
 
 PROJECT = "project"
