@@ -60,16 +60,16 @@ def plants(garden: DatabaseManager) -> int:
 def test_the_seeds_of_apps_and_project_are_sown_in_order(
     write: Write, garden: DatabaseManager
 ) -> None:
-    write("shop.__init__", "")
-    write("shop.seeds", f"{PLANT}def seed(db_session):\n{SOW.format('rose')}")
-    write("blog.__init__", "")
-    write("tiny", "")
+    write("seeds_shop.__init__", "")
+    write("seeds_shop.seeds", f"{PLANT}def seed(db_session):\n{SOW.format('rose')}")
+    write("seeds_blog.__init__", "")
+    write("seeds_tiny", "")
     write("seeds", f"{PLANT}def seed(db_session, color, note=''):\n{SOW.format('fern')}")
-    seeds = load_seeds(["shop", "blog", "tiny"])
-    assert [seed.name for seed in seeds] == ["shop", "project"]
+    seeds = load_seeds(["seeds_shop", "seeds_blog", "seeds_tiny"])
+    assert [seed.name for seed in seeds] == ["seeds_shop", "project"]
     sow(seeds, garden, {"color": "red"})
     assert plants(garden) == 2
-    sow(choose(seeds, ["shop"]), garden, {})
+    sow(choose(seeds, ["seeds_shop"]), garden, {})
     assert plants(garden) == 3
 
 
