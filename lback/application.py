@@ -5,9 +5,10 @@ from typing import Any, TypeVar
 
 from lback.admin import AdminRegistry
 from lback.auth import LoginThrottle
+from lback.cache import build_caches
 from lback.core import development
 from lback.core.app_controller import AppController
-from lback.core.cache import Cache
+from lback.core.cache_rules import DEFAULT_CACHE
 from lback.core.config import Config
 from lback.core.dispatcher_instance import dispatcher as default_dispatcher
 from lback.core.error_handler import ErrorHandler
@@ -69,7 +70,8 @@ class Application:
         self.error_handler = ErrorHandler(
             config, self.template_renderer, self.router, dispatcher=dispatcher
         )
-        self.cache = Cache(dispatcher=dispatcher)
+        self.caches = build_caches(config, dispatcher)
+        self.cache = self.caches[DEFAULT_CACHE]
         self.db_manager = DatabaseManager(config)
         self.session_manager = SessionManager(
             session_store(config, self.db_manager),
@@ -86,6 +88,7 @@ class Application:
         self.dependencies: dict[str, Any] = {
             "error_handler": self.error_handler,
             "cache": self.cache,
+            "caches": self.caches,
             "db_manager": self.db_manager,
             "admin_registry": self.admin_registry,
             "token_signer": self.token_signer,

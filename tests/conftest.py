@@ -5,7 +5,7 @@ import os
 import secrets
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,8 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from sqlalchemy import make_url
 
 from lback import BaseMiddleware, Request, Response
+from lback.cache import RedisCache, RedisOptions
+from lback.core import SignalDispatcher
 from lback.core.exceptions import ConfigurationError
 from lback.database import Base, DatabaseManager
 from lback.security import passwords
@@ -166,3 +168,22 @@ class SessionMiddleware(BaseMiddleware):
 def session_middleware() -> Any:
     """Middlewares that bring a session, for applications that need one."""
     return SessionMiddleware()
+
+
+@pytest.fixture
+def prefix() -> str:
+    """What the keys of one test begin with."""
+    return f"test-{secrets.token_hex(4)}:"
+
+
+@pytest.fixture
+def make_cache(redis_url: str, prefix: str) -> Iterator[Callable[..., RedisCache]]:
+    """Build caches as workers do, each with a connection of its own; they share their values."""
+
+    def make(**options: Any) -> RedisCache:
+        dispatcher = options.pop("dispatcher", SignalDispatcher())
+        settings = RedisOptions(**{"url": redis_url, "prefix": prefix, **options})
+        return RedisCache(settings, dispatcher=dispatcher)
+
+    yield make
+    make().clear()

@@ -114,7 +114,7 @@ class Cache(SignalSender):
             TypeError: The key is not hashable, or the ttl is no number.
             ValueError: The ttl is NaN.
         """
-        _check_ttl(ttl)
+        check_ttl(ttl)
         now = self._clock()
         with self._lock:
             expires_at = None if ttl is None else now + ttl
@@ -230,7 +230,13 @@ class Cache(SignalSender):
         self.dispatcher.send("cache_item_expired", self, key=key, expires_at=item.expires_at)
 
 
-def _check_ttl(ttl: object) -> None:
+def check_ttl(ttl: object) -> None:
+    """Refuse what is no time to live.
+
+    Raises:
+        TypeError: It is no number and not `None`.
+        ValueError: It is NaN.
+    """
     if ttl is None:
         return
     if isinstance(ttl, bool) or not isinstance(ttl, (int, float)):

@@ -8,6 +8,7 @@ from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
 from lback.cache.outage import Outage
+from lback.cache.redis import connection_arguments
 from lback.cache.settings import redis_options
 from lback.core.base_middleware import BaseMiddleware
 from lback.core.cache_rules import DEFAULT_CACHE
@@ -146,8 +147,7 @@ class RateLimiter:
             shared: Storage = storage.RedisStorage(
                 options.url,
                 key_prefix=f"{options.prefix}rate",
-                socket_timeout=options.timeout,
-                socket_connect_timeout=options.timeout,
+                **connection_arguments(options),
             )
             self._shared = strategy(shared)
             self._errors = shared.base_exceptions
