@@ -15,11 +15,12 @@ from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 from sqlalchemy import make_url
 
-from lback import BaseMiddleware, Request, Response
+from lback import Config
 from lback.cache import RedisCache, RedisOptions
 from lback.core import SignalDispatcher
 from lback.core.exceptions import ConfigurationError
 from lback.database import Base, DatabaseManager
+from lback.middleware import SessionMiddleware
 from lback.security import passwords
 from lback.sessions import MemorySessionStore, SessionManager
 
@@ -146,28 +147,16 @@ def unavailable(reason: str) -> None:
     pytest.skip(reason)
 
 
-class SessionMiddleware(BaseMiddleware):
-    """The least that a session middleware does; one instance keeps the sessions of one test."""
-
-    def __init__(self) -> None:
-        self.sessions = SessionManager(MemorySessionStore())
-
-    def process_request(self, request: Request) -> None:
-        session_id = request.cookies.get("session", "")
-        request.session = self.sessions.load(session_id) or self.sessions.create()
-
-    def process_response(self, request: Request, response: Response) -> Response:
-        session = request.session
-        if session is not None and session.modified:
-            self.sessions.save(session)
-            response.set_cookie("session", session.session_id or "")
-        return response
+@pytest.fixture
+def sessions() -> SessionManager:
+    """Sessions in memory."""
+    return SessionManager(MemorySessionStore())
 
 
 @pytest.fixture
-def session_middleware() -> Any:
-    """Middlewares that bring a session, for applications that need one."""
-    return SessionMiddleware()
+def session_middleware(sessions: SessionManager) -> SessionMiddleware:
+    """The middleware that brings them, for applications that need no more."""
+    return SessionMiddleware(sessions, Config(None))
 
 
 @pytest.fixture

@@ -272,12 +272,41 @@ def test_a_request_with_authorization_neither_fills_nor_reads(counter: Counter) 
 def test_a_page_made_after_the_session_was_read_is_not_kept(
     counter: Counter, session_middleware: Any
 ) -> None:
-    app = build(page(counter))
+    app = build(page(counter, greeting))
     app.add_middleware(session_middleware)
-    fetched(app)
+    assert Client(app).get("/page").headers["vary"] == "Cookie"
     fetched(app)
     assert counter.made == 2
     assert app.cache.keys() == []
+
+
+def test_a_page_that_left_the_session_alone_is_kept(
+    counter: Counter, session_middleware: Any
+) -> None:
+    app = build(page(counter))
+    app.add_middleware(session_middleware)
+    answer = Client(app).get("/page", headers={"Cookie": "session=whatever"})
+    assert "vary" not in answer.headers
+    assert fetched(app) == "page 1"
+
+
+def test_a_page_that_met_a_touched_session_is_not_read_from_the_cache(
+    counter: Counter, session_middleware: Any
+) -> None:
+    class Counting:
+        def process_request(self, request: Request) -> None:
+            if "X-Touch" in request.headers:
+                greeting(request)
+
+        def process_response(self, request: Request, response: Response) -> Response:
+            return response
+
+    app = build(page(counter))
+    app.add_middleware(session_middleware)
+    app.add_middleware(Counting())
+    assert fetched(app) == "page 1"
+    assert fetched(app, headers={"X-Touch": "yes"}) == "page 2"
+    assert fetched(app) == "page 1"
 
 
 def test_a_page_made_after_the_user_was_read_is_not_kept(counter: Counter) -> None:

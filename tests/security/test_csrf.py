@@ -13,6 +13,7 @@ from lback import Application, HTMLResponse, Request, Response, render
 from lback.core import ConfigurationError
 from lback.middleware import CSRFMiddleware, csrf_exempt, csrf_token, rotate_csrf_token
 from lback.middleware.csrf import _is_token_of
+from lback.sessions import SessionManager
 from lback.testing import Client
 
 SETTINGS: dict[str, Any] = {
@@ -184,10 +185,11 @@ def test_a_token_without_its_session_is_refused(app: Application) -> None:
     assert browser(app).post("/change", headers=headers).status_code == 403
 
 
-def test_the_bare_secret_is_no_token(app: Application, session_middleware: Any) -> None:
+def test_the_bare_secret_is_no_token(app: Application, sessions: SessionManager) -> None:
     client = browser(app)
     client.get("/token")
-    session = session_middleware.sessions.load(client.cookies["session"])
+    session = sessions.load(client.cookies["session"])
+    assert session is not None
     headers = {"X-CSRF-Token": session["_csrf"]}
     assert client.post("/change", headers=headers).status_code == 403
 
@@ -408,14 +410,15 @@ def test_a_page_with_a_token_is_kept_out_of_shared_caches(app: Application) -> N
 
 
 def test_a_token_that_was_damaged_in_the_store_is_made_anew(
-    app: Application, session_middleware: Any
+    app: Application, sessions: SessionManager
 ) -> None:
     client = browser(app)
     client.get("/token")
-    session = session_middleware.sessions.load(client.cookies["session"])
+    session = sessions.load(client.cookies["session"])
+    assert session is not None
     for damaged in ("", "é" * 43, "A" * 42 + "=", 7, None):
         session["_csrf"] = damaged
-        session_middleware.sessions.save(session)
+        sessions.save(session)
         assert client.post("/change", headers={"X-CSRF-Token": "A" * 86}).status_code == 403
         value = client.get("/token").text
         assert client.post("/change", headers={"X-CSRF-Token": value}).status_code == 200
