@@ -25,6 +25,7 @@ class Settings:
             "lback.middleware.SessionMiddleware",
             "lback.middleware.AuthenticationMiddleware",
             "lback.middleware.BodyParsingMiddleware",
+            "lback.middleware.CSRFMiddleware",
         ]
     )
     TEMPLATE_DIRS: list[Any] = field(default_factory=list)  # text or paths

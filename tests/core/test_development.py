@@ -19,11 +19,13 @@ from lback.core import Server, development, server
 
 APP = """
 from lback import Application, FileResponse
+from lback.middleware import csrf_exempt
 app = Application(DATABASE_URL="sqlite://")
 @app.route("/hello/{name}", requires_auth=False)
 def hello(request, name):
     return f"Hello {name}"
 @app.route("/echo", methods=["POST"], requires_auth=False)
+@csrf_exempt
 def echo(request):
     return request.body_text or "nothing"
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import importlib.util
 import logging
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -41,6 +42,19 @@ def test_a_visitor_signs_and_is_read(app: Application, caplog: pytest.LogCapture
     assert "<script>" not in page.text
     assert "&lt;script&gt;" in page.text
     assert "somebody signed the guestbook" in caplog.text
+
+
+def test_a_browser_is_given_what_it_needs_to_sign(app: Application) -> None:
+    client = Client(app, enforce_csrf=True)
+    page = client.get("/")
+    nonce = re.search(r'<style nonce="([\w-]+)">', page.text)
+    assert nonce is not None
+    assert f"'nonce-{nonce[1]}'" in page.headers["content-security-policy"]
+    token = re.search(r'name="csrf_token" value="([\w-]+)"', page.text)
+    assert token is not None
+    form = {"name": "Ann", "message": "Hello"}
+    assert client.post("/sign", data=form).status_code == 403
+    assert client.post("/sign", data={**form, "csrf_token": token[1]}).status_code == 303
 
 
 def test_what_is_wrong_is_said_beside_the_field_and_what_was_entered_stays(
