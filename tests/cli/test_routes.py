@@ -40,10 +40,10 @@ def test_the_table_tells_where_each_address_leads_and_who_is_let_in(
     assert [" ".join(line.split()) for line in lines] == [
         "METHOD PATH NAME VIEW AUTH PERMISSION CSRF LIMITS",
         "GET / home urls.view public",
-        "POST /hook hook urls.hook public none",
-        "GET,POST /edit/{number:int} edit urls.edit signed in notes.change, notes.view none "
+        "POST /hook hook urls.hook public exempt",
+        "GET,POST /edit/{number:int} edit urls.edit signed in notes.change, notes.view checked "
         "5 per minute",
-        "* /any urls.view signed in none",
+        "* /any urls.view signed in checked",
     ]
     assert lines[3].index("signed in") == lines[0].index("AUTH")
 

@@ -115,6 +115,12 @@ def test_a_view_has_a_limit_of_its_own() -> None:
     assert statuses(client, "/class", times=2) == [200, 429]
 
 
+def test_a_view_tells_its_limits() -> None:
+    assert sign_in.rate_limits == ["2 per hour", "5/day"]  # type: ignore[attr-defined]  # a mark
+    both = rate_limit("1/second")(sign_in)
+    assert both.rate_limits == ["1/second", "2 per hour", "5/day"]  # type: ignore[attr-defined]
+
+
 def test_a_limit_can_have_a_key_of_its_own() -> None:
     client = Client(build())
     answers = [client.get("/by-key", query={"who": who}).status_code for who in ("a", "b", "a")]
