@@ -26,6 +26,7 @@ from lback.core.url_loading import load_routes
 from lback.database import DatabaseManager
 from lback.security import PasswordPolicy, TokenSigner
 from lback.sessions import SessionManager, flashed, session_store
+from lback.static_files import StaticFiles
 from lback.users import AccountTokens, AdminUserManager, UserManager, user_model
 
 V = TypeVar("V", bound=View)
@@ -72,6 +73,7 @@ class Application:
         )
         self.caches = build_caches(config, dispatcher)
         self.cache = self.caches[DEFAULT_CACHE]
+        self.static_files = self._serve_static_files()
         self.db_manager = DatabaseManager(config)
         self.session_manager = SessionManager(
             session_store(config, self.db_manager),
@@ -94,6 +96,7 @@ class Application:
             "token_signer": self.token_signer,
             "account_tokens": AccountTokens(self.user_manager, self.token_signer),
             "login_throttle": LoginThrottle.of(config),
+            "static_files": self.static_files,
         }
         self.app_controller = AppController(
             self.middleware_manager,
@@ -109,6 +112,15 @@ class Application:
         load_middlewares_from_config(
             self.middleware_manager, config, self.app_controller.dependencies
         )
+
+    def _serve_static_files(self) -> StaticFiles:
+        files = StaticFiles(self.config)
+        route = files.route()
+        if route is not None:
+            # Before all others: a route for every path must not take its requests.
+            self.router.add(route)
+        self.template_renderer.add_global("static", files.url)
+        return files
 
     def route(
         self,
@@ -203,6 +215,7 @@ class Application:
             Config.validate(self.config)
             check_order(self.middleware_manager.middlewares)
             self.app_controller.warn_of_closed_routes()
+            self.static_files.warn_if_not_collected()
             self._prepared = True
 
     def develop(self) -> "Application":

@@ -35,7 +35,6 @@ class RouteTree:
     def __init__(self) -> None:
         self._root = _Node()
         self._count = 0
-        self._has_tails = False
         # Path to method to route, for the paths where no other route has a say.
         self._exact: dict[str, dict[str, Route]] = {}
         self._literal_paths: dict[str, list[_Entry]] = {}
@@ -65,7 +64,6 @@ class RouteTree:
                 node = node.literals.setdefault(segment, _Node())
             elif segment is None:
                 node.tails.append(entry)
-                self._has_tails = True
                 return
             else:
                 if node.variable is None:
@@ -110,9 +108,11 @@ class RouteTree:
         """
         literal = self._literal_paths.get(path) if path is not None else None
         node = self._root
-        if literal is None and not self._has_tails and not segments[0]:
+        if literal is None and not segments[0]:
             # The usual case: at each segment there is one way to go.
             for segment in segments[1:]:
+                if node.tails:
+                    break
                 child = node.literals.get(segment)
                 variable = node.variable
                 if variable is None or not segment:

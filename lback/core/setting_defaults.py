@@ -29,6 +29,9 @@ class Settings:
         ]
     )
     TEMPLATE_DIRS: list[Any] = field(default_factory=list)  # text or paths
+    STATIC_URL: str = "/static/"  # where static files are served; a URL where another host does
+    STATICFILES_DIRS: list[Any] = field(default_factory=list)  # text or paths; empty: static/
+    STATIC_ROOT: str = "staticfiles"  # where collectstatic puts them
     APPLICATION_CLASS: str = "lback.application.Application"
 
     # The database: DATABASE_URL, or else the DB_… settings.

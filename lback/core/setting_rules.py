@@ -19,6 +19,9 @@ SERVERS = ("gunicorn", "granian")
 # RFC 6265 §4.1.1: the name of a cookie is a token.
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
+# RFC 3986 §2.3: what stands for itself in a path; patterns of routes give no meaning to it.
+_STATIC_URL = re.compile(r"(?:https?://[\w.:\[\]-]+/|/[\w.~-]+/)(?:[\w.~-]+/)*", re.ASCII)
+
 _WANTED: Mapping[type, str] = {
     bool: "must be true or false, without quotes",
     int: "must be a whole number",
@@ -129,6 +132,19 @@ def _paths(value: list[Any]) -> None:
         raise ValueError("must be a list of texts or paths")
 
 
+def _static_url(value: str) -> None:
+    if not _STATIC_URL.fullmatch(value):
+        raise ValueError(
+            "must be a path such as '/static/', or a URL such as 'https://cdn.example.com/', "
+            "and end with a slash"
+        )
+
+
+def _not_empty(value: str) -> None:
+    if not value:
+        raise ValueError("must not be empty")
+
+
 def _hosts(value: list[Any]) -> None:
     _texts(value)
     for host in value:
@@ -179,6 +195,9 @@ RULES: Mapping[str, Callable[[Any], None]] = {
     "TRUSTED_PROXIES": _networks,
     "INSTALLED_APPS": _texts,
     "TEMPLATE_DIRS": _paths,
+    "STATIC_URL": _static_url,
+    "STATICFILES_DIRS": _paths,
+    "STATIC_ROOT": _not_empty,
     "DB_PORT": _port,
     "LOGGING_LEVEL": _level,
     "PORT": _port,

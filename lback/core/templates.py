@@ -140,6 +140,11 @@ class TemplateRenderer(SignalSender):
         """
         self._request_values[name] = make
 
+    def add_global(self, name: str, value: Any) -> None:
+        """Let every template use a value by a name, as it does `url`."""
+        for environment in (self.environment, self._sandbox):
+            environment.globals[name] = value
+
     def render_to_string(self, template_name: str, **context: Any) -> str:
         """Render a file.
 
@@ -280,11 +285,16 @@ def _directories(config: "Config") -> Iterator[Path]:
     root = Path(config.get("PROJECT_ROOT", "") or os.curdir).resolve()
     yield from [root / directory for directory in given] or [root / "templates"]
     for app in config.get("INSTALLED_APPS", None) or []:
-        yield from [place / "templates" for place in _places_of(app)]
+        yield from [place / "templates" for place in places_of(app)]
     yield FRAMEWORK_DIRECTORY
 
 
-def _places_of(app: str) -> list[Path]:
+def places_of(app: str) -> list[Path]:
+    """Return the directories of an installed app; none for one of a single file.
+
+    Raises:
+        ConfigurationError: There is no such app.
+    """
     try:
         spec = find_spec(app)
     except (ImportError, ValueError) as error:

@@ -9,7 +9,7 @@ from lback.cli.project import open_project
 from lback.core import server
 app = open_project()
 assert server.app_controller is app.app_controller
-print(app.config.PROJECT_ROOT, [route.name for route in app.router.routes])
+print(app.config.PROJECT_ROOT, [route.name for route in app.router.routes if route.name])
 """
 
 

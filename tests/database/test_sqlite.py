@@ -25,7 +25,7 @@ class Shelf(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
 
 
-class Book(Base):
+class Volume(Base):
     __tablename__ = "library_books"
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -47,7 +47,7 @@ def in_transaction(connection: Connection) -> bool:
 
 def books(library: DatabaseManager) -> int:
     with library.session() as session:
-        return session.scalar(select(func.count()).select_from(Book)) or 0
+        return session.scalar(select(func.count()).select_from(Volume)) or 0
 
 
 @pytest.mark.parametrize(
@@ -62,13 +62,13 @@ def test_every_connection_is_set_up(library: DatabaseManager, pragma: str, value
 
 def test_a_book_cannot_stand_on_a_shelf_that_does_not_exist(library: DatabaseManager) -> None:
     with pytest.raises(IntegrityError), library.session() as session:
-        session.add(Book(shelf_id=99))
+        session.add(Volume(shelf_id=99))
     assert books(library) == 0
 
 
 def test_a_reader_does_not_wait_for_a_writer(library: DatabaseManager) -> None:
     with library.create_session() as writer:
-        writer.add(Book())
+        writer.add(Volume())
         writer.flush()
         started = monotonic()
         assert books(library) == 0
@@ -80,10 +80,10 @@ def test_a_reader_does_not_wait_for_a_writer(library: DatabaseManager) -> None:
 def test_a_writer_waits_for_the_other_one_and_then_writes(library: DatabaseManager) -> None:
     def write() -> None:
         with library.session() as session:
-            session.add(Book())
+            session.add(Volume())
 
     with ThreadPoolExecutor() as pool, library.create_session() as first:
-        first.add(Book())
+        first.add(Volume())
         first.flush()
         second = pool.submit(write)
         sleep(0.2)
@@ -95,10 +95,10 @@ def test_a_writer_waits_for_the_other_one_and_then_writes(library: DatabaseManag
 
 def test_who_has_read_an_old_state_may_still_write(library: DatabaseManager) -> None:
     with library.create_session() as session:
-        session.scalars(select(Book)).all()
+        session.scalars(select(Volume)).all()
         with library.session() as other:
-            other.add(Book())
-        session.add(Book())
+            other.add(Volume())
+        session.add(Volume())
         session.commit()
     assert books(library) == 2
 
@@ -131,9 +131,9 @@ def test_a_file_that_may_not_be_written_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "statement",
     [
-        select(Book),
-        union_all(select(Book.id), select(Shelf.id)),
-        select(select(Book.id).cte()),
+        select(Volume),
+        union_all(select(Volume.id), select(Shelf.id)),
+        select(select(Volume.id).cte()),
         text("SELECT * FROM library_books"),
         text("  select 1"),
         text("VALUES (1)"),
@@ -150,8 +150,8 @@ def test_reading_locks_nothing(library: DatabaseManager, statement: Executable) 
 @pytest.mark.parametrize(
     "statement",
     [
-        select(Book).with_for_update(),
-        insert(Book).values(shelf_id=None),
+        select(Volume).with_for_update(),
+        insert(Volume).values(shelf_id=None),
         text("DELETE FROM library_books"),
         text("/* a remark */ DELETE FROM library_books"),
         text("WITH none AS (SELECT 0) DELETE FROM library_books"),
@@ -197,7 +197,7 @@ def test_a_database_in_memory_is_the_same_in_every_thread() -> None:
     library = DatabaseManager.from_url("sqlite:///:memory:")
     library.create_tables()
     with library.session() as session:
-        session.add(Book())
+        session.add(Volume())
     with ThreadPoolExecutor() as pool:
         assert pool.submit(books, library).result() == 1
     library.dispose()
@@ -227,4 +227,4 @@ def test_killing_a_writer_loses_nothing_that_it_said_was_written(library: Databa
     assert books(library) >= said[-1]
     with library.session() as session:
         assert session.scalar(text("PRAGMA integrity_check")) == "ok"
-        session.add(Book())
+        session.add(Volume())

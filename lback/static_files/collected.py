@@ -1,0 +1,63 @@
+"""The collected files, as WhiteNoise knows them: read once at the start, never looked for later."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from whitenoise import WhiteNoise
+
+from lback.core.exceptions import NotFound
+from lback.core.file_response import FileResponse, find_file, type_of_file
+from lback.static_files.manifest import FILE_NAME
+from lback.static_files.sources import is_hidden, names_in
+
+SECONDS_OF_PLAIN_NAMES = 60
+# `FileResponse` has its own, which are right for compressed copies and parts as well.
+_OF_THE_FILE = frozenset({"content-length", "content-type", "etag", "last-modified"})
+
+
+class CollectedFiles:
+    """Serves the files below a directory that are there when it is built, and no others.
+
+    Args:
+        root: The directory, filled by `collectstatic`.
+        digested: Names with a digest, which browsers may keep for ever.
+    """
+
+    def __init__(self, root: Path, digested: frozenset[str]) -> None:
+        self._files: dict[str, Any] = {}
+        white_noise = WhiteNoise(
+            None,
+            max_age=SECONDS_OF_PLAIN_NAMES,
+            immutable_file_test=lambda _, name: name in digested,
+        )
+        stats = {str(root / name): os.stat(root / name) for name in _safe_names(root)}  # noqa: PTH116  WhiteNoise's cache
+        for path in stats:
+            name = Path(path).relative_to(root).as_posix()
+            white_noise.add_file_to_dictionary(name, path, stat_cache=stats)
+        self._files = white_noise.files
+
+    def response(self, name: str, accept_encoding: str) -> FileResponse:
+        """Return a file, compressed where there is such a copy and the client takes it.
+
+        Raises:
+            NotFound: There is none of that name.
+        """
+        found = self._files.get(name)
+        if found is None:
+            raise NotFound
+        path, fields = found.get_path_and_headers({"HTTP_ACCEPT_ENCODING": accept_encoding})
+        headers = {key: value for key, value in fields if key.lower() not in _OF_THE_FILE}
+        return FileResponse(path, headers=headers, content_type=type_of_file(Path(name)))
+
+
+def _safe_names(root: Path) -> list[str]:
+    return [name for name in names_in(root) if name != FILE_NAME and _is_inside(name, root)]
+
+
+def _is_inside(name: str, root: Path) -> bool:
+    try:
+        find_file(name, root)
+    except (NotFound, PermissionError):
+        return False
+    return not is_hidden(name)
