@@ -13,6 +13,18 @@ COMMANDS: Mapping[str, str] = {
     "serve": "lback.cli.serve:serve",
     "routes": "lback.cli.routes:routes",
     "config": "lback.cli.settings:config",
+    "makemigrations": "lback.cli.migrate:makemigrations",
+    "migrate": "lback.cli.migrate:migrate",
+    "rollback": "lback.cli.migrate:rollback",
+    "showmigrations": "lback.cli.migrate:showmigrations",
+    "init_db": "lback.cli.migrate:init_db",
+    "db": "lback.cli.migrate:db",
+    "create_superuser": "lback.cli.users:create_superuser",
+    "reset_password": "lback.cli.users:reset_password",
+    "activate_user": "lback.cli.users:activate_user",
+    "deactivate_user": "lback.cli.users:deactivate_user",
+    "list_users": "lback.cli.users:list_users",
+    "collectstatic": "lback.cli.static:collectstatic",
     "version": "lback.cli.version:version",
 }
 
@@ -29,6 +41,24 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
     "Look": {
         "routes": "Show which address leads where, and who is let in.",
         "config": "Show every setting, its value, and where it came from.",
+    },
+    "Keep": {
+        "makemigrations": "Write what changed in the models as a migration.",
+        "migrate": "Apply the migrations that the database lacks.",
+        "rollback": "Undo migrations, with what is in the tables that they made.",
+        "showmigrations": "Show all migrations, and which ones the database has.",
+        "init_db": "Make the database where it is missing, and its tables.",
+        "db": "Fill the database.",
+    },
+    "Let in": {
+        "create_superuser": "Make a user of the admin who may do everything.",
+        "reset_password": "Give a user a new password; sessions that are open end.",
+        "activate_user": "Let a user sign in again.",
+        "deactivate_user": "Keep a user from signing in; the account stays.",
+        "list_users": "Show who may sign in.",
+    },
+    "Deploy": {
+        "collectstatic": "Collect the static files for production.",
     },
     "Help": {
         "version": "Show the versions of Lback and of what it stands on.",

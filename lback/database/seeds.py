@@ -7,6 +7,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from lback.core.exceptions import ConfigurationError
@@ -79,13 +80,20 @@ def sow(seeds: list[Seed], db_manager: DatabaseManager, dependencies: Mapping[st
         dependencies: What the functions may name as parameters besides `db_session`.
 
     Raises:
-        ConfigurationError: A parameter that nothing fills.
+        ConfigurationError: A parameter that nothing fills, or a row that the database refuses.
         Exception: What a seed raised; nothing is kept.
     """
     with db_manager.session() as session:
         for seed in seeds:
-            seed.function(**_arguments(seed, session, dependencies))
-            session.flush()
+            arguments = _arguments(seed, session, dependencies)
+            try:
+                seed.function(**arguments)
+                session.flush()
+            except DBAPIError as error:
+                raise ConfigurationError(
+                    f"the database refuses the seeds of {seed.name}: {error.orig}; "
+                    "if a table is missing, run: lback migrate"
+                ) from error
 
 
 def _arguments(seed: Seed, session: Session, dependencies: Mapping[str, Any]) -> dict[str, Any]:

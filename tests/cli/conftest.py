@@ -1,10 +1,13 @@
 """A project in a temporary folder, and the command line as a person uses it: in its own process."""
 
+import json
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -86,3 +89,49 @@ def lback_here(
         return subprocess.CompletedProcess(arguments, code, out, err)
 
     return run
+
+
+class Outcome(NamedTuple):
+    """What a command wrote, and how it ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+RunAll = Callable[..., list[Outcome]]
+
+SCRIPT = """
+import contextlib, io, json, sys
+from lback.cli.main import run
+outcomes = []
+for arguments in json.loads(sys.argv[1]):
+    out, err = io.StringIO(), io.StringIO()
+    out.fileno = lambda: 1
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = run(arguments)
+    outcomes.append((code, out.getvalue(), err.getvalue()))
+print(json.dumps(outcomes))
+"""
+
+
+@pytest.fixture
+def run_all(project: Path) -> RunAll:
+    """Run commands in the project, one after the other in a single process, which is quicker."""
+
+    def run_all(*lines: str, stdin: str = "", **variables: str) -> list[Outcome]:
+        environment = {k: v for k, v in os.environ.items() if k != "LBACK_PROJECT_ROOT"}
+        result = subprocess.run(
+            [sys.executable, "-c", SCRIPT, json.dumps([shlex.split(line) for line in lines])],
+            cwd=project,
+            env={**environment, **variables},
+            check=False,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert result.returncode == 0, result.stderr
+        return [Outcome(*found) for found in json.loads(result.stdout)]
+
+    return run_all

@@ -25,7 +25,7 @@ from lback.database.migrations.changes import revise
 from lback.database.migrations.environment import ATTRIBUTE, Run
 from lback.database.migrations.errors import MigrationError, place_in, reason
 from lback.database.migrations.history import History, MigrationState
-from lback.database.migrations.names import name_for
+from lback.database.migrations.names import describe, name_for
 from lback.database.migrations.questions import Answers
 from lback.database.models import Base
 
@@ -60,6 +60,15 @@ class Migrations:
     def exist(self) -> bool:
         """Whether the project has migrations, or at least the place for them."""
         return (self.directory / "env.py").is_file()
+
+    @property
+    def names(self) -> list[str]:
+        """The names of all migrations, the oldest first; the database is not asked.
+
+        Raises:
+            MigrationError: Files that cannot be read.
+        """
+        return self._history().names if self.exist else []
 
     def create_layout(self) -> list[Path]:
         """Write what Alembic needs, leave what is there, and return what was written."""
@@ -98,15 +107,30 @@ class Migrations:
             name = name_for(message or "change by hand", history.names)
             made = command.revision(self._config(), message or "change by hand", rev_id=name)
             return _path(made)
-        if history.before(self.current()) != set(history.names):
-            raise MigrationError(
-                f"the database is not at the last migration, {head}, so that the changes of the "
-                "models cannot be told from those of the migrations; run migrate first"
-            )
+        self._check_at_head(history)
         revised = partial(revise, message or ("" if head else "initial"), answers or Answers())
         with self._told():
             made = command.revision(self._config(self._run(revised)), message, autogenerate=True)
         return _path(made)
+
+    def changes(self) -> str:
+        """Return in a few words what `make` would write; empty where nothing changed.
+
+        Raises:
+            MigrationError: There are no migrations, or the database is not at the last one.
+            ConfigurationError: The database cannot be reached.
+        """
+        self._check_at_head(self._history())
+        found: list[str] = []
+
+        def look(_: MigrationContext, script: MigrationScript) -> bool:
+            if script.upgrade_ops is not None and not script.upgrade_ops.is_empty():
+                found.append(describe(script.upgrade_ops.ops))
+            return False
+
+        with self._told():
+            command.revision(self._config(self._run(look)), autogenerate=True)
+        return ", ".join(found)
 
     def merge(self, message: str = "") -> Path | None:
         """Write a migration that joins several last ones; `None` where there is one only."""
@@ -209,6 +233,14 @@ class Migrations:
         if count > len(latest):
             raise MigrationError(f"the database has {len(latest)} migrations, not {count}")
         return latest[:count]
+
+    def _check_at_head(self, history: History) -> None:
+        head = history.only_head()
+        if history.before(self.current()) != set(history.names):
+            raise MigrationError(
+                f"the database is not at the last migration, {head}, so that the changes of the "
+                "models cannot be told from those of the migrations; run migrate first"
+            )
 
     def _go(self, go: Callable[[AlembicConfig], None]) -> list[str]:
         """Run a command that changes the database; return the names of what it did."""

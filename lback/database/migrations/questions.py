@@ -80,15 +80,16 @@ class Answers:
         renames: `"table.old=new"` for columns, `"old=new"` for tables.
         keep_no_renames: What is not in `renames` is no rename: it is dropped and made anew.
         values: `"table.column"` to the value, as text, for rows that are there already.
-        ask_rename: Asked about what is not answered; `None` refuses to guess.
+        ask_rename: Asked about what is not answered; `None`, also as its answer, means that
+            nobody knows.
         ask_value: Likewise.
     """
 
     renames: Collection[str] = ()
     keep_no_renames: bool = False
     values: Mapping[str, str] = field(default_factory=dict)
-    ask_rename: Callable[[Rename], bool] | None = None
-    ask_value: Callable[[Gap], str] | None = None
+    ask_rename: Callable[[Rename], bool | None] | None = None
+    ask_value: Callable[[Gap], str | None] | None = None
     _asked: set[str] = field(default_factory=set)
 
     def is_rename(self, rename: Rename, alike: bool = True) -> bool:
@@ -102,12 +103,13 @@ class Answers:
             return True
         if not alike or self.keep_no_renames or self._is_taken(rename):
             return False
-        if self.ask_rename is None:
+        answer = self.ask_rename(rename) if self.ask_rename else None
+        if answer is None:
             raise MigrationError(
                 f"{rename.question} If it was, say --rename {rename}; if it was not, so that the "
                 "old one and what is in it goes, say --no-renames"
             )
-        return self.ask_rename(rename)
+        return answer
 
     def _is_taken(self, rename: Rename) -> bool:
         """Tell whether an answer given beforehand has another place for the old or the new name."""
@@ -126,12 +128,13 @@ class Answers:
         self._asked.add(str(gap))
         if str(gap) in self.values:
             return self.values[str(gap)]
-        if self.ask_value is None:
+        answer = self.ask_value(gap) if self.ask_value else None
+        if answer is None:
             raise MigrationError(
                 f"{gap.question} Say --fill {gap}=VALUE, or let the column be empty "
                 f"(Mapped[... | None]), or give it a default in the model"
             )
-        return self.ask_value(gap)
+        return answer
 
     def check_all_used(self) -> None:
         """Refuse answers to questions that did not come up.

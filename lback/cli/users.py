@@ -1,0 +1,217 @@
+"""`lback create_superuser` and the other commands on who may sign in."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import click
+from sqlalchemy import inspect, select
+from sqlalchemy.exc import OperationalError, ProgrammingError
+from sqlalchemy.orm import Session
+
+from lback.application import Application
+from lback.cli import prompts
+from lback.cli.command import Command
+from lback.cli.project import open_project
+from lback.core.exceptions import ValidationError
+from lback.core.near_miss import did_you_mean
+from lback.users import Account, AccountManager, AdminUser, user_model
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_PASSWORD = click.option(
+    "--password-stdin", is_flag=True, help="Read the password from the standard input."
+)
+_PASSWORDS = (
+    "The password is asked for, or read from the standard input with --password-stdin, or from "
+    f"the environment variable {prompts.PASSWORD_VARIABLE}."
+)
+
+
+def _which(function: F) -> F:
+    function = click.option("--site", "table", flag_value="site", help="A user of the site.")(
+        function
+    )
+    return click.option("--admin", "table", flag_value="admin", help="A user of the admin.")(
+        function
+    )
+
+
+@click.command(
+    "create_superuser",
+    cls=Command,
+    epilog=_PASSWORDS,
+    examples=(
+        "lback create_superuser",
+        "lback create_superuser --username root --password-stdin < password.txt",
+    ),
+)
+@click.option("--username", help="To sign in with; asked for if it is missing.")
+@click.option("--email", default="", help="Where mail reaches its owner.")
+@_PASSWORD
+def create_superuser(username: str | None, email: str, password_stdin: bool) -> None:
+    """Make a user of the admin who may do everything."""
+    app = open_project()
+    if username is None:
+        username = prompts.line("Username")
+    if username is None:
+        raise click.UsageError("there is no username; give --username")
+    password = prompts.password(from_stdin=password_stdin)
+    with _accounts(app) as session:
+        account = app.admin_user_manager.register(
+            session, username, password, email or None, is_superuser=True
+        )
+        click.echo(f"Made the superuser {account.username}")
+
+
+@click.command(
+    "reset_password",
+    cls=Command,
+    epilog=_PASSWORDS,
+    examples=(
+        "lback reset_password ada",
+        "LBACK_PASSWORD=... lback reset_password root --admin",
+    ),
+)
+@click.argument("username")
+@_which
+@_PASSWORD
+def reset_password(username: str, table: str | None, password_stdin: bool) -> None:
+    """Give a user a new password; sessions that are open end."""
+    app = open_project()
+    with _accounts(app) as session:
+        manager, account = _find(app, session, username, table)
+        manager.set_password(session, account, prompts.password(from_stdin=password_stdin))
+        account.session_version += 1
+        click.echo(f"{account.username} has a new password")
+
+
+@click.command("activate_user", cls=Command, examples=("lback activate_user ada",))
+@click.argument("username")
+@_which
+def activate_user(username: str, table: str | None) -> None:
+    """Let a user sign in again."""
+    app = open_project()
+    with _accounts(app) as session:
+        manager, account = _find(app, session, username, table)
+        manager.activate(session, account)
+        click.echo(f"{account.username} may sign in")
+
+
+@click.command("deactivate_user", cls=Command, examples=("lback deactivate_user ada",))
+@click.argument("username")
+@_which
+def deactivate_user(username: str, table: str | None) -> None:
+    """Keep a user from signing in; the account stays."""
+    app = open_project()
+    with _accounts(app) as session:
+        manager, account = _find(app, session, username, table)
+        manager.deactivate(session, account)
+        click.echo(f"{account.username} may not sign in any more")
+
+
+@click.command(
+    "list_users", cls=Command, examples=("lback list_users", "lback list_users --admin --json")
+)
+@_which
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+def list_users(table: str | None, as_json: bool) -> None:
+    """Show who may sign in."""
+    app = open_project()
+    with _accounts(app) as session:
+        rows = [_facts(name, account) for name, account in _all(app, session, table)]
+    if as_json:
+        for row in rows:
+            click.echo(json.dumps(row))
+        return
+    heads = ("table", "id", "username", "email", "active", "superuser", "created")
+    texts = [heads, *(tuple(_text(row[head]) for head in heads) for row in rows)]
+    widths = [max(len(text[column]) for text in texts) for column in range(len(heads))]
+    for text in texts:
+        click.echo(
+            "  ".join(f"{part:{width}}" for part, width in zip(text, widths, strict=True)).rstrip()
+        )
+
+
+def _facts(table: str, account: Account) -> dict[str, Any]:
+    return {
+        "table": table,
+        "id": account.id,
+        "username": account.username,
+        "email": account.email,
+        "active": account.is_active,
+        "superuser": bool(getattr(account, "is_superuser", False)),
+        "created": account.created_at.isoformat(timespec="seconds"),
+    }
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "" if value is None else str(value)
+
+
+def _all(app: Application, session: Session, table: str | None) -> Iterator[tuple[str, Any]]:
+    for name, (model, _) in _tables(app, table).items():
+        for account in session.scalars(select(model).order_by(model.id)):
+            yield name, account
+
+
+def _tables(app: Application, table: str | None) -> dict[str, tuple[Any, AccountManager[Any]]]:
+    tables: dict[str, tuple[Any, AccountManager[Any]]] = {
+        "site": (user_model(app.config), app.user_manager),
+        "admin": (AdminUser, app.admin_user_manager),
+    }
+    return {name: found for name, found in tables.items() if table in (None, name)}
+
+
+def _find(
+    app: Application, session: Session, username: str, table: str | None
+) -> tuple[AccountManager[Any], Any]:
+    """Return the account of a name, and its manager.
+
+    Raises:
+        ClickException: There is none, or one in each table.
+    """
+    tables = _tables(app, table)
+    found = [
+        (manager, account)
+        for _, manager in tables.values()
+        if (account := manager.get_by_username(session, username)) is not None
+    ]
+    if len(found) > 1:
+        raise click.ClickException(
+            f"{username!r} is a user of the site and one of the admin; say --site or --admin"
+        )
+    if not found:
+        names = _some_names(session, [model for model, _ in tables.values()])
+        raise click.ClickException(f"there is no user {username!r}{did_you_mean(username, names)}")
+    return found[0]
+
+
+def _some_names(session: Session, models: list[Any]) -> list[str]:
+    # As many as are looked through in the blink of an eye.
+    queries = [select(model.username).limit(5000) for model in models]
+    return [name for query in queries for name in session.scalars(query)]
+
+
+@contextmanager
+def _accounts(app: Application) -> Iterator[Session]:
+    """Open a session on the accounts, which is committed, and tell in words what is wrong.
+
+    Raises:
+        ClickException: A value breaks a rule, or there are no tables.
+    """
+    try:
+        with app.db_manager.session() as session:
+            yield session
+    except ValidationError as error:
+        lines = [f"{name}: {text}" for name, texts in error.errors.items() for text in texts]
+        raise click.ClickException("\n".join(lines)) from error
+    except (OperationalError, ProgrammingError) as error:
+        if inspect(app.db_manager.engine).has_table(AdminUser.__tablename__):
+            raise
+        raise click.ClickException(
+            "the database has no tables of users yet; run: lback makemigrations && lback migrate"
+        ) from error

@@ -1,0 +1,110 @@
+"""Who may sign in, from the command line; a password is never an argument."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from lback.database import DatabaseManager
+from lback.users import AdminUserManager, UserManager
+from tests.cli.conftest import RunAll
+
+PASSWORD = "correct horse battery"
+
+
+@pytest.fixture
+def database(project: Path) -> DatabaseManager:
+    manager = DatabaseManager.from_url(f"sqlite:///{project / 'db.sqlite3'}")
+    manager.create_tables()
+    return manager
+
+
+def test_a_superuser_is_made_by_a_script(database: DatabaseManager, run_all: RunAll) -> None:
+    made, taken, listed = run_all(
+        "create_superuser --username Root --email root@example.org",
+        "create_superuser --username root",
+        "list_users --admin --json",
+        LBACK_PASSWORD=PASSWORD,
+    )
+    assert (made.code, made.out) == (0, "Made the superuser Root\n")
+    assert (taken.code, taken.err) == (
+        1,
+        "Error: username: this username is taken; choose another one\n",
+    )
+    row = json.loads(listed.out)
+    assert {"username": "Root", "superuser": True, "active": True}.items() <= row.items()
+    with database.session() as session:
+        assert AdminUserManager().authenticate(session, "root", PASSWORD) is not None
+
+
+def test_a_superuser_is_made_by_a_person(database: DatabaseManager, run_all: RunAll) -> None:
+    [made] = run_all("create_superuser", stdin=f"root\n{PASSWORD}\n{PASSWORD}\n")
+    assert made.out == "Made the superuser root\n"
+    assert PASSWORD not in made.err
+    with database.session() as session:
+        assert AdminUserManager().authenticate(session, "root", PASSWORD) is not None
+
+
+def test_without_a_password_nothing_is_made(database: DatabaseManager, run_all: RunAll) -> None:
+    nobody, empty, mute = run_all(
+        "create_superuser --username root",
+        "create_superuser --username root --password-stdin",
+        "create_superuser",
+    )
+    for outcome in (nobody, empty):
+        assert outcome.code == 2
+        assert "there is no password: type it in a terminal, or in a script" in outcome.err
+    assert mute.code == 2
+    assert "there is no username; give --username" in mute.err
+
+
+def test_a_password_is_reset_and_open_sessions_end(
+    database: DatabaseManager, run_all: RunAll
+) -> None:
+    with database.session() as session:
+        UserManager().register(session, "ada", "forgotten long ago")
+    [reset] = run_all("reset_password ada --password-stdin", stdin=f"{PASSWORD}\n")
+    assert (reset.code, reset.out) == (0, "ada has a new password\n")
+    with database.session() as session:
+        ada = UserManager().authenticate(session, "ada", PASSWORD)
+        assert ada is not None
+        assert ada.session_version == 1
+
+
+def test_who_is_deactivated_waits_to_be_activated(
+    database: DatabaseManager, run_all: RunAll
+) -> None:
+    with database.session() as session:
+        UserManager().register(session, "ada", PASSWORD, "ada@example.org")
+        UserManager().register(session, "grace", PASSWORD)
+        AdminUserManager().register(session, "grace", PASSWORD)
+    off, listed, on, two, one, unknown = run_all(
+        "deactivate_user ada",
+        "list_users",
+        "activate_user ADA",
+        "deactivate_user grace",
+        "deactivate_user grace --admin",
+        "activate_user adda",
+    )
+    assert off.out == "ada may not sign in any more\n"
+    lines = [line.split()[:-1] for line in listed.out.splitlines()]
+    assert lines == [
+        ["table", "id", "username", "email", "active", "superuser"],
+        ["site", "1", "ada", "ada@example.org", "no", "no"],
+        ["site", "2", "grace", "yes", "no"],
+        ["admin", "1", "grace", "yes", "no"],
+    ]
+    assert on.out == "ada may sign in\n"
+    assert two.code == 1
+    assert "'grace' is a user of the site and one of the admin; say --site or --admin" in two.err
+    assert one.out == "grace may not sign in any more\n"
+    assert (unknown.code, unknown.err) == (
+        1,
+        "Error: there is no user 'adda'; did you mean ada?\n",
+    )
+
+
+def test_without_tables_one_is_told_how_to_make_them(run_all: RunAll, project: Path) -> None:
+    [outcome] = run_all("list_users")
+    assert outcome.code == 1
+    assert "no tables of users yet; run: lback makemigrations && lback migrate" in outcome.err
