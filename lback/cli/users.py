@@ -83,7 +83,6 @@ def reset_password(username: str, table: str | None, password_stdin: bool) -> No
     with _accounts(app) as session:
         manager, account = _find(app, session, username, table)
         manager.set_password(session, account, prompts.password(from_stdin=password_stdin))
-        account.session_version += 1
         click.echo(f"{account.username} has a new password")
 
 

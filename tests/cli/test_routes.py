@@ -39,13 +39,14 @@ def test_the_table_tells_where_each_address_leads_and_who_is_let_in(
 
     assert [" ".join(line.split()) for line in lines] == [
         "METHOD PATH NAME VIEW AUTH PERMISSION CSRF LIMITS",
+        "GET /static/{name:path} lback.static_files.files.StaticFiles.serve public",
         "GET / home urls.view public",
         "POST /hook hook urls.hook public exempt",
         "GET,POST /edit/{number:int} edit urls.edit signed in notes.change, notes.view checked "
         "5 per minute",
         "* /any urls.view signed in checked",
     ]
-    assert lines[3].index("signed in") == lines[0].index("AUTH")
+    assert lines[4].index("signed in") == lines[0].index("AUTH")
 
     some = lback("routes", "/edit", "--json", cwd=project)
     (route,) = json.loads(some.stdout)
@@ -63,7 +64,7 @@ def test_the_audit_fails_where_a_route_became_more_open(lback: Run, project: Pat
     assert missing.returncode == 1
     assert f"Error: there is no {lock}; look at 'lback routes' and" in missing.stderr
 
-    assert lback("routes", "--lock", cwd=project).stdout == f"Wrote {lock}: 5 routes.\n"
+    assert lback("routes", "--lock", cwd=project).stdout == f"Wrote {lock}: 6 routes.\n"
     assert lock.read_text().splitlines()[2:] == [
         "GET\t/\tpublic",
         "*\t/any\tsigned-in=yes\tcsrf=yes",
@@ -72,6 +73,7 @@ def test_the_audit_fails_where_a_route_became_more_open(lback: Run, project: Pat
         "POST\t/edit/{number:int}\tsigned-in=yes\tpermission=notes.change, notes.view\tcsrf=yes"
         "\tlimits=5 per minute",
         "POST\t/hook\tpublic",
+        "GET\t/static/{name:path}\tpublic",
     ]
 
     # Closed more, gone, and new behind sign-in: nothing to be told.
