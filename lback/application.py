@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterable
 from typing import Any, TypeVar
 
-from lback.admin import AdminRegistry
+from lback.admin import AdminRegistry, site
 from lback.auth import LoginThrottle
 from lback.cache import build_caches
 from lback.core import development
@@ -85,7 +85,7 @@ class Application:
         self.user_manager = UserManager(user_model(config), policy)
         self.admin_user_manager = AdminUserManager(policy)
         self.token_signer = TokenSigner(config)
-        self.admin_registry = AdminRegistry()
+        self.admin_registry = AdminRegistry(site)
         self.middleware_manager = MiddlewareManager(dispatcher=dispatcher)
         self.dependencies: dict[str, Any] = {
             "error_handler": self.error_handler,
@@ -216,6 +216,7 @@ class Application:
             check_order(self.middleware_manager.middlewares)
             self.app_controller.warn_of_closed_routes()
             self.static_files.warn_if_not_collected()
+            self.admin_registry.prepare()
             self._prepared = True
 
     def develop(self) -> "Application":

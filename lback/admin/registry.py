@@ -8,9 +8,11 @@ from typing import Any, TypeVar, overload
 from sqlalchemy import inspect
 from sqlalchemy.orm import Mapper
 
+from lback.admin.section import Section
 from lback.core.exceptions import ConfigurationError
 
 M = TypeVar("M", bound=type[Any])
+C = TypeVar("C", bound=type[Any])
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,25 +33,49 @@ class AdminRegistry:
     def __init__(self, base: "AdminRegistry | None" = None) -> None:
         inherited = [] if base is None else base._entries.maps
         self._entries: ChainMap[type[Any], Registration] = ChainMap({}, *inherited)
+        self._sections: dict[str, Section] | None = None
 
     @overload
-    def register(self, model: M, options: Any | None = None) -> M: ...
+    def register(self, model: None = None, options: Any | None = None) -> Callable[[C], C]: ...
 
     @overload
-    def register(self, model: None = None, options: Any | None = None) -> Callable[[M], M]: ...
+    def register(self, model: type[Any], options: None = None) -> Callable[[C], C]: ...
+
+    @overload
+    def register(self, model: M, options: Any) -> M: ...
 
     def register(self, model: Any = None, options: Any | None = None) -> Any:
-        """Show a model; as `@register` and as `@register(options=…)` it decorates its class.
+        """Show a model.
+
+        `register(Book)` and `register(Book, BookAdmin)` do so; `@register(Book)` decorates the
+        class of the options, `@register()` the class of a model.
 
         Args:
             model: A mapped class.
-            options: How it is shown; what it may be is up to who shows it.
+            options: A class that inherits from `lback.admin.ModelAdmin`.
 
         Raises:
             ConfigurationError: It is no model with a table, or was registered already.
         """
         if model is None:
-            return lambda decorated: self.register(decorated, options)
+
+            def with_model(decorated: C) -> C:
+                self._add(decorated, options)
+                return decorated
+
+            return with_model
+        self._add(model, options)
+        if options is not None:
+            return model
+
+        def with_options(decorated: C) -> C:
+            self._entries[model] = Registration(model, decorated)
+            self._sections = None
+            return decorated
+
+        return with_options
+
+    def _add(self, model: Any, options: Any) -> None:
         _check_model(model)
         if model in self._entries:
             raise ConfigurationError(
@@ -57,7 +83,7 @@ class AdminRegistry:
                 "unregister it first to replace its options"
             )
         self._entries[model] = Registration(model, options)
-        return model
+        self._sections = None
 
     def unregister(self, model: type[Any]) -> None:
         """Show a model no longer.
@@ -70,10 +96,44 @@ class AdminRegistry:
                 f"{_name(model)} cannot be unregistered: it was not registered with this registry"
             )
         del self._entries[model]
+        self._sections = None
 
     def is_registered(self, model: type[Any]) -> bool:
         """Tell whether a model is shown."""
         return model in self._entries
+
+    def prepare(self) -> None:
+        """Check all options, so that a mistake stops the start and not a request.
+
+        Raises:
+            ConfigurationError: An option that cannot work, or two models of one slug.
+        """
+        sections: dict[str, Section] = {}
+        for entry in self:
+            section = Section(entry.model, entry.options)
+            other = sections.setdefault(section.slug, section)
+            if other is not section:
+                raise ConfigurationError(
+                    f"{section.where} and {other.where} both have the slug {section.slug!r}; "
+                    "give one of them another slug"
+                )
+            section.check()
+        self._sections = sections
+
+    @property
+    def sections(self) -> dict[str, Section]:
+        """Slug to section, in the order they were registered.
+
+        Raises:
+            ConfigurationError: As `prepare`.
+        """
+        if self._sections is None:
+            self.prepare()
+        return self._sections or {}
+
+    def section_of(self, model: type[Any]) -> Section | None:
+        """Return the section of a model, if it is shown."""
+        return next((one for one in self.sections.values() if one.model is model), None)
 
     def __iter__(self) -> Iterator[Registration]:
         return iter(list(self._entries.values()))

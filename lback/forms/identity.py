@@ -8,6 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, inspect
 from sqlalchemy.orm import Mapper
+from sqlalchemy.types import TypeDecorator, TypeEngine
 
 _INTEGER = re.compile(r"-?[0-9]{1,19}")
 _LARGEST = 2**63 - 1
@@ -46,6 +47,16 @@ def label_of(row: Any) -> str:
     return f"{type(row).__name__} {', '.join(map(str, key))}"
 
 
+def python_type_of(kind: TypeEngine[Any]) -> type[Any]:
+    """Return what the values of a type are in Python; `str` where it does not say."""
+    if isinstance(kind, TypeDecorator):
+        return python_type_of(kind.impl_instance)
+    try:
+        return kind.python_type
+    except NotImplementedError:
+        return str
+
+
 def key_text(value: Any) -> str:
     """Return one part of a key as text."""
     if isinstance(value, str):
@@ -54,10 +65,7 @@ def key_text(value: Any) -> str:
 
 
 def _value(column: ColumnElement[Any], text: str) -> Any:
-    try:
-        kind = column.type.python_type
-    except NotImplementedError:
-        kind = str
+    kind = python_type_of(column.type)
     if issubclass(kind, int):
         number = int(text) if _INTEGER.fullmatch(text) else None
         # A larger one would be an error of the database rather than a row that is not there.

@@ -6,7 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, with_parent
 
 from lback.core.exceptions import ConfigurationError, ValidationError
-from lback.forms.formset import Formset
+from lback.forms.formset import DELETE, Formset
 from lback.forms.identity import identity_of, identity_text, mapper_of
 from lback.forms.model_fields import any_of
 from lback.forms.model_form import ModelForm
@@ -99,7 +99,9 @@ class InlineFormset(Formset):
         """Return the form of one row, with its key hidden in it."""
         form = super().build_form(number)
         assert isinstance(form, ModelForm)  # noqa: S101  for the type checker
-        if isinstance(number, int) and number < len(self.rows):
+        if not isinstance(number, int) or number >= len(self.rows):
+            form.fields.pop(DELETE, None)  # a row that was not added yet is left empty
+        else:
             row = self.rows[number]
             key = None if row is None else identity_text(row)
             form.fields[KEY] = CharField(widget=HiddenInput(), required=False, initial=key)

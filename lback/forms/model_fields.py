@@ -88,6 +88,7 @@ class _RowField(Field):
         self.label_of_row = label_of_row
         self._query = query
         self._session: Session | None = None
+        self.max_options = MAX_OPTIONS
 
     @property
     def query(self) -> Query[Any]:
@@ -126,7 +127,7 @@ class _RowField(Field):
             return []
 
     def _options(self) -> list[tuple[str, str]]:
-        rows = self.session.scalars(self.query.limit(MAX_OPTIONS + 1)).unique().all()
+        rows = self.session.scalars(self.query.limit(self.max_options + 1)).unique().all()
         return [(identity_text(row), self.label_of_row(row)) for row in rows]
 
     def rows(self, texts: Sequence[str]) -> list[Any]:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Mapped, mapped_column
 
-from lback.admin import AdminRegistry, Registration, register, site
+from lback.admin import AdminRegistry, ModelAdmin, Registration, register, site
 from lback.core.exceptions import ConfigurationError
 from lback.database import Base
 
@@ -37,9 +37,20 @@ def test_models_are_shown_in_the_order_they_were_registered() -> None:
 
 def test_register_decorates_a_model() -> None:
     registry = AdminRegistry()
-    assert registry.register(Plant) is Plant
+    assert registry.register()(Plant) is Plant
     assert registry.register(options="few")(Garden) is Garden
     assert list(registry) == [Registration(Plant), Registration(Garden, "few")]
+
+
+def test_register_decorates_options() -> None:
+    registry = AdminRegistry()
+
+    @registry.register(Plant)
+    class PlantAdmin(ModelAdmin):
+        page_size = 20
+
+    assert list(registry) == [Registration(Plant, PlantAdmin)]
+    assert registry.register(Garden, PlantAdmin) is Garden
 
 
 def test_a_model_is_registered_once() -> None:

@@ -1,0 +1,147 @@
+"""Who may enter the admin, and what every page of it is sent with."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from lback.admin.section import Section
+from lback.core.exceptions import ConfigurationError, Forbidden, NotFound
+from lback.core.response import RedirectResponse, Response
+from lback.forms.identity import identity_of
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from lback.admin.registry import AdminRegistry
+    from lback.core.request import Request
+
+View = Callable[..., Response]
+
+# Everything comes from this site and from files: a script that got into a page does not run.
+POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "style-src 'self'",
+        "script-src 'self'",
+        "connect-src 'self'",
+        "img-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+PAGE_FIELDS = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cache-Control": "private, no-cache",
+    "Vary": "Cookie",
+}
+
+
+def user_of(request: "Request") -> Any:
+    """Return the user of the admin who is signed in, or `None`."""
+    user = request.get_context("admin_user")
+    return user if user is not None and user.is_active else None
+
+
+def guarded(view: View) -> View:
+    """Let only those enter a view who are signed in to the admin, and send its page safely."""
+
+    @wraps(view)
+    def enter(request: "Request", *args: Any, **kwargs: Any) -> Response:
+        if user_of(request) is None:
+            return protected(_to_sign_in(request))
+        return protected(view(request, *args, **kwargs))
+
+    return enter
+
+
+def open_to_all(view: View) -> View:
+    """Let everybody enter a view, and send its page safely."""
+
+    @wraps(view)
+    def enter(request: "Request", *args: Any, **kwargs: Any) -> Response:
+        return protected(view(request, *args, **kwargs))
+
+    return enter
+
+
+def protected(response: Response) -> Response:
+    """Return a response with the header fields of a page of the admin."""
+    for name, value in PAGE_FIELDS.items():
+        response.headers.setdefault(name, value)
+    return response
+
+
+def _to_sign_in(request: "Request") -> Response:
+    url = address(request, "admin-sign-in")
+    if request.method not in ("GET", "HEAD"):
+        return RedirectResponse(url, 303)  # what was sent is lost; nobody is sent back to it
+    query = request.environ.get("QUERY_STRING") or ""
+    back = f"{request.path}?{query}" if query else request.path
+    return RedirectResponse(f"{url}?next={quote(back, safe='')}", 302)
+
+
+def address(request: "Request", name: str, /, **params: Any) -> str:
+    """Return the path of a page of the admin."""
+    router = request.router
+    if router is None:
+        raise ConfigurationError("this request has no router: no application adopted it")
+    return str(request.environ.get("SCRIPT_NAME", "")) + router.reverse(name, **params)
+
+
+def registry_of(request: "Request") -> "AdminRegistry":
+    """Return the registry of the application."""
+    registry = request.admin_registry
+    if registry is None:
+        raise ConfigurationError("this request has no admin registry: no application adopted it")
+    return registry
+
+
+def section_of(request: "Request", slug: str, action: str = "view") -> Section:
+    """Return a section in which the user may do something.
+
+    Raises:
+        NotFound: There is none of that slug, or the user may see nothing of it.
+        Forbidden: The user may see it, and not do this.
+    """
+    section = registry_of(request).sections.get(slug)
+    user = user_of(request)
+    if section is None or not any(section.may(user, name) for name in ("view", "add", action)):
+        raise NotFound("There is no such section, or you may not see it.")
+    demand(section, user, action)
+    return section
+
+
+def demand(section: Section, user: Any, action: str, row: Any = None) -> None:
+    """Refuse what a user may not do.
+
+    Raises:
+        Forbidden: They may not.
+    """
+    if not section.may(user, action, row):
+        raise Forbidden(f"You may not {action} {section.label_plural.lower()}.")
+
+
+def visible_sections(request: "Request") -> list[Section]:
+    """Return the sections of which the user may see something."""
+    user = user_of(request)
+    every = registry_of(request).sections.values()
+    return [one for one in every if one.may(user, "view") or one.may(user, "add")]
+
+
+def row_of(section: Section, key: str, session: "Session") -> Any:
+    """Return the row of a key in a path.
+
+    Raises:
+        NotFound: There is none.
+    """
+    identity = identity_of(section.model, key)
+    row = None if identity is None else session.get(section.model, identity)
+    if row is None:
+        raise NotFound(f"There is no such {section.label.lower()}; it may have been deleted.")
+    return row

@@ -1,0 +1,41 @@
+"""Style sheet, script and icon of the admin: files that the site itself sends."""
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lback.core.error_pages import style
+from lback.core.exceptions import NotFound
+from lback.core.response import Response
+
+if TYPE_CHECKING:
+    from lback.core.request import Request
+
+_DIRECTORY = Path(__file__).with_name("assets")
+_TYPES = {
+    "css": "text/css; charset=utf-8",
+    "js": "text/javascript; charset=utf-8",
+    "svg": "image/svg+xml",
+}
+
+
+def _read(name: str) -> bytes:
+    text = (_DIRECTORY / name).read_text(encoding="utf-8")
+    # The pages of the framework share one style; the admin adds what it alone needs.
+    return (f"{style()}\n{text}" if name.endswith(".css") else text).encode()
+
+
+FILES = {name: _read(name) for name in ("admin.css", "admin.js", "admin.svg")}
+# Part of the addresses, so that a browser keeps a file for good and never shows an old one.
+VERSION = hashlib.sha256(b"".join(FILES.values())).hexdigest()[:12]
+
+
+def send_asset(request: "Request", name: str) -> Response:  # noqa: ARG001  a view
+    """Send one of the files."""
+    if name not in FILES:
+        raise NotFound
+    headers = {
+        "Cache-Control": "public, max-age=31536000, immutable",
+        "X-Content-Type-Options": "nosniff",
+    }
+    return Response(FILES[name], 200, headers, _TYPES[name.rpartition(".")[2]])

@@ -1,0 +1,153 @@
+"""Deleting: what goes with a row, what loses its reference, and what keeps it from going."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import ForeignKeyConstraint, Table, and_, func, literal, or_, select
+from sqlalchemy.orm import Mapper, RelationshipProperty, Session
+
+from lback.admin.columns import model_name, plural_of
+from lback.forms.identity import label_of, mapper_of
+
+MAX_SHOWN = 20
+MAX_ROWS = 1000
+MAX_DEPTH = 10
+
+DELETED, EMPTIED, KEPT, UNLINKED = "deleted", "emptied", "kept", "unlinked"
+
+
+@dataclass(slots=True)
+class Dependants:
+    """Rows of one table that depend on what is to be deleted.
+
+    Attributes:
+        model: Their model; `None` for a table without one.
+        name: What they are called.
+        effect: What happens to them: `"deleted"`, `"emptied"` (they lose the reference),
+            `"unlinked"` (of many to many), or `"kept"`: then nothing can be deleted.
+        count: How many, at most one more than `MAX_ROWS`.
+        labels: The first of them.
+        inner: What depends on them.
+    """
+
+    model: type[Any] | None
+    name: str
+    effect: str
+    count: int
+    labels: list[str]
+    inner: list["Dependants"] = field(default_factory=list)
+
+    def all(self) -> Iterator["Dependants"]:
+        """Give this one and all inside it."""
+        yield self
+        for one in self.inner:
+            yield from one.all()
+
+
+def dependants(session: Session, rows: Sequence[Any], depth: int = 0) -> list[Dependants]:
+    """Return what depends on rows of one model, from the tables that refer to theirs."""
+    if not rows or depth > MAX_DEPTH:
+        return []
+    mapper = mapper_of(type(rows[0]))
+    found = []
+    for table, key in _references(mapper):
+        one = _dependants_by(session, mapper, rows, table, key, depth)
+        if one is not None:
+            found.append(one)
+    return found
+
+
+def blocking(found: Iterable[Dependants]) -> list[Dependants]:
+    """Return what keeps rows from being deleted."""
+    return [one for top in found for one in top.all() if one.effect == KEPT]
+
+
+def deleted_models(found: Iterable[Dependants]) -> set[type[Any]]:
+    """Return the models whose rows would be deleted as well."""
+    every = [one for top in found for one in top.all()]
+    return {one.model for one in every if one.effect == DELETED and one.model is not None}
+
+
+def _references(mapper: Mapper[Any]) -> Iterator[tuple[Table, ForeignKeyConstraint]]:
+    tables = {table.name: table for table in mapper.tables if isinstance(table, Table)}
+    for table in mapper.registry.metadata.sorted_tables:
+        for key in sorted(table.foreign_key_constraints, key=lambda key: str(key.column_keys)):
+            own = table in mapper.tables
+            if key.referred_table.name in tables and (not own or key.referred_table is table):
+                yield table, key
+
+
+def _dependants_by(
+    session: Session,
+    mapper: Mapper[Any],
+    rows: Sequence[Any],
+    table: Table,
+    key: ForeignKeyConstraint,
+    depth: int,
+) -> Dependants | None:
+    matching = _referring(mapper, rows, key)
+    limited = select(literal(1)).select_from(table).where(matching).limit(MAX_ROWS + 1)
+    number = session.scalar(select(func.count()).select_from(limited.subquery())) or 0
+    if not number:
+        return None
+    child = _mapper_of_table(mapper, table)
+    effect = _effect(mapper, table, key, child)
+    if child is None:
+        return Dependants(None, table.name.replace("_", " "), effect, number, [])
+    inside = list(session.scalars(select(child.class_).where(matching).limit(MAX_ROWS)).unique())
+    labels = [label_of(row) for row in inside[:MAX_SHOWN]]
+    # A row that refers to itself goes once.
+    deeper = [row for row in inside if row not in rows]
+    inner = dependants(session, deeper, depth + 1) if effect == DELETED else []
+    name = model_name(child.class_)
+    called = name if number == 1 else plural_of(name)
+    return Dependants(child.class_, called, effect, number, labels, inner)
+
+
+def _referring(mapper: Mapper[Any], rows: Sequence[Any], key: ForeignKeyConstraint) -> Any:
+    pairs = [(element.parent, element.column) for element in key.elements]
+    values = [
+        [getattr(row, mapper.get_property_by_column(remote).key) for _, remote in pairs]
+        for row in rows
+    ]
+    if len(pairs) == 1:
+        return pairs[0][0].in_([value[0] for value in values])
+    return or_(
+        *(
+            and_(*(local == v for (local, _), v in zip(pairs, value, strict=True)))
+            for value in values
+        )
+    )
+
+
+def _mapper_of_table(mapper: Mapper[Any], table: Table) -> Mapper[Any] | None:
+    return next((other for other in mapper.registry.mappers if other.local_table is table), None)
+
+
+def _effect(
+    mapper: Mapper[Any], table: Table, key: ForeignKeyConstraint, child: Mapper[Any] | None
+) -> str:
+    for relation in mapper.relationships:
+        if relation.secondary is table and not relation.viewonly:
+            return UNLINKED
+        if child is not None and _is_of(relation, child, key):
+            if relation.cascade.delete:
+                return DELETED
+            if not relation.passive_deletes and _nullable(key):
+                return EMPTIED
+    by_database = (key.ondelete or "").upper()
+    if by_database == "CASCADE":
+        return UNLINKED if child is None else DELETED
+    return EMPTIED if by_database in ("SET NULL", "SET DEFAULT") else KEPT
+
+
+def _is_of(
+    relation: RelationshipProperty[Any], child: Mapper[Any], key: ForeignKeyConstraint
+) -> bool:
+    down = relation.direction.name == "ONETOMANY" and not relation.viewonly
+    return down and relation.mapper is child and set(key.columns) <= set(relation.remote_side)
+
+
+def _nullable(key: ForeignKeyConstraint) -> bool:
+    return all(column.nullable for column in key.columns)

@@ -1,0 +1,161 @@
+"""The form of a row: its fields in groups, its inline rows, and the state it was made from."""
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy.orm import RelationshipProperty
+
+from lback.admin.columns import build_column, shown
+from lback.admin.history import Change, changes_of
+from lback.admin.locking import STATE, state_of
+from lback.admin.pickers import add_pickers
+from lback.admin.section import Section
+from lback.core.exceptions import ValidationError
+from lback.forms import InlineFormset, ModelForm
+from lback.forms.bound_field import BoundField, label_from
+from lback.forms.errors import NON_FIELD
+from lback.forms.identity import mapper_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sqlalchemy.orm import Session
+
+    from lback.core.request import Request
+
+
+class EditForm:
+    """A row as it is edited.
+
+    Args:
+        request: What was sent, if it was.
+        section: Where the row belongs.
+        row: The row; `None` for a new one.
+        session: The database session.
+        user: Who edits.
+        writable: Whether the user may write anything at all.
+    """
+
+    def __init__(
+        self,
+        request: "Request",
+        section: Section,
+        row: Any,
+        session: "Session",
+        user: Any,
+        *,
+        writable: bool = True,
+    ) -> None:
+        self.section = section
+        self.row = row
+        self.session = session
+        self.is_bound = request.method == "POST"
+        data: Mapping[str, Any] | None = request.POST if self.is_bound else None
+        files: Mapping[str, Any] | None = request.files if self.is_bound else None
+        self.form: ModelForm = section.form_class(data, files, instance=row, session=session)
+        self._drop_read_only(user, writable=writable)
+        add_pickers(request, self.form)
+        self.inlines = self._build_inlines(data, files) if writable else []
+        self.sent_state = str(request.POST.get(STATE, ""))
+
+    def _drop_read_only(self, user: Any, *, writable: bool) -> None:
+        names = self.section.options.fields_read_only(user, self.row)
+        for name in list(self.form.fields):
+            if name in names or not writable:
+                del self.form.fields[name]
+
+    def _build_inlines(self, data: Any, files: Any) -> list[InlineFormset]:
+        parent = self.row if self.row is not None else self.section.model()
+        return [
+            InlineFormset(
+                self.section.inline_form(inline),
+                data,
+                files,
+                parent=parent,
+                relationship=inline.relationship,
+                extra=inline.extra,
+                maximum=inline.maximum,
+                can_delete=inline.can_delete,
+                session=self.session,
+            )
+            for inline in self.section.options.inlines
+        ]
+
+    # Its state.
+
+    @property
+    def state(self) -> str:
+        """The state of the row and of all that is edited with it."""
+        collections = [
+            name
+            for name in self.form.fields
+            if isinstance(mapper_of(self.section.model).attrs.get(name), RelationshipProperty)
+            and mapper_of(self.section.model).relationships[name].uselist
+        ]
+        rows = [row for formset in self.inlines for row in formset.rows if row is not None]
+        return "" if self.row is None else state_of(self.row, collections, rows)
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether somebody else wrote the row since the form was made."""
+        return self.row is not None and self.sent_state != self.state
+
+    # Saving.
+
+    def is_valid(self) -> bool:
+        """Tell whether nothing is wrong; all parts are asked, so that each says what is."""
+        return all([self.form.is_valid(), *(formset.is_valid() for formset in self.inlines)])
+
+    def changes(self) -> list[Change]:
+        """Return what is about to change."""
+        found = changes_of(self.section, self.form)
+        for formset in self.inlines:
+            name = label_from(formset.relation.key)
+            for form in formset.filled:
+                held = getattr(form, "instance", None)
+                prefix = f"{name}: {shown(held)}: " if held is not None else f"{name}: new: "
+                found += changes_of(None, form, prefix)
+            found += [Change(name, shown(row), shown(None)) for row in formset.deleted()]
+        return found
+
+    def save(self) -> Any:
+        """Write everything and return the row.
+
+        Raises:
+            ValidationError: Somebody else took a unique value in this moment.
+        """
+        row = self.form.save()
+        for formset in self.inlines:
+            formset.parent = row
+            formset.save()
+        return row
+
+    def show_error(self, error: ValidationError) -> None:
+        """Show an error that came when rows were written."""
+        for messages in error.errors.values():
+            for message in messages:
+                if message not in str(self.form.errors):
+                    self.form.errors.add(NON_FIELD, [message])
+
+    # How it looks.
+
+    @property
+    def groups(self) -> list[tuple[str, list[BoundField | tuple[str, str]]]]:
+        """Titles, and the fields below them; one that is read only is a label and a text."""
+        return [
+            (title, [item for name in names if (item := self._item(name)) is not None])
+            for title, names in self.section.fieldsets
+        ]
+
+    def _item(self, name: str) -> BoundField | tuple[str, str] | None:
+        if name in self.form.fields:
+            return self.form[name]
+        column = build_column(self.section.options, name, f"{self.section.where}.fields")
+        if self.row is None:
+            return None
+        hidden = self.section.is_secret(name)
+        return column.label, "(not shown)" if hidden else shown(column.value(self.row))
+
+    @property
+    def is_multipart(self) -> bool:
+        """Whether files can be sent."""
+        return self.form.is_multipart or any(formset.is_multipart for formset in self.inlines)

@@ -1,0 +1,148 @@
+"""The pages of one row: adding, changing, and files kept in it."""
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import LargeBinary
+
+from lback.admin.access import address, demand, guarded, row_of, section_of, user_of
+from lback.admin.columns import shown
+from lback.admin.edit_form import EditForm
+from lback.admin.history import ACTIONS, of_row, record
+from lback.admin.locking import lock
+from lback.admin.page import page
+from lback.admin.section import Section
+from lback.core.exceptions import NotFound, ValidationError
+from lback.core.response import RedirectResponse, Response
+from lback.forms.bound_field import as_block
+from lback.forms.file_content import kind_of
+from lback.forms.identity import identity_text, mapper_of
+from lback.sessions.flash import flash
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from lback.core.request import Request
+
+
+@guarded
+def add_row(request: "Request", section: str, db_session: "Session") -> Response:
+    """Show an empty form, or make the row that was sent."""
+    held = section_of(request, section, "add")
+    form = EditForm(request, held, None, db_session, user_of(request))
+    if form.is_bound and form.is_valid():
+        saved = _saved(request, form)
+        if saved is not None:
+            return saved
+    status = 422 if form.is_bound else 200
+    title = f"Add {held.label.lower()}"
+    return _edit_page(request, held, form, title=title, status_code=status)
+
+
+@guarded
+def edit_row(request: "Request", section: str, key: str, db_session: "Session") -> Response:
+    """Show the form of a row, or change it."""
+    held, user = section_of(request, section), user_of(request)
+    row = row_of(held, key, db_session)
+    demand(held, user, "view", row)
+    title = held.options.label_of(row)
+    if request.method == "POST":
+        demand(held, user, "change", row)
+        lock(db_session, row)
+    writable = held.may(user, "change", row)
+    form = EditForm(request, held, row, db_session, user, writable=writable)
+    if not form.is_bound:
+        return _edit_page(request, held, form, title=title)
+    valid = form.is_valid()
+    if form.is_outdated:
+        return _conflict(request, held, form, title)
+    if valid:
+        saved = _saved(request, form)
+        if saved is not None:
+            return saved
+    return _edit_page(request, held, form, title=title, status_code=422)
+
+
+def _saved(request: "Request", form: EditForm) -> Response | None:
+    section, is_new = form.section, form.row is None
+    changes = form.changes()
+    section.options.before_save(request, form.form)
+    try:
+        row = form.save()
+    except ValidationError as error:
+        form.show_error(error)
+        return None
+    done = "add" if is_new else "change"
+    if changes or is_new:
+        record(form.session, user_of(request), done, section, row, changes)
+    section.options.after_save(request, row, is_new=is_new)
+    form.session.flush()
+    flash(request, f"{section.options.label_of(row)} was {ACTIONS[done]}.", "success")
+    return RedirectResponse(_next_page(request, section, row), 303)
+
+
+def _next_page(request: "Request", section: Section, row: Any) -> str:
+    if "_continue" in request.POST:
+        return address(request, "admin-row", section=section.slug, key=identity_text(row))
+    if "_another" in request.POST:
+        return address(request, "admin-add", section=section.slug)
+    return address(request, "admin-list", section=section.slug)
+
+
+def _conflict(request: "Request", section: Section, form: EditForm, title: str) -> Response:
+    """Show what somebody else wrote beside what was entered; sending it again overwrites it."""
+    now = [
+        (form.form[name].label, shown(getattr(form.row, name)))
+        for name in form.form.changed_data
+        if name in mapper_of(section.model).attrs and not section.is_secret(name)
+    ]
+    entries = of_row(form.session, section, identity_text(form.row), limit=1)
+    return _edit_page(request, section, form, title=title, status_code=409, now=now, by=entries[:1])
+
+
+def _edit_page(
+    request: "Request",
+    section: Section,
+    form: EditForm,
+    *,
+    title: str,
+    status_code: int = 200,
+    **context: Any,
+) -> Response:
+    user, row = user_of(request), form.row
+    return page(
+        request,
+        "edit.html",
+        title=title,
+        status_code=status_code,
+        section=section,
+        edit=form,
+        block_of=as_block,
+        key=None if row is None else identity_text(row),
+        may_save=section.may(user, "add" if row is None else "change", row),
+        may_delete=row is not None and section.may(user, "delete", row),
+        **context,
+    )
+
+
+@guarded
+def send_file(
+    request: "Request", section: str, key: str, name: str, db_session: "Session"
+) -> Response:
+    """Send a file that a column keeps: as an attachment, so that no browser runs it here."""
+    held = section_of(request, section)
+    row = row_of(held, key, db_session)
+    demand(held, user_of(request), "view", row)
+    prop = mapper_of(held.model).column_attrs.get(name)
+    allowed = name in held.field_names and not held.is_secret(name)
+    if prop is None or not allowed or not isinstance(prop.columns[0].type, LargeBinary):
+        raise NotFound
+    content = getattr(row, name)
+    if content is None:
+        raise NotFound
+    kind = kind_of(content[:100])
+    extension = kind.extensions[0] if kind is not None else "bin"
+    headers = {
+        "Content-Disposition": f'attachment; filename="{held.slug}-{name}.{extension}"',
+        "Content-Security-Policy": "sandbox",
+    }
+    return Response(content, 200, headers, "application/octet-stream")

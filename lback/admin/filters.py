@@ -1,0 +1,209 @@
+"""Filters: what a list can be narrowed by, each with the values it offers and no other."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+from sqlalchemy import Column, ColumnElement, DateTime, and_, select, types
+from sqlalchemy.orm import ColumnProperty, RelationshipDirection, RelationshipProperty, Session
+
+from lback.admin.columns import attribute_of, shown
+from lback.core.exceptions import ConfigurationError
+from lback.database import UTCDateTime, utc_now
+from lback.forms.bound_field import label_from
+from lback.forms.errors import Invalid
+from lback.forms.identity import identity_of, identity_text, label_of, mapper_of, python_type_of
+from lback.forms.model_columns import field_for
+from lback.forms.model_fields import any_of
+
+# Sent as it is for "has no value", which no key and no enumeration is called.
+EMPTY = "~"
+MAX_OPTIONS = 100
+LONGEST_VALUE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """One way to narrow a list.
+
+    Attributes:
+        name: As the options write it; `is-<name>` in a query string.
+        label: What it is called.
+        condition: Gives the condition for what was sent, or `None` for what it does not know.
+        choices: Gives the values offered; `None` where somebody writes one.
+        target: The model whose rows are chosen, where it is one.
+    """
+
+    name: str
+    label: str
+    condition: Callable[[str], ColumnElement[bool] | None]
+    choices: Callable[[Session], list[tuple[str, str]]] | None
+    target: type[Any] | None = None
+
+    @property
+    def parameter(self) -> str:
+        """Its name in a query string."""
+        return f"is-{self.name}"
+
+
+def build_filter(model: type[Any], name: str, where: str) -> Filter:
+    """Return the filter of a column or a relationship.
+
+    Raises:
+        ConfigurationError: There is none of that name, or none for its type.
+    """
+    attribute = attribute_of(model, name, where)
+    prop: Any = getattr(attribute, "property", None)
+    label = label_from(name)
+    if isinstance(prop, RelationshipProperty):
+        return _relation_filter(attribute, prop, name, label)
+    if not isinstance(prop, ColumnProperty):
+        raise ConfigurationError(f"{where} names {name!r}, which is no column and no relationship")
+    column = prop.columns[0]
+    if not isinstance(column, Column):
+        raise ConfigurationError(f"{where} names {name!r}, which is no column of a table")
+    if isinstance(column.type, (types.Date, DateTime, UTCDateTime)):
+        return _date_filter(column, name, label)
+    return _value_filter(prop, column, name, label)
+
+
+def _value_filter(prop: Any, column: Column[Any], name: str, label: str) -> Filter:
+    if isinstance(column.type, types.Boolean):
+        offered = [("true", "Yes"), ("false", "No"), *_empty(column)]
+        return _choosing(column, name, label, {"true": True, "false": False}, offered)
+    if isinstance(column.type, types.Enum):
+        members: Any = column.type.enum_class or column.type.enums
+        values = {getattr(member, "name", member): member for member in members}
+        offered = [(text, shown(value)) for text, value in values.items()]
+        return _choosing(column, name, label, values, [*offered, *_empty(column)])
+    form_field = field_for(prop, required=True)
+
+    def written(text: str) -> ColumnElement[bool] | None:
+        if text == EMPTY:
+            return column.is_(None)
+        try:
+            value = form_field.clean(text[:LONGEST_VALUE])
+        except Invalid:
+            return None
+        same: ColumnElement[bool] = column == value
+        return same
+
+    if column.foreign_keys:
+        return Filter(name, label, lambda text: _key_condition(column, text), None)
+    return Filter(name, label, written, None)
+
+
+def _key_condition(column: Column[Any], text: str) -> ColumnElement[bool] | None:
+    if text == EMPTY:
+        return column.is_(None)
+    try:
+        kind = python_type_of(column.type)
+        return column == (int(text) if issubclass(kind, int) and len(text) < 19 else kind(text))
+    except (ValueError, TypeError):
+        return None
+
+
+def _choosing(
+    column: Column[Any],
+    name: str,
+    label: str,
+    values: dict[str, Any],
+    offered: list[tuple[str, str]],
+) -> Filter:
+    def chosen(text: str) -> ColumnElement[bool] | None:
+        if text == EMPTY:
+            return column.is_(None)
+        return column == values[text] if text in values else None
+
+    return Filter(name, label, chosen, lambda _: offered)
+
+
+def _empty(column: Any) -> list[tuple[str, str]]:
+    return [(EMPTY, "Empty")] if column.nullable else []
+
+
+def _relation_filter(attribute: Any, prop: Any, name: str, label: str) -> Filter:
+    target = prop.mapper.class_
+    keys = mapper_of(target).primary_key
+    many = prop.direction is not RelationshipDirection.MANYTOONE
+
+    def chosen(text: str) -> ColumnElement[bool] | None:
+        if text == EMPTY:
+            nothing: ColumnElement[bool] = ~attribute.any() if many else ~attribute.has()
+            return nothing
+        key = identity_of(target, text[:LONGEST_VALUE])
+        if key is None:
+            return None
+        if not many and len(prop.local_columns) == 1:
+            # No join for one column.
+            equal: ColumnElement[bool] = next(iter(prop.local_columns)) == key[0]
+            return equal
+        same = any_of(keys, [key])
+        found: ColumnElement[bool] = attribute.any(same) if many else attribute.has(same)
+        return found
+
+    def offered(session: Session) -> list[tuple[str, str]]:
+        rows = session.scalars(select(target).order_by(*keys).limit(MAX_OPTIONS + 1)).unique().all()
+        return [(identity_text(row), label_of(row)) for row in rows]
+
+    return Filter(name, label, chosen, offered, target)
+
+
+# Dates.
+
+PERIODS = (
+    ("today", "Today"),
+    ("7-days", "Past 7 days"),
+    ("month", "This month"),
+    ("year", "This year"),
+)
+
+
+def _date_filter(column: Column[Any], name: str, label: str) -> Filter:
+    def chosen(text: str) -> ColumnElement[bool] | None:
+        if text == EMPTY:
+            return column.is_(None)
+        span = period(text, utc_now().date())
+        return None if span is None else between(column, *span)
+
+    offered = [*PERIODS, *_empty(column)]
+    return Filter(name, label, chosen, lambda _: offered)
+
+
+def period(text: str, today: date) -> tuple[date, date] | None:
+    """Return the first day of a period and the one after its last."""
+    tomorrow = today + timedelta(days=1)
+    first = today.replace(day=1)
+    return {
+        "today": (today, tomorrow),
+        "7-days": (today - timedelta(days=6), tomorrow),
+        "month": (first, (first + timedelta(days=32)).replace(day=1)),
+        "year": (first.replace(month=1), date(today.year + 1, 1, 1)),
+    }.get(text)
+
+
+def between(column: Any, first: date, end: date) -> ColumnElement[bool]:
+    """Return the condition that a date or a moment lies in a span of days, in UTC."""
+    if isinstance(column.type, types.Date):
+        return and_(column >= first, column < end)
+    zone = UTC if isinstance(column.type, UTCDateTime) or column.type.timezone else None
+    begin, until = (datetime.combine(day, time(), zone) for day in (first, end))
+    return and_(column >= begin, column < until)
+
+
+def span_of(text: str) -> tuple[date, date] | None:
+    """Return the days that `2026`, `2026-03` or `2026-03-31` means."""
+    parts = text.split("-")
+    try:
+        numbers = [int(part) for part in parts if part.isascii() and part.isdigit()]
+        if len(numbers) != len(parts) or not 1 <= len(parts) <= 3:
+            return None
+        first = date(*[*numbers, 1, 1][:3])
+        if len(numbers) == 1:
+            return first, date(first.year + 1, 1, 1)
+        if len(numbers) == 2:
+            return first, (first + timedelta(days=32)).replace(day=1)
+        return first, first + timedelta(days=1)
+    except (ValueError, OverflowError):
+        return None

@@ -1,0 +1,124 @@
+"""The history: who did what to which row, when, and what changed by it."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Index, String, Text, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from lback.admin.columns import shown
+from lback.admin.section import Section
+from lback.database import Base, utc_now
+from lback.forms import Form
+from lback.forms.formset import DELETE
+from lback.forms.identity import identity_text
+from lback.forms.inline_formset import KEY
+
+LONGEST_LABEL = 200
+LONGEST_VALUE = 300
+HIDDEN = "(not shown)"
+
+
+class AdminEntry(Base):
+    """One thing that somebody did in the admin; it is never changed.
+
+    It keeps names and not only keys, so that it can be read when user and row are gone.
+    """
+
+    __tablename__ = "lback_admin_history"
+    __table_args__ = (Index("ix_lback_admin_history_row", "section", "row_key", "id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime] = mapped_column(default=utc_now)
+    user_id: Mapped[int | None]
+    user_name: Mapped[str] = mapped_column(String(LONGEST_LABEL))
+    action: Mapped[str] = mapped_column(String(LONGEST_LABEL))
+    section: Mapped[str] = mapped_column(String(100))
+    row_key: Mapped[str] = mapped_column(String(500))
+    row_label: Mapped[str] = mapped_column(String(LONGEST_LABEL))
+    changes: Mapped[str] = mapped_column(Text, default="[]")
+
+    @property
+    def changed(self) -> list["Change"]:
+        """What changed."""
+        return [Change(*item) for item in json.loads(self.changes)]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A field with what it was and what it became."""
+
+    field: str
+    before: str
+    after: str
+
+
+def changes_of(section: Section | None, form: Form, prefix: str = "") -> list[Change]:
+    """Return what a valid form is about to change; to be asked before it is saved."""
+    found = []
+    for name in form.changed_data:
+        if name in (KEY, DELETE) or name not in form.cleaned_data:
+            continue
+        label = f"{prefix}{form[name].label}"
+        if section is not None and section.is_secret(name):
+            found.append(Change(label, HIDDEN, HIDDEN))
+        else:
+            before, after = shown(form.initial_of(name)), shown(form.cleaned_data[name])
+            found.append(Change(label, _cut(before), _cut(after)))
+    return found
+
+
+def record(
+    session: Session,
+    user: Any,
+    action: str,
+    section: Section,
+    row: Any,
+    changes: Sequence[Change] = (),
+    *,
+    key: str | None = None,
+) -> AdminEntry:
+    """Enter something in the history, in the same transaction as what was done.
+
+    Args:
+        session: That of the change.
+        user: Who did it.
+        action: What: `"add"`, `"change"`, `"delete"`, or the label of an action.
+        section: Where.
+        row: To which row.
+        changes: What changed.
+        key: The key of a row that is gone already.
+    """
+    entry = AdminEntry(
+        user_id=getattr(user, "id", None),
+        user_name=_cut(str(getattr(user, "username", "")), LONGEST_LABEL),
+        action=action[:LONGEST_LABEL],
+        section=section.slug,
+        row_key=identity_text(row) if key is None else key,
+        row_label=_cut(section.options.label_of(row), LONGEST_LABEL),
+        changes=json.dumps([[c.field, c.before, c.after] for c in changes], ensure_ascii=False),
+    )
+    session.add(entry)
+    return entry
+
+
+def recent(session: Session, slugs: Sequence[str], limit: int = 10) -> list[AdminEntry]:
+    """Return the last entries of some sections, the newest first."""
+    query = select(AdminEntry).where(AdminEntry.section.in_(slugs))
+    return list(session.scalars(query.order_by(AdminEntry.id.desc()).limit(limit)))
+
+
+def of_row(session: Session, section: Section, key: str, limit: int = 200) -> list[AdminEntry]:
+    """Return the last entries of one row, the newest first."""
+    query = select(AdminEntry).where(AdminEntry.section == section.slug, AdminEntry.row_key == key)
+    return list(session.scalars(query.order_by(AdminEntry.id.desc()).limit(limit)))
+
+
+def _cut(text: str, length: int = LONGEST_VALUE) -> str:
+    return text if len(text) <= length else f"{text[: length - 1]}…"
+
+
+ACTIONS: Mapping[str, str] = {"add": "added", "change": "changed", "delete": "deleted"}

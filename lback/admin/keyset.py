@@ -1,0 +1,128 @@
+"""Keyset paging: a page begins after a row, not after a number of rows, so that none is slow."""
+
+import binascii
+import json
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from decimal import Decimal, InvalidOperation
+from enum import Enum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, and_, false, literal, or_
+from sqlalchemy.engine import Dialect
+
+from lback.forms.identity import python_type_of
+
+_LONGEST_TOKEN = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class SortKey:
+    """One column that rows are sorted by."""
+
+    expression: ColumnElement[Any]
+    descending: bool = False
+    nullable: bool = False
+
+    def reversed(self) -> "SortKey":
+        """Return the same the other way round."""
+        return SortKey(self.expression, not self.descending, self.nullable)
+
+    @property
+    def order(self) -> ColumnElement[Any]:
+        """What `ORDER BY` takes."""
+        return self.expression.desc() if self.descending else self.expression.asc()
+
+
+def after(keys: Sequence[SortKey], values: Sequence[Any], dialect: Dialect) -> ColumnElement[bool]:
+    """Return the condition that a row comes after one that has these values.
+
+    Each database has a place of its own for rows without a value; an index is used only where the
+    order is its own, so the condition goes by that place instead of the order by ours.
+    """
+    nulls_are_greatest = dialect.name == "postgresql"
+    condition: ColumnElement[bool] = false()
+    for key, value in reversed(list(zip(keys, values, strict=True))):
+        nulls_last = nulls_are_greatest != key.descending
+        condition = _step(key, value, condition, nulls_last=nulls_last)
+    return condition
+
+
+def _step(
+    key: SortKey, value: Any, rest: ColumnElement[bool], *, nulls_last: bool
+) -> ColumnElement[bool]:
+    column = key.expression
+    if value is None:
+        beyond = false() if nulls_last else column.is_not(None)
+        return or_(beyond, and_(column.is_(None), rest))
+    value = literal(value, column.type)  # `column > True` would not be understood
+    beyond = column < value if key.descending else column > value
+    same = and_(column == value, rest)
+    if not key.nullable:
+        # The first half alone is what an index can begin at.
+        bound = column <= value if key.descending else column >= value
+        return and_(bound, or_(beyond, same)) if _has_rest(rest) else beyond
+    return or_(beyond, same, column.is_(None) if nulls_last else false())
+
+
+def _has_rest(rest: ColumnElement[bool]) -> bool:
+    return not rest.compare(false())
+
+
+def token_of(values: Sequence[Any]) -> str:
+    """Return values as text for a query string."""
+    text = json.dumps([_plain(value) for value in values], ensure_ascii=False)
+    return urlsafe_b64encode(text.encode("utf-8", "surrogatepass")).decode().rstrip("=")
+
+
+def values_of(token: str, keys: Sequence[SortKey]) -> list[Any] | None:
+    """Return the values of a token, each of the type of its column; `None` for what is none."""
+    if not token.isascii() or len(token) > _LONGEST_TOKEN:
+        return None
+    try:
+        held = json.loads(urlsafe_b64decode(token + "=" * (-len(token) % 4)))
+        if not isinstance(held, list) or len(held) != len(keys):
+            return None
+        return [_typed(value, key.expression) for value, key in zip(held, keys, strict=True)]
+    except (ValueError, TypeError, binascii.Error, RecursionError, InvalidOperation, KeyError):
+        return None
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Enum):
+        return value.name
+    if isinstance(value, (date, time)):
+        return value.isoformat()
+    return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)
+
+
+def _typed(value: Any, expression: ColumnElement[Any]) -> Any:
+    if value is None:
+        return None
+    kind: Any = expression.type
+    if getattr(kind, "enum_class", None) is not None:
+        return kind.enum_class[value]
+    python_type = python_type_of(kind)
+    if issubclass(python_type, bool) or python_type in (int, float, str):
+        return _same_type(value, python_type)
+    if python_type in (datetime, date, time):
+        return python_type.fromisoformat(_same_type(value, str))
+    if python_type in (Decimal, UUID):
+        return python_type(_same_type(value, str))
+    raise TypeError(f"rows sorted by {python_type.__name__} cannot be paged")
+
+
+def _same_type(value: Any, wanted: type[Any]) -> Any:
+    accepted = (int, float) if wanted is float else (wanted,)
+    if type(value) not in accepted:
+        raise TypeError(f"{value!r} is no {wanted.__name__}")
+    if isinstance(value, int) and abs(value) >= 2**63:
+        raise ValueError("too large for a database")
+    if isinstance(value, str) and "\0" in value:
+        raise ValueError("no text of a database")
+    if isinstance(value, str):
+        value.encode()  # half a surrogate pair is no text of a database either
+    return value

@@ -1,0 +1,204 @@
+"""The list of a section: shown, searched for pickers, exported."""
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Mapping
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import func, select
+
+from lback.admin.access import guarded, section_of, user_of
+from lback.admin.columns import shown
+from lback.admin.filters import MAX_OPTIONS, span_of
+from lback.admin.listing import Listing
+from lback.admin.options import asks_first, label_of_action
+from lback.admin.page import page
+from lback.admin.pickers import found_rows
+from lback.admin.section import Section
+from lback.core.exceptions import ConfigurationError, Forbidden, NotFound
+from lback.core.response import Response, json_encode
+from lback.core.streaming import StreamingResponse
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from lback.core.request import Request
+    from lback.database import DatabaseManager
+
+EXPORT_BATCH = 500
+EXPORT_MAXIMUM = 1_000_000
+YEARS_SHOWN = 12
+
+
+@guarded
+def show_list(request: "Request", section: str, db_session: "Session") -> Response:
+    """Show one page of the rows."""
+    held, user = section_of(request, section), user_of(request)
+    listing = Listing(held, request.GET, db_session)
+    return page(
+        request,
+        "list.html",
+        title=held.label_plural,
+        section=held,
+        listing=listing,
+        page=listing.page(),
+        count=listing.count(),
+        filters=_shown_filters(listing),
+        dates=_dates(listing),
+        actions=_actions(held, user),
+        may_add=held.may(user, "add"),
+    )
+
+
+def _actions(section: Section, user: Any) -> list[tuple[str, str, bool]]:
+    found = []
+    if section.may(user, "change"):
+        found = [
+            (name, label_of_action(method) or name, asks_first(method))
+            for name, method in section.actions.items()
+        ]
+    if section.may(user, "delete"):
+        found.append(("delete", "Delete", True))
+    return found
+
+
+def _shown_filters(listing: Listing) -> list[dict[str, Any]]:
+    found = []
+    for name, item in listing.section.filters.items():
+        chosen = listing.chosen[name][1] if name in listing.chosen else ""
+        choices = None if item.choices is None else item.choices(listing.session)
+        if choices is not None and len(choices) > MAX_OPTIONS:
+            choices = None  # too many to be listed: its key is written
+        found.append({"item": item, "chosen": chosen, "choices": choices})
+    return found
+
+
+def _dates(listing: Listing) -> dict[str, Any] | None:
+    """Return where a list can be gone down to from here: years, months or days."""
+    options = listing.section.options
+    if not options.date_hierarchy:
+        return None
+    span = span_of(listing.date) if listing.date else None
+    if span is None:
+        return {"here": "", "up": None, "down": _years(listing)}
+    parts = listing.date.split("-")
+    down: list[str] = []
+    if len(parts) == 1:
+        down = [f"{span[0].year:04}-{month:02}" for month in range(1, 13)]
+    elif len(parts) == 2:
+        days = (span[1] - span[0]).days
+        down = [f"{span[0]:%Y-%m}-{day:02}" for day in range(1, days + 1)]
+    return {"here": listing.date, "up": "-".join(parts[:-1]), "down": down}
+
+
+def _years(listing: Listing) -> list[str]:
+    column = listing.section.column(listing.section.options.date_hierarchy, "date_hierarchy").sort
+    # Two ends of an index; counting the years would read all of it.
+    ends = select(
+        select(func.min(column)).scalar_subquery(), select(func.max(column)).scalar_subquery()
+    )
+    first, last = listing.session.execute(ends).one()
+    if first is None:
+        return []
+    years = range(int(str(first)[:4]), int(str(last)[:4]) + 1)
+    return [f"{year:04}" for year in years[-YEARS_SHOWN:]]
+
+
+@guarded
+def find(request: "Request", section: str, db_session: "Session") -> Response:
+    """Answer the search of a picker."""
+    held = section_of(request, section)
+    text = request.GET.get("q", "")
+    rows = found_rows(db_session, held, text if isinstance(text, str) else "")
+    return Response(json_encode({"rows": rows}), 200, None, "application/json; charset=utf-8")
+
+
+# Exports.
+
+
+@guarded
+def export(request: "Request", section: str, kind: str) -> Response:
+    """Send all rows that the query string does not leave out, as CSV or JSON."""
+    held = section_of(request, section)
+    if not held.export_columns:
+        raise Forbidden("These rows are not exported.")
+    if kind not in WRITERS:
+        raise NotFound
+    database = request.get_context("db_manager")
+    if database is None:
+        raise ConfigurationError("this request has no database: an export reads from one")
+    content_type, write = WRITERS[kind]
+    headers = {
+        "Content-Disposition": f'attachment; filename="{held.slug}-{date.today():%Y-%m-%d}.{kind}"',  # noqa: DTZ011  the day of the reader
+    }
+    rows = _exported(database, held, dict(request.GET))
+    return StreamingResponse(write(held, rows), 200, headers, content_type)
+
+
+def _exported(
+    database: "DatabaseManager", section: Section, query: Mapping[str, Any]
+) -> Iterator[list[Any]]:
+    with database.create_session() as session:
+        listing = Listing(section, query, session)
+        for batch in listing.batches(EXPORT_BATCH, EXPORT_MAXIMUM):
+            for row in batch:
+                yield [_exported_value(section, column, row) for column in section.export_columns]
+
+
+def _exported_value(section: Section, column: Any, row: Any) -> Any:
+    if section.is_secret(column.name):
+        return None
+    value = column.value(row)
+    return None if value is None else value
+
+
+def _csv(section: Section, rows: Iterator[list[Any]]) -> Iterator[str]:
+    yield _line([column.label for column in section.export_columns])
+    for row in rows:
+        yield _line(["" if value is None else _exact(value) for value in row])
+
+
+def _line(values: list[str]) -> str:
+    buffer = io.StringIO()
+    csv.writer(buffer).writerow([_harmless(value) for value in values])
+    return buffer.getvalue()
+
+
+def _harmless(text: str) -> str:
+    # A table program takes a cell that begins like this for a formula, and runs it.
+    risky = text[:1] in ("=", "+", "-", "@", "\t", "\r")
+    return f"'{text}" if risky and not _is_number(text) else text
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _json(section: Section, rows: Iterator[list[Any]]) -> Iterator[str]:
+    names = [column.name for column in section.export_columns]
+    yield "["
+    for number, row in enumerate(rows):
+        values = {name: _json_value(value) for name, value in zip(names, row, strict=True)}
+        yield f"{',' if number else ''}\n{json.dumps(values, ensure_ascii=False)}"
+    yield "\n]\n"
+
+
+def _json_value(value: Any) -> Any:
+    plain = isinstance(value, (str, int, float, bool, list, dict, type(None)))
+    return value if plain else _exact(value)
+
+
+def _exact(value: Any) -> str:
+    return value.isoformat() if hasattr(value, "isoformat") else shown(value)
+
+
+WRITERS = {
+    "csv": ("text/csv; charset=utf-8", _csv),
+    "json": ("application/json; charset=utf-8", _json),
+}

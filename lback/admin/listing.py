@@ -1,0 +1,238 @@
+"""A list: from a query string to the rows of one page, in a number of queries that never grows."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from sqlalchemy import Cast, ColumnElement, Enum, Select, String, cast, inspect, select
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
+
+from lback.admin.counting import Count, count
+from lback.admin.filters import Filter, between, span_of
+from lback.admin.keyset import SortKey, after, token_of, values_of
+from lback.admin.search import condition, words_of
+from lback.admin.section import Section
+from lback.forms.identity import mapper_of
+
+SEARCH, SORT, AFTER, BEFORE, DATE = "q", "sort", "after", "before", "date"
+# Stands for "the end" where a token would stand.
+END = "end"
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The rows of one page, and the tokens of its neighbours."""
+
+    rows: list[Any]
+    previous: str | None
+    following: str | None
+
+
+class Listing:
+    """What a list shows for one query string.
+
+    Names of columns are looked up among those that the options offer; one that is not there, and
+    a value that does not fit, is left out as if it had not been sent.
+
+    Args:
+        section: Whose list.
+        query: The query string.
+        session: Where the rows are.
+    """
+
+    def __init__(self, section: Section, query: Mapping[str, Any], session: Session) -> None:
+        self.section = section
+        self.session = session
+        self.dialect = session.get_bind().dialect
+        self._query = {name: _last(value) for name, value in query.items()}
+        self.search = " ".join(words_of(self._query.get(SEARCH)))
+        self.chosen = self._chosen_filters()
+        self.date = self._query.get(DATE, "") if section.options.date_hierarchy else ""
+        self.sort = self._chosen_sort()
+
+    def _chosen_filters(self) -> dict[str, tuple[Filter, str, ColumnElement[bool]]]:
+        found = {}
+        for name, item in self.section.filters.items():
+            text = self._query.get(item.parameter, "")
+            narrowed = item.condition(text) if text and "\0" not in text else None
+            if narrowed is not None:
+                found[name] = (item, text, narrowed)
+        return found
+
+    def _chosen_sort(self) -> tuple[str, ...]:
+        text = self._query.get(SORT, "")
+        known = text.removeprefix("-") in self.section.sorts
+        return (text,) if known else self.section.ordering
+
+    # The query.
+
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether some rows are left out."""
+        return bool(self.search or self.chosen or self._span)
+
+    @property
+    def _span(self) -> Any:
+        return span_of(self.date) if self.date else None
+
+    def query(self) -> Select[Any]:
+        """Return the rows that are not left out, in no order."""
+        section, joined = self.section, _Joins(self.section.model)
+        terms = [
+            type(term)(joined.expression(term.expression, term.path), (), term.how)
+            for term in (section.search if self.search else [])
+        ]
+        conditions = [narrowed for _, _, narrowed in self.chosen.values()]
+        found = condition(terms, self.search, self.dialect)
+        if found is not None:
+            conditions.append(found)
+        if self._span:
+            column = section.column(section.options.date_hierarchy, "date_hierarchy")
+            conditions.append(between(column.sort, *self._span))
+        return joined.apply(select(section.model)).where(*conditions)
+
+    def sort_keys(self, joined: "_Joins") -> list[SortKey]:
+        """Return what rows are sorted by; the primary key comes last, so that none are equal."""
+        keys = []
+        for name in self.sort:
+            column = self.section.sorts[name.removeprefix("-")]
+            assert column.sort is not None  # noqa: S101  `sorts` has no others
+            expression = joined.expression(column.sort, column.path)
+            if isinstance(expression.type, Enum) and self.dialect.name in ("mysql", "mariadb"):
+                # These sort the members as declared, and compare them as texts.
+                expression = cast(expression, String(255))
+            keys.append(SortKey(expression, name.startswith("-"), column.nullable))
+        known = {id(key.expression) for key in keys}
+        backwards = keys[0].descending if keys else False
+        own = [SortKey(c, backwards) for c in self.section.key if id(c) not in known]
+        return [*keys, *own]
+
+    def page(self) -> Page:
+        """Read one page: one query, and one for each relationship of many rows that is shown."""
+        size = self.section.options.page_size
+        token, backwards = self._place()
+        rows = self._rows(size + 1, token, backwards=backwards)
+        more, rows = len(rows) > size, rows[:size]
+        if backwards:
+            rows.reverse()
+        before, behind = (more, bool(token)) if backwards else (bool(token), more)
+        if backwards and token is None:
+            behind = False
+        tokens = [token_of(values) for _, values in (rows[:1] + rows[-1:])]
+        return Page(
+            [row for row, _ in rows],
+            tokens[0] if rows and before else None,
+            tokens[-1] if rows and behind else None,
+        )
+
+    def _place(self) -> tuple[str | None, bool]:
+        if self._query.get(BEFORE):
+            token = self._query[BEFORE]
+            return (None if token == END else token), True
+        return self._query.get(AFTER) or None, False
+
+    def _rows(
+        self, limit: int, token: str | None, *, backwards: bool = False
+    ) -> list[tuple[Any, list[Any]]]:
+        joined = _Joins(self.section.model)
+        keys = self.sort_keys(joined)
+        if backwards:
+            keys = [key.reversed() for key in keys]
+        query = self.query().options(*self._loads())
+        shown = [key.expression.label(f"sort_{number}") for number, key in enumerate(keys)]
+        query = joined.apply(query).add_columns(*shown)
+        values = values_of(token, keys) if token else None
+        if values is not None:
+            query = query.where(after(keys, values, self.dialect))
+        query = query.order_by(*(key.order for key in keys)).limit(limit)
+        return [(row[0], list(row[1:])) for row in self.session.execute(query).unique()]
+
+    def _loads(self) -> Iterator[Any]:
+        for column in self.section.columns:
+            yield from column.loads
+
+    def batches(self, size: int, maximum: int) -> Iterator[list[Any]]:
+        """Read all rows that are not left out, a batch at a time, for an export."""
+        token, read = None, 0
+        while read < maximum:
+            rows = self._rows(min(size, maximum - read), token)
+            if rows:
+                yield [row for row, _ in rows]
+            if len(rows) < size:
+                return
+            read += len(rows)
+            token = token_of(rows[-1][1])
+            self.session.expunge_all()
+
+    def count(self) -> Count:
+        """Tell how many rows there are on all pages."""
+        table: Any = mapper_of(self.section.model).local_table
+        return count(self.session, self.query(), table, filtered=self.is_narrowed)
+
+    # Addresses.
+
+    def parameters(self, **changes: str | None) -> str:
+        """Return the query string with some changes; `None` takes one out."""
+        held: dict[str, str | None] = {}
+        if self.search:
+            held[SEARCH] = self.search
+        held.update({item.parameter: text for item, text, _ in self.chosen.values()})
+        if self._span:
+            held[DATE] = self.date
+        if self.sort != self.section.ordering:
+            held[SORT] = self.sort[0]
+        held.update(changes)
+        return urlencode({name: value for name, value in held.items() if value})
+
+    def sorted_by(self, name: str) -> str:
+        """Return `"ascending"`, `"descending"` or `"none"`, as `aria-sort` says it."""
+        first = self.sort[0] if self.sort else ""
+        if first.removeprefix("-") != name:
+            return "none"
+        return "descending" if first.startswith("-") else "ascending"
+
+
+class _Joins:
+    """The rows of other tables that a list is sorted or searched by, each joined once."""
+
+    def __init__(self, model: type[Any]) -> None:
+        self._model = model
+        self._joined: dict[tuple[str, ...], Any] = {}
+        self._onto: list[tuple[Any, Any]] = []
+
+    def expression(
+        self, expression: ColumnElement[Any], path: tuple[InstrumentedAttribute[Any], ...]
+    ) -> ColumnElement[Any]:
+        here: Any = self._model
+        names: tuple[str, ...] = ()
+        for step in path:
+            names = (*names, step.key)
+            if names not in self._joined:
+                target = aliased(step.property.mapper.class_)
+                self._joined[names] = target
+                self._onto.append((target, getattr(here, step.key).of_type(target)))
+            here = self._joined[names]
+        if not path:
+            return expression
+        # A search in another type is a cast around the column.
+        return _replaced(expression, here)
+
+    def apply(self, query: Select[Any]) -> Select[Any]:
+        for _, attribute in self._onto:
+            query = query.outerjoin(attribute)
+        return query
+
+
+def _replaced(expression: Any, alias: Any) -> ColumnElement[Any]:
+    mapper = inspect(alias).mapper
+    if isinstance(expression, Cast):
+        inner = _replaced(expression.clause, alias)
+        return cast(inner, expression.type)
+    found: ColumnElement[Any] = getattr(alias, mapper.get_property_by_column(expression).key)
+    return found
+
+
+def _last(value: Any) -> str:
+    text = value[-1] if isinstance(value, list) and value else value
+    return text if isinstance(text, str) else ""

@@ -1,0 +1,40 @@
+"""A page of the admin: what the frame around every one of them shows."""
+
+from typing import TYPE_CHECKING, Any
+
+from lback.admin.access import address, user_of, visible_sections
+from lback.admin.asset_files import VERSION
+from lback.admin.columns import cell, shown
+from lback.core.response import HTMLResponse
+from lback.forms.identity import identity_text
+from lback.sessions.flash import flashed
+from lback.shortcuts import render
+
+if TYPE_CHECKING:
+    from lback.core.request import Request
+
+
+def page(
+    request: "Request", template: str, *, title: str, status_code: int = 200, **context: Any
+) -> HTMLResponse:
+    """Render a page of the admin."""
+    user = user_of(request)
+
+    def link(name: str, /, **params: Any) -> str:
+        return address(request, f"admin-{name}", **params)
+
+    return render(
+        request,
+        f"admin/{template}",
+        status_code=status_code,
+        title=title,
+        user=user,
+        sections=visible_sections(request) if user is not None else [],
+        link=link,
+        version=VERSION,
+        messages=flashed(request) if request.session is not None else [],
+        shown=shown,
+        cell=cell,
+        key_of=identity_text,
+        **context,
+    )

@@ -1,0 +1,283 @@
+"""A section of the admin: one model with its options, checked when the application starts."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+from lback.admin.columns import (
+    Column,
+    attribute_of,
+    build_column,
+    first_columns,
+    is_secret,
+    key_columns,
+    model_name,
+    plural_of,
+)
+from lback.admin.filters import Filter, build_filter
+from lback.admin.options import Inline, ModelAdmin, label_of_action
+from lback.admin.search import SearchTerm, build_search
+from lback.core.exceptions import ConfigurationError
+from lback.forms import ForeignKeyField, ModelForm, model_form
+from lback.forms.identity import mapper_of
+from lback.forms.inline_formset import one_to_many
+from lback.forms.model_columns import form_attributes
+
+_SLUG = re.compile(r"[a-z0-9][a-z0-9_-]*")
+# Names that paths of the admin have already.
+_TAKEN = frozenset({"sign-in", "sign-out", "static", "history", "password"})
+
+
+class Section:
+    """One model in the admin.
+
+    Args:
+        model: The model.
+        options: A `ModelAdmin` class, or `None` for the usual ones.
+
+    Raises:
+        ConfigurationError: An option that cannot work; names class, option and way out.
+    """
+
+    def __init__(self, model: type[Any], options: Any = None) -> None:
+        kind = ModelAdmin if options is None else options
+        if not isinstance(kind, type) or not issubclass(kind, ModelAdmin):
+            raise ConfigurationError(
+                f"{model.__name__} is registered with the options {options!r}; "
+                "give a class that inherits from lback.admin.ModelAdmin"
+            )
+        self.model = model
+        self.options = kind(model)
+        self.where = f"{kind.__module__}.{kind.__qualname__} of {model.__name__}"
+        _refuse_unknown(kind, self.where)
+        name = model_name(model)
+        self.slug = kind.slug or name.replace(" ", "-")
+        self.options.slug = self.slug  # permissions go by it
+        self.label = kind.label or name.capitalize()
+        self.label_plural = kind.label_plural or plural_of(name).capitalize()
+        if not _SLUG.fullmatch(self.slug) or self.slug in _TAKEN:
+            raise ConfigurationError(
+                f"{self.where} has the slug {self.slug!r}; use letters a to z, digits, - and _, "
+                f"and none of {', '.join(sorted(_TAKEN))}"
+            )
+
+    def check(self) -> None:
+        """Build what the options say, so that a mistake is found before a request.
+
+        Raises:
+            ConfigurationError: An option that cannot work.
+        """
+        self._check_lists()
+        for name in ("columns", "search", "filters", "ordering", "export_columns", "actions"):
+            getattr(self, name)
+        self.form_class.base_fields()
+        for inline in self.options.inlines:
+            self.inline_form(inline).base_fields()
+        if self.options.date_hierarchy:
+            date = self.column(self.options.date_hierarchy, "date_hierarchy")
+            if date.kind != "when" or date.path:
+                raise ConfigurationError(
+                    f"{self.where}.date_hierarchy names {date.name!r}, which is no date"
+                )
+        if not 1 <= self.options.page_size <= 1000:
+            raise ConfigurationError(
+                f"{self.where}.page_size is {self.options.page_size}; it goes from 1 to 1000"
+            )
+
+    def _check_lists(self) -> None:
+        for option in _LISTS:
+            value = getattr(self.options, option)
+            if isinstance(value, str) and not (option == "export_columns" and not value):
+                raise ConfigurationError(
+                    f"{self.where}.{option} is the text {value!r}; write ({value!r},)"
+                )
+
+    # The list.
+
+    def column(self, name: str, option: str) -> Column:
+        """Return the column of a name in an option."""
+        return build_column(self.options, name, f"{self.where}.{option}")
+
+    @cached_property
+    def columns(self) -> list[Column]:
+        """What the list shows."""
+        names = self.options.list_columns or first_columns(mapper_of(self.model))
+        return [self.column(name, "list_columns") for name in names]
+
+    @cached_property
+    def links(self) -> frozenset[str]:
+        """The columns that lead to the row."""
+        known = [column.name for column in self.columns]
+        for name in self.options.list_links:
+            if name not in known:
+                raise ConfigurationError(
+                    f"{self.where}.list_links names {name!r}, which is not in list_columns"
+                )
+        return frozenset(self.options.list_links or known[:1])
+
+    @cached_property
+    def export_columns(self) -> list[Column]:
+        """What is exported; empty where nothing may be."""
+        names = self.options.export_columns
+        if names is None:
+            return self.columns
+        return [self.column(name, "export_columns") for name in names]
+
+    @cached_property
+    def sorts(self) -> dict[str, Column]:
+        """The columns that a list may be sorted by: no other name of a client is looked at."""
+        found = {column.name: column for column in self.columns if column.sort is not None}
+        for name in self.options.ordering:
+            column = self.column(name.removeprefix("-"), "ordering")
+            if column.sort is None:
+                raise ConfigurationError(
+                    f"{self.where}.ordering names {name!r}, by which no database sorts"
+                )
+            found[column.name] = column
+        return found
+
+    @cached_property
+    def ordering(self) -> tuple[str, ...]:
+        """What the list is sorted by where nobody says otherwise."""
+        assert self.sorts is not None  # noqa: S101  it checks the names
+        return tuple(self.options.ordering)
+
+    @cached_property
+    def search(self) -> list[SearchTerm]:
+        """Where a search looks."""
+        where = f"{self.where}.search_columns"
+        return [build_search(self.options, name, where) for name in self.options.search_columns]
+
+    @cached_property
+    def filters(self) -> Mapping[str, Filter]:
+        """What the list can be narrowed by."""
+        where = f"{self.where}.filters"
+        return {name: build_filter(self.model, name, where) for name in self.options.filters}
+
+    @cached_property
+    def actions(self) -> dict[str, Any]:
+        """Name to method of what can be done to chosen rows."""
+        found = {}
+        for name in self.options.actions:
+            method = getattr(self.options, name, None)
+            if method is None or label_of_action(method) is None:
+                raise ConfigurationError(
+                    f"{self.where}.actions names {name!r}, which is no action; write "
+                    f'@action("…") above def {name}(self, session, rows)'
+                )
+            found[name] = method
+        return found
+
+    # The form.
+
+    @cached_property
+    def fieldsets(self) -> list[tuple[str, list[str]]]:
+        """Titles and the fields below them."""
+        if self.options.fieldsets:
+            return [(title, list(names)) for title, names in self.options.fieldsets]
+        names = self.options.fields
+        if names is None:
+            names = list(form_attributes(mapper_of(self.model)))
+            declared = self.options.form.declared_fields
+            names = [*names, *(name for name in declared if name not in names)]
+        left_out = {*self.options.exclude, *(n for n in names if is_secret(n) and _plain(self, n))}
+        return [("", [name for name in names if name not in left_out])]
+
+    @cached_property
+    def field_names(self) -> list[str]:
+        """The fields of the form, those that are read only among them."""
+        return [name for _, names in self.fieldsets for name in names]
+
+    @cached_property
+    def form_class(self) -> type[ModelForm]:
+        """The form of a row."""
+        mapper = mapper_of(self.model)
+        declared = self.options.form.declared_fields
+        names = []
+        for name in self.field_names:
+            if name not in declared:
+                attribute_of(self.model, name, f"{self.where}.fields")
+            # A property, or a column of a related row, can be shown and not written.
+            if name in declared or name in mapper.attrs:
+                names.append(name)
+            elif name not in self.options.read_only:
+                raise ConfigurationError(
+                    f"{self.where}.fields names {name!r}, which is not stored; "
+                    "put it into read_only as well"
+                )
+        writable = [name for name in names if not self._is_shown_only(name)]
+        return model_form(self.model, fields=writable, base=self.options.form)
+
+    def _is_shown_only(self, name: str) -> bool:
+        always = type(self.options).fields_read_only is ModelAdmin.fields_read_only
+        return always and name in self.options.read_only
+
+    def inline_form(self, inline: Inline) -> type[ModelForm]:
+        """Return the form of the rows of an inline.
+
+        Raises:
+            ConfigurationError: It is none of one to many.
+        """
+        relation = one_to_many(self.model, inline.relationship)
+        child = relation.mapper
+        names = inline.fields
+        if names is None:
+            back = {*relation.remote_side}
+            ties = {other.key for other in child.relationships if back & set(other.local_columns)}
+            ties |= {child.get_property_by_column(column).key for column in back}
+            names = [name for name in form_attributes(child) if name not in ties]
+        return model_form(child.class_, fields=list(names))
+
+    def pickers(self) -> Iterator[tuple[str, ForeignKeyField]]:
+        """Give the fields that choose a row."""
+        for name, field in self.form_class.base_fields().items():
+            if isinstance(field, ForeignKeyField):
+                yield name, field
+
+    @property
+    def key(self) -> Sequence[Any]:
+        """The columns of the primary key."""
+        return key_columns(self.model)
+
+    def may(self, user: Any, action: str, row: Any = None) -> bool:
+        """Tell whether somebody may do something here."""
+        active = user is not None and getattr(user, "is_active", False)
+        return bool(active and self.options.allows(user, action, row))
+
+    def is_secret(self, name: str) -> bool:
+        """Tell whether history and exports must not show a field."""
+        return name in self.options.secret or is_secret(name)
+
+    def __repr__(self) -> str:
+        return f"<Section {self.slug}>"
+
+
+_LISTS = (
+    "list_columns",
+    "list_links",
+    "search_columns",
+    "filters",
+    "ordering",
+    "exclude",
+    "read_only",
+    "actions",
+    "export_columns",
+)
+
+
+def _plain(section: Section, name: str) -> bool:
+    """Tell whether a field comes from the model, and not from a form that somebody wrote."""
+    return name not in section.options.form.declared_fields
+
+
+def _refuse_unknown(kind: type[ModelAdmin], where: str) -> None:
+    known = set(vars(ModelAdmin))
+    for base in kind.__mro__[: kind.__mro__.index(ModelAdmin)]:
+        for name, value in vars(base).items():
+            plain = not callable(value) and not name.startswith("_")
+            if plain and name not in known and not isinstance(value, (property, staticmethod)):
+                raise ConfigurationError(
+                    f"{where} sets {name!r}, which is no option; "
+                    f"options are {', '.join(sorted(vars(ModelAdmin)['__annotations__']))}"
+                )

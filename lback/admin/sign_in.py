@@ -1,0 +1,72 @@
+"""The door of the admin: signing in and out."""
+
+from typing import TYPE_CHECKING
+
+from lback.admin.access import address, open_to_all, registry_of, user_of
+from lback.admin.page import page
+from lback.auth import login, logout
+from lback.core.exceptions import ConfigurationError
+from lback.core.response import RedirectResponse, Response
+from lback.core.urls_utils import is_local_url
+from lback.forms import CharField, Form, HiddenInput, Invalid, PasswordInput
+
+if TYPE_CHECKING:
+    from lback.core.request import Request
+
+
+class SignInForm(Form):
+    """A username and a password."""
+
+    username = CharField(max_length=150)
+    password = CharField(widget=PasswordInput, strip=False, max_length=1000)
+    next = CharField(widget=HiddenInput, required=False)
+
+
+@open_to_all
+def sign_in(request: "Request") -> Response:
+    """Show the form, or sign somebody in and send them to where they wanted to go."""
+    registry_of(request)
+    if request.session is None:
+        raise ConfigurationError(
+            "the admin needs sessions: put lback.middleware.SessionMiddleware, "
+            "AuthenticationMiddleware and CSRFMiddleware into MIDDLEWARES"
+        )
+    goal = _goal(request)
+    if user_of(request) is not None and request.method == "GET":
+        return RedirectResponse(goal, 303)
+    form = SignInForm.of(request, initial={"next": goal}, session=None)
+    form["username"].widget.attrs.update(autocomplete="username", autofocus=True)
+    form["password"].widget.attrs["autocomplete"] = "current-password"
+    if form.is_valid() and _signed_in(request, form):
+        return RedirectResponse(goal, 303)
+    status = 422 if form.is_bound else 200
+    return page(request, "sign_in.html", title="Sign in", status_code=status, form=form)
+
+
+def _signed_in(request: "Request", form: SignInForm) -> bool:
+    manager, session = request.admin_user_manager, request.db_session
+    if manager is None or session is None:
+        raise ConfigurationError("this request has no admin users: no application adopted it")
+    data = form.cleaned_data
+    account = manager.authenticate(session, data["username"], data["password"])
+    if account is None:
+        form.add_error(None, Invalid("Username or password is wrong."))
+        return False
+    login(request, account)
+    return True
+
+
+def _goal(request: "Request") -> str:
+    text = request.POST.get("next") or request.GET.get("next") or ""
+    # Only a page of this site: anything else would be a way to lure people elsewhere.
+    if isinstance(text, str) and is_local_url(text):
+        return text
+    return address(request, "admin-home")
+
+
+@open_to_all
+def sign_out(request: "Request") -> Response:
+    """Sign somebody out."""
+    if user_of(request) is not None:
+        logout(request)
+    return RedirectResponse(address(request, "admin-sign-in"), 303)

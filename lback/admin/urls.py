@@ -1,0 +1,32 @@
+"""The paths of the admin: `include("lback.admin.urls", "/admin")` puts them below a prefix."""
+
+from lback.admin.asset_files import send_asset
+from lback.admin.bulk_views import act, delete_row
+from lback.admin.edit_views import add_row, edit_row, send_file
+from lback.admin.home_views import history, home, row_history
+from lback.admin.list_views import export, find, show_list
+from lback.admin.sign_in import sign_in, sign_out
+from lback.core.urls_utils import path
+
+READ, WRITE, BOTH = ["GET"], ["POST"], ["GET", "POST"]
+
+# Open to the router, for the users of the admin are others than those of the site: each view but
+# the door and the files asks for one itself.
+urlpatterns = [
+    path("/", home, READ, "admin-home", requires_auth=False),
+    path("/sign-in", sign_in, BOTH, "admin-sign-in", requires_auth=False),
+    path("/sign-out", sign_out, WRITE, "admin-sign-out", requires_auth=False),
+    path("/static/{name}", send_asset, READ, "admin-asset", requires_auth=False),
+    path("/history", history, READ, "admin-history", requires_auth=False),
+    path("/{section}", show_list, READ, "admin-list", requires_auth=False),
+    path("/{section}", act, WRITE, "admin-act", requires_auth=False),
+    path("/{section}/add", add_row, BOTH, "admin-add", requires_auth=False),
+    path("/{section}/find", find, READ, "admin-find", requires_auth=False),
+    path("/{section}/export.{kind}", export, READ, "admin-export", requires_auth=False),
+    path("/{section}/row/{key}", edit_row, BOTH, "admin-row", requires_auth=False),
+    path("/{section}/row/{key}/delete", delete_row, BOTH, "admin-delete", requires_auth=False),
+    path(
+        "/{section}/row/{key}/history", row_history, READ, "admin-row-history", requires_auth=False
+    ),
+    path("/{section}/row/{key}/file/{name}", send_file, READ, "admin-file", requires_auth=False),
+]
