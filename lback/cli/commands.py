@@ -25,6 +25,11 @@ COMMANDS: Mapping[str, str] = {
     "deactivate_user": "lback.cli.users:deactivate_user",
     "list_users": "lback.cli.users:list_users",
     "collectstatic": "lback.cli.static:collectstatic",
+    "signals": "lback.cli.signals:signals",
+    "shell": "lback.cli.shell:shell",
+    "test": "lback.cli.run_tests:test",
+    "check": "lback.cli.check:check",
+    "doctor": "lback.cli.doctor:doctor",
     "version": "lback.cli.version:version",
 }
 
@@ -34,13 +39,18 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
         "startproject": "Make a project in a folder of its own.",
         "startapp": "Make an app in the project.",
     },
+    "Work": {
+        "shell": "Open Python with the application and its models at hand.",
+        "test": "Run the tests of the project with pytest.",
+    },
     "Run": {
-        "runserver": "Serve for development: starts anew on every change, explains errors.",
-        "serve": "Serve in production, with workers that are replaced when they die.",
+        "runserver": "Serve for development: starts anew on every change.",
+        "serve": "Serve in production, with workers that are replaced.",
     },
     "Look": {
         "routes": "Show which address leads where, and who is let in.",
         "config": "Show every setting, its value, and where it came from.",
+        "signals": "Show every signal: who sends it, when, with what, and who hears it.",
     },
     "Keep": {
         "makemigrations": "Write what changed in the models as a migration.",
@@ -61,6 +71,8 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
         "collectstatic": "Collect the static files for production.",
     },
     "Help": {
+        "check": "Check whether the project can start, or be deployed.",
+        "doctor": "Look at machine and project, and tell what ails them.",
         "version": "Show the versions of Lback and of what it stands on.",
     },
 }

@@ -1,11 +1,14 @@
 """`lback runserver`: the development server, which outlives every mistake in the code it serves."""
 
 from collections.abc import Iterable
+from contextlib import ExitStack
 
 import click
 
 from lback.cli.command import Command
 from lback.cli.project import find_project
+from lback.cli.signal_catalogue import catalogue
+from lback.cli.signal_feed import SignalFeed, feeding
 from lback.core import development, server
 from lback.core.exceptions import FrameworkException
 from lback.core.response import Environ, StartResponse
@@ -27,8 +30,8 @@ NOTHING_TO_SERVE = (
 @click.option("--host", metavar="ADDRESS", help="Listen there; else the setting HOST decides.")
 @click.option("--port", type=click.IntRange(0, 65535), help="Else PORT; 0 takes a free one.")
 def runserver(host: str | None, port: int | None) -> None:
-    """Serve for development: starts anew on every change, explains errors."""
-    find_project()
+    """Serve for development: starts anew on every change."""
+    root = find_project()
     try:
         site = server.Server()
     except FrameworkException as error:
@@ -38,9 +41,14 @@ def runserver(host: str | None, port: int | None) -> None:
         click.echo(f"Error: {error}", err=True)
         development.run(say_that_it_is_broken, host or "127.0.0.1", port or 8000, debug=True)
         return
-    config = server.config
-    assert config is not None  # noqa: S101  the server published it; for the type checker
-    site.run(config.HOST if host is None else host, config.PORT if port is None else port)
+    controller = server.app_controller
+    assert controller is not None  # noqa: S101  the server published it; for the type checker
+    config = controller.config
+    with ExitStack() as stack:
+        if config.DEBUG and development.is_reloaded():
+            feed = SignalFeed(controller.dispatcher, (signal.name for signal in catalogue()))
+            stack.enter_context(feeding(root, feed))
+        site.run(config.HOST if host is None else host, config.PORT if port is None else port)
 
 
 def say_that_it_is_broken(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:

@@ -36,7 +36,7 @@ EXTRAS = {"gunicorn": "serve", "granian": "granian"}
 @click.option("--server", type=click.Choice(SERVERS), help="What answers; else SERVER.")
 @click.option("--force", is_flag=True, help="Serve even while DEBUG is on.")
 def serve(force: bool, **options: int | str | None) -> None:
-    """Serve in production, with workers that are replaced when they die."""
+    """Serve in production, with workers that are replaced."""
     find_project()
     serving = look_from_outside()
     if serving is None:

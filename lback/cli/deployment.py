@@ -1,0 +1,248 @@
+"""What must be so where strangers come in: each check with its reason and its fix."""
+
+import shutil
+import stat
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+from ipaddress import ip_network
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lback.cli.route_facts import SAFE, facts_of
+from lback.cli.route_lock import FILE_NAME
+from lback.core.exceptions import ConfigurationError
+from lback.core.setting_values import is_secret
+
+if TYPE_CHECKING:
+    from lback.application import Application
+
+LONG_KEY = 32
+FEW_CHARACTERS = 10
+# Files whose content lets somebody in, or runs as the application.
+PRIVATE = (".env", "config.json")
+OUR_CODE = ("settings.py", "urls.py", "manage.py")
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is not as it should be.
+
+    Attributes:
+        what: The value and the place.
+        why: What comes of it.
+        fix: The way out.
+        grave: `False` for what may be meant so.
+    """
+
+    what: str
+    why: str
+    fix: str
+    grave: bool = True
+
+
+Check = Callable[["Application"], Iterator[Problem]]
+
+
+def problems_of(app: "Application") -> list[Problem]:
+    """Return what keeps an application from being deployed as it is, the grave ones first."""
+    found = [problem for check in CHECKS.values() for problem in check(app)]
+    return sorted(found, key=lambda problem: not problem.grave)
+
+
+def _debug(app: "Application") -> Iterator[Problem]:
+    if app.config.DEBUG:
+        yield Problem(
+            f"DEBUG is on ({app.config.source_of('DEBUG')})",
+            "error pages show code and settings to strangers",
+            "set DEBUG=false in the environment of the server",
+        )
+
+
+def _secret_key(app: "Application") -> Iterator[Problem]:
+    key = app.config.SECRET_KEY
+    if len(key) < LONG_KEY or len(set(key)) < FEW_CHARACTERS:
+        yield Problem(
+            f"SECRET_KEY has {len(key)} characters, {len(set(key))} different ones",
+            "who guesses it signs in as anybody",
+            'take the output of: python -c "import secrets; print(secrets.token_urlsafe(48))"',
+        )
+
+
+def _secrets_in_settings(app: "Application") -> Iterator[Problem]:
+    for name in sorted(vars(app.config)):
+        if not (name.isupper() and is_secret(name) and app.config.get(name)):
+            continue
+        source = Path(app.config.source_of(name)).name
+        if source in ("settings.py", "config.json"):
+            yield Problem(
+                f"{name} stands in {source}",
+                "whoever may read the code, or a backup of it, has it",
+                "move it to .env or the environment, and choose a new one",
+            )
+
+
+def _hosts(app: "Application") -> Iterator[Problem]:
+    if not app.config.ALLOWED_HOSTS:
+        yield Problem(
+            "ALLOWED_HOSTS is empty",
+            "with DEBUG off nothing is answered",
+            "name the hosts, such as ALLOWED_HOSTS=example.com,www.example.com",
+        )
+    if "*" in app.config.ALLOWED_HOSTS:
+        yield Problem(
+            "ALLOWED_HOSTS holds '*'",
+            "links in mails and caches are made of whatever host a client claims",
+            "name the hosts, such as ALLOWED_HOSTS=example.com,www.example.com",
+        )
+
+
+def _proxies(app: "Application") -> Iterator[Problem]:
+    for proxy in app.config.TRUSTED_PROXIES:
+        try:
+            everybody = ip_network(proxy, strict=False).prefixlen == 0
+        except ValueError:
+            continue  # a word, such as one for sockets
+        if everybody:
+            yield Problem(
+                f"TRUSTED_PROXIES holds {proxy!r}, which is everybody",
+                "any client chooses the address and the scheme that it seems to come with",
+                "name the addresses of your own proxies",
+            )
+
+
+def _file_modes(app: "Application") -> Iterator[Problem]:
+    root = Path(app.config.PROJECT_ROOT)
+    for name, wrong, fix in (
+        *((name, stat.S_IRWXG | stat.S_IRWXO, "600") for name in PRIVATE),
+        *((name, stat.S_IWGRP | stat.S_IWOTH, "go-w") for name in OUR_CODE),
+    ):
+        path = root / name
+        if path.is_file() and path.stat().st_mode & wrong:
+            done = "read" if name in PRIVATE else "change"
+            yield Problem(
+                f"{path} has mode {stat.S_IMODE(path.stat().st_mode):o}",
+                f"other users of this machine can {done} it",
+                f"chmod {fix} {path}",
+            )
+
+
+def _in_version_control(app: "Application") -> Iterator[Problem]:
+    root, git = app.config.PROJECT_ROOT, shutil.which("git")
+    if git is None or not (Path(root) / ".env").exists():
+        return
+    tracked = subprocess.run(  # noqa: S603  a fixed command
+        [git, "-C", root, "ls-files", "--error-unmatch", ".env"], capture_output=True, check=False
+    )
+    if tracked.returncode == 0:
+        yield Problem(
+            ".env is in version control",
+            "every copy of the repository has the secrets, for ever",
+            "git rm --cached .env, ignore it, and choose new secrets",
+        )
+
+
+def _csrf(app: "Application") -> Iterator[Problem]:
+    routes = [r for r in facts_of(app) if r.csrf == "none" and not SAFE.issuperset(r.methods)]
+    if routes:
+        yield Problem(
+            f"no middleware checks where forms come from, such as those for {routes[0].path}",
+            "another site can send a visitor's browser here to act in their name",
+            'add "lback.middleware.CSRFMiddleware" to MIDDLEWARES, behind sessions and bodies',
+        )
+
+
+def _headers(app: "Application") -> Iterator[Problem]:
+    names = {kind.__name__ for m in app.middleware_manager.middlewares for kind in type(m).__mro__}
+    if "SecurityHeadersMiddleware" not in names:
+        yield Problem(
+            "no middleware sends the header fields that protect pages",
+            "pages can be framed, and scripts from anywhere run in them",
+            'add "lback.middleware.SecurityHeadersMiddleware" to MIDDLEWARES, first',
+        )
+    elif app.config.get("HSTS_SECONDS") == 0:
+        yield Problem(
+            "HSTS_SECONDS is 0",
+            "the first request of a visit may go out without TLS",
+            "HSTS_SECONDS=31536000, once everything is reached by https",
+            grave=False,
+        )
+
+
+def _sign_in(app: "Application") -> Iterator[Problem]:
+    middlewares = app.middleware_manager.middlewares
+    if any(getattr(middleware, "sets_user", False) for middleware in middlewares):
+        return
+    closed = [route.path for route in app.router.routes if route.requires_auth]
+    if closed:
+        yield Problem(
+            f"nobody can reach {len(closed)} routes, such as {closed[0]}",
+            "they want somebody who is signed in, and no middleware signs users in",
+            "requires_auth=False opens a route; an authentication middleware signs users in",
+            grave=False,
+        )
+
+
+def _database(app: "Application") -> Iterator[Problem]:
+    try:
+        with app.db_manager.engine.connect():
+            pass
+    except ConfigurationError as error:
+        yield Problem(str(error), "nothing that needs it is answered", "see above")
+    if app.db_manager.url.get_backend_name() == "sqlite":
+        yield Problem(
+            f"the database is the file {app.db_manager.url.database!r}",
+            "it serves one machine, and is gone where its disk is not kept",
+            "DATABASE_URL=postgresql://…, where that does not do",
+            grave=False,
+        )
+
+
+def _server(app: "Application") -> Iterator[Problem]:
+    if find_spec(app.config.SERVER) is None:
+        extra = {"gunicorn": "serve"}.get(app.config.SERVER, app.config.SERVER)
+        yield Problem(
+            f"the server {app.config.SERVER} is not installed",
+            "lback serve cannot start",
+            f'pip install "lback[{extra}]"',
+        )
+
+
+def _routes_lock(app: "Application") -> Iterator[Problem]:
+    root = app.config.PROJECT_ROOT
+    if not (Path(root) / FILE_NAME).is_file():
+        yield Problem(
+            f"there is no {FILE_NAME} in {root}",
+            "nobody notices when a route becomes public by mistake",
+            "look at 'lback routes', then: lback routes --lock, and --audit in the tests",
+            grave=False,
+        )
+
+
+def _logging(app: "Application") -> Iterator[Problem]:
+    if app.config.LOGGING_LEVEL.upper() == "DEBUG":
+        yield Problem(
+            "LOGGING_LEVEL is DEBUG",
+            "logs fill the disk, and libraries tell of everything in them",
+            "LOGGING_LEVEL=INFO",
+            grave=False,
+        )
+
+
+CHECKS: Mapping[str, Check] = {
+    "debug": _debug,
+    "secret key": _secret_key,
+    "secrets in settings": _secrets_in_settings,
+    "hosts": _hosts,
+    "proxies": _proxies,
+    "file modes": _file_modes,
+    "version control": _in_version_control,
+    "csrf": _csrf,
+    "headers": _headers,
+    "sign-in": _sign_in,
+    "database": _database,
+    "server": _server,
+    "routes.lock": _routes_lock,
+    "logging": _logging,
+}

@@ -1,0 +1,61 @@
+"""`lback shell`: Python with the application of the project at hand."""
+
+import code
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lback.cli.command import Command
+from lback.cli.project import open_project
+from lback.database import Base
+
+if TYPE_CHECKING:
+    from lback.application import Application
+
+
+@click.command(
+    cls=Command,
+    examples=(
+        "lback shell",
+        "lback shell -c 'print(app.router.routes)'",
+        "lback shell < script.py",
+    ),
+)
+@click.option("-c", "command", metavar="CODE", help="Run this and end.")
+def shell(command: str | None) -> None:
+    """Open Python with the application and its models at hand."""
+    app = open_project()
+    with app.db_manager.create_session() as session:
+        names = {"app": app, "config": app.config, "db_session": session, **dict(_models())}
+        if command is not None:
+            _run(command, names)
+        elif not sys.stdin.isatty():
+            _run(sys.stdin.read(), names)
+        else:
+            _talk(app, names)
+
+
+def _models() -> Iterator[tuple[str, type]]:
+    for mapper in Base.registry.mappers:
+        yield mapper.class_.__name__, mapper.class_
+
+
+def _run(source: str, names: dict[str, Any]) -> None:
+    exec(compile(source, "<lback shell>", "exec"), names)  # noqa: S102  what the user typed
+
+
+def _talk(app: "Application", names: dict[str, Any]) -> None:
+    with suppress(ImportError):  # not on every platform; it brings completion and history
+        import readline
+        import rlcompleter
+
+        readline.set_completer(rlcompleter.Completer(names).complete)
+        readline.parse_and_bind("tab: complete")
+    banner = (
+        f"{app!r} with database {app.db_manager.shown_url}\n"
+        f"At hand: {', '.join(sorted(names))}. Nothing is kept without db_session.commit()."
+    )
+    code.interact(banner, local=names, exitmsg="")

@@ -1,0 +1,168 @@
+"""The checks before a deployment: each finds what it is for, with a reason and a fix."""
+
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lback import Application, BaseMiddleware, Request, Response
+from lback.cli.deployment import CHECKS, Problem, problems_of
+from tests.cli.conftest import Run
+
+FIT: dict[str, Any] = {
+    "SECRET_KEY": "abcdefghijklmnopqrstuvwxyz0123456789",
+    "ALLOWED_HOSTS": ["example.com"],
+    "MIDDLEWARES": [],
+}
+
+
+class SecurityHeadersMiddleware(BaseMiddleware):
+    sets_user = True
+
+    def process_request(self, request: Request) -> None:
+        return None
+
+    def process_response(self, request: Request, response: Response) -> Response:
+        return response
+
+
+class CSRFMiddleware(SecurityHeadersMiddleware):
+    pass
+
+
+def view(request: Request) -> str:
+    return ""
+
+
+def build(root: Path, middlewares: int = 2, **settings: Any) -> Application:
+    (root / "routes.lock").touch()
+    url = f"sqlite:///{root / 'test.sqlite3'}"
+    app = Application(**{**FIT, "PROJECT_ROOT": str(root), "DATABASE_URL": url, **settings})
+    for kind in (SecurityHeadersMiddleware, CSRFMiddleware)[:middlewares]:
+        app.add_middleware(kind())
+    app.add_route("/", view, ["GET", "POST"])
+    return app
+
+
+def told(app: Application) -> list[str]:
+    return [problem.what for problem in problems_of(app) if problem.grave]
+
+
+def test_a_fit_application_has_no_errors(tmp_path: Path) -> None:
+    app = build(tmp_path)
+
+    assert told(app) == []
+    assert [problem.what for problem in problems_of(app)] == [
+        f"the database is the file {str(tmp_path / 'test.sqlite3')!r}"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"DEBUG": True}, r"DEBUG is on \(settings\)"),
+        ({"SECRET_KEY": "too short to be kept"}, "SECRET_KEY has 20 characters, "),
+        ({"SECRET_KEY": "aa" * 30}, "SECRET_KEY has 60 characters, 1 different ones"),
+        ({"DEBUG": True, "ALLOWED_HOSTS": []}, "ALLOWED_HOSTS is empty"),
+        ({"ALLOWED_HOSTS": ["a.org", "*"]}, r"ALLOWED_HOSTS holds '\*'"),
+        ({"TRUSTED_PROXIES": ["10.0.0.1", "0.0.0.0/0"]}, "'0.0.0.0/0', which is everybody"),
+        ({"TRUSTED_PROXIES": ["::/0"]}, "'::/0', which is everybody"),
+        ({"middlewares": 1}, "no middleware checks where forms come from, such as those for /"),
+        ({"middlewares": 0}, "no middleware sends the header fields that protect pages"),
+        (
+            {"DATABASE_URL": "sqlite:////no/such/folder/x.sqlite3"},
+            "cannot open the SQLite database '/no/such/folder/x.sqlite3'",
+        ),
+    ],
+)
+def test_what_is_wrong_is_found(settings: dict[str, Any], words: str, tmp_path: Path) -> None:
+    found = told(build(tmp_path, **settings))
+
+    assert any(re.search(words, what) for what in found), found
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"LOGGING_LEVEL": "DEBUG"}, "LOGGING_LEVEL is DEBUG"),
+        ({"HSTS_SECONDS": 0}, "HSTS_SECONDS is 0"),
+        ({"middlewares": 0}, "nobody can reach 1 routes, such as /"),
+    ],
+)
+def test_what_may_be_meant_so_is_a_warning(
+    settings: dict[str, Any], words: str, tmp_path: Path
+) -> None:
+    problems = problems_of(build(tmp_path, **settings))
+
+    assert words in [problem.what for problem in problems if not problem.grave]
+    assert sorted(problems, key=lambda p: not p.grave) == problems
+
+
+def test_a_missing_lock_of_routes_is_a_warning(tmp_path: Path) -> None:
+    app = build(tmp_path)
+    (tmp_path / "routes.lock").unlink()
+
+    assert f"there is no routes.lock in {tmp_path}" in [p.what for p in problems_of(app)]
+
+
+def test_a_missing_server_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lback.cli.deployment.find_spec", lambda name: None)
+
+    (problem,) = [p for p in problems_of(build(tmp_path)) if p.grave]
+    assert problem.what == "the server gunicorn is not installed"
+    assert problem.fix == 'pip install "lback[serve]"'
+
+
+@pytest.mark.parametrize(("name", "mode"), [(".env", 0o640), ("urls.py", 0o666)])
+def test_files_that_others_may_read_or_change_are_found(
+    name: str, mode: int, tmp_path: Path
+) -> None:
+    path = tmp_path / name
+    path.touch()
+    path.chmod(mode)
+
+    assert told(build(tmp_path)) == [f"{path} has mode {mode:o}"]
+
+
+def test_an_env_file_in_version_control_is_found(tmp_path: Path) -> None:
+    (tmp_path / ".env").touch(0o600)
+    for command in (["init", "-q"], ["add", "-f", ".env"]):
+        subprocess.run(["git", *command], cwd=tmp_path, check=True)
+
+    assert told(build(tmp_path)) == [".env is in version control"]
+
+
+@pytest.mark.parametrize("check", CHECKS.values(), ids=list(CHECKS))
+def test_each_problem_has_a_reason_and_a_fix(
+    check: Callable[[Application], Any], tmp_path: Path
+) -> None:
+    unfit = build(
+        tmp_path, 0, DEBUG=True, SECRET_KEY="short", ALLOWED_HOSTS=["*"], LOGGING_LEVEL="debug"
+    )
+    for problem in check(unfit):
+        assert isinstance(problem, Problem)
+        assert problem.what
+        assert problem.why
+        assert problem.fix
+
+
+def test_the_command_tells_all_and_its_exit_code_can_be_trusted(lback: Run, project: Path) -> None:
+    assert lback("check", cwd=project).stdout == (
+        f"The project can start: 1 routes, database sqlite:///{project}/db.sqlite3.\n"
+    )
+    result = lback("check", "--deploy", cwd=project)
+    assert result.returncode == 1
+    assert (
+        "error: SECRET_KEY stands in settings.py\n"
+        "    why: whoever may read the code, or a backup of it, has it\n"
+        "    fix: move it to .env or the environment, and choose a new one\n" in result.stdout
+    )
+    assert "error: DEBUG is on (settings.py)\n" in result.stdout
+
+    (project / "urls.py").write_text("import no_such_part\n")
+    broken = lback("check", cwd=project)
+    assert broken.returncode == 1
+    assert broken.stderr.startswith("Error: the urls module 'urls' cannot be imported: Module")
