@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 LONG_KEY = 32
 FEW_CHARACTERS = 10
+A_YEAR = 31_536_000
 # Files whose content lets somebody in, or runs as the application.
 PRIVATE = (".env", "config.json")
 OUR_CODE = ("settings.py", "urls.py", "manage.py")
@@ -161,11 +162,11 @@ def _headers(app: "Application") -> Iterator[Problem]:
             "pages can be framed, and scripts from anywhere run in them",
             'add "lback.middleware.SecurityHeadersMiddleware" to MIDDLEWARES, first',
         )
-    elif app.config.get("HSTS_SECONDS") == 0:
+    elif app.config.HSTS_SECONDS < A_YEAR:
         yield Problem(
-            "HSTS_SECONDS is 0",
+            f"HSTS_SECONDS is {app.config.HSTS_SECONDS}, less than a year",
             "the first request of a visit may go out without TLS",
-            "HSTS_SECONDS=31536000, once everything is reached by https",
+            f"HSTS_SECONDS={A_YEAR}, once all works over HTTPS",
             grave=False,
         )
 

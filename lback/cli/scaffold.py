@@ -49,7 +49,7 @@ def project(name: str, minimal: bool) -> None:
         **app_values(FIRST_APP, "/"),
         "name": name,
         "distribution": name.replace("_", "-"),
-        "requirement": f"lback{'' if minimal else '[postgres,redis]'}>={lback.__version__}",
+        "requirement": f"lback[{'serve' if minimal else 'postgres,redis,serve'}]>={lback.__version__}",
         "apps": "[]" if minimal else f'["{FIRST_APP}"]',
         "secret_key": secrets.token_urlsafe(48),
         "database_password": secrets.token_urlsafe(24),

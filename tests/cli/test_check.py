@@ -16,6 +16,7 @@ FIT: dict[str, Any] = {
     "SECRET_KEY": "abcdefghijklmnopqrstuvwxyz0123456789",
     "ALLOWED_HOSTS": ["example.com"],
     "MIDDLEWARES": [],
+    "HSTS_SECONDS": 31_536_000,
 }
 
 
@@ -88,7 +89,7 @@ def test_what_is_wrong_is_found(settings: dict[str, Any], words: str, tmp_path: 
     ("settings", "words"),
     [
         ({"LOGGING_LEVEL": "DEBUG"}, "LOGGING_LEVEL is DEBUG"),
-        ({"HSTS_SECONDS": 0}, "HSTS_SECONDS is 0"),
+        ({"HSTS_SECONDS": 3600}, "HSTS_SECONDS is 3600, less than a year"),
         ({"middlewares": 0}, "nobody can reach 1 routes, such as /"),
     ],
 )
