@@ -45,11 +45,12 @@ def project(name: str, minimal: bool) -> None:
     check_spelling(name)
     refuse_existing(Path.cwd() / name)
     check_free(name)
+    extras = "serve" if minimal else "postgres,redis,serve"
     values = {
         **app_values(FIRST_APP, "/"),
         "name": name,
         "distribution": name.replace("_", "-"),
-        "requirement": f"lback[{'serve' if minimal else 'postgres,redis,serve'}]>={lback.__version__}",
+        "requirement": f"lback[{extras}]>={lback.__version__}",
         "apps": "[]" if minimal else f'["{FIRST_APP}"]',
         "secret_key": secrets.token_urlsafe(48),
         "database_password": secrets.token_urlsafe(24),

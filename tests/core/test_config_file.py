@@ -4,7 +4,6 @@ import errno
 import fcntl
 import json
 import resource
-import signal
 import stat
 import subprocess
 import sys
@@ -14,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from lback.core.config_manager import load_config, sync_settings_to_config, update_config
+from lback.core.config_manager import load_config, update_config
 from lback.core.exceptions import ConfigurationError
 
 
@@ -158,29 +157,47 @@ def test_where_nothing_can_be_locked_threads_still_wait_for_each_other(
     assert set(caplog.messages) == {". cannot be locked: No locks available"}
 
 
-def test_a_process_killed_while_it_syncs_leaves_a_whole_file(project: Path) -> None:
-    settings = project / "settings.py"
-    settings.write_text("A = 0\n")
-    sync_settings_to_config(settings)
-    script = """
-import pathlib, sys
+KILLS = """
+import json, os, pathlib, random, signal, sys, time
 from lback.core.config_manager import sync_settings_to_config
-settings = pathlib.Path("settings.py")
-print("ready", flush=True)
-n = 0
-while True:
-    n += 1
-    settings.write_text(f"A = {n}\\nB = {'x' * 50_000!r}\\n")
-    sync_settings_to_config(settings)
-    print(n, flush=True)
+
+def write(number):
+    settings.write_text(f"A = {number}\\nB = {str(number) * 20_000!r}\\n")
+
+settings, config = pathlib.Path("settings.py"), pathlib.Path("config.json")
+write(0)
+sync_settings_to_config(settings)
+number = interrupted = 0
+for _ in range(100):
+    ready, tell = os.pipe()
+    child = os.fork()
+    if not child:
+        os.write(tell, b".")
+        while True:
+            number += 1
+            write(number)
+            sync_settings_to_config(settings)
+    os.read(ready, 1)
+    os.close(ready), os.close(tell)
+    time.sleep(random.uniform(0, 0.02))  # in the middle of its work, wherever that is
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    interrupted += bool(list(pathlib.Path().glob(".config.json.*.tmp")))
+    whole = json.loads(config.read_text())
+    assert whole["B"] == str(whole["A"]) * 20_000, whole["A"]
+    number = whole["A"]
+print(number, interrupted)
 """
-    for _ in range(10):
-        with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as process:
-            assert process.stdout is not None
-            for _ in range(3):  # in the middle of its work, wherever that is
-                assert process.stdout.readline()
-            process.send_signal(signal.SIGKILL)
-        assert content(project / "config.json").keys() in ({"A"}, {"A", "B"})
+
+
+def test_a_hundred_kills_in_the_middle_of_a_sync_leave_a_whole_file(project: Path) -> None:
+    outcome = subprocess.run(
+        [sys.executable, "-c", KILLS], check=False, capture_output=True, text=True, timeout=120
+    )
+    assert outcome.returncode == 0, outcome.stderr
+    number, interrupted = map(int, outcome.stdout.split())
+    assert number > 10
+    assert interrupted > 10  # at least so many of them met it while it wrote
 
     update_config({"AFTER": 1})
     assert files_in(project) == ["config.json", "settings.py"]
