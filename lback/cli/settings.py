@@ -98,9 +98,11 @@ def about(settings: Config, name: str) -> dict[str, Any]:
 def _shadowed(
     settings: Config, name: str, origins: list[tuple[str, Any]]
 ) -> Iterator[tuple[str, str]]:
+    told = [settings.get(name)]
     for source, value in origins:
-        # What stands in the copy as it counts, and the defaults, tell nothing new.
-        if source != "default" and value != settings.get(name):
+        # The defaults tell nothing new, nor does the copy of settings.py, or a value that counts.
+        if source != "default" and value not in told:
+            told.append(value)
             yield source_of(source), masked(settings, name, value)
 
 
