@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from contextlib import ExitStack
 
 import click
+from sqlalchemy import inspect
+from sqlalchemy.exc import SQLAlchemyError
 
 from lback.cli.command import Command
 from lback.cli.project import find_project
@@ -12,6 +14,7 @@ from lback.cli.signal_feed import SignalFeed, feeding
 from lback.core import development, server
 from lback.core.exceptions import FrameworkException
 from lback.core.response import Environ, StartResponse
+from lback.database import Base, DatabaseManager
 
 NOTHING_TO_SERVE = (
     b"This project cannot start: the terminal tells why. "
@@ -44,11 +47,33 @@ def runserver(host: str | None, port: int | None) -> None:
     controller = server.app_controller
     assert controller is not None  # noqa: S101  the server published it; for the type checker
     config = controller.config
+    reloads = config.DEBUG
+    if development.is_reloaded() or not reloads:
+        tell_of_database(controller.dependencies["db_manager"])
     with ExitStack() as stack:
-        if config.DEBUG and development.is_reloaded():
+        if reloads and development.is_reloaded():
             feed = SignalFeed(controller.dispatcher, (signal.name for signal in catalogue()))
             stack.enter_context(feeding(root, feed))
         site.run(config.HOST if host is None else host, config.PORT if port is None else port)
+
+
+def tell_of_database(database: DatabaseManager) -> None:
+    """Say what is missing in it; pages without it are served all the same."""
+    try:
+        there = set(inspect(database.engine).get_table_names())
+    except (FrameworkException, SQLAlchemyError) as error:
+        click.echo(f"The database cannot be used: {error}", err=True)
+        return
+    missing = Base.metadata.tables.keys() - there
+    if missing:
+        # Those of the project first: they are what its author knows.
+        named = sorted(missing, key=lambda name: (name.startswith("lback_"), name))
+        others = f" and {len(named) - 1} others" if len(named) > 1 else ""
+        click.echo(
+            f"The database has no table {named[0]}{others}; run: lback migrate "
+            "(after lback makemigrations, if the models are new)",
+            err=True,
+        )
 
 
 def say_that_it_is_broken(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
