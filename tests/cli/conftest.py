@@ -5,7 +5,7 @@ import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -36,23 +36,43 @@ def project(tmp_path: Path) -> Path:
     return root
 
 
+@pytest.fixture(scope="session")
+def launcher() -> Iterator["subprocess.Popen[str]"]:
+    """See `launcher.py`."""
+    script = Path(__file__).with_name("launcher.py")
+    with subprocess.Popen(
+        [sys.executable, script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        yield process
+
+
 @pytest.fixture
-def lback(tmp_path: Path) -> Run:
+def lback(
+    launcher: "subprocess.Popen[str]", tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Run:
     """Run `lback` with arguments, in the temporary folder unless `cwd` is given."""
+    streams = tmp_path_factory.mktemp("streams")
 
     def run(
         *arguments: str, cwd: Path = tmp_path, stdin: str = "", **variables: str
     ) -> subprocess.CompletedProcess[str]:
+        files = [streams / name for name in ("stdin", "stdout", "stderr")]
+        for file, text in zip(files, (stdin, "", ""), strict=True):
+            file.write_text(text)
         environment = {k: v for k, v in os.environ.items() if k != "LBACK_PROJECT_ROOT"}
-        return subprocess.run(
-            [sys.executable, "-m", "lback", *arguments],
-            cwd=cwd,
-            env={**environment, "COLUMNS": "100", **variables},
-            check=False,
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=60,
+        request = {
+            "arguments": arguments,
+            "cwd": str(cwd),
+            "environment": {**environment, "COLUMNS": "100", **variables},
+            "files": [str(file) for file in files],
+        }
+        assert launcher.stdin is not None
+        assert launcher.stdout is not None
+        launcher.stdin.write(f"{json.dumps(request)}\n")
+        launcher.stdin.flush()
+        code = int(launcher.stdout.readline())
+        return subprocess.CompletedProcess(
+            arguments, code, files[1].read_text(), files[2].read_text()
         )
 
     return run
