@@ -10,6 +10,8 @@ from lback.core.exceptions import HTTPException, MethodNotAllowed, RouteNotFound
 from lback.core.http_errors import error_response
 from lback.core.http_method import HTTPMethod
 from lback.core.middleware_manager import MiddlewareManager
+from lback.core.request import Request
+from lback.core.request_attributes import class_of_application
 from lback.core.response import Response
 from lback.core.router import Route, Router, View, methods_of
 from lback.core.unit_of_work import UnitOfWork
@@ -17,7 +19,6 @@ from lback.core.url_loading import import_admin_modules, import_app_modules, loa
 
 if TYPE_CHECKING:
     from lback.core.config import Config
-    from lback.core.request import Request
     from lback.core.signals import SignalDispatcher
     from lback.core.templates import TemplateRenderer
     from lback.sessions import SessionManager
@@ -89,6 +90,11 @@ class AppController:
             **available_dependencies_instances,
         }
         self._unit_of_work = UnitOfWork(self.dependencies.get("db_manager"), dispatcher, self)
+        self._shared = (
+            self.dependencies, self.admission.limits, self._unit_of_work.open,
+            middleware_manager.loaders,
+        )  # fmt: skip
+        self.request_class = class_of_application(Request, *self._shared)
         self._endpoints: dict[Route, Endpoint] = {}
         self._guard_checked = False
         self._load_components()
@@ -128,7 +134,7 @@ class AppController:
         self._endpoints[route] = build_endpoint(route, self.dependencies)
         self.router.add(route)
 
-    def handle_request(self, request: "Request") -> Response:
+    def handle_request(self, request: Request) -> Response:
         """Take a request all the way and return its response.
 
         An error becomes a response through `request.error_handler` and then passes the response
@@ -142,11 +148,13 @@ class AppController:
             RouteNotFound, MethodNotAllowed, Exception: As they came, only where the request
                 has no error handler.
         """
-        request.adopt(self.dependencies, self.admission.limits, self._unit_of_work.open)
+        manager = self.middleware_manager
+        if request.__class__ is not self.request_class:
+            request.adopt(*self._shared)
         dispatcher = self.dispatcher
         heard = bool(dispatcher.receivers) and dispatcher.hears_any(LIFECYCLE_SIGNALS)
         if heard:
-            self.dispatcher.send("request_started", self, request=request)
+            dispatcher.send("request_started", self, request=request)
         response = None
         try:
             try:
@@ -155,29 +163,32 @@ class AppController:
                     self._unit_of_work.settle(request, response)
             except Exception as error:  # noqa: BLE001  becomes the response, or is raised on
                 response = self._error_response(request, error)
-            if self.middleware_manager.response_hooks or dispatcher.receivers:
-                response = self.middleware_manager.process_response(request, response)
+            if manager.response_hooks or dispatcher.receivers:
+                response = manager.process_response(request, response)
             if request.active_session is not None:
                 self._unit_of_work.settle_late(request, response)
         finally:
-            if request.opened_session is not None or request.uploads:
-                self._unit_of_work.close(request)
-                request.close()
-            if heard:
-                self.dispatcher.send("request_finished", self, request=request, response=response)
+            if heard or request.opened_session is not None or request.uploads:
+                self._finish(request, response, heard)
         return response
 
-    def _answer(self, request: "Request", heard: bool) -> Response:
+    def _finish(self, request: Request, response: Response | None, heard: bool) -> None:
+        self._unit_of_work.close(request)
+        request.close()
+        if heard:
+            self.dispatcher.send("request_finished", self, request=request, response=response)
+
+    def _answer(self, request: Request, heard: bool) -> Response:
         if request.fault is not None:
             raise request.fault
         manager = self.middleware_manager
         if manager.request_hooks or self.dispatcher.receivers:
-            response = manager.process_request(request)
+            response = manager.process_adopted(request)
             if response is not None:
                 return response
         return self._call_view(request, heard)
 
-    def _call_view(self, request: "Request", heard: bool) -> Response:
+    def _call_view(self, request: Request, heard: bool) -> Response:
         found = self.router.find(request.path, request.method)
         if found is None:
             if request.method is not HTTPMethod.HEAD:
@@ -207,7 +218,7 @@ class AppController:
         endpoint = self._endpoints[route] = build_endpoint(route, self.dependencies)
         return endpoint
 
-    def _unmatched(self, request: "Request") -> Response:
+    def _unmatched(self, request: Request) -> Response:
         allowed = self.router.allowed_methods(request.path)
         if allowed is None:
             raise RouteNotFound(request.path, str(request.method))
@@ -216,7 +227,7 @@ class AppController:
         methods = {*allowed, "OPTIONS", *(["HEAD"] if "GET" in allowed else [])}
         return Response(None, 204, {"Allow": ", ".join(sorted(methods))})
 
-    def _error_response(self, request: "Request", error: Exception) -> Response:
+    def _error_response(self, request: Request, error: Exception) -> Response:
         self._unit_of_work.roll_back(request, error)
         if not isinstance(error, HTTPException):
             self.dispatcher.send("exception_caught", self, request=request, exception=error)

@@ -7,6 +7,9 @@ from typing import Any, BinaryIO, Final
 from lback.core.exceptions import BadRequest, HTTPException
 from lback.core.limits import DEFAULT_LIMITS
 
+# What parses a body is among the loaders of a request, under no name of a context value.
+BODY_PARSER: Final = "body parser"
+
 
 def content_length(environ: dict[str, Any]) -> int | None:
     """Return the declared length in bytes, or `None` where none is declared.

@@ -9,9 +9,12 @@ HeaderValue: TypeAlias = "str | list[str] | tuple[str, ...]"
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _KNOWN_NAMES: dict[str, str] = {}
-_CHECKED_PAIRS: dict[tuple[str, str], tuple[str, tuple[str, str]]] = {}
-# Most fields are sent again and again: what was checked once is known, up to this many.
+# Name to value to the key of the field and the pair that goes out.
+_CHECKED_PAIRS: dict[str, dict[str, tuple[str, tuple[str, str]]]] = {}
+# Most fields are sent again and again: what was checked once is known, up to this many names,
+# and this many values of each.
 _MEMO_LIMIT = 1024
+_VALUES_LIMIT = 32
 
 
 def field_key(name: str) -> str:
@@ -66,8 +69,14 @@ def _checked(name: str, value: str) -> tuple[str, tuple[str, str]]:
 
 def _remembered(name: str, value: str) -> tuple[str, tuple[str, str]]:
     checked = _checked(name, value)
-    if len(_CHECKED_PAIRS) < _MEMO_LIMIT and len(value) < 128:
-        _CHECKED_PAIRS[checked[1]] = checked
+    name, value = checked[1]
+    known = _CHECKED_PAIRS.get(name)
+    if known is None:
+        if len(_CHECKED_PAIRS) >= _MEMO_LIMIT:
+            return checked
+        known = _CHECKED_PAIRS[name] = {}
+    if len(known) < _VALUES_LIMIT and len(value) < 128:
+        known[value] = checked
     return checked
 
 
@@ -89,15 +98,21 @@ class Headers(MutableMapping[str, "str | list[str]"]):
                 self[name] = value
 
     def __setitem__(self, name: str, value: HeaderValue) -> None:
-        if value.__class__ is not str and isinstance(value, (list, tuple)):
-            self.pop(name, None)
-            for item in value:
-                self.append(name, item)
-            return
-        key, pair = _CHECKED_PAIRS.get((name, value)) or _remembered(name, value)
+        try:
+            key, pair = _CHECKED_PAIRS[name][value]  # type: ignore[index]  # a list is not hashable
+        except (KeyError, TypeError):
+            if isinstance(value, (list, tuple)):
+                self._set_repeated(name, value)
+                return
+            key, pair = _remembered(name, value)
+        self._fields[key] = pair
         if self._repeated is not None:
             self._repeated.pop(key, None)
-        self._fields[key] = pair
+
+    def _set_repeated(self, name: str, values: "list[str] | tuple[str, ...]") -> None:
+        self.pop(name, None)
+        for value in values:
+            self.append(name, value)
 
     def append(self, name: str, value: str) -> None:
         """Add one more field of this name beside those that are there."""
@@ -146,6 +161,13 @@ class Headers(MutableMapping[str, "str | list[str]"]):
         """Take from other fields those of a name that is not here yet."""
         self._fields = {**others._fields, **self._fields}
 
+    def media_type(self) -> str | None:
+        """Return the `Content-Type`, or `None` where there is none or several."""
+        held = self._fields.get("content-type")
+        if held is None or (self._repeated and "content-type" in self._repeated):
+            return None
+        return held[1]
+
     def complete_pairs(self, media_type: str, length: str) -> list[tuple[str, str]]:
         """Return the pairs with this media type and length, whatever the fields said of them."""
         fields = self._fields
@@ -155,7 +177,7 @@ class Headers(MutableMapping[str, "str | list[str]"]):
             completed["Content-Type"] = media_type
             completed.pop("Content-Length", None)
             return completed.complete_pairs(media_type, length)
-        pairs = self.pairs()
+        pairs = self.pairs() if self._repeated else list(fields.values())
         if held is None:
             pairs.append(("Content-Type", media_type))
         pairs.append(("Content-Length", length))

@@ -2,17 +2,19 @@
 
 import inspect
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from threading import Lock
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from lback.core.dispatcher_instance import SignalSender
 from lback.core.exceptions import HTTPException
+from lback.core.idle_hooks import is_idle
 from lback.core.response import Response
 from lback.core.signals import SignalDispatcher
 
 logger = logging.getLogger(__name__)
 
+_NONE: Mapping[str, Any] = {}
 HOOKS = ("process_request", "process_response")
 CHAIN_SIGNALS = frozenset(
     f"middleware_{name}"
@@ -53,24 +55,50 @@ class MiddlewareManager(SignalSender):
     A walk along the chain keeps to the middlewares it began with; a change counts from the next
     walk, which may be the way out of the same request.
 
+    What can be known of a middleware beforehand is not asked of it for every request. A hook that
+    only hands back what it was given is left out. One with an attribute `request_loaders`, a
+    mapping of names to what loads that value of a request when it is first asked for, is not
+    asked for its request hook: see `Request.adopt`. While one of the signals of the chain has a
+    receiver, every hook is called.
+
     Signals: `middleware_manager_initialized`, once.
+
+    Attributes:
+        loaders: The loaders of all middlewares; a later middleware wins.
+        request_hooks: The hooks to be called, with their middlewares, first to last.
+        response_hooks: The same on the way out.
     """
 
     def __init__(self, *, dispatcher: SignalDispatcher | None = None) -> None:
         self._dispatcher = dispatcher
         self._lock = Lock()
+        self.loaders: dict[str, Callable[[Any], Any]] = {}
         self._set_chain([])
         self.dispatcher.send("middleware_manager_initialized", self)
 
     @property
     def middlewares(self) -> list[Middleware]:
         """The middlewares, in the order they were added; a copy."""
-        return [middleware for middleware, _ in self.request_hooks]
+        return [middleware for middleware, _ in self._request_hooks]
 
     def _set_chain(self, chain: list[Middleware]) -> None:
-        self.request_hooks: tuple[RequestHook, ...] = tuple((m, m.process_request) for m in chain)
-        self.response_hooks: tuple[ResponseHook, ...] = tuple(
+        self._request_hooks: tuple[RequestHook, ...] = tuple((m, m.process_request) for m in chain)
+        self._response_hooks: tuple[ResponseHook, ...] = tuple(
             (m, m.process_response) for m in reversed(chain)
+        )
+        # One mapping for good: the requests of an application share it.
+        loaders = {k: v for m in chain for k, v in getattr(m, "request_loaders", _NONE).items()}
+        self.loaders.update(loaders)
+        for name in self.loaders.keys() - loaders:
+            del self.loaders[name]
+        # The same without those that need not be called for each request.
+        self.request_hooks = tuple(
+            (m, hook)
+            for m, hook in self._request_hooks
+            if not hasattr(m, "request_loaders") and not is_idle(hook, "process_request")
+        )
+        self.response_hooks = tuple(
+            (m, hook) for m, hook in self._response_hooks if not is_idle(hook, "process_response")
         )
 
     def add_middleware(self, middleware: Middleware) -> None:
@@ -156,10 +184,16 @@ class MiddlewareManager(SignalSender):
         Raises:
             HTTPException: A hook raised it.
         """
-        dispatcher = self.dispatcher
+        return self.process_adopted(request, self._request_hooks)
+
+    def process_adopted(
+        self, request: Any, hooks: "tuple[RequestHook, ...] | None" = None
+    ) -> Response | None:
+        """Run `request_hooks` over a request that adopted `loaders`; see `process_request`."""
+        dispatcher = self._dispatcher or self.dispatcher
         if dispatcher.receivers and dispatcher.hears_any(CHAIN_SIGNALS):
             return self._request_chain_heard(request)
-        for middleware, hook in self.request_hooks:
+        for middleware, hook in self.request_hooks if hooks is None else hooks:
             try:
                 response = hook(request)
             except HTTPException:
@@ -178,7 +212,7 @@ class MiddlewareManager(SignalSender):
         Signals: `middleware_response_processing_started` and `…_finished` once each; around
         every hook `middleware_process_response_started` and then `…_succeeded` or `…_failed`.
         """
-        dispatcher = self.dispatcher
+        dispatcher = self._dispatcher or self.dispatcher
         if dispatcher.receivers and dispatcher.hears_any(CHAIN_SIGNALS):
             return self._response_chain_heard(request, response)
         for middleware, hook in self.response_hooks:
@@ -202,7 +236,7 @@ class MiddlewareManager(SignalSender):
         self.dispatcher.send("middleware_request_processing_started", self, **about)
         response: Response | None = None
         try:
-            for middleware, hook in self.request_hooks:
+            for middleware, hook in self._request_hooks:
                 response = self._request_hook_heard(request, middleware, hook)
                 if response is not None:
                     break
@@ -245,7 +279,7 @@ class MiddlewareManager(SignalSender):
         self.dispatcher.send(
             "middleware_response_processing_started", self, initial_response=response, **about
         )
-        for middleware, hook in self.response_hooks:
+        for middleware, hook in self._response_hooks:
             response = self._response_hook_heard(request, response, middleware, hook)
         self.dispatcher.send(
             "middleware_response_processing_finished", self, final_response=response, **about

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
 from lback.core.absolute_uri import absolute_uri
-from lback.core.body import NO_BODY, BodyStream, input_of
+from lback.core.body import BODY_PARSER, NO_BODY, BodyStream, input_of
 from lback.core.cookies import parse_cookies
 from lback.core.exceptions import BadRequest, HTTPException
 from lback.core.headers import RequestHeaders
@@ -14,7 +14,7 @@ from lback.core.hosts import client_address, host_name, is_trusted_proxy
 from lback.core.http_method import METHODS, HTTPMethod, is_token
 from lback.core.limits import DEFAULT_LIMITS, Limits
 from lback.core.multidict import MultiDict, parse_query
-from lback.core.request_attributes import context_value, lazy_context_value, load, once
+from lback.core.request_attributes import context_value, failing, lazy_context_value, load, once
 from lback.core.wsgi_text import decoded_path
 
 if TYPE_CHECKING:
@@ -79,8 +79,8 @@ class Request:
     _shared: Mapping[str, Any] = _NOTHING
     _loaders: Mapping[str, "Callable[[Request], Any]"] = _NOTHING
     _parsed_body: Form | None = None
+    _body_is_parsed = False
     uploads: "Files | None" = None
-    _body_parser: "BodyParser | None" = None
     _open_session: "Callable[[], Session | None] | None" = None
     # The session in use, and the same once more if it was opened here and is to be closed here.
     active_session: "Session | None" = None
@@ -236,40 +236,44 @@ class Request:
         It returns the values (or `None`) and the files. What it raises is raised to whoever
         asks, each time: the stream is spent, and what is left of it is no body.
         """
-        self._body_parser = parse
+        self._body_is_parsed = False
+        self._loaders = {**self._loaders, BODY_PARSER: parse}
 
-    def _parse(self, parse: BodyParser) -> None:
-        self._body_parser = None
+    def _parse(self) -> None:
+        self._body_is_parsed = True
+        parse = self._loaders.get(BODY_PARSER)
+        if parse is None:
+            return
         try:
             self._parsed_body, self.uploads = parse(self)
         except Exception as error:
-            self._body_parser = _failing_with(error)
+            self.set_body_parser(failing(error))
             raise
 
     @property
     def parsed_body(self) -> Form | None:
         """Values of a form or of a JSON object; `None` without a body or without a parser."""
-        if self._body_parser is not None:
-            self._parse(self._body_parser)
+        if not self._body_is_parsed:
+            self._parse()
         return self._parsed_body
 
     @parsed_body.setter
     def parsed_body(self, value: Form | None) -> None:
-        self._body_parser = None
+        self._body_is_parsed = True
         self._parsed_body = value if isinstance(value, Mapping) else None
 
     @property
     def files(self) -> Files:
         """Uploaded files by field name; a list where a name came several times."""
-        if self._body_parser is not None:
-            self._parse(self._body_parser)
+        if not self._body_is_parsed:
+            self._parse()
         if self.uploads is None:
             self.uploads = {}
         return self.uploads
 
     @files.setter
     def files(self, value: Files) -> None:
-        self._body_parser = None
+        self._body_is_parsed = True
         self.uploads = value
 
     @property
@@ -381,14 +385,17 @@ class Request:
         dependencies: Mapping[str, Any],
         limits: Limits,
         open_session: "Callable[[], Any] | None",
+        loaders: "Mapping[str, Callable[[Request], Any]]" = _NOTHING,
     ) -> None:
         """Give the request what its application shares with all of them.
 
-        What the request carries already stays in front of them.
+        What the request carries already stays in front of them. A loader is asked for its value
+        of the context when that is first read; the one under `BODY_PARSER` parses the body.
         """
         self._shared = dependencies
         self._limits = limits
         self._open_session = open_session
+        self._loaders = {**loaders, **self._loaders}
 
     def set_context(self, **kwargs: Any) -> None:
         """Keep values on the request; a settable property of that name is set.
@@ -441,10 +448,3 @@ class Request:
 
     def __repr__(self) -> str:
         return f"<Request {self.method} {self.path!r}>"
-
-
-def _failing_with(error: Exception) -> BodyParser:
-    def parse(_: Request) -> tuple[Form | None, Files]:
-        raise error
-
-    return parse

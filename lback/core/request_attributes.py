@@ -4,8 +4,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
+    from lback.core.limits import Limits
     from lback.core.request import Request
 
 T = TypeVar("T")
@@ -21,7 +22,8 @@ class once(cached_property[T]):  # noqa: N801  read as a decorator, like propert
         if instance is None:
             return self
         value = self.func(instance)
-        instance.__dict__[self.attrname or self.func.__name__] = value
+        # Not through `__dict__`: to ask for it makes the interpreter build that dict.
+        setattr(instance, self.attrname or self.func.__name__, value)
         return value
 
 
@@ -67,6 +69,37 @@ def load(request: "Request", name: str) -> Any:
     return value
 
 
+def failing(error: Exception) -> "Callable[[Request], Any]":
+    """Return a loader that raises this, each time it is asked."""
+
+    def loader(_: "Request") -> Any:
+        raise error
+
+    return loader
+
+
 def loaded(request: "Request", name: str) -> Any:
     """Return the value of a name if it was asked for or set already, and load nothing."""
     return request._context.get(name)
+
+
+def class_of_application(
+    request_class: "type[Request]",
+    dependencies: "Mapping[str, Any]",
+    limits: "Limits",
+    open_session: "Callable[[], Any] | None",
+    loaders: "Mapping[str, Callable[[Request], Any]]",
+) -> "type[Request]":
+    """Return a class of requests that are adopted when they are built; see `Request.adopt`.
+
+    What an application shares with all its requests stands on the class, and costs none of them.
+    """
+    shared = {
+        "__module__": request_class.__module__,
+        "__qualname__": request_class.__qualname__,
+        "_shared": dependencies,
+        "_limits": limits,
+        "_loaders": loaders,
+        "_open_session": None if open_session is None else staticmethod(open_session),
+    }
+    return type(request_class.__name__, (request_class,), shared)

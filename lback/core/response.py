@@ -106,10 +106,7 @@ class Response:
     @property
     def content_type(self) -> str | None:
         """The media type as it stands in the header fields, or `None`."""
-        if self._headers is None:
-            return self._content_type
-        value = self._headers.get("Content-Type")
-        return value if isinstance(value, str) else None
+        return self._content_type if self._headers is None else self._headers.media_type()
 
     @content_type.setter
     def content_type(self, value: str) -> None:
@@ -154,9 +151,8 @@ class Response:
         status = self.status_code
         if status not in _STATUSES_WITH_BODY:
             return _bodiless(self)
-        body, media_type = self.body, self._content_type
-        if self._headers is not None:
-            media_type = self.content_type
+        body, headers = self.body, self._headers
+        media_type = self._content_type if headers is None else headers.media_type()
         if body.__class__ is str:
             if media_type in UTF8_TYPES:
                 body = body.encode()
@@ -166,10 +162,10 @@ class Response:
             body, media_type = assigned_body(body, media_type)
         if media_type is None:
             media_type = BYTES_TYPE if body else TEXT_TYPE
-        if self._headers is None:
+        if headers is None:
             pairs = [("Content-Type", media_type), ("Content-Length", str(len(body)))]
         else:
-            pairs = self._headers.complete_pairs(media_type, str(len(body)))
+            pairs = headers.complete_pairs(media_type, str(len(body)))
         return STATUS_LINES[status], pairs, [body]
 
     def answer(self, environ: Environ) -> WsgiResponse:

@@ -45,11 +45,11 @@ class AuthenticationMiddleware(BaseMiddleware):
         self._login_url = config.LOGIN_URL
         self._users = user_manager
         self._admin_users = admin_user_manager
-        self._loaders: dict[str, Any] = {USER: self._user, ADMIN_USER: self._admin_user}
+        self.request_loaders: dict[str, Any] = {USER: self._user, ADMIN_USER: self._admin_user}
 
     def process_request(self, request: "Request") -> None:
-        """Have the user looked up when somebody asks who it is."""
-        load_later(request, **self._loaders)
+        """Have the user looked up when somebody asks (`request_loaders`)."""
+        load_later(request, **self.request_loaders)
 
     def _user(self, request: "Request") -> "Account | None":
         return signed_in_account(request, USER, self._users)

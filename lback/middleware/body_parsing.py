@@ -5,7 +5,7 @@ import re
 from typing import TYPE_CHECKING, BinaryIO
 
 from lback.core.base_middleware import BaseMiddleware
-from lback.core.body import BodyStream
+from lback.core.body import BODY_PARSER, BodyStream
 from lback.core.exceptions import BadRequest, HTTPException
 from lback.core.multidict import MultiDict, parse_query
 from lback.middleware.content_type import media_type, parameters, require_utf_8
@@ -48,9 +48,10 @@ class BodyParsingMiddleware(BaseMiddleware):
     def __init__(self, config: "Config") -> None:
         self._limits = FormLimits.of(config)
         self._json_depth = config.MAX_JSON_DEPTH
+        self.request_loaders = {BODY_PARSER: self.parse}
 
     def process_request(self, request: "Request") -> None:
-        """Have the body parsed when it is asked for."""
+        """Have the body parsed when it is asked for (`request_loaders`)."""
         request.set_body_parser(self.parse)
 
     def process_response(self, request: "Request", response: "Response") -> "Response":  # noqa: ARG002  the signature of a hook

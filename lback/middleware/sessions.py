@@ -46,14 +46,15 @@ class SessionMiddleware(BaseMiddleware):
     ) -> None:
         self._sessions = session_manager
         self._cookie = config.SESSION_COOKIE_NAME
+        self.request_loaders = {"session": self._load}
         self._samesite = samesite
         self._domain = domain
         self._path = path
         self._always_secure = self._cookie.lower().startswith(("__host-", "__secure-"))
 
     def process_request(self, request: "Request") -> None:
-        """Have the session looked up when it is asked for."""
-        load_later(request, session=self._load)
+        """Have the session looked up when it is asked for (`request_loaders`)."""
+        load_later(request, **self.request_loaders)
 
     def _load(self, request: "Request") -> "AppSession":
         session_id = request.cookies.get(self._cookie)

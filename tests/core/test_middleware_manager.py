@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 from lback.core import dispatcher_instance
 from lback.core.base_middleware import BaseMiddleware
 from lback.core.exceptions import Forbidden
+from lback.core.limits import Limits
 from lback.core.middleware_manager import CHAIN_SIGNALS, Middleware, MiddlewareManager
 from lback.core.request import Request
+from lback.core.request_attributes import load_later
 from lback.core.response import Response
 from lback.core.signals import SignalDispatcher
 
@@ -644,3 +646,45 @@ def test_a_walk_keeps_to_the_middlewares_it_began_with(
     notes.clear()
     either.process_response(request_, Response())
     assert notes == ["late out", "first out"]
+
+
+class Bringing(BaseMiddleware):
+    """A middleware that brings a value when it is asked for, and looks at no request."""
+
+    def __init__(self, name: str, value: str) -> None:
+        self.request_loaders = {name: lambda request: value}
+
+    def process_request(self, request: Any) -> None:
+        load_later(request, **self.request_loaders)
+
+    def process_response(self, request: Any, response: Response) -> Response:
+        return response
+
+
+def test_what_a_middleware_loads_is_known_before_there_is_a_request() -> None:
+    manager = MiddlewareManager()
+    first, second = Bringing("guest", "Ada"), Bringing("guest", "Bob")
+    for middleware in (first, second, Bringing("host", "Eve")):
+        manager.add_middleware(middleware)
+    shared = manager.loaders
+    request = Request("/", "GET", None, {}, {})
+    request.adopt({}, Limits(), None, manager.loaders)
+
+    assert manager.process_adopted(request) is None
+    assert (request.get_context("guest"), request.get_context("host")) == ("Bob", "Eve")
+
+    manager.remove_middleware(second)
+    assert shared is manager.loaders
+    assert shared["guest"](request) == "Ada"
+    manager.remove_middleware_by_class(Bringing)
+    assert shared == {}
+
+
+def test_a_request_that_adopted_nothing_is_given_the_loaders_by_the_hooks() -> None:
+    manager = MiddlewareManager()
+    manager.add_middleware(Bringing("guest", "Ada"))
+    request = Request("/", "GET", None, {}, {})
+
+    manager.process_request(request)
+
+    assert request.get_context("guest") == "Ada"
