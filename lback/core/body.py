@@ -7,6 +7,8 @@ from typing import Any, BinaryIO, Final
 from lback.core.exceptions import BadRequest, HTTPException
 from lback.core.limits import DEFAULT_LIMITS
 
+_PIECE = 65536
+
 # What parses a body is among the loaders of a request, under no name of a context value.
 BODY_PARSER: Final = "body parser"
 
@@ -76,8 +78,16 @@ class BodyStream:
             HTTPException: 413, a body without declared length went over the limit.
         """
         if size is None or size < 0:
-            return b"".join(iter(lambda: self.read(65536), b""))
+            return self._read_all()
         return self._take(self._source.read, size)
+
+    def _read_all(self) -> bytes:
+        # Piece by piece, so that what is declared takes no memory before it is there.
+        left = _PIECE if self._length is None else self._length - self.consumed
+        first = self._take(self._source.read, min(left, _PIECE))
+        if len(first) == left and self._length is not None:
+            return first
+        return first + b"".join(iter(lambda: self.read(_PIECE), b""))
 
     def readline(self, size: int | None = -1) -> bytes:
         """Read up to the next line feed, at most `size` bytes."""

@@ -36,6 +36,7 @@ Files: TypeAlias = "dict[str, UploadedFile | list[UploadedFile]]"
 BodyParser: TypeAlias = "Callable[[Request], tuple[Form | None, Files]]"
 
 _NOTHING: Mapping[str, Any] = {}
+_WITH_DATA = frozenset({HTTPMethod.POST, HTTPMethod.PUT, HTTPMethod.PATCH})
 # Context keys that have an attribute of their own; reading these parses and opens nothing.
 _DEDICATED = {
     "path_params": "path_params",
@@ -73,6 +74,7 @@ class Request:
     route_requires_auth = False
 
     # What a request begins with; an instance holds only what differs.
+    _given_headers: RequestHeaders | None = None
     _body: bytes | str | None = None
     _query_string: str = ""
     _limits: Limits = DEFAULT_LIMITS
@@ -104,7 +106,7 @@ class Request:
         self._query_string = environ.get("QUERY_STRING") or query.encode().decode("latin-1")
         self._body = body
         self.method = METHODS.get(method.upper()) or method.upper()
-        self.headers = RequestHeaders(headers)
+        self.headers = self._given_headers = RequestHeaders(headers)
 
     @classmethod
     def from_environ(cls, environ: dict[str, Any]) -> "Request":
@@ -203,7 +205,8 @@ class Request:
         if self._body is not None:
             return self._body.encode() if isinstance(self._body, str) else self._body
         stream = input_of(self._environ, self._limits.body_size)
-        return b"" if stream is None else stream.read()
+        body = self._body = b"" if stream is None else stream.read()
+        return body
 
     def open_body(self) -> "BodyStream | BinaryIO | None":
         """Return the body as a stream that ends with it, or `None` without one; for body parsers.
@@ -214,7 +217,7 @@ class Request:
             BadRequest: Its length is no number.
             HTTPException: 413, as for `body_bytes`.
         """
-        held = self.__dict__.get("body_bytes", self._body)
+        held = self._body
         if held is None:
             stream = input_of(self._environ, self._limits.body_size)
             return None if stream is NO_BODY else stream
@@ -279,12 +282,12 @@ class Request:
     @property
     def POST(self) -> Form:  # noqa: N802  the documented name
         """The parsed body of a POST request; empty for other methods and without a body."""
-        return (self.parsed_body or {}) if self.method == "POST" else {}
+        return (self.parsed_body or {}) if self.method is HTTPMethod.POST else {}
 
     @property
     def DATA(self) -> Form:  # noqa: N802  the documented name
         """The parsed body of a POST, PUT or PATCH request; empty otherwise."""
-        return (self.parsed_body or {}) if self.method in ("POST", "PUT", "PATCH") else {}
+        return (self.parsed_body or {}) if self.method in _WITH_DATA else {}
 
     # Where it was sent to.
 

@@ -27,6 +27,18 @@ class once(cached_property[T]):  # noqa: N801  read as a decorator, like propert
         return value
 
 
+def sent_field(request: "Request", variable: str, name: str) -> str | None:
+    """Return one header field without collecting them all.
+
+    Args:
+        request: Whose field.
+        variable: Its name in the environ, as in "HTTP_ACCEPT".
+        name: Its name among the headers of a request that was built by hand, as in "ACCEPT".
+    """
+    given = request._given_headers
+    return request._environ.get(variable) if given is None else given.get(name)
+
+
 def context_value(name: str, doc: str) -> Any:
     """Build a property that reads and writes one key of the request context."""
 

@@ -2,12 +2,14 @@
 
 import logging
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, BinaryIO
 
 from lback.core.base_middleware import BaseMiddleware
 from lback.core.body import BODY_PARSER, BodyStream
 from lback.core.exceptions import BadRequest, HTTPException
 from lback.core.multidict import MultiDict, parse_query
+from lback.core.request_attributes import sent_field
 from lback.middleware.content_type import media_type, parameters, require_utf_8
 from lback.middleware.json_body import parse_json
 from lback.middleware.multipart_form import FormLimits, parse_multipart
@@ -21,6 +23,7 @@ logger = logging.getLogger(__name__)
 
 _MULTIPART = "multipart/form-data"
 _URLENCODED = "application/x-www-form-urlencoded"
+_FORMS = frozenset({_MULTIPART, _URLENCODED})
 _JSON = re.compile(r"application/(?:json|[^/]*\+json)")  # RFC 8259 §11, RFC 6839 §3.1
 # RFC 2046 §5.1.1: at most 70 characters, the last of them no space.
 _BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,\-./:=? ]{0,69}[0-9A-Za-z'()+_,\-./:=?]")
@@ -65,9 +68,9 @@ class BodyParsingMiddleware(BaseMiddleware):
             BadRequest: The body is not what its type says.
             HTTPException: 413 or 415; see the class.
         """
-        field = request.headers.get("CONTENT-TYPE") or ""
+        field = sent_field(request, "CONTENT_TYPE", "CONTENT-TYPE") or ""
         kind = media_type(field)
-        if kind not in (_MULTIPART, _URLENCODED) and not _JSON.fullmatch(kind):
+        if kind not in _FORMS and not _JSON.fullmatch(kind):
             return None, {}
         stream = _unread_body(request)
         if stream is None:
@@ -95,12 +98,12 @@ def _unread_body(request: "Request") -> "BodyStream | BinaryIO | None":
 
 
 def _require_plain(request: "Request") -> None:
-    encoding = request.headers.get("CONTENT-ENCODING") or "identity"
-    if encoding.strip().lower() != "identity":
+    encoding = sent_field(request, "HTTP_CONTENT_ENCODING", "CONTENT-ENCODING")
+    if encoding and encoding.strip().lower() != "identity":
         raise HTTPException("the body is compressed; send it as it is", 415)
 
 
-def _boundary(found: dict[str, str]) -> str:
+def _boundary(found: Mapping[str, str]) -> str:
     boundary = found.get("boundary", "")
     if not _BOUNDARY.fullmatch(boundary):
         raise BadRequest(

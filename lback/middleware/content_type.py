@@ -1,6 +1,9 @@
 """The `Content-Type` field: a media type and its parameters, each character read once."""
 
 import re
+from collections.abc import Mapping
+from functools import lru_cache
+from types import MappingProxyType
 
 from lback.core.exceptions import BadRequest, HTTPException
 
@@ -14,18 +17,24 @@ _QUOTED_PAIR = re.compile(r"\\(.)")
 _UTF_8 = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
 
 
+# The same few types come again and again; of the others, as many are kept as there is room for.
+_KEPT = 256
+
+
+@lru_cache(_KEPT)
 def media_type(field: str) -> str:
     """Return the media type without its parameters, in lower case."""
     return field.partition(";")[0].strip(" \t").lower()
 
 
-def parameters(field: str) -> dict[str, str]:
+@lru_cache(_KEPT)
+def parameters(field: str) -> Mapping[str, str]:
     """Return the parameters behind the media type, their names in lower case.
 
     Raises:
         BadRequest: They cannot be read, or one is there twice.
     """
-    found = {}
+    found: dict[str, str] = {}
     position = len(field.partition(";")[0])
     while position < len(field):
         parameter = _PARAMETER.match(field, position)
@@ -39,7 +48,7 @@ def parameters(field: str) -> dict[str, str]:
             raise BadRequest("Content-Type has a parameter twice")
         quoted = value.startswith('"')
         found[name.lower()] = _QUOTED_PAIR.sub(r"\1", value[1:-1]) if quoted else value
-    return found
+    return MappingProxyType(found)
 
 
 def require_utf_8(charset: str | None, what: str) -> None:

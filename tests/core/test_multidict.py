@@ -1,14 +1,14 @@
 """Query strings: read as the standard library reads them, text where it was one, a list else."""
 
 from time import perf_counter
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, unquote, urlencode
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lback.core.exceptions import BadRequest
-from lback.core.multidict import MultiDict, parse_query
+from lback.core.multidict import MultiDict, parse_query, unquoted
 
 SENT = st.lists(
     st.sampled_from(["a", "b", "=", "&", "+", "%", "%41", "%3D", "%26", "%FF", "%zz", ";", "ä"])
@@ -53,6 +53,28 @@ def test_what_was_encoded_comes_back(fields: dict[str, str | list[str]]) -> None
 )
 def test_the_cases_one_asks_about(text: str, expected: dict[str, str | list[str]]) -> None:
     assert parse_query(text) == expected
+
+
+@given(
+    st.text(alphabet="%=&+ ;_aAfF09zZ\n\r\t\0é€.~", max_size=60),
+    st.sampled_from(["replace", "strict"]),
+)
+def test_percent_encoding_is_read_as_the_standard_library_reads_it(text: str, errors: str) -> None:
+    try:
+        expected = unquote(text, errors=errors)
+    except UnicodeDecodeError:
+        with pytest.raises(UnicodeDecodeError):
+            unquoted(text, errors)
+    else:
+        assert unquoted(text, errors) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["%%", "%%41", "%\n", "%\r\n41", "%3D=%", "%4", "%4%41", "%25%3d=", "==%41", "%é1", "% 41"],
+)
+def test_what_only_looks_percent_encoded_stays(text: str) -> None:
+    assert unquoted(text) == unquote(text)
 
 
 def test_bytes_that_are_no_text_can_be_refused() -> None:
