@@ -44,52 +44,53 @@ def parse_query(text: str, limit: int = 1000, *, errors: str = "replace") -> Mul
         BadRequest: There are more fields than that.
         UnicodeDecodeError: Such bytes, with `errors="strict"`.
     """
-    if text.count("&") >= limit:
+    count = text.count("&")
+    if count >= limit:
         raise BadRequest(f"more than {limit} parameters")
     if "+" in text:
         text = text.replace("+", " ")
-    fields = text.split("&")
+    values = _decoded(text, count + 1, errors) if "%" in text else _plain(text)
+    return _careful(text, errors) if len(values) <= count or "" in values else values
+
+
+def _plain(text: str) -> MultiDict:
     values = MultiDict()
-    if "%" in text:
-        for field in fields:
-            name, _, value = field.partition("=")
-            if "%" in field:
-                name, value = unquoted(name, errors), unquoted(value, errors)
-            values[name] = value
-    else:
-        for field in fields:
-            name, _, value = field.partition("=")
-            values[name] = value
-    if len(values) < len(fields) or "" in values:
-        return _careful(fields, errors)
+    for field in text.split("&"):
+        name, _, value = field.partition("=")
+        values[name] = value
     return values
 
 
-def _careful(fields: list[str], errors: str) -> MultiDict:
-    """Read fields of which one is empty, or of which two have the same name: none may be lost."""
+def _decoded(text: str, count: int, errors: str) -> MultiDict:
+    """Decode all fields at once, or return nothing where they have to be read with care.
+
+    Quoted-printable differs from percent-encoding in its sign, and the standard library reads it
+    in C. Each byte that it reads makes the text shorter by two; what is shorter by less than
+    that, or holds control characters, which mean something to it, is not for this way. Nor is a
+    field that has not exactly one `=`.
+    """
     values = MultiDict()
-    for field in fields:
+    if not (text.isascii() and text.isprintable()):
+        return values
+    # The separators step aside for the sign, to characters that no field holds.
+    octets = a2b_qp(text.replace("=", "\2").replace("&", "\1").replace("%", "="))
+    if len(octets) == len(text) - 2 * text.count("%"):
+        fields = octets.decode(errors=errors).split("\1")
+        if len(fields) == count:
+            try:
+                for field in fields:
+                    name, value = field.split("\2")
+                    values[name] = value
+            except ValueError:
+                values.clear()
+    return values
+
+
+def _careful(text: str, errors: str) -> MultiDict:
+    """Read fields one by one: none of the values of a name may be lost, nor an odd one."""
+    values = MultiDict()
+    for field in text.split("&"):
         if field:
             name, _, value = field.partition("=")
-            values.add(unquoted(name, errors), unquoted(value, errors))
+            values.add(unquote(name, errors=errors), unquote(value, errors=errors))
     return values
-
-
-def unquoted(text: str, errors: str = "replace") -> str:
-    """Replace percent-encoded bytes; what only looks like one stays (WHATWG URL §1.3).
-
-    Quoted-printable differs from this in its sign, and the standard library reads it in C. Each
-    byte that it reads so makes the text shorter by two; where it is shorter by less than that, or
-    has line breaks, to which quoted-printable gives a meaning, the slow way is taken.
-
-    Raises:
-        UnicodeDecodeError: The bytes are no UTF-8, and `errors` is "strict".
-    """
-    if "%" not in text:
-        return text
-    if text.isascii() and text.isprintable():
-        signed = text.replace("=", "%3D") if "=" in text else text
-        read = a2b_qp(signed.replace("%", "="))
-        if len(read) == len(signed) - 2 * signed.count("%"):
-            return read.decode(errors=errors)
-    return unquote(text, errors=errors)
