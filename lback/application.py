@@ -4,7 +4,13 @@ from collections.abc import Callable, Collection, Iterable
 from typing import Any, TypeVar
 
 from lback.admin import AdminRegistry, site
-from lback.auth import LoginThrottle
+from lback.auth import (
+    AccessTokens,
+    ApiKeyManager,
+    BearerAuthentication,
+    LoginThrottle,
+    TokenManager,
+)
 from lback.cache import build_caches
 from lback.core import development
 from lback.core.app_controller import AppController
@@ -86,6 +92,7 @@ class Application:
         self.admin_user_manager = AdminUserManager(policy)
         self.token_signer = TokenSigner(config)
         self.admin_registry = AdminRegistry(site)
+        self.admin_registry = AdminRegistry()
         self.middleware_manager = MiddlewareManager(dispatcher=dispatcher)
         self.dependencies: dict[str, Any] = {
             "error_handler": self.error_handler,
@@ -97,6 +104,7 @@ class Application:
             "account_tokens": AccountTokens(self.user_manager, self.token_signer),
             "login_throttle": LoginThrottle.of(config),
             "static_files": self.static_files,
+            **self._build_authentication(),
         }
         self.app_controller = AppController(
             self.middleware_manager,
@@ -121,6 +129,24 @@ class Application:
             self.router.add(route)
         self.template_renderer.add_global("static", files.url)
         return files
+
+    def _build_authentication(self) -> dict[str, Any]:
+        """Build what tells who somebody is; a part that no setting asks for is left out."""
+        config, users = self.config, self.user_manager
+        signer, keys = TokenSigner(config), ApiKeyManager(users)
+        parts: dict[str, Any] = {
+            "token_signer": signer,
+            "account_tokens": AccountTokens(users, signer),
+            "login_throttle": LoginThrottle.of(config),
+            "api_key_manager": keys,
+        }
+        tokens = None
+        if config.JWT_AUDIENCE:
+            tokens = parts["token_manager"] = TokenManager(
+                AccessTokens(config), users, self.db_manager, lifetime=config.JWT_REFRESH_SECONDS
+            )
+        parts["bearer_authentication"] = BearerAuthentication(keys, tokens)
+        return parts
 
     def route(
         self,

@@ -106,7 +106,7 @@ def signed_in_account(
     if session is None or held is None:
         return None
     account_id, version = held
-    account: Account | None = manager.get(_db_session(request), account_id)
+    account: Account | None = manager.get(database_session(request), account_id)
     if account is None or not account.is_active or account.session_version != version:
         _session_manager(request).end(session)
         return None
@@ -130,7 +130,12 @@ def _session_manager(request: "Request") -> "SessionManager":
     return manager
 
 
-def _db_session(request: "Request") -> Any:
+def database_session(request: "Request") -> Any:
+    """Return the database session of a request.
+
+    Raises:
+        ConfigurationError: There is none.
+    """
     db_session = request.db_session
     if db_session is None:
         raise ConfigurationError("this request has no database: users are kept in one")

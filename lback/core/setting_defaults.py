@@ -81,6 +81,14 @@ class Settings:
     LOGIN_ATTEMPTS_SECONDS: int = 600
     LOGIN_ATTEMPTS_STORE: str = "memory"  # memory (of one process) or redis
 
+    # Access tokens for programs (JWT); off while JWT_AUDIENCE is empty.
+    JWT_AUDIENCE: str = ""  # whom they are for, such as https://api.example.com
+    JWT_ISSUER: str = ""  # who makes them; empty: the audience
+    JWT_ALGORITHM: str = "HS256"
+    JWT_KEY: str = ""  # PEM of the private key; empty for HMAC: made of SECRET_KEY
+    JWT_ACCESS_SECONDS: int = 900
+    JWT_REFRESH_SECONDS: int = 1_209_600  # two weeks from the last exchange
+
     # The server that many machines share.
     REDIS_URL: str = "redis://127.0.0.1:6379/0"
 

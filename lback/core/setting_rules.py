@@ -116,9 +116,12 @@ def _keys(value: list[Any]) -> None:
         raise ValueError(f"each key must have {SECRET_KEY_LENGTH} characters at least")
 
 
-def _attempts_store(value: str) -> None:
-    if value not in ("memory", "redis"):
-        raise ValueError("must be memory or redis")
+def _one_of(*names: str) -> Callable[[str], None]:
+    def rule(value: str) -> None:
+        if value not in names:
+            raise ValueError(f"must be one of {', '.join(names)}{did_you_mean(value, names)}")
+
+    return rule
 
 
 def _texts(value: list[Any]) -> None:
@@ -188,6 +191,8 @@ _SIZES = (
     "LOGIN_ATTEMPTS_PER_ACCOUNT",
     "LOGIN_ATTEMPTS_PER_ADDRESS",
     "LOGIN_ATTEMPTS_SECONDS",
+    "JWT_ACCESS_SECONDS",
+    "JWT_REFRESH_SECONDS",
 )
 
 RULES: Mapping[str, Callable[[Any], None]] = {
@@ -206,7 +211,8 @@ RULES: Mapping[str, Callable[[Any], None]] = {
     "SESSION_COOKIE_NAME": _cookie_name,
     "SECRET_KEY_FALLBACKS": _keys,
     "LOGIN_URL": _login_url,
-    "LOGIN_ATTEMPTS_STORE": _attempts_store,
+    "LOGIN_ATTEMPTS_STORE": _one_of("memory", "redis"),
+    "JWT_ALGORITHM": _one_of("HS256", "HS384", "HS512", "RS256", "PS256", "ES256", "Ed25519"),
     **dict.fromkeys(_SIZES, _positive),
     "CACHES": check_caches,
     **PROTECTION_RULES,

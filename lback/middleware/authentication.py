@@ -3,12 +3,14 @@
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
-from lback.auth.sign_in import ADMIN_USER, USER, signed_in_account
+from lback.auth.bearer import CHALLENGE as BEARER_CHALLENGE
+from lback.auth.sign_in import ADMIN_USER, USER, database_session, signed_in_account
 from lback.core.base_middleware import BaseMiddleware
 from lback.core.request_attributes import load_later
 from lback.core.response import RedirectResponse
 
 if TYPE_CHECKING:
+    from lback.auth.bearer import BearerAuthentication
     from lback.core.config import Config
     from lback.core.request import Request
     from lback.core.response import Response
@@ -22,7 +24,9 @@ CHALLENGE = 'Session realm="users"'
 class AuthenticationMiddleware(BaseMiddleware):
     """Brings `request.user`, found when first asked for; `None` is somebody not signed in.
 
-    A user of the admin is found by `request.get_context("admin_user")`.
+    A request with a bearer token is that of its owner, whatever session it may have; a token that
+    is not good is answered 401. A user of the admin is found by
+    `request.get_context("admin_user")`.
 
     An answer 401 that names no way to authenticate gets one: a browser is sent to `LOGIN_URL`,
     with `next` to come back by, and any other client is told in `WWW-Authenticate`.
@@ -31,6 +35,7 @@ class AuthenticationMiddleware(BaseMiddleware):
         config: `LOGIN_URL` is read here.
         user_manager: Finds the users.
         admin_user_manager: Finds the users of the admin.
+        bearer_authentication: Finds the owners of API keys and access tokens.
     """
 
     sets_user = True
@@ -41,17 +46,26 @@ class AuthenticationMiddleware(BaseMiddleware):
         config: "Config",
         user_manager: "UserManager",
         admin_user_manager: "AdminUserManager",
+        bearer_authentication: "BearerAuthentication | None" = None,
     ) -> None:
         self._login_url = config.LOGIN_URL
         self._users = user_manager
         self._admin_users = admin_user_manager
         self.request_loaders: dict[str, Any] = {USER: self._user, ADMIN_USER: self._admin_user}
+        self._bearer = bearer_authentication
+        bearer = [BEARER_CHALLENGE] if bearer_authentication is not None else []
+        self._challenge = ", ".join([*bearer, CHALLENGE])
+        self._loaders: dict[str, Any] = {USER: self._user, ADMIN_USER: self._admin_user}
 
     def process_request(self, request: "Request") -> None:
         """Have the user looked up when somebody asks (`request_loaders`)."""
         load_later(request, **self.request_loaders)
 
     def _user(self, request: "Request") -> "Account | None":
+        if self._bearer is not None:
+            credentials = self._bearer.credentials_of(request)
+            if credentials is not None:
+                return self._bearer.account(database_session(request), credentials)
         return signed_in_account(request, USER, self._users)
 
     def _admin_user(self, request: "Request") -> "Account | None":
@@ -65,7 +79,7 @@ class AuthenticationMiddleware(BaseMiddleware):
             return RedirectResponse(
                 _with_next(self._login_url, request), 302 if _is_safe(request) else 303
             )
-        response.headers["WWW-Authenticate"] = CHALLENGE
+        response.headers["WWW-Authenticate"] = self._challenge
         return response
 
 

@@ -79,7 +79,7 @@ def test_a_form_that_came_too_late_is_not_sent_again() -> None:
 def test_a_program_is_told_to_authenticate(accept: dict[str, str]) -> None:
     answer = ask("/books/a", accept=accept)
     assert answer.status_code == 401
-    assert answer.headers["www-authenticate"] == 'Session realm="users"'
+    assert answer.headers["www-authenticate"] == 'Bearer realm="users", Session realm="users"'
 
 
 def test_without_a_login_page_browsers_get_a_page() -> None:

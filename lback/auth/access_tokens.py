@@ -1,0 +1,154 @@
+"""Access tokens: JWTs that say for minutes who somebody is, believed only if all is right."""
+
+import hashlib
+import secrets
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from lback.core.exceptions import ConfigurationError
+
+if TYPE_CHECKING:
+    from joserfc.jwk import Key
+
+    from lback.core.config import Config
+
+# Of each family the names that a configuration may choose; "none" is in none of them.
+SYMMETRIC = ("HS256", "HS384", "HS512")
+ALGORITHMS = (*SYMMETRIC, "RS256", "PS256", "ES256", "Ed25519")
+_TYPE = "at+jwt"  # RFC 9068 §2.1, so that no other JWT of the same key passes for one
+_LONGEST = 4096
+# How much the clocks of two machines may differ.
+_LEEWAY = 5
+
+
+class AccessTokens:
+    """Makes and reads access tokens (RFC 7519, RFC 9068).
+
+    The algorithm is that of the configuration, whatever a token says of itself. `exp`, `iat`,
+    `nbf`, `iss`, `aud` and `sub` must be there, and right.
+
+    Args:
+        config: `JWT_AUDIENCE`, `JWT_ISSUER` (empty: the audience), `JWT_ALGORITHM`,
+            `JWT_ACCESS_SECONDS`, and the key: `JWT_KEY`, a PEM where the algorithm wants two
+            keys; empty for HMAC, where it is made of `SECRET_KEY` and its fallbacks.
+        clock: Gives the seconds since the epoch.
+
+    Raises:
+        ConfigurationError: The library is missing, or settings do not fit each other.
+    """
+
+    def __init__(self, config: "Config", *, clock: Callable[[], float] = time.time) -> None:
+        try:
+            # An import here, because it brings a large library of ciphers: it is an extra.
+            from joserfc import jwk, jwt
+            from joserfc.errors import JoseError
+        except ImportError:
+            raise ConfigurationError(
+                'JWT_AUDIENCE is set, and joserfc is not installed; run: pip install "lback[jwt]"'
+            ) from None
+        self._jwk, self._jwt, self._error = jwk, jwt, JoseError
+        self._config = config
+        self._clock = clock
+        self._algorithm = config.JWT_ALGORITHM
+        self._issuer = config.JWT_ISSUER or config.JWT_AUDIENCE
+        self.seconds = config.JWT_ACCESS_SECONDS
+        self._known: dict[str, Key] = {}
+        if config.JWT_KEY or self._algorithm not in SYMMETRIC:
+            self._check_key()
+
+    def _check_key(self) -> None:
+        try:
+            self._keys()
+            self.issue("", 0)
+        except (ValueError, TypeError, self._error) as error:
+            # Only the kind of the error: its text may quote the key.
+            raise ConfigurationError(
+                f"JWT_KEY is no key for JWT_ALGORITHM = {self._algorithm!r} "
+                f"({type(error).__name__}): write the private key as PEM, "
+                "or for HMAC a text of 32 characters at least"
+            ) from None
+
+    def issue(self, subject: str, version: int) -> str:
+        """Return a token for a subject.
+
+        Args:
+            subject: The id of an account.
+            version: Its `session_version`: what ends its sessions ends its tokens.
+        """
+        now = int(self._clock())
+        claims = {
+            "iss": self._issuer,
+            "aud": self._config.JWT_AUDIENCE,
+            "sub": subject,
+            "iat": now,
+            "nbf": now,
+            "exp": now + self.seconds,
+            "jti": secrets.token_urlsafe(12),
+            "ver": version,
+        }
+        header = {"alg": self._algorithm, "typ": _TYPE}
+        return self._jwt.encode(header, claims, self._keys()[0], algorithms=[self._algorithm])
+
+    def read(self, token: str) -> dict[str, Any] | None:
+        """Return the claims of a token, or `None` if it is not to be believed."""
+        if len(token) > _LONGEST or not token.isascii():
+            return None
+        found = next(filter(None, (self._verified(token, key) for key in self._keys())), None)
+        if found is None or found.header.get("typ") != _TYPE:
+            return None
+        try:
+            self._registry().validate(found.claims)
+        except self._error:
+            return None
+        return dict(found.claims)
+
+    def _verified(self, token: str, key: "Key") -> Any:
+        try:
+            return self._jwt.decode(token, key, algorithms=[self._algorithm])
+        except (self._error, ValueError):
+            return None
+
+    def _registry(self) -> Any:
+        return self._jwt.JWTClaimsRegistry(
+            now=int(self._clock()),
+            leeway=_LEEWAY,
+            iss={"essential": True, "value": self._issuer},
+            aud={"essential": True, "value": self._config.JWT_AUDIENCE},
+            sub={"essential": True},
+            exp={"essential": True},
+            iat={"essential": True},
+            nbf={"essential": True},
+        )
+
+    def _keys(self) -> "list[Key]":
+        """Return the keys that are good; the first one signs."""
+        config = self._config
+        if config.JWT_KEY:
+            return [self._key(config.JWT_KEY)]
+        if not config.SECRET_KEY:
+            raise ConfigurationError("tokens are signed with SECRET_KEY, which is empty: set it")
+        secret_keys = [config.SECRET_KEY, *config.SECRET_KEY_FALLBACKS]
+        return [self._key(_derived(text)) for text in secret_keys]
+
+    def _key(self, text: str) -> "Key":
+        key = self._known.get(text)
+        if key is None:
+            key = self._known[text] = self._import(text)
+        return key
+
+    def _import(self, text: str) -> "Key":
+        if self._algorithm in SYMMETRIC:
+            if len(text) < 32:
+                raise ValueError("a shorter key can be guessed")
+            return self._jwk.OctKey.import_key(text)
+        jwk = self._jwk
+        family: Any = {"R": jwk.RSAKey, "P": jwk.RSAKey, "ES": jwk.ECKey}
+        kind = family.get(self._algorithm[0]) or family.get(self._algorithm[:2], jwk.OKPKey)
+        key: Key = kind.import_key(text.replace("\\n", "\n"))
+        return key
+
+
+def _derived(secret_key: str) -> str:
+    # Its own key, so that nothing that is signed elsewhere with SECRET_KEY can pass for a token.
+    return hashlib.sha512(f"lback.jwt.{secret_key}".encode()).hexdigest()

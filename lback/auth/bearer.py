@@ -1,0 +1,57 @@
+"""Bearer authentication: from the `Authorization` field to an account (RFC 6750)."""
+
+from typing import TYPE_CHECKING
+
+from lback.auth.api_keys import ApiKeyManager, is_api_key
+from lback.core.exceptions import Unauthorized
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from lback.auth.refresh_tokens import TokenManager
+    from lback.core.request import Request
+    from lback.users import Account
+
+CHALLENGE = 'Bearer realm="users"'
+INVALID = f'{CHALLENGE}, error="invalid_token"'
+
+
+class BearerAuthentication:
+    """Takes API keys, and access tokens where these are in use.
+
+    Args:
+        api_key_manager: Finds the owners of keys.
+        token_manager: Finds the owners of access tokens; `None` where there are none.
+    """
+
+    def __init__(
+        self, api_key_manager: ApiKeyManager, token_manager: "TokenManager | None" = None
+    ) -> None:
+        self._keys = api_key_manager
+        self._tokens = token_manager
+
+    def credentials_of(self, request: "Request") -> str | None:
+        """Return the key or the token that a request brings; `None` for none of ours."""
+        field = request.environ.get("HTTP_AUTHORIZATION")
+        if field is None:
+            return None
+        scheme, _, credentials = field.partition(" ")
+        if scheme.lower() != "bearer":
+            return None
+        credentials = credentials.strip()
+        return credentials if is_api_key(credentials) or self._tokens is not None else None
+
+    def account(self, session: "Session", credentials: str) -> "Account":
+        """Return whose key or token it is.
+
+        Raises:
+            Unauthorized: It is none, or has ended.
+        """
+        account: Account | None = None
+        if is_api_key(credentials):
+            account = self._keys.account(session, credentials)
+        elif self._tokens is not None:
+            account = self._tokens.account(session, credentials)
+        if account is None:
+            raise Unauthorized(headers={"WWW-Authenticate": INVALID})
+        return account
