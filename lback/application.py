@@ -92,7 +92,6 @@ class Application:
         self.admin_user_manager = AdminUserManager(policy)
         self.token_signer = TokenSigner(config)
         self.admin_registry = AdminRegistry(site)
-        self.admin_registry = AdminRegistry()
         self.middleware_manager = MiddlewareManager(dispatcher=dispatcher)
         self.dependencies: dict[str, Any] = {
             "error_handler": self.error_handler,
@@ -100,9 +99,6 @@ class Application:
             "caches": self.caches,
             "db_manager": self.db_manager,
             "admin_registry": self.admin_registry,
-            "token_signer": self.token_signer,
-            "account_tokens": AccountTokens(self.user_manager, self.token_signer),
-            "login_throttle": LoginThrottle.of(config),
             "static_files": self.static_files,
             **self._build_authentication(),
         }
@@ -133,10 +129,10 @@ class Application:
     def _build_authentication(self) -> dict[str, Any]:
         """Build what tells who somebody is; a part that no setting asks for is left out."""
         config, users = self.config, self.user_manager
-        signer, keys = TokenSigner(config), ApiKeyManager(users)
+        keys = ApiKeyManager(users)
         parts: dict[str, Any] = {
-            "token_signer": signer,
-            "account_tokens": AccountTokens(users, signer),
+            "token_signer": self.token_signer,
+            "account_tokens": AccountTokens(users, self.token_signer),
             "login_throttle": LoginThrottle.of(config),
             "api_key_manager": keys,
         }

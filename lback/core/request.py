@@ -436,12 +436,9 @@ class Request:
     @property
     def context_data(self) -> dict[str, Any]:
         """A copy of all that is kept on the request."""
-        data = {**self._shared, **self._context}
-        for key, attribute in _DEDICATED.items():
-            value = getattr(self, attribute)
-            if value:
-                data[key] = value
-        return data
+        dedicated = {key: getattr(self, name) for key, name in _DEDICATED.items()}
+        held = {key: value for key, value in dedicated.items() if value}
+        return {**self._shared, **self._context, **held}
 
     def close(self) -> None:
         """Close the uploaded files; the controller does so when the request has been answered."""

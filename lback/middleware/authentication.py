@@ -55,7 +55,6 @@ class AuthenticationMiddleware(BaseMiddleware):
         self._bearer = bearer_authentication
         bearer = [BEARER_CHALLENGE] if bearer_authentication is not None else []
         self._challenge = ", ".join([*bearer, CHALLENGE])
-        self._loaders: dict[str, Any] = {USER: self._user, ADMIN_USER: self._admin_user}
 
     def process_request(self, request: "Request") -> None:
         """Have the user looked up when somebody asks (`request_loaders`)."""

@@ -104,7 +104,6 @@ def rate_limit(
 
         # For those who list the routes and what guards them.
         limited.rate_limits = [*checked, *getattr(view, "rate_limits", ())]  # type: ignore[attr-defined]  # a mark
-        limited.rate_limits = rates  # type: ignore[attr-defined]  # a mark, for who lists routes
         return cast("V", limited)
 
     return decorate

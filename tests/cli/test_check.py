@@ -152,7 +152,7 @@ def test_each_problem_has_a_reason_and_a_fix(
 
 def test_the_command_tells_all_and_its_exit_code_can_be_trusted(lback: Run, project: Path) -> None:
     assert lback("check", cwd=project).stdout == (
-        f"The project can start: 1 routes, database sqlite:///{project}/db.sqlite3.\n"
+        f"The project can start: 2 routes, database sqlite:///{project}/db.sqlite3.\n"
     )
     result = lback("check", "--deploy", cwd=project)
     assert result.returncode == 1

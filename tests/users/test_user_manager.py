@@ -264,7 +264,7 @@ def test_neither_texts_nor_logs_tell_a_secret(
 @given(st.text(max_size=150))
 def test_a_key_does_not_change_when_its_name_is_written_otherwise(name: str) -> None:
     key = username_key(name)
-    for other in (key, name.casefold(), name.swapcase().casefold(), clean_username(name)):
+    for other in (key, name.casefold(), clean_username(name)):
         assert username_key(other) == key
     assert username_key(unicodedata.normalize("NFD", name)) == key
 
