@@ -10,6 +10,7 @@ from contextlib import closing
 from typing import Any
 
 from lback.core.exceptions import ConfigurationError
+from lback.core.framing import ChunkedInput, framing_fault
 from lback.core.hosts import LOOPBACK_HOSTS
 
 logger = logging.getLogger(__name__)
@@ -38,13 +39,7 @@ def run(
         ConfigurationError: The address cannot be used; names a port that is free.
     """
     # Only who runs the development server waits for its import.
-    from werkzeug.serving import WSGIRequestHandler, run_simple
-
-    class QuietHandler(WSGIRequestHandler):
-        """Logs one line a request through this module, without the colours of a terminal."""
-
-        def log_request(self, code: Any = "-", size: Any = "-") -> None:
-            logger.info("%s %r %s %s", self.command, self.path, getattr(code, "value", code), size)
+    from werkzeug.serving import run_simple
 
     if not is_reloaded():
         if port == 0:
@@ -63,8 +58,34 @@ def run(
         extra_files=list(watch),
         use_debugger=False,
         threaded=True,
-        request_handler=QuietHandler,
+        request_handler=_handler(),
     )
+
+
+def _handler() -> type[Any]:
+    from werkzeug.serving import WSGIRequestHandler  # as above
+
+    class QuietHandler(WSGIRequestHandler):
+        """Logs a line for each request through this module; refuses what has two lengths."""
+
+        def log_request(self, code: Any = "-", size: Any = "-") -> None:
+            logger.info("%s %r %s %s", self.command, self.path, getattr(code, "value", code), size)
+
+        def parse_request(self) -> bool:
+            if not super().parse_request():
+                return False
+            fault = framing_fault(self.headers)
+            if fault is not None:
+                self.send_error(400, fault)
+            return fault is None
+
+        def make_environ(self) -> dict[str, Any]:
+            environ = super().make_environ()
+            if environ.get("wsgi.input_terminated"):
+                environ["wsgi.input"] = ChunkedInput(environ["wsgi.input"])
+            return environ
+
+    return QuietHandler
 
 
 def is_reloaded() -> bool:

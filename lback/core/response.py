@@ -1,7 +1,7 @@
 """Responses: a status, header fields and a body, and the one place where they become bytes."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from http import HTTPStatus
 from typing import Any, TypeAlias
 from urllib.parse import quote
@@ -21,6 +21,7 @@ HTML_TYPE = "text/html; charset=utf-8"
 JSON_TYPE = "application/json; charset=utf-8"
 BYTES_TYPE = "application/octet-stream"
 UTF8_TYPES = frozenset({TEXT_TYPE, HTML_TYPE, JSON_TYPE})
+WEB_SCHEMES = frozenset({"http", "https", "mailto", "tel"})
 REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
 BODILESS_STATUSES = frozenset({*range(100, 200), 204, 304})
 _STATUSES_WITH_BODY = frozenset(range(100, 600)) - BODILESS_STATUSES
@@ -30,7 +31,7 @@ STATUS_LINES: Mapping[int, str] = {
     code: f"{code} {_PHRASES.get(code, 'Unknown')}" for code in range(100, 600)
 }
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_SCRIPT_SCHEME = re.compile(r"\s*(?:javascript|data|vbscript)\s*:", re.IGNORECASE)
+_SCHEME = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.-]*)\s*:")
 # What RFC 3986 reserves, and the percent sign, so that an encoded URL stays as it is.
 _URL_RESERVED = "%/:=&?~#+!$,;'@()*[]"
 
@@ -294,9 +295,15 @@ class RedirectResponse(Response):
         status_code: 301, 302, 303, 307 or 308.
         headers: Further header fields.
 
+    Attributes:
+        schemes: What an absolute URL may begin with; a subclass that leads to an app of a phone
+            adds that of the app.
+
     Raises:
-        ValueError: Another status, a scheme that runs script, or a control character.
+        ValueError: Another status, another scheme, or a control character.
     """
+
+    schemes: Collection[str] = WEB_SCHEMES
 
     def __init__(
         self,
@@ -310,19 +317,27 @@ class RedirectResponse(Response):
             )
         super().__init__(None, int(status_code), headers)
         self.redirect_url = redirect_url
-        self.headers["Location"] = location_of(redirect_url)
+        self.headers["Location"] = location_of(redirect_url, self.schemes)
 
 
-def location_of(url: str) -> str:
+def location_of(url: str, schemes: Collection[str] = WEB_SCHEMES) -> str:
     """Return the URL as a `Location` field carries it: ASCII, percent-encoded where needed.
 
+    Args:
+        url: Absolute URL or path.
+        schemes: The schemes that an absolute one may have.
+
     Raises:
-        ValueError: It holds a control character, or its scheme runs script.
+        ValueError: It holds a control character, or has another scheme.
     """
     if _CONTROL.search(url):
         raise ValueError("a redirect URL holds a control character")
-    if _SCRIPT_SCHEME.match(url):
-        raise ValueError(f"a redirect to {url.partition(':')[0].strip()}: would run script")
+    found = _SCHEME.match(url)
+    if found and found[1].lower() not in schemes:
+        raise ValueError(
+            f"a redirect to {found[1]}: would run script or leave the web; allowed are "
+            f"{', '.join(sorted(schemes))}, and a path may begin with ./"
+        )
     return quote(url.strip(), safe=_URL_RESERVED)
 
 

@@ -1,0 +1,104 @@
+"""Host poisoning (class 9): links lead to hosts that are served, and no header moves their path."""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lback import Application, BadRequest, Request
+from lback.testing import Client
+
+HOSTILE = [
+    "evil.example", "localhost.evil.example", "evil.example/localhost", "localhost/../evil",
+    "localhost@evil.example", "user:pass@localhost", "localhost:80@evil.example", "localhost:abc",
+    "localhost, evil.example", "localhost evil.example", "localhost?x", "localhost#x",
+    "local\\host",
+    "[::1", "localhost:80:80", "", " localhost", "localhost\t", "lo%63alhost", "<script>", "*",
+    "localhost;evil", "\u2025localhost", "xn--evil", "127.0.0.1.evil.example", "0x7f.1",
+]  # fmt: skip
+
+
+def build(**settings: Any) -> Application:
+    app = Application(
+        **{
+            "DEBUG": False,
+            "SECRET_KEY": "k" * 40,
+            "ALLOWED_HOSTS": ["localhost"],
+            "MIDDLEWARES": [],
+            **settings,
+        }
+    )
+    app.add_route("/{rest:path}", link, ["GET", "POST"], requires_auth=False)
+    return app
+
+
+def link(request: Request, rest: str) -> str:
+    return request.build_absolute_uri()
+
+
+@pytest.mark.parametrize("host", HOSTILE, ids=repr)
+def test_a_hostile_host_is_refused(host: str) -> None:
+    wire = host.encode().decode("latin-1")
+    assert Client(build()).get("/reset", headers={"Host": wire}).status_code == 400
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST", "localhost:8000", "localhost."])
+def test_a_host_that_is_served_gets_links_to_itself(host: str) -> None:
+    answer = Client(build()).get("/reset", headers={"Host": host})
+    assert answer.text == f"http://{host}/reset"
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        "X-Forwarded-Host", "X-Host", "X-Forwarded-Server", "X-HTTP-Host-Override", "Forwarded",
+        "X-Original-Host", "X-Rewrite-URL", "X-Original-URL", "X-Forwarded-Proto",
+        "X-Forwarded-Port", "X-Forwarded-Prefix", "X-Forwarded-Scheme", "X-Url-Scheme",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("settings", [{}, {"USE_X_FORWARDED_HOST": True}])
+def test_forwarding_fields_of_strangers_are_not_believed(
+    field: str, settings: dict[str, Any]
+) -> None:
+    app = build(ALLOWED_HOSTS=["*"], TRUSTED_PROXIES=["192.0.2.1"], **settings)
+    for value in ("evil.example", "https", "host=evil.example;proto=https", "/evil", "443"):
+        assert Client(app).get("/reset", headers={field: value}).text == "http://localhost/reset"
+
+
+def test_a_trusted_proxy_names_a_host_that_is_served_or_none() -> None:
+    settings = {"TRUSTED_PROXIES": ["127.0.0.1"], "USE_X_FORWARDED_HOST": True}
+    client = Client(build(ALLOWED_HOSTS=["localhost", "shop.example"], **settings))
+    said = {"X-Forwarded-Host": "shop.example", "X-Forwarded-Proto": "https"}
+    assert client.get("/reset", headers=said).text == "https://shop.example/reset"
+    for evil in ("evil.example", "shop.example, evil.example", "shop.example/evil"):
+        assert client.get("/reset", headers={"X-Forwarded-Host": evil}).status_code == 400
+
+
+def test_a_name_that_was_refused_is_refused_again() -> None:
+    client = Client(build())
+    for host, status in [("evil.example", 400), ("localhost", 200)] * 3:
+        assert client.get("/x", headers={"Host": host}).status_code == status
+
+
+@given(host=st.text(max_size=20), path=st.text(max_size=20))
+def test_no_host_and_no_path_moves_the_path_of_a_link(host: str, path: str) -> None:
+    environ = {
+        "REQUEST_METHOD": "GET",
+        "PATH_INFO": "/" + path.encode("utf-8", "replace").decode("latin-1"),
+        "QUERY_STRING": "",
+        "HTTP_HOST": host.encode("utf-8", "replace").decode("latin-1"),
+        "wsgi.url_scheme": "http",
+    }
+    request = Request.from_environ(environ)
+    try:
+        built = request.build_absolute_uri()
+    except BadRequest:
+        return
+    parts = urlsplit(built)
+    assert parts.scheme == "http"
+    assert parts.netloc == environ["HTTP_HOST"]
+    assert parts.path.startswith("/")
+    assert not parts.query
+    assert not parts.fragment
