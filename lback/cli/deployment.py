@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING
 
 from lback.cli.route_facts import SAFE, facts_of
 from lback.cli.route_lock import FILE_NAME
-from lback.core.exceptions import ConfigurationError
+from lback.core.exceptions import ConfigurationError, FrameworkException
 from lback.core.setting_values import is_secret
+from lback.database.migrations import Migrations
+from lback.static_files.manifest import FILE_NAME as MANIFEST
 
 if TYPE_CHECKING:
     from lback.application import Application
@@ -200,6 +202,36 @@ def _database(app: "Application") -> Iterator[Problem]:
         )
 
 
+def _migrations(app: "Application") -> Iterator[Problem]:
+    migrations = Migrations(app.db_manager, app.config.PROJECT_ROOT)
+    if not migrations.exist:
+        return
+    try:
+        pending = [state.name for state in migrations.status() if not state.applied]
+    except FrameworkException as error:
+        yield Problem(str(error), "nobody knows whether the tables fit the code", "see above")
+        return
+    if pending:
+        yield Problem(
+            f"the database lacks {len(pending)} migrations, the first is {pending[0]}",
+            "the code expects tables and columns that are not there",
+            "lback migrate, before the new code is served",
+        )
+
+
+def _static_files(app: "Application") -> Iterator[Problem]:
+    files = app.static_files
+    if (
+        any(path.is_dir() for path in files.sources.directories)
+        and not (files.root / MANIFEST).is_file()
+    ):
+        yield Problem(
+            f"static files are not collected in {files.root}",
+            "with DEBUG off pages come without styles, scripts and pictures",
+            "lback collectstatic, at each release",
+        )
+
+
 def _server(app: "Application") -> Iterator[Problem]:
     if find_spec(app.config.SERVER) is None:
         extra = {"gunicorn": "serve"}.get(app.config.SERVER, app.config.SERVER)
@@ -243,6 +275,8 @@ CHECKS: Mapping[str, Check] = {
     "headers": _headers,
     "sign-in": _sign_in,
     "database": _database,
+    "migrations": _migrations,
+    "static files": _static_files,
     "server": _server,
     "routes.lock": _routes_lock,
     "logging": _logging,

@@ -1,5 +1,6 @@
 """`lback runserver`: the development server, which outlives every mistake in the code it serves."""
 
+import logging
 from collections.abc import Iterable
 from contextlib import ExitStack
 
@@ -15,6 +16,7 @@ from lback.core import development, server
 from lback.core.exceptions import FrameworkException
 from lback.core.response import Environ, StartResponse
 from lback.database import Base, DatabaseManager
+from lback.database.migrations import Migrations
 
 NOTHING_TO_SERVE = (
     b"This project cannot start: the terminal tells why. "
@@ -47,9 +49,11 @@ def runserver(host: str | None, port: int | None) -> None:
     controller = server.app_controller
     assert controller is not None  # noqa: S101  the server published it; for the type checker
     config = controller.config
-    reloads = config.DEBUG
+    reloads, database = config.DEBUG, controller.dependencies["db_manager"]
+    if not development.is_reloaded():
+        tell_of_migrations(database, root)
     if development.is_reloaded() or not reloads:
-        tell_of_database(controller.dependencies["db_manager"])
+        tell_of_tables(database)
     with ExitStack() as stack:
         if reloads and development.is_reloaded():
             feed = SignalFeed(controller.dispatcher, (signal.name for signal in catalogue()))
@@ -57,23 +61,42 @@ def runserver(host: str | None, port: int | None) -> None:
         site.run(config.HOST if host is None else host, config.PORT if port is None else port)
 
 
-def tell_of_database(database: DatabaseManager) -> None:
-    """Say what is missing in it; pages without it are served all the same."""
+def tell_of_migrations(database: DatabaseManager, root: str) -> None:
+    """Say which migrations the database lacks, where all tables are there."""
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells of every look
     try:
-        there = set(inspect(database.engine).get_table_names())
+        if _missing_tables(database):
+            return
+        pending = [s.name for s in Migrations(database, root).status() if not s.applied]
+    except (FrameworkException, SQLAlchemyError):
+        return  # `tell_of_tables` says what is wrong
+    if pending:
+        others = f" and {len(pending) - 1} others" if len(pending) > 1 else ""
+        click.echo(
+            f"The database lacks the migration {pending[0]}{others}; run: lback migrate", err=True
+        )
+
+
+def tell_of_tables(database: DatabaseManager) -> None:
+    """Say which tables are missing; pages that need none of them are served all the same."""
+    try:
+        missing = _missing_tables(database)
     except (FrameworkException, SQLAlchemyError) as error:
         click.echo(f"The database cannot be used: {error}", err=True)
         return
-    missing = Base.metadata.tables.keys() - there
     if missing:
-        # Those of the project first: they are what its author knows.
-        named = sorted(missing, key=lambda name: (name.startswith("lback_"), name))
-        others = f" and {len(named) - 1} others" if len(named) > 1 else ""
+        others = f" and {len(missing) - 1} others" if len(missing) > 1 else ""
         click.echo(
-            f"The database has no table {named[0]}{others}; run: lback migrate "
+            f"The database has no table {missing[0]}{others}; run: lback migrate "
             "(after lback makemigrations, if the models are new)",
             err=True,
         )
+
+
+def _missing_tables(database: DatabaseManager) -> list[str]:
+    missing = Base.metadata.tables.keys() - set(inspect(database.engine).get_table_names())
+    # Those of the project first: they are what its author knows.
+    return sorted(missing, key=lambda name: (name.startswith("lback_"), name))
 
 
 def say_that_it_is_broken(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:

@@ -20,7 +20,7 @@ def prune(days: int, db_session: Session, router: Router) -> None:
     db_session.execute(text("CREATE TABLE IF NOT EXISTS pruned (days INTEGER)"))
     db_session.execute(text("INSERT INTO pruned VALUES (:days)"), {"days": days})
     count = db_session.scalar(text("SELECT count(*) FROM pruned"))
-    click.echo(f"{days} days, {len(router.routes)} routes, {count} pruned")
+    click.echo(f"{days} days, home at {router.url_for('home')}, {count} pruned")
     if days < 0:
         raise click.ClickException("days go forward")
 
@@ -66,6 +66,11 @@ def test_a_command_is_filled_with_what_its_parameters_name(lback: Run, shop: Pat
     failed = lback("prune", "--days", "-1", cwd=shop)
     assert (failed.returncode, failed.stdout) == (1, "-1 days, 2 routes, 2 pruned\n")
     assert lback("prune", "--days", "7", cwd=shop).stdout == "7 days, 2 routes, 2 pruned\n"
+    assert lback("prune", cwd=deep).stdout == "30 days, home at /, 1 pruned\n"
+    # Committed when it is done, rolled back when it fails.
+    failed = lback("prune", "--days", "-1", cwd=shop)
+    assert (failed.returncode, failed.stdout) == (1, "-1 days, home at /, 2 pruned\n")
+    assert lback("prune", "--days", "7", cwd=shop).stdout == "7 days, home at /, 2 pruned\n"
     assert lback("notes", "count", cwd=shop).stdout == "count of Corner\n"
 
 

@@ -10,6 +10,8 @@ import pytest
 
 from lback import Application, BaseMiddleware, Request, Response
 from lback.cli.deployment import CHECKS, Problem, problems_of
+from lback.database.migrations import Migrations
+from lback.static_files import collect
 from tests.cli.conftest import Run
 
 FIT: dict[str, Any] = {
@@ -109,6 +111,22 @@ def test_a_missing_lock_of_routes_is_a_warning(tmp_path: Path) -> None:
     assert f"there is no routes.lock in {tmp_path}" in [p.what for p in problems_of(app)]
 
 
+def test_tables_and_static_files_that_a_release_would_miss_are_found(tmp_path: Path) -> None:
+    app = build(tmp_path)
+    migrations = Migrations(app.db_manager, tmp_path)
+    migrations.create_layout()
+    migrations.make(message="first")
+    (tmp_path / "static").mkdir()
+
+    assert told(app) == [
+        "the database lacks 1 migrations, the first is 0001_first",
+        f"static files are not collected in {tmp_path / 'staticfiles'}",
+    ]
+    migrations.migrate()
+    collect(app.static_files.sources, app.static_files.root, app.static_files.static_url)
+    assert told(app) == []
+
+
 def test_a_missing_server_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lback.cli.deployment.find_spec", lambda name: None)
 
@@ -151,8 +169,9 @@ def test_each_problem_has_a_reason_and_a_fix(
 
 
 def test_the_command_tells_all_and_its_exit_code_can_be_trusted(lback: Run, project: Path) -> None:
-    assert lback("check", cwd=project).stdout == (
-        f"The project can start: 2 routes, database sqlite:///{project}/db.sqlite3.\n"
+    assert re.fullmatch(
+        rf"The project can start: \d+ routes, database sqlite:///{project}/db\.sqlite3\.\n",
+        lback("check", cwd=project).stdout,
     )
     result = lback("check", "--deploy", cwd=project)
     assert result.returncode == 1

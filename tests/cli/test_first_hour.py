@@ -60,6 +60,34 @@ def test_tables_that_nobody_made(project: Path) -> None:
         assert program.get("/") == (200, "home")
 
 
+def test_a_migration_that_nobody_applied(lback: Run, project: Path) -> None:
+    (project / "urls.py").write_text(MODEL + URLS)
+    assert lback("makemigrations", cwd=project).returncode == 0
+    assert lback("migrate", cwd=project).returncode == 0
+    column = "    name: Mapped[str | None] = mapped_column()\n"
+    (project / "urls.py").write_text(MODEL + column + URLS)
+    assert lback("makemigrations", "-m", "name", cwd=project).returncode == 0
+
+    with running("runserver", "--port", "0", cwd=project) as program:
+        assert program.printed.startswith(
+            "The database lacks the migration 0002_name; run: lback migrate\n"
+        )
+
+
+def test_a_migration_with_a_mistake(lback: Run, project: Path) -> None:
+    (project / "urls.py").write_text(MODEL + URLS)
+    assert lback("makemigrations", "-m", "first", cwd=project).returncode == 0
+    path = project / "migrations" / "versions" / "0001_first.py"
+    path.write_text(path.read_text().replace("op.create_table", "op.create_tabel", 1))
+
+    result = lback("migrate", cwd=project)
+
+    assert result.returncode == 1
+    assert str(path.relative_to(project)) in result.stderr
+    assert "create_tabel" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
 def test_a_database_that_is_not_there(project: Path) -> None:
     (project / ".env").write_text("DATABASE_URL=postgresql://app:swordfish@127.0.0.1:1/shop\n")
 

@@ -16,16 +16,17 @@ class Book(Base):
 def test_the_shell_has_application_session_and_models_at_hand(lback: Run, project: Path) -> None:
     (project / "urls.py").write_text(
         MODEL + "from lback import path\ndef home(request): return ''\n"
-        "urlpatterns = [path('/', home, requires_auth=False)]\n"
+        "urlpatterns = [path('/', home, name='home', requires_auth=False)]\n"
     )
 
     script = (
         "app.db_manager.create_tables()\n"
         "db_session.add(Book())\n"
         "db_session.flush()\n"
-        "print(len(app.router.routes), db_session.query(Book).count(), config.DEBUG)\n"
+        "print(app.router.url_for('home'), db_session.query(Book).count(), config.DEBUG)\n"
     )
     assert lback("shell", cwd=project, stdin=script).stdout == "2 1 True\n"
+    assert lback("shell", cwd=project, stdin=script).stdout == "/ 1 True\n"
     # Nothing is kept without a commit.
     counted = lback("shell", "-c", "print(db_session.query(Book).count())", cwd=project)
     assert counted.stdout == "0\n"

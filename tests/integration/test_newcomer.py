@@ -155,16 +155,24 @@ def test_from_an_empty_folder_to_production_and_back(newcomer: Newcomer) -> None
     types("lback new project shop")
     newcomer.folder /= "shop"
     assert stat.S_IMODE((newcomer.folder / ".env").stat().st_mode) == 0o600
+    assert "No route is more open" in types("lback routes --audit")
 
     types("lback new app orders")
     add_to_project(newcomer.folder, "orders")
     assert "GET     /orders/" in types("python manage.py routes")
-    make_tables(newcomer)
+    types("lback makemigrations && lback migrate")
+    types(
+        "lback create_superuser --username ada --email ada@example.org",
+        LBACK_PASSWORD="correct horse battery staple",
+    )
+    assert "ada@example.org" in types("lback list_users")
+
     with newcomer.serving("python manage.py runserver --port 0") as (port, process):
         status, page = get(port, "/")
         assert (status, "Nothing yet." in page) == (200, True)
         assert get(port, "/orders/")[0] == 200
         assert get(port, "/no-such")[0] == 404
+        assert "color-scheme" in get(port, "/static/style.css")[1]
         process.send_signal(signal.SIGINT)
         assert process.wait(PATIENCE) == 0
 
@@ -172,12 +180,19 @@ def test_from_an_empty_folder_to_production_and_back(newcomer: Newcomer) -> None
     assert ".env" not in types("git init -q . && git add -A && git ls-files").split()
     assert len(types("lback signals").splitlines()) > 40
 
+    add_column(newcomer.folder)
+    types("lback makemigrations --no-input && lback migrate")
+    types("lback rollback && lback migrate")
+    types("lback collectstatic")
+
     deployed = {"DEBUG": "false", "ALLOWED_HOSTS": "localhost", "HSTS_SECONDS": "31536000"}
     assert "0 errors" in types("lback check --deploy", **deployed)
     with newcomer.serving("lback serve --port 0 --workers 2", **deployed) as (port, process):
         statuses = load(port)
         assert set(statuses) == {200}, statuses
         assert len(statuses) > 50
+        (style,) = re.findall(r'href="(/static/style\.\w+\.css)"', get(port, "/")[1])
+        assert get(port, style)[0] == 200
         process.send_signal(signal.SIGTERM)
         assert process.wait(PATIENCE) == 0
 
@@ -197,8 +212,15 @@ def add_to_project(folder: Path, app: str) -> None:
     )
 
 
-def make_tables(newcomer: Newcomer) -> None:
-    newcomer.types("lback shell -c 'app.db_manager.create_tables()'")
+def add_column(folder: Path) -> None:
+    """Give the model of the app another column, as the tutorial does."""
+    models = folder / "orders" / "models.py"
+    models.write_text(
+        models.read_text().replace(
+            "    created_at: ",
+            "    paid: Mapped[bool] = mapped_column(default=False)\n    created_at: ",
+        )
+    )
 
 
 def test_the_minimal_project_answers_at_once(newcomer: Newcomer, tmp_path: Path) -> None:
