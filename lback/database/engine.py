@@ -1,12 +1,12 @@
 """The way to the database: an engine made on first use, and sessions on it."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Lock
 from typing import Any, Protocol
 
-from sqlalchemy import Engine, MetaData, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, MetaData, create_engine, event, make_url
 from sqlalchemy.engine import URL, Dialect
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
@@ -44,6 +44,9 @@ TABLES_LOCK = {
     "mysql": "SELECT GET_LOCK('lback_tables', 60)",
     "mariadb": "SELECT GET_LOCK('lback_tables', 60)",
 }
+# Objects stay readable after a commit, and a session that was closed refuses further work.
+SESSION: dict[str, Any] = {"expire_on_commit": False, "close_resets_only": False}
+
 TABLES_UNLOCK = "SELECT RELEASE_LOCK('lback_tables')"
 
 
@@ -83,6 +86,7 @@ class DatabaseManager:
         # By process id. After a fork the engine of the parent stays in here, unused and not closed:
         # its connections still belong to the parent.
         self._engines: dict[int, Engine] = {}
+        self._shared: Callable[[], Connection] | None = None
         self._lock = Lock()
 
     @classmethod
@@ -140,7 +144,20 @@ class DatabaseManager:
 
         Objects stay readable after a commit, and a session that was closed refuses further work.
         """
-        return Session(self.engine, expire_on_commit=False, close_resets_only=False)
+        if self._shared is not None:
+            return Session(self._shared(), join_transaction_mode="create_savepoint", **SESSION)
+        return Session(self.engine, **SESSION)
+
+    def share(self, connect: Callable[[], Connection] | None) -> None:
+        """Have all sessions use one connection and stay within its transaction; for tests.
+
+        A commit of a session then ends a savepoint, and the owner of the connection may roll
+        back all of them.
+
+        Args:
+            connect: Gives the connection, at each session; `None` ends it.
+        """
+        self._shared = connect
 
     @contextmanager
     def session(self) -> Iterator[Session]:

@@ -1,5 +1,38 @@
-"""What tests of an application need: a client that speaks to it as a server would."""
+"""What tests of an application need: a client, signals and queries that were seen, fixtures.
 
-from lback.testing.client import Client, ClientResponse
+The fixtures of `lback.testing.plugin` are there wherever pytest and Lback are installed.
+"""
 
-__all__ = ["Client", "ClientResponse"]
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lback.testing.client import Client, ClientResponse
+    from lback.testing.queries import QueryCounter
+    from lback.testing.signals import SentSignal, SignalRecorder
+    from lback.testing.transaction import RolledBack
+
+_PLACES = {
+    "Client": "client",
+    "ClientResponse": "client",
+    "QueryCounter": "queries",
+    "RolledBack": "transaction",
+    "SentSignal": "signals",
+    "SignalRecorder": "signals",
+}
+
+__all__ = [
+    "Client",
+    "ClientResponse",
+    "QueryCounter",
+    "RolledBack",
+    "SentSignal",
+    "SignalRecorder",
+]
+
+
+def __getattr__(name: str) -> Any:
+    # Every run of pytest loads the plugin in this package, also in projects without Lback.
+    if name in _PLACES:
+        return getattr(import_module(f"lback.testing.{_PLACES[name]}"), name)
+    raise AttributeError(f"module 'lback.testing' has no attribute {name!r}")

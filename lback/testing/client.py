@@ -2,7 +2,8 @@
 
 import io
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote_to_bytes, urlencode, urljoin, urlsplit
@@ -15,6 +16,7 @@ from lback.core.cookies import parse_cookies
 from lback.middleware.csrf import CHECKED as CSRF_CHECKED
 
 if TYPE_CHECKING:
+    from lback.core.app_session import AppSession
     from lback.users import Account
 
 WsgiApplication = Callable[..., Iterable[bytes]]
@@ -99,6 +101,24 @@ class Client:
         begin(session, account)
         application.session_manager.save(session)
         self.cookies[application.config.SESSION_COOKIE_NAME] = session.session_id
+
+    def force_login(self, account: "Account") -> None:
+        """Go on as somebody who is signed in; see `sign_in`."""
+        self.sign_in(account)
+
+    @contextmanager
+    def session(self) -> Iterator["AppSession"]:
+        """Read and change what is kept in the session of this client; saved at the end.
+
+        A client without a session gets one.
+        """
+        application: Any = self.application
+        manager, name = application.session_manager, application.config.SESSION_COOKIE_NAME
+        held = self.cookies.get(name)
+        session = (manager.load(held) if held else None) or manager.create()
+        yield session
+        manager.save(session)
+        self.cookies[name] = session.session_id
 
     def get(self, url: str, **options: Any) -> ClientResponse:
         """Send a GET request; see `request`."""
