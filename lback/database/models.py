@@ -1,9 +1,10 @@
 """The base of all models: columns and names that mean the same on every database."""
 
+import enum
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import DateTime, MetaData, String, Table, event
+from sqlalchemy import DateTime, Enum, MetaData, String, Table, event
 from sqlalchemy.dialects.mysql import DATETIME
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase
@@ -12,6 +13,10 @@ from sqlalchemy.types import TypeDecorator
 # MySQL and MariaDB need a length where the others do not, and cut microseconds unless asked.
 TEXT = String().with_variant(String(255), "mysql", "mariadb")
 MOMENT = DateTime(timezone=True).with_variant(DATETIME(fsp=6), "mysql", "mariadb")
+
+# A type of its own in PostgreSQL, and a list of names in MySQL, would have to be altered with each
+# new member; text takes it as it comes.
+MEMBER = Enum(enum.Enum, native_enum=False, length=64)
 
 # A constraint without a name cannot be dropped by a migration, and each database invents its own.
 CONSTRAINT_NAMES = {
@@ -66,12 +71,16 @@ class UTCDateTime(TypeDecorator[datetime]):
 class Base(DeclarativeBase):
     """What models inherit from.
 
-    `Mapped[str]` and `Mapped[datetime]` work as written on all databases; a datetime column is a
-    `UTCDateTime`.
+    `Mapped[str]`, `Mapped[datetime]` and `Mapped[SomeEnum]` work as written on all databases; a
+    datetime column is a `UTCDateTime`, and of a member of an enumeration the name is kept.
     """
 
     metadata = MetaData(naming_convention=CONSTRAINT_NAMES)
-    type_annotation_map = {str: TEXT, datetime: UTCDateTime}  # noqa: RUF012  SQLAlchemy's name
+    type_annotation_map = {  # noqa: RUF012  SQLAlchemy's name
+        str: TEXT,
+        datetime: UTCDateTime,
+        enum.Enum: MEMBER,
+    }
 
 
 @event.listens_for(Table, "after_parent_attach")

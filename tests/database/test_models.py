@@ -1,9 +1,10 @@
 """Models mean the same on every database: text, moments, names of constraints."""
 
+import enum
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from sqlalchemy import ForeignKey, String, UniqueConstraint, func, insert, select
+from sqlalchemy import ForeignKey, String, UniqueConstraint, func, insert, select, text
 from sqlalchemy.exc import StatementError
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -18,6 +19,11 @@ class Author(Base):
     name: Mapped[str]
 
 
+class Form(enum.Enum):
+    HAIKU = "haiku"
+    ODE = "ode"
+
+
 class Poem(Base):
     __tablename__ = "models_poems"
 
@@ -25,6 +31,7 @@ class Poem(Base):
     author_id: Mapped[int | None] = mapped_column(ForeignKey("models_authors.id"))
     title: Mapped[str] = mapped_column(String(40), index=True)
     written_at: Mapped[datetime | None]
+    form: Mapped[Form | None]
 
 
 def read_back(database: DatabaseManager, poem: Poem) -> Poem:
@@ -57,6 +64,12 @@ def test_emoji_are_kept_even_where_the_database_was_made_for_latin_letters(
         with manager.engine.connect() as connection:
             connection.exec_driver_sql(f"ALTER DATABASE {name} CHARACTER SET utf8mb4")
         manager.dispose()
+
+
+def test_a_member_of_an_enumeration_is_kept_as_its_name(database: DatabaseManager) -> None:
+    assert read_back(database, Poem(title="Frog", form=Form.HAIKU)).form is Form.HAIKU
+    with database.session() as session:
+        assert session.scalar(text("SELECT form FROM models_poems")) == "HAIKU"
 
 
 def test_text_is_told_apart_by_case_and_accent(database: DatabaseManager) -> None:

@@ -7,6 +7,7 @@ from lback.database.migrations.gaps import fill_gaps, fill_gaps_of_undoing
 from lback.database.migrations.names import describe
 from lback.database.migrations.questions import Answers
 from lback.database.migrations.renames import write_renames
+from lback.database.migrations.types import keep_types
 
 
 def revise(
@@ -41,3 +42,4 @@ def _rewrite(
     fill_gaps(upgrade, imports, answers.value_for)
     upgrade.reverse_into(downgrade)
     fill_gaps_of_undoing(downgrade, imports)
+    keep_types(upgrade, downgrade, migration.opts["target_metadata"])

@@ -207,6 +207,26 @@ def test_the_default_of_the_model_fills_what_is_there(project: Project) -> None:
     assert project.columns("books") == {"id"}
 
 
+def test_enumerations_come_and_go_with_their_columns(project: Project) -> None:
+    def mood() -> Column[Any]:
+        return Column("mood", Enum(Mood, name="mood"))
+
+    for _ in range(2):
+        project.become(("books", mood()))
+        project.execute("INSERT INTO books (mood) VALUES ('GLAD')")
+        other: Column[Any] = Column(
+            "kind", Enum("it's", "a:b", name="kind"), nullable=False, default="a:b"
+        )
+        project.become(("books", mood(), other))
+        assert project.execute("SELECT mood, kind FROM books") == [("GLAD", "a:b")]
+        migrations = project.migrations()
+        assert len(migrations.rollback("base")) == 2
+        assert len(migrations.migrate()) == 2
+        migrations.rollback("base")
+        for path in (project.root / "migrations/versions").glob("*.py"):
+            path.unlink()
+
+
 def test_a_moment_is_filled_with_now(project: Project) -> None:
     project.become(("books",))
     project.execute("INSERT INTO books (id) VALUES (1)")

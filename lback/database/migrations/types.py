@@ -1,0 +1,99 @@
+"""Types that PostgreSQL keeps beside its tables: enumerations that are made and dropped with them.
+
+Alembic leaves a type behind when the table goes, and makes none for a column that is added.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from alembic.autogenerate import renderers
+from alembic.autogenerate.api import AutogenContext
+from alembic.operations.ops import (
+    AddColumnOp,
+    CreateTableOp,
+    DowngradeOps,
+    MigrateOperation,
+    ModifyTableOps,
+    UpgradeOps,
+)
+from sqlalchemy import Column, Enum, MetaData
+
+from lback.database.migrations.operations import AddFilledColumn
+
+_ON_POSTGRESQL = "if op.get_context().dialect.name == 'postgresql':"
+
+
+@dataclass(slots=True)
+class CreateType(MigrateOperation):
+    """An enumeration is made, on PostgreSQL."""
+
+    name: str
+    members: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class DropType(MigrateOperation):
+    """An enumeration goes, on PostgreSQL."""
+
+    name: str
+
+
+def keep_types(upgrade: UpgradeOps, downgrade: DowngradeOps, metadata: MetaData) -> None:
+    """Have the enumerations made that new columns need, and dropped when both are undone."""
+    tables, columns = _of_tables(upgrade.ops), _of_columns(upgrade.ops)
+    introduced = _only_in(metadata, [*tables, *columns])
+    made_by_tables = {enum.name for enum in map(_enum, tables) if enum is not None}
+    for name, enum in introduced.items():
+        if name not in made_by_tables:
+            upgrade.ops.insert(0, CreateType(name, tuple(map(str, enum.enums))))
+    downgrade.ops.extend(DropType(name) for name in introduced)
+
+
+def _only_in(metadata: MetaData, new: list[Column[object]]) -> dict[str, Enum]:
+    """Return the enumerations of new columns that no other column has."""
+    places = {(str(column.table), column.name) for column in new if column.table is not None}
+    others = {
+        enum.name
+        for table in metadata.tables.values()
+        for column in table.c
+        if (enum := _enum(column)) is not None and (str(table), column.name) not in places
+    }
+    found = {str(enum.name): enum for enum in map(_enum, new) if enum is not None}
+    return {name: enum for name, enum in found.items() if name not in others}
+
+
+def _enum(column: Column[object]) -> Enum | None:
+    kind = column.type
+    return kind if isinstance(kind, Enum) and kind.native_enum and kind.name else None
+
+
+def _of_tables(operations: Iterable[MigrateOperation]) -> list[Column[object]]:
+    tables = [op.to_table() for op in operations if isinstance(op, CreateTableOp)]
+    return [column for table in tables for column in table.c]
+
+
+def _of_columns(operations: Iterable[MigrateOperation]) -> list[Column[object]]:
+    return list(_added(operations))
+
+
+def _added(operations: Iterable[MigrateOperation]) -> Iterator[Column[object]]:
+    for op in operations:
+        if isinstance(op, AddFilledColumn):
+            yield op.column
+        elif isinstance(op, ModifyTableOps):
+            yield from (change.column for change in op.ops if isinstance(change, AddColumnOp))
+
+
+@renderers.dispatch_for(CreateType)
+def _write_create_type(_: AutogenContext, op: CreateType) -> list[str]:
+    # A colon would begin the name of a parameter.
+    escaped = [member.replace("'", "''").replace(":", "\\:") for member in op.members]
+    members = ", ".join(f"'{member}'" for member in escaped)
+    statement = f'CREATE TYPE "{op.name}" AS ENUM ({members})'
+    return [_ON_POSTGRESQL, f"op.execute({statement!r})", ""]
+
+
+@renderers.dispatch_for(DropType)
+def _write_drop_type(_: AutogenContext, op: DropType) -> list[str]:
+    statement = f'DROP TYPE "{op.name}"'
+    return [_ON_POSTGRESQL, f"op.execute({statement!r})", ""]
