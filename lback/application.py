@@ -4,6 +4,8 @@ from collections.abc import Callable, Collection, Iterable
 from typing import Any, TypeVar
 
 from lback.admin import AdminRegistry, site
+from lback.admin.access import require_protection
+from lback.admin.accounts import register_accounts
 from lback.auth import (
     AccessTokens,
     ApiKeyManager,
@@ -238,8 +240,14 @@ class Application:
             check_order(self.middleware_manager.middlewares)
             self.app_controller.warn_of_closed_routes()
             self.static_files.warn_if_not_collected()
-            self.admin_registry.prepare()
+            self._prepare_admin()
             self._prepared = True
+
+    def _prepare_admin(self) -> None:
+        if any(route.name == "admin-home" for route in self.router.routes):
+            require_protection(self.middleware_manager.middlewares)
+        register_accounts(self.admin_registry, self.user_manager.model)
+        self.admin_registry.prepare()
 
     def develop(self) -> "Application":
         """Switch to development mode what no setting decides, and return the application.

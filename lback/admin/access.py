@@ -1,6 +1,6 @@
 """Who may enter the admin, and what every page of it is sent with."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -17,6 +17,13 @@ if TYPE_CHECKING:
     from lback.core.request import Request
 
 View = Callable[..., Response]
+
+PROTECTION = (
+    "SessionMiddleware",
+    "AuthenticationMiddleware",
+    "BodyParsingMiddleware",
+    "CSRFMiddleware",
+)
 
 # Everything comes from this site and from files: a script that got into a page does not run.
 POLICY = "; ".join(
@@ -40,6 +47,19 @@ PAGE_FIELDS = {
     "Cache-Control": "private, no-cache",
     "Vary": "Cookie",
 }
+
+
+def require_protection(middlewares: Sequence[Any]) -> None:
+    """Refuse to start an admin that nobody can sign in to, or that takes forged forms.
+
+    Raises:
+        ConfigurationError: A middleware is missing; names all that are.
+    """
+    there = {kind.__name__ for one in middlewares for kind in type(one).__mro__}
+    missing = [name for name in PROTECTION if name not in there]
+    if missing:
+        names = ", ".join(f'"lback.middleware.{name}"' for name in missing)
+        raise ConfigurationError(f"the admin needs further MIDDLEWARES: add {names}")
 
 
 def user_of(request: "Request") -> Any:

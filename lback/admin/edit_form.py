@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy.orm import RelationshipProperty
+from sqlalchemy.exc import IntegrityError
 
 from lback.admin.columns import build_column, shown
 from lback.admin.history import Change, changes_of
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from lback.core.request import Request
+
+
+REFUSED = "The database does not accept these values together; please check them."
 
 
 class EditForm:
@@ -53,6 +56,7 @@ class EditForm:
         files: Mapping[str, Any] | None = request.files if self.is_bound else None
         self.form: ModelForm = section.form_class(data, files, instance=row, session=session)
         self._drop_read_only(user, writable=writable)
+        section.options.prepare_form(request, self.form)
         add_pickers(request, self.form)
         self.inlines = self._build_inlines(data, files) if writable else []
         self.sent_state = str(request.POST.get(STATE, ""))
@@ -85,14 +89,22 @@ class EditForm:
     @property
     def state(self) -> str:
         """The state of the row and of all that is edited with it."""
+        if self.row is None:
+            return ""
+        known = mapper_of(self.section.model)
         collections = [
             name
             for name in self.form.fields
-            if isinstance(mapper_of(self.section.model).attrs.get(name), RelationshipProperty)
-            and mapper_of(self.section.model).relationships[name].uselist
+            if name in known.relationships and known.relationships[name].uselist
+        ]
+        # What a form of the project begins with counts as well.
+        more = [
+            (name, self.form.initial_of(name))
+            for name in self.form.fields
+            if name not in known.attrs
         ]
         rows = [row for formset in self.inlines for row in formset.rows if row is not None]
-        return "" if self.row is None else state_of(self.row, collections, rows)
+        return state_of(self.row, collections, rows, more)
 
     @property
     def is_outdated(self) -> bool:
@@ -121,12 +133,16 @@ class EditForm:
         """Write everything and return the row.
 
         Raises:
-            ValidationError: Somebody else took a unique value in this moment.
+            ValidationError: Somebody else took a unique value in this moment, or the database
+                has a rule that the form does not know.
         """
-        row = self.form.save()
-        for formset in self.inlines:
-            formset.parent = row
-            formset.save()
+        try:
+            row = self.form.save()
+            for formset in self.inlines:
+                formset.parent = row
+                formset.save()
+        except IntegrityError:
+            raise ValidationError({NON_FIELD: [REFUSED]}) from None
         return row
 
     def show_error(self, error: ValidationError) -> None:

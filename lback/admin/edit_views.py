@@ -66,6 +66,8 @@ def _saved(request: "Request", form: EditForm) -> Response | None:
     section, is_new = form.section, form.row is None
     changes = form.changes()
     section.options.before_save(request, form.form)
+    if not form.form.is_valid():
+        return None
     try:
         row = form.save()
     except ValidationError as error:
@@ -74,7 +76,7 @@ def _saved(request: "Request", form: EditForm) -> Response | None:
     done = "add" if is_new else "change"
     if changes or is_new:
         record(form.session, user_of(request), done, section, row, changes)
-    section.options.after_save(request, row, is_new=is_new)
+    section.options.after_save(request, form.form, is_new=is_new)
     form.session.flush()
     flash(request, f"{section.options.label_of(row)} was {ACTIONS[done]}.", "success")
     return RedirectResponse(_next_page(request, section, row), 303)

@@ -12,13 +12,19 @@ from lback.forms.identity import identity_text, mapper_of
 STATE = "_state"
 
 
-def state_of(row: Any, collections: Iterable[str] = (), inlines: Iterable[Any] = ()) -> str:
+def state_of(
+    row: Any,
+    collections: Iterable[str] = (),
+    inlines: Iterable[Any] = (),
+    more: Iterable[Any] = (),
+) -> str:
     """Return a digest of the columns of a row, and of what is edited together with it.
 
     Args:
         row: The row.
         collections: Relationships whose keys count, such as the tags of a book.
         inlines: Rows of other tables that count as well.
+        more: Plain values that count as well.
     """
     digest = hashlib.blake2b(digest_size=16)
     for item in (row, *inlines):
@@ -28,6 +34,7 @@ def state_of(row: Any, collections: Iterable[str] = (), inlines: Iterable[Any] =
     for name in collections:
         keys = sorted(identity_text(other) for other in getattr(row, name))
         digest.update(repr((name, keys)).encode())
+    digest.update(repr(list(more)).encode("utf-8", "replace"))
     return digest.hexdigest()
 
 

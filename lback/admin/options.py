@@ -105,21 +105,21 @@ class ModelAdmin:
         By default a superuser may, and whoever has the permission `"<slug>.<action>"`. Whoever
         may change rows may see them.
         """
-        if getattr(user, "is_superuser", False):
-            return True
         wanted = ("view", "change") if action == "view" else (action,)
-        has_permission = getattr(user, "has_permission", lambda _: False)
-        return any(has_permission(f"{self.slug}.{name}") for name in wanted)
+        return any(user.has_permission(f"{self.slug}.{name}") for name in wanted)
 
     def fields_read_only(self, user: Any, row: Any) -> Sequence[str]:  # noqa: ARG002  for rules
         """Return the fields that somebody may see and not write; a row of `None` is a new one."""
         return self.read_only
 
-    def before_save(self, request: "Request", form: ModelForm) -> None:
-        """Do something with a valid form before its row is written."""
+    def prepare_form(self, request: "Request", form: ModelForm) -> None:
+        """Change a form before it is shown or checked."""
 
-    def after_save(self, request: "Request", row: Any, *, is_new: bool) -> None:
-        """Do something with a row that was written, within the same transaction."""
+    def before_save(self, request: "Request", form: ModelForm) -> None:
+        """Look at a valid form before its row is written; `form.add_error` refuses it."""
+
+    def after_save(self, request: "Request", form: ModelForm, *, is_new: bool) -> None:
+        """Do more when `form.instance` was written, within the same transaction."""
 
 
 def action(label: str, *, confirm: bool = False) -> Callable[[A], A]:

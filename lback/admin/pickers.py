@@ -8,7 +8,7 @@ from sqlalchemy import Select, false, or_, select
 from lback.admin.access import address, registry_of, user_of
 from lback.admin.search import condition
 from lback.admin.section import Section
-from lback.forms import ForeignKeyField, ModelForm
+from lback.forms import ForeignKeyField, ManyToManyField, ModelForm
 from lback.forms.choice_widgets import Select as SelectWidget
 from lback.forms.identity import identity_text, python_type_of
 from lback.forms.markup import Attributes, tag
@@ -65,12 +65,15 @@ def add_pickers(request: "Request", form: ModelForm) -> None:
     """Give each field that chooses a row of a section a picker."""
     registry, user = registry_of(request), user_of(request)
     for field in form.fields.values():
-        if not isinstance(field, ForeignKeyField):
+        if not isinstance(field, (ForeignKeyField, ManyToManyField)):
             continue
         section = registry.section_of(field.model)
+        if section is not None:
+            field.label_of_row = section.options.label_of
+        if isinstance(field, ManyToManyField):
+            continue
         field.max_options = MAX_LISTED
         if section is not None and section.may(user, "view"):
-            field.label_of_row = section.options.label_of
             field.widget = RowPicker(
                 address(request, "admin-find", section=section.slug),
                 address(request, "admin-list", section=section.slug),

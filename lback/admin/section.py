@@ -69,7 +69,15 @@ class Section:
             ConfigurationError: An option that cannot work.
         """
         self._check_lists()
-        for name in ("columns", "search", "filters", "ordering", "export_columns", "actions"):
+        for name in (
+            "columns",
+            "links",
+            "search",
+            "filters",
+            "ordering",
+            "export_columns",
+            "actions",
+        ):
             getattr(self, name)
         self.form_class.base_fields()
         for inline in self.options.inlines:
@@ -181,7 +189,9 @@ class Section:
             names = list(form_attributes(mapper_of(self.model)))
             declared = self.options.form.declared_fields
             names = [*names, *(name for name in declared if name not in names)]
-        left_out = {*self.options.exclude, *(n for n in names if is_secret(n) and _plain(self, n))}
+            # Nobody edits a hash by accident; who names one in `fields` wants it.
+            names = [name for name in names if name in declared or not is_secret(name)]
+        left_out = set(self.options.exclude)
         return [("", [name for name in names if name not in left_out])]
 
     @cached_property
@@ -264,11 +274,6 @@ _LISTS = (
     "actions",
     "export_columns",
 )
-
-
-def _plain(section: Section, name: str) -> bool:
-    """Tell whether a field comes from the model, and not from a form that somebody wrote."""
-    return name not in section.options.form.declared_fields
 
 
 def _refuse_unknown(kind: type[ModelAdmin], where: str) -> None:

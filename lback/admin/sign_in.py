@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from lback.admin.access import address, open_to_all, registry_of, user_of
 from lback.admin.page import page
-from lback.auth import login, logout
+from lback.auth import authenticate, login, logout
 from lback.core.exceptions import ConfigurationError
 from lback.core.response import RedirectResponse, Response
 from lback.core.urls_utils import is_local_url
@@ -44,11 +44,11 @@ def sign_in(request: "Request") -> Response:
 
 
 def _signed_in(request: "Request", form: SignInForm) -> bool:
-    manager, session = request.admin_user_manager, request.db_session
-    if manager is None or session is None:
+    manager = request.admin_user_manager
+    if manager is None:
         raise ConfigurationError("this request has no admin users: no application adopted it")
     data = form.cleaned_data
-    account = manager.authenticate(session, data["username"], data["password"])
+    account = authenticate(request, data["username"], data["password"], manager=manager)
     if account is None:
         form.add_error(None, Invalid("Username or password is wrong."))
         return False

@@ -38,10 +38,14 @@ def identity_of(model: type[Any], text: str) -> tuple[Any, ...] | None:
 
 
 def label_of(row: Any) -> str:
-    """Return what people call a row: its `__str__`, or else its model and key."""
+    """Return what people call a row: its `__str__`, or else its name, or its model and key."""
     if "__str__" in {name for kind in type(row).__mro__[:-1] for name in vars(kind)}:
         return str(row)
-    key = mapper_of(type(row)).primary_key_from_instance(row)
+    mapper = mapper_of(type(row))
+    for name in ("name", "title", "username"):
+        if name in mapper.column_attrs and getattr(row, name):
+            return str(getattr(row, name))
+    key = mapper.primary_key_from_instance(row)
     if None in key:
         return f"New {type(row).__name__}"
     return f"{type(row).__name__} {', '.join(map(str, key))}"

@@ -1,10 +1,12 @@
 """A gallery with an admin: models, options, people who look after it."""
 
 import enum
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from html import unescape
 from typing import Any
 
 import pytest
@@ -13,12 +15,15 @@ from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from lback import Application
 from lback.admin import AdminRegistry, Inline, ModelAdmin, action, column
-from lback.database import Base, DatabaseManager, utc_now
+from lback.auth.sign_in import begin
+from lback.database import Base, utc_now
 from lback.forms import ImageField, ModelForm
+from lback.security.passwords import hash_password
 from lback.testing import Client
-from lback.users import AdminUser
+from lback.users import AdminUser, define_role
 
 PASSWORD = "correct horse battery staple"
+HASH = hash_password(PASSWORD)
 
 
 class Style(enum.Enum):
@@ -145,9 +150,11 @@ def gallery_registry() -> AdminRegistry:
 
 
 MIDDLEWARES = [
-    "lback.middleware.BodyParsingMiddleware",
+    "lback.middleware.SecurityHeadersMiddleware",
     "lback.middleware.SessionMiddleware",
     "lback.middleware.AuthenticationMiddleware",
+    "lback.middleware.BodyParsingMiddleware",
+    "lback.middleware.CSRFMiddleware",
 ]
 
 
@@ -166,45 +173,72 @@ def build_gallery(database_url: str, **settings: Any) -> Application:
     return app
 
 
-@pytest.fixture
-def gallery(database: DatabaseManager, database_url: str) -> Iterator[Application]:
-    """The application, on an empty database with one superuser, "ada"."""
-    app = build_gallery(database_url)
-    with app.db_manager.session() as session:
-        app.admin_user_manager.register(session, "ada", PASSWORD, is_superuser=True)
+DATABASES = [
+    "sqlite",
+    pytest.param("postgresql", marks=pytest.mark.postgresql),
+    pytest.param("mariadb", marks=pytest.mark.mariadb),
+]
+
+
+@pytest.fixture(scope="module", params=DATABASES)
+def gallery_app(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Application]:
+    """One application a database: its tables are made once."""
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path_factory.mktemp('gallery') / 'test.sqlite3'}"
+    else:
+        url = request.getfixturevalue(f"{request.param}_url")
+    app = build_gallery(url)
+    app.db_manager.create_tables()
     yield app
     app.db_manager.dispose()
 
 
 @pytest.fixture
-def ada(gallery: Application) -> Client:
-    """A client in whose session the superuser is signed in."""
-    return sign_in(Client(gallery), "ada")
+def gallery(gallery_app: Application) -> Iterator[Application]:
+    """The application, on an empty database with one superuser, "ada"."""
+    with gallery_app.db_manager.session() as session:
+        session.add(AdminUser(username="ada", password_hash=HASH, is_superuser=True))
+    yield gallery_app
+    with gallery_app.db_manager.session() as session:
+        for table in reversed(Base.metadata.sorted_tables):
+            session.execute(table.delete())
 
 
 @pytest.fixture
 def password() -> str:
+    """The password of everybody here."""
     return PASSWORD
 
 
-class Helper:
-    """Stands for an account with one permission, whatever the roles are kept in."""
+@pytest.fixture
+def ada(gallery: Application) -> Client:
+    """A client in whose session the superuser is signed in."""
+    return signed_in(gallery, "ada")
 
 
 @pytest.fixture
-def helper(gallery: Application, monkeypatch: pytest.MonkeyPatch) -> Client:
+def helper(gallery: Application) -> Client:
     """A client in whose session somebody is signed in who may see paintings, and no more."""
     with gallery.db_manager.session() as session:
-        gallery.admin_user_manager.register(session, "hal", PASSWORD)
-    monkeypatch.setattr(
-        AdminUser, "has_permission", lambda self, name: name == "painting.view", raising=False
-    )
-    return sign_in(Client(gallery), "hal")
+        define_role(session, "helper", ["painting.view"])
+        account = AdminUser(username="hal", password_hash=HASH)
+        session.add(account)
+        gallery.admin_user_manager.set_roles(session, account, ["helper"])
+    return signed_in(gallery, "hal")
 
 
-def sign_in(client: Client, name: str) -> Client:
-    answer = client.post("/admin/sign-in", data={"username": name, "password": PASSWORD})
-    assert answer.status_code == 303, answer.text
+def signed_in(app: Application, name: str) -> Client:
+    """Return a client with a session of somebody, without the time that a password takes."""
+    with app.db_manager.session() as session:
+        account = app.admin_user_manager.get_by_username(session, name)
+        assert account is not None
+        visit = app.session_manager.create()
+        begin(visit, account)
+    app.session_manager.save(visit)
+    client = Client(app)
+    client.cookies["session"] = visit.session_id or ""
     return client
 
 
@@ -254,5 +288,28 @@ def queries(gallery: Application) -> Callable[[], Any]:
     return collect
 
 
-def admin_user(session: Session, name: str) -> AdminUser:
-    return session.query(AdminUser).filter_by(username=name).one()
+def read_form(page: str) -> dict[str, Any]:
+    """Read a form as a browser sends it, untouched."""
+    main = page.partition('class="edit"')[2].partition("<template>")[0]
+    data: dict[str, Any] = {}
+    for tag in re.findall(r"<input[^>]*>", main):
+        attributes = dict(re.findall(r'([\w-]+)="([^"]*)"', tag))
+        kind, name = attributes.get("type"), attributes.get("name")
+        if name and (kind not in ("checkbox", "file") or " checked" in tag):
+            data[name] = unescape(attributes.get("value", ""))
+    for name, text in re.findall(
+        r'<textarea[^>]*name="([^"]*)"[^>]*>\n(.*?)</textarea>', main, re.S
+    ):
+        data[name] = unescape(text)
+    for name, several, options in re.findall(
+        r'<select name="([^"]*)"[^>]*?( multiple)?>(.*?)</select>', main, re.S
+    ):
+        chosen = re.findall(r'<option value="([^"]*)" selected', options)
+        data[name] = chosen if several else (chosen or [""])[0]
+    return data
+
+
+@pytest.fixture
+def form_of() -> Callable[[str], dict[str, Any]]:
+    """Reads the form of a page as a browser sends it, untouched."""
+    return read_form
