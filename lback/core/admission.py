@@ -26,7 +26,7 @@ class Admission:
         self.limits = Limits.of(config)
         self._known_hosts: set[str] = set()
 
-    def __call__(self, request: "Request", environ: dict[str, Any]) -> None:
+    def examine(self, request: "Request", environ: dict[str, Any]) -> None:
         """Examine one request, and put an end to the stream of its body."""
         if environ.get("HTTP_HOST") not in self._known_hosts:
             self._examine_host(request)

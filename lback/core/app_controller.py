@@ -95,6 +95,7 @@ class AppController:
             middleware_manager.loaders,
         )  # fmt: skip
         self.request_class = class_of_application(Request, *self._shared)
+        self.request_of = self.request_class.from_environ
         self._endpoints: dict[Route, Endpoint] = {}
         self._guard_checked = False
         self._load_components()
@@ -152,7 +153,7 @@ class AppController:
         if request.__class__ is not self.request_class:
             request.adopt(*self._shared)
         dispatcher = self.dispatcher
-        heard = bool(dispatcher.receivers) and dispatcher.hears_any(LIFECYCLE_SIGNALS)
+        heard = dispatcher.hears_any(LIFECYCLE_SIGNALS) if dispatcher.receivers else False
         if heard:
             dispatcher.send("request_started", self, request=request)
         response = None

@@ -118,6 +118,8 @@ class Request:
         request = cls.__new__(cls)
         request._environ = environ
         request._context = {}
+        # Asked of every request; the interpreter reads them faster here than on the class.
+        request.fault = request.active_session = request.opened_session = request.uploads = None
         path = environ.get("PATH_INFO") or "/"
         request.path = path
         if not path.isascii():
@@ -126,8 +128,7 @@ class Request:
             except BadRequest as fault:
                 request.fault = fault
         method = environ["REQUEST_METHOD"]
-        known = METHODS.get(method)
-        request.method = known if known is not None else request._unusual_method(method)
+        request.method = METHODS.get(method) or request._unusual_method(method)
         return request
 
     def _unusual_method(self, method: str) -> HTTPMethod | str:

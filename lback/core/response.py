@@ -72,9 +72,8 @@ class Response:
     status_code: int
     body: Any
 
-    # Most responses never build a mapping: until somebody asks for one, this says it all.
-    _headers: Headers | None = None
-    _content_type: str | None = None
+    _headers: Headers | None
+    _content_type: str | None
 
     def __init__(
         self,
@@ -89,12 +88,11 @@ class Response:
             status_code = _status_of(status_code)
         self.body = body
         self.status_code = status_code
-        if content_type is not None:
-            if content_type not in UTF8_TYPES:
-                field_value("Content-Type", content_type)
-            self._content_type = content_type
-        if headers:
-            self._headers = self._with_content_type(Headers(headers))
+        if content_type is not None and content_type not in UTF8_TYPES:
+            field_value("Content-Type", content_type)
+        self._content_type = content_type
+        # Most responses never build a mapping: until somebody asks for one, this says it all.
+        self._headers = self._with_content_type(Headers(headers)) if headers else None
 
     @property
     def headers(self) -> Headers:

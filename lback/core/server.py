@@ -67,14 +67,14 @@ def serve(
     Signals: `server_request_received` before the request is built, `server_request_finished`
     before the answer is handed to the server.
     """
-    heard = bool(signals.receivers) and signals.hears_any(EDGE_SIGNALS)
+    heard = signals.hears_any(EDGE_SIGNALS) if signals.receivers else False
     if heard:
         started = perf_counter()
         signals.send("server_request_received", controller, **_facts_of(environ))
     request = response = None
     try:
-        request = controller.request_class.from_environ(environ)
-        controller.admission(request, environ)
+        request = controller.request_of(environ)
+        controller.admission.examine(request, environ)
         response = controller.handle_request(request)
         status, headers, body = response.answer(environ)
     except Exception:
