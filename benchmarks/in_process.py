@@ -26,6 +26,8 @@ class Process:
         environment = {**os.environ, "PYTHONHASHSEED": "0"}
         if name == "falcon-compiled":
             environment["PYTHONPATH"] = str(COMPILED)
+        if name == "lback-defaults":
+            environment["LBACK_DEFAULTS"] = "1"
         self._process = subprocess.Popen(
             [sys.executable, str(HERE / "worker.py"), name], env=environment, text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=HERE, stderr=subprocess.DEVNULL,

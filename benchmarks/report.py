@@ -9,7 +9,8 @@ from scenarios import BY_NAME
 from targets import Row, faster_falcon, misses
 
 COLOURS = {
-    "raw": "#9a9a9a", "lback": "#c2410c", "falcon": "#2563eb", "falcon-compiled": "#93c5fd",
+    "raw": "#9a9a9a", "lback": "#c2410c", "lback-defaults": "#fdba74",
+    "falcon": "#2563eb", "falcon-compiled": "#93c5fd",
     "bottle": "#15803d", "starlette": "#7c3aed", "flask": "#0f766e", "django": "#475569",
 }  # fmt: skip
 
@@ -144,7 +145,7 @@ def plot(rows: dict[str, Row]) -> str:
 def _legend() -> list[str]:
     marks = []
     for number, name in enumerate(NAMES):
-        x, y = LEFT + (number % 4) * 150, 20 + (number // 4) * 20
+        x, y = LEFT + (number % 5) * 130, 20 + (number // 5) * 20
         marks += [
             f'<circle cx="{x}" cy="{y - 4}" r="5" fill="{COLOURS[name]}"/>',
             f'<text x="{x + 10}" y="{y}">{TITLES[name]}</text>',

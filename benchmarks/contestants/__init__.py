@@ -4,8 +4,15 @@ Each is written as its own documentation teaches, in its usual production config
 contestant does not offer, it leaves out: `build` returns `None` then.
 """
 
-NAMES = ("raw", "lback", "falcon", "falcon-compiled", "bottle", "starlette", "flask", "django")
 TITLES = {
-    "raw": "raw WSGI", "lback": "Lback", "falcon": "Falcon", "falcon-compiled": "Falcon (Cython)",
-    "bottle": "Bottle", "starlette": "Starlette", "flask": "Flask", "django": "Django",
-}  # fmt: skip
+    "raw": "raw WSGI",
+    "lback": "Lback",
+    "lback-defaults": "Lback (defaults)",
+    "falcon": "Falcon",
+    "falcon-compiled": "Falcon (Cython)",
+    "bottle": "Bottle",
+    "starlette": "Starlette",
+    "flask": "Flask",
+    "django": "Django",
+}
+NAMES = tuple(TITLES)

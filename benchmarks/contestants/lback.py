@@ -1,4 +1,8 @@
-"""Lback with its defaults: host check, body limits and body parsing are on."""
+"""Lback: with the middleware that gives the answers of the others, or with all of its defaults.
+
+Host check, limits and the closed list of routes are on in both. The defaults add sessions, users
+and seven security headers to every answer.
+"""
 
 import os
 import tempfile
@@ -25,6 +29,7 @@ from lback import Application, BaseMiddleware, Request, Response, render
 from lback.core import SignalDispatcher
 from lback.database import Base
 
+DEFAULTS = os.environ.get("LBACK_DEFAULTS") == "1"
 PLAIN = "text/plain; charset=utf-8"
 
 
@@ -98,6 +103,7 @@ def build(app):
     directory.mkdir(exist_ok=True)
     (directory / "table.html").write_text(TEMPLATE)
     built = Application(
+        **({} if DEFAULTS else {"MIDDLEWARES": ["lback.middleware.BodyParsingMiddleware"]}),
         SECRET_KEY="k" * 40,
         ALLOWED_HOSTS=[HOST],
         TEMPLATE_DIRS=[str(directory)],

@@ -1,6 +1,7 @@
 """The absolute URI of a location, seen from the place of a request (RFC 3986 §5)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 from urllib.parse import quote, urljoin, urlsplit
 
 # What a path (RFC 3986 §3.3) and what a finished URI may hold unquoted.
@@ -37,3 +38,11 @@ def absolute_uri(
     if not query:
         return base
     return f"{base}?{quote(query, _URI_SAFE, encoding='latin-1', errors='replace')}"
+
+
+def server_host(environ: Mapping[str, Any]) -> str:
+    """Return the host that the server says it is, for a request that names none."""
+    name = environ.get("SERVER_NAME") or "localhost"
+    port = str(environ.get("SERVER_PORT") or "80")
+    usual = "443" if environ.get("wsgi.url_scheme") == "https" else "80"
+    return name if port == usual else f"{name}:{port}"

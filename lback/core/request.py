@@ -5,7 +5,7 @@ from io import BytesIO
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
-from lback.core.absolute_uri import absolute_uri
+from lback.core.absolute_uri import absolute_uri, server_host
 from lback.core.body import BODY_PARSER, NO_BODY, BodyStream, input_of
 from lback.core.cookies import parse_cookies
 from lback.core.exceptions import BadRequest, HTTPException
@@ -74,7 +74,7 @@ class Request:
     route_requires_auth = False
 
     # What a request begins with; an instance holds only what differs.
-    _given_headers: RequestHeaders | None = None
+    _given_headers: RequestHeaders | None = None  # of one that was built by hand
     _body: bytes | str | None = None
     _query_string: str = ""
     _limits: Limits = DEFAULT_LIMITS
@@ -314,10 +314,7 @@ class Request:
         if config is not None and config.USE_X_FORWARDED_HOST and self._proxy_is_trusted:
             host = self.headers.get("X-FORWARDED-HOST") or host
         if host is None:
-            name = self._environ.get("SERVER_NAME") or "localhost"
-            port = str(self._environ.get("SERVER_PORT") or "80")
-            usual = "443" if self._environ.get("wsgi.url_scheme") == "https" else "80"
-            return name if port == usual else f"{name}:{port}"
+            return server_host(self._environ)
         if host_name(host) is None:
             raise BadRequest("the Host field is no host name")
         return host
@@ -391,10 +388,9 @@ class Request:
         open_session: "Callable[[], Any] | None",
         loaders: "Mapping[str, Callable[[Request], Any]]" = _NOTHING,
     ) -> None:
-        """Give the request what its application shares with all of them.
+        """Give the request what its application shares with all of them, behind what it carries.
 
-        What the request carries already stays in front of them. A loader is asked for its value
-        of the context when that is first read; the one under `BODY_PARSER` parses the body.
+        A loader makes its value of the context when that is read; `BODY_PARSER` parses the body.
         """
         self._shared = dependencies
         self._limits = limits

@@ -8,6 +8,7 @@ from lback.core.error_pages import style_hash
 from lback.core.exceptions import ConfigurationError
 from lback.core.headers import Headers
 from lback.core.protection_rules import sources_of
+from lback.core.request_attributes import load_later, loaded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -95,6 +96,7 @@ class SecurityHeadersMiddleware(BaseMiddleware):
     def __init__(
         self, config: "Config", template_renderer: "TemplateRenderer | None" = None
     ) -> None:
+        self.request_loaders = {"csp_nonce": lambda request: Nonce()}  # noqa: ARG005  a loader's
         policy = policy_of(config)
         only_report = config.CONTENT_SECURITY_POLICY_REPORT_ONLY
         self._policy_field = f"Content-Security-Policy{'-Report-Only' if only_report else ''}"
@@ -110,13 +112,13 @@ class SecurityHeadersMiddleware(BaseMiddleware):
             template_renderer.add_request_value("csp_nonce", _nonce_of)
 
     def process_request(self, request: "Request") -> None:
-        """Keep a nonce at hand."""
-        request.add_context("csp_nonce", Nonce())
+        """Keep a nonce at hand (`request_loaders`)."""
+        load_later(request, **self.request_loaders)
 
     def process_response(self, request: "Request", response: "Response") -> "Response":
         """Add the fields."""
         headers = response.headers
-        nonce = request.get_context("csp_nonce")
+        nonce = loaded(request, "csp_nonce")
         if isinstance(nonce, Nonce) and nonce.is_used and self._policy_field in self._fields:
             headers.setdefault(
                 self._policy_field, self._nonced_policy.replace(_NONCE, f"'nonce-{nonce}'")
