@@ -32,6 +32,7 @@ from lback.core.signals import SignalDispatcher
 from lback.core.templates import TemplateRenderer
 from lback.core.url_loading import load_routes
 from lback.database import DatabaseManager
+from lback.mail import Mailer
 from lback.security import PasswordPolicy, TokenSigner
 from lback.sessions import SessionManager, flashed, session_store
 from lback.static_files import StaticFiles
@@ -93,6 +94,7 @@ class Application:
         self.user_manager = UserManager(user_model(config), policy)
         self.admin_user_manager = AdminUserManager(policy)
         self.token_signer = TokenSigner(config)
+        self.mailer = Mailer(config)
         self.admin_registry = AdminRegistry(site)
         self.middleware_manager = MiddlewareManager(dispatcher=dispatcher)
         self.dependencies: dict[str, Any] = {
@@ -137,6 +139,7 @@ class Application:
             "account_tokens": AccountTokens(users, self.token_signer),
             "login_throttle": LoginThrottle.of(config),
             "api_key_manager": keys,
+            "mailer": self.mailer,
         }
         tokens = None
         if config.JWT_AUDIENCE:

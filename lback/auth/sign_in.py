@@ -1,5 +1,6 @@
 """Signing in and out: who a session belongs to, and when it stops to."""
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 from lback.core.exceptions import ConfigurationError
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     from lback.core.types import AppSession
     from lback.sessions import SessionManager
     from lback.users import AccountManager
+
+logger = logging.getLogger(__name__)
 
 USER, ADMIN_USER = "user", "admin_user"
 _KEYS = {USER: "_user", ADMIN_USER: "_admin_user"}
@@ -47,6 +50,7 @@ def login(request: "Request", account: Account) -> None:
     session.delete(CSRF_KEY)
     begin(session, account)
     request.set_context(**{name: account})
+    logger.info("%r signed in", account)
     _tell(request, "user_logged_in", account)
 
 
@@ -68,6 +72,7 @@ def logout(request: "Request") -> None:
     _session_manager(request).end(session)
     request.set_context(user=None, admin_user=None)
     if account is not None:
+        logger.info("%r signed out", account)
         _tell(request, "user_logged_out", account)
 
 

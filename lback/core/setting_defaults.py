@@ -89,6 +89,20 @@ class Settings:
     JWT_ACCESS_SECONDS: int = 900
     JWT_REFRESH_SECONDS: int = 1_209_600  # two weeks from the last exchange
 
+    # Where to go after signing in and out.
+    LOGIN_REDIRECT_URL: str = "/"
+    LOGOUT_REDIRECT_URL: str = "/"
+
+    # Mail.
+    MAIL_BACKEND: str = ""  # smtp, console, file, memory, none; empty: by MAIL_HOST and DEBUG
+    MAIL_HOST: str = ""
+    MAIL_PORT: int = 587
+    MAIL_SECURITY: str = "starttls"  # starttls, tls or none
+    MAIL_USER: str = ""
+    MAIL_PASSWORD: str = ""
+    MAIL_FROM: str = "noreply@localhost"
+    MAIL_DIRECTORY: str = "mail"  # for MAIL_BACKEND = "file", below PROJECT_ROOT
+
     # The server that many machines share.
     REDIS_URL: str = "redis://127.0.0.1:6379/0"
 

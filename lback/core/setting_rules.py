@@ -106,7 +106,17 @@ def _cookie_name(value: str) -> None:
 
 
 def _login_url(value: str) -> None:
-    if value and not value.startswith(("/", "https://", "http://")):
+    if value:
+        _redirect_url(value)
+
+
+def _mail_address(value: str) -> None:
+    if "@" not in value or not value.isprintable():
+        raise ValueError("must be an email address, such as shop@example.com")
+
+
+def _redirect_url(value: str) -> None:
+    if not value.startswith(("/", "https://", "http://")):
         raise ValueError('must be a path such as "/accounts/sign-in/", or a URL')
 
 
@@ -119,7 +129,8 @@ def _keys(value: list[Any]) -> None:
 def _one_of(*names: str) -> Callable[[str], None]:
     def rule(value: str) -> None:
         if value not in names:
-            raise ValueError(f"must be one of {', '.join(names)}{did_you_mean(value, names)}")
+            known = ", ".join(filter(None, names))
+            raise ValueError(f"must be one of {known}{did_you_mean(value, names)}")
 
     return rule
 
@@ -211,6 +222,12 @@ RULES: Mapping[str, Callable[[Any], None]] = {
     "SESSION_COOKIE_NAME": _cookie_name,
     "SECRET_KEY_FALLBACKS": _keys,
     "LOGIN_URL": _login_url,
+    "LOGIN_REDIRECT_URL": _redirect_url,
+    "LOGOUT_REDIRECT_URL": _redirect_url,
+    "MAIL_BACKEND": _one_of("", "smtp", "console", "file", "memory", "none"),
+    "MAIL_PORT": _port,
+    "MAIL_SECURITY": _one_of("starttls", "tls", "none"),
+    "MAIL_FROM": _mail_address,
     "LOGIN_ATTEMPTS_STORE": _one_of("memory", "redis"),
     "JWT_ALGORITHM": _one_of("HS256", "HS384", "HS512", "RS256", "PS256", "ES256", "Ed25519"),
     **dict.fromkeys(_SIZES, _positive),

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 # A session is no scheme that IANA knows; a 401 must name one all the same (RFC 9110 §15.5.2).
 CHALLENGE = 'Session realm="users"'
+SIGN_IN = "accounts.sign_in"
 
 
 class AuthenticationMiddleware(BaseMiddleware):
@@ -28,8 +29,9 @@ class AuthenticationMiddleware(BaseMiddleware):
     is not good is answered 401. A user of the admin is found by
     `request.get_context("admin_user")`.
 
-    An answer 401 that names no way to authenticate gets one: a browser is sent to `LOGIN_URL`,
-    with `next` to come back by, and any other client is told in `WWW-Authenticate`.
+    An answer 401 that names no way to authenticate gets one: a browser is sent to `LOGIN_URL`, or
+    to the page of `lback.accounts` where that is included, with `next` to come back by. Any other
+    client is told in `WWW-Authenticate`.
 
     Args:
         config: `LOGIN_URL` is read here.
@@ -74,10 +76,11 @@ class AuthenticationMiddleware(BaseMiddleware):
         """Show the way in to somebody who was refused for not being signed in."""
         if response.status_code != 401 or "WWW-Authenticate" in response.headers:
             return response
-        if self._login_url and _is_navigation(request) and request.path != self._login_url:
-            return RedirectResponse(
-                _with_next(self._login_url, request), 302 if _is_safe(request) else 303
-            )
+        if _is_navigation(request):
+            login_url = self._login_url or _sign_in_page(request)
+            if login_url and login_url != request.path:
+                status = 302 if _is_safe(request) else 303
+                return RedirectResponse(_with_next(login_url, request), status)
         response.headers["WWW-Authenticate"] = self._challenge
         return response
 
@@ -85,6 +88,14 @@ class AuthenticationMiddleware(BaseMiddleware):
 def _is_navigation(request: "Request") -> bool:
     # What a script fetches must fail where it is asked for: a login page is no answer to it.
     return "text/html" in (request.environ.get("HTTP_ACCEPT") or "")
+
+
+def _sign_in_page(request: "Request") -> str:
+    """Return the address of the page of `lback.accounts`, where an application has it."""
+    router = request.router
+    if router is None or router.get_route_by_name(SIGN_IN) is None:
+        return ""
+    return str(request.environ.get("SCRIPT_NAME") or "") + router.url_for(SIGN_IN)
 
 
 def _is_safe(request: "Request") -> bool:

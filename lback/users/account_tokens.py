@@ -81,17 +81,26 @@ class AccountTokens(Generic[A]):
         state = self._email_state(account)
         return self._signer.sign(self._purpose("email"), [account.id, address, state])
 
-    def verify_email(self, session: "Session", token: str) -> A:
-        """Take an address as that of the account, and as verified.
+    def account_to_verify(self, session: "Session", token: str) -> tuple[A, str]:
+        """Return whose address a token verifies, and the address.
 
         Raises:
-            ValidationError: The token is none, or spent, or too old, or the address has become
-                that of another account.
+            ValidationError: It is none, or spent, or too old, or the account is not active.
         """
         account_id, address, state = self._read("email", token, VERIFY_SECONDS)
         account = self._manager.get(session, account_id)
         if account is None or not account.is_active or state != self._email_state(account):
             raise ValidationError({"token": [SPENT]})
+        return account, address
+
+    def verify_email(self, session: "Session", token: str) -> A:
+        """Take an address as that of the account, and as verified.
+
+        Raises:
+            ValidationError: As `account_to_verify`, or the address has become that of another
+                account.
+        """
+        account, address = self.account_to_verify(session, token)
         self._manager.set_email(session, account, address)
         account.email_verified_at = utc_now()
         session.flush()

@@ -1,0 +1,66 @@
+"""The account of the one who is signed in, and its email address."""
+
+from typing import TYPE_CHECKING, Any
+
+from lback.accounts.answers import (
+    PRIVATE,
+    as_data,
+    done,
+    is_submitted,
+    link,
+    page,
+    reads_data,
+    state,
+    text,
+)
+from lback.accounts.letters import Letters
+from lback.accounts.passwords import current_password_problem
+from lback.accounts.sign_up import address_problem, invalid, sent, spent
+from lback.core.exceptions import ValidationError
+from lback.core.response import JSONResponse, Response
+from lback.sessions import flash
+from lback.users.models import clean_email
+
+if TYPE_CHECKING:
+    from lback.core.request import Request
+    from lback.users import AccountTokens
+
+
+def account(request: "Request") -> Response:
+    """Show what there is to know and to do."""
+    if reads_data(request):
+        return JSONResponse(state(request), headers=PRIVATE)
+    return page(request, "account")
+
+
+def change_email(request: "Request") -> Response:
+    """Send a link to the address that somebody wants; it counts when the link is followed."""
+    user: Any = request.user
+    if not is_submitted(request):
+        return page(request, "change_email", form={"email": user.email or ""})
+    email = clean_email(text(request, "email")) or ""
+    form = {"email": email}
+    problem = address_problem(email)
+    if problem:
+        return invalid(request, "change_email", {"email": [problem]}, form=form)
+    problem = current_password_problem(request)
+    if problem:
+        return invalid(request, "change_email", {"current_password": [problem]}, form=form)
+    Letters(request).verify_email(user.id, email)
+    return sent(request, email)
+
+
+def verify_email(request: "Request", token: str, account_tokens: "AccountTokens[Any]") -> Response:
+    """Take an address as that of an account; by a button, for mail scanners follow links."""
+    if not is_submitted(request):
+        return page(request, "verify_email")
+    session: Any = request.db_session
+    try:
+        before = account_tokens.account_to_verify(session, token)[0].email
+        verified = account_tokens.verify_email(session, token)
+    except ValidationError as error:
+        return spent(request, error, "change_email")
+    if before is not None and before != verified.email:
+        Letters(request).email_changed(before, verified.username)
+    flash(request, "Your email address is verified.", "success")
+    return done(request, link(request, "account"), {"user": as_data(verified)})
