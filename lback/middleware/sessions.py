@@ -1,5 +1,6 @@
 """Sessions around a request: found when first asked for, kept when they were changed."""
 
+import logging
 from typing import TYPE_CHECKING
 
 from lback.core.base_middleware import BaseMiddleware
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     from lback.core.response import Response
     from lback.core.types import AppSession
     from lback.sessions import SessionManager
+
+
+logger = logging.getLogger(__name__)
 
 
 class SessionMiddleware(BaseMiddleware):
@@ -77,9 +81,16 @@ class SessionMiddleware(BaseMiddleware):
         response.headers.add_vary("Cookie")
         return response
 
+    def _refresh(self, session: "AppSession") -> None:
+        try:
+            self._sessions.refresh(session)
+        except SessionsUnavailable:
+            # Nothing was promised: the next request tries again.
+            logger.warning("the life of a session could not be prolonged: its store is away")
+
     def _keep(self, request: "Request", response: "Response", session: "AppSession") -> None:
         if not session.modified:
-            self._sessions.refresh(session)
+            self._refresh(session)
             return
         if session.session_id is None and not session:
             self._sessions.delete(session)

@@ -19,11 +19,17 @@ from sqlalchemy.dialects.mysql import MEDIUMTEXT
 from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from lback.core.exceptions import ConfigurationError
 from lback.database import Base, DatabaseManager
 from lback.sessions.session_id import hash_of
 from lback.sessions.store import SessionRecord, SessionsUnavailable
 
 T = TypeVar("T")
+
+MISSING = (
+    "the table lback_sessions is missing; run: lback makemigrations && lback migrate "
+    "(or choose another SESSION_STORE)"
+)
 
 
 class StoredSession(Base):
@@ -40,7 +46,7 @@ class StoredSession(Base):
 
 
 class DatabaseSessionStore:
-    """Keeps sessions in the table `lback_sessions`, which is made when it is missing.
+    """Keeps sessions in the table `lback_sessions`.
 
     Each call is a short transaction of its own, so that a session survives a request that is
     rolled back. On SQLite it waits for the one that is writing; a request must not save a session
@@ -48,10 +54,12 @@ class DatabaseSessionStore:
 
     Args:
         db_manager: Opens the sessions on the database.
+        create_table: Make the table where it is missing, for applications without migrations.
     """
 
-    def __init__(self, db_manager: DatabaseManager) -> None:
+    def __init__(self, db_manager: DatabaseManager, *, create_table: bool = True) -> None:
         self._db_manager = db_manager
+        self._create_table = create_table
 
     def load(self, session_id: str) -> SessionRecord | None:
         """Return the record of a session, expired or not."""
@@ -109,6 +117,8 @@ class DatabaseSessionStore:
         except (OperationalError, ProgrammingError) as error:
             if error.connection_invalidated or self._has_table():
                 raise _unavailable(error) from error
+            if not self._create_table:
+                raise ConfigurationError(MISSING) from error
         self._db_manager.create_tables(_own_metadata())
         return self._transact(work)
 

@@ -24,7 +24,8 @@ def session_store(config: "Config", db_manager: "DatabaseManager") -> SessionSto
     """
     name = config.SESSION_STORE
     if name == "database":
-        return DatabaseSessionStore(db_manager)
+        # In a project the tables are made by migrations, which would meet one that is there.
+        return DatabaseSessionStore(db_manager, create_table=not config.PROJECT_ROOT)
     if name == "memory":
         return MemorySessionStore()
     if name == "redis":

@@ -204,3 +204,18 @@ def test_a_store_that_cannot_be_is_refused_at_the_start(
         session_store(config, DatabaseManager(config))
     assert message in str(raised.value)
     assert "secret" not in str(raised.value)
+
+
+def test_in_a_project_the_table_is_made_by_migrations(database_url: str, tmp_path: Path) -> None:
+    config = Config(None, settings={"DATABASE_URL": database_url, "PROJECT_ROOT": str(tmp_path)})
+    database = DatabaseManager(config)
+    StoredSession.metadata.drop_all(database.engine)
+    store = session_store(config, database)
+    with pytest.raises(ConfigurationError, match="lback makemigrations && lback migrate"):
+        store.load(ID)
+    with pytest.raises(ConfigurationError, match="lback makemigrations && lback migrate"):
+        store.create(ID, RECORD)
+    database.create_tables()
+    store.create(ID, RECORD)
+    assert store.load(ID) == RECORD
+    database.dispose()

@@ -1,6 +1,9 @@
 """Accounts change hands, names and passwords by rules that say what is wrong."""
 
+import subprocess
+import sys
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -412,3 +415,40 @@ def test_a_setting_names_the_class_of_the_users() -> None:
         with pytest.raises(ConfigurationError) as raised:
             user_model(Config(None, settings={"USER_MODEL": name}))
         assert message in str(raised.value)
+
+
+SUBCLASSES = """
+from sqlalchemy import ForeignKey, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from lback.database import DatabaseManager
+from lback.users import User, UserManager, define_role
+
+
+class Customer(User):
+    company: Mapped[str] = mapped_column(String(100), default="")
+
+
+class Member(User):
+    __tablename__ = "members"
+    id: Mapped[int] = mapped_column(ForeignKey("lback_users.id"), primary_key=True)
+    club: Mapped[str] = mapped_column(String(100), default="")
+
+
+database = DatabaseManager.from_url("sqlite:///users.sqlite3")
+database.create_tables()
+for model in (Customer, Member):
+    users = UserManager(model)
+    with database.session() as session:
+        define_role(session, "buyer", ["shop.buy"])
+        user = users.register(session, model.__name__, "correct horse")
+        users.assign_roles(session, user, "buyer")
+    with database.session() as session:
+        user = users.authenticate(session, model.__name__, "correct horse")
+        assert isinstance(user, model) and user.permissions == {"shop.buy"}
+"""
+
+
+def test_a_project_may_add_to_our_users(tmp_path: Path) -> None:
+    """In a process of its own, for it adds columns to the table of all other tests."""
+    subprocess.run([sys.executable, "-c", SUBCLASSES], cwd=tmp_path, check=True, timeout=60)
