@@ -21,11 +21,6 @@ SETTINGS: dict[str, Any] = {
 @pytest.fixture
 def app() -> Iterator[Application]:
     app = Application(**SETTINGS)
-    if not any("CSRF" in str(entry) for entry in app.config.MIDDLEWARES):
-        app = Application(
-            **SETTINGS,
-            MIDDLEWARES=[*app.config.MIDDLEWARES, "lback.middleware.CSRFMiddleware"],
-        )
     app.db_manager.create_tables()
     app.include("lback.accounts.tokens", "/tokens/")
     app.add_route("/me", me)

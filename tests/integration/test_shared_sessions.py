@@ -21,11 +21,13 @@ from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 from lback import Application, Request
 from lback.auth import authenticate, login, logout_everywhere
+from lback.middleware import csrf_exempt
 
 app = Application()
 
 
 @app.route("/sign-in", methods=["POST"], requires_auth=False)
+@csrf_exempt
 def sign_in(request: Request):
     user = authenticate(request, request.POST["username"], request.POST["password"])
     if user is None:
@@ -41,6 +43,7 @@ def private(request: Request):
 
 
 @app.route("/leave", methods=["POST"])
+@csrf_exempt
 def leave(request: Request):
     logout_everywhere(request, request.user)
     return "out"
