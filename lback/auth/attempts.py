@@ -5,13 +5,12 @@ from collections.abc import Callable
 from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from lback.core.exceptions import ConfigurationError, HTTPException
+from lback.sessions.redis_client import Calls, connect
 
 if TYPE_CHECKING:
     from redis import Redis
 
 PREFIX = "lback:attempts:"
-SECONDS_TO_WAIT = 2.0
 # Names and addresses are what clients send: they must not fill the memory.
 MAX_KEYS = 100_000
 
@@ -96,12 +95,9 @@ class RedisAttempts:
     """
 
     def __init__(self, client: "Redis") -> None:
-        # An import here, because Redis is an extra; its errors must have a name below.
-        from redis.exceptions import ConnectionError as Away
-        from redis.exceptions import TimeoutError as Slow
-
         self._client = client
-        self._away = (Away, Slow)
+        # Who cannot be counted cannot be let in: guessing must not be free meanwhile.
+        self._call = Calls()
         self._add = client.register_script(ADD)
 
     @classmethod
@@ -109,17 +105,9 @@ class RedisAttempts:
         """Build a counter for a URL such as `"redis://127.0.0.1:6379/0"`; connects when used.
 
         Raises:
-            ConfigurationError: The library is not installed.
+            ConfigurationError: The library is not installed, or it is no such URL.
         """
-        try:
-            # An import here, because Redis is an extra.
-            from redis import Redis
-        except ImportError:
-            raise ConfigurationError(
-                'the library of Redis is not installed; run: pip install "lback[redis]"'
-            ) from None
-        wait = {"socket_timeout": SECONDS_TO_WAIT, "socket_connect_timeout": SECONDS_TO_WAIT}
-        return cls(Redis.from_url(url, **wait))
+        return cls(connect(url))
 
     def add(self, key: str, seconds: float) -> Count:
         """Count one more, and return how many there are now."""
@@ -142,10 +130,3 @@ class RedisAttempts:
     def forget(self, key: str) -> None:
         """Begin anew."""
         self._call(lambda: self._client.delete(PREFIX + key))
-
-    def _call(self, work: Callable[[], Any]) -> Any:
-        try:
-            return work()
-        except self._away as error:
-            # Who cannot be counted cannot be let in: guessing must not be free meanwhile.
-            raise HTTPException("Service Unavailable", 503, headers={"Retry-After": "5"}) from error

@@ -4,15 +4,14 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from lback.core.exceptions import ConfigurationError
+from lback.sessions.redis_client import Calls, connect
 from lback.sessions.session_id import hash_of
-from lback.sessions.store import SessionRecord, SessionsUnavailable
+from lback.sessions.store import SessionRecord
 
 if TYPE_CHECKING:
     from redis import Redis
 
 PREFIX = "lback:session:"
-SECONDS_TO_WAIT = 5.0
 
 # In one step, so that a session that is deleted meanwhile does not come back as half a one.
 SAVE = """
@@ -34,13 +33,9 @@ class RedisSessionStore:
     """
 
     def __init__(self, client: "Redis", *, clock: Callable[[], float] = time.time) -> None:
-        # An import here, because Redis is an extra; its errors must have a name below.
-        from redis.exceptions import ConnectionError as Away
-        from redis.exceptions import TimeoutError as Slow
-
         self._client = client
         self._clock = clock
-        self._away = (Away, Slow)
+        self._call = Calls()
         self._save = client.register_script(SAVE)
 
     @classmethod
@@ -50,23 +45,7 @@ class RedisSessionStore:
         Raises:
             ConfigurationError: The library is not installed, or it is no such URL.
         """
-        try:
-            # An import here, because Redis is an extra.
-            from redis import Redis
-        except ImportError:
-            raise ConfigurationError(
-                'the library of Redis is not installed; run: pip install "lback[redis]"'
-            ) from None
-        try:
-            client = Redis.from_url(
-                url, socket_timeout=SECONDS_TO_WAIT, socket_connect_timeout=SECONDS_TO_WAIT
-            )
-        except ValueError:
-            # The text is not quoted: it may hold a password.
-            raise ConfigurationError(
-                "REDIS_URL cannot be read; write redis://user:password@host:6379/0"
-            ) from None
-        return cls(client)
+        return cls(connect(url))
 
     def load(self, session_id: str) -> SessionRecord | None:
         """Return the record of a session, expired or not."""
@@ -75,7 +54,8 @@ class RedisSessionStore:
         )
         if data is None or created is None or expires is None:
             return None
-        return SessionRecord(data.decode(), float(created), float(expires))
+        text = data if isinstance(data, str) else data.decode()
+        return SessionRecord(text, float(created), float(expires))
 
     def create(self, session_id: str, record: SessionRecord) -> None:
         """Keep a new session."""
@@ -112,12 +92,6 @@ class RedisSessionStore:
 
     def _milliseconds_to(self, moment: float) -> int:
         return max(0, int((moment - self._clock()) * 1000))
-
-    def _call(self, work: Callable[[], Any]) -> Any:
-        try:
-            return work()
-        except self._away as error:
-            raise SessionsUnavailable from error
 
 
 def _key(session_id: str) -> str:

@@ -2,6 +2,7 @@
 
 import socket
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -155,6 +156,18 @@ def test_a_redis_that_is_away_is_said_so() -> None:
         store.load(ID)
     assert raised.value.status_code == 503
     assert raised.value.headers["Retry-After"] == "5"
+
+
+def test_a_redis_that_does_not_answer_is_waited_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lback.sessions.redis_client.SECONDS_TO_WAIT", 0.1)
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        store = RedisSessionStore.from_url(f"redis://127.0.0.1:{silent.getsockname()[1]}/0")
+        begun = time.monotonic()
+        with pytest.raises(SessionsUnavailable):
+            store.load(ID)
+        assert time.monotonic() - begun < 1
 
 
 def test_a_database_that_is_locked_is_away(tmp_path: Path) -> None:
