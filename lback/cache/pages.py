@@ -96,7 +96,7 @@ class _Pages:
         response = Response(body, 200)
         for name, value in fields:
             response.headers.append(name, value)
-        response.headers["Age"] = str(max(0, int(self._clock() - kept_at)))
+        response.headers.append("Age", str(max(0, int(self._clock() - kept_at))))
         return response
 
     def keep(self, response: Response, ttl: int, *, private: bool) -> None:
@@ -122,7 +122,7 @@ def _key(request: "Request", parameters: frozenset[str], *, private: bool) -> Ke
     environ = request.environ
     if request.method not in ("GET", "HEAD") or "HTTP_AUTHORIZATION" in environ:
         return None
-    if not private and (request.route_requires_auth or _is_touched(request)):
+    if not private and _is_touched(request):
         return None
     if environ.get("QUERY_STRING") and not parameters.issuperset(request.query_params):
         return None
@@ -149,8 +149,7 @@ def _may_keep(request: "Request", response: Response, *, private: bool) -> bool:
         return False
     if type(response).get_wsgi_response is not Response.get_wsgi_response:
         return False  # it is made while it is sent
-    nonce = request.get_context("csp_nonce")
-    if request.get_context("csrf_token_used") or getattr(nonce, "is_used", False):
+    if request.get_context("csrf_token_used") or loaded(request, "csp_nonce") is not None:
         return False
     if not private and _is_touched(request):
         return False

@@ -125,9 +125,11 @@ class CSRFMiddleware(BaseMiddleware):
             )
 
     def process_response(self, request: "Request", response: "Response") -> "Response":
-        """Keep a page with a token out of caches that serve others."""
+        """Keep a page with a token out of caches that serve others.
+
+        That it varies on the cookie says the middleware of the session, which was read for it.
+        """
         if request.get_context("csrf_token_used"):
-            response.headers.add_vary("Cookie")
             response.headers.setdefault("Cache-Control", "private")
         return response
 

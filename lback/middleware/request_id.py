@@ -45,8 +45,9 @@ class RequestIDMiddleware(BaseMiddleware):
     def process_response(self, request: "Request", response: "Response") -> "Response":
         """Send the id, also where the request was refused before it got one."""
         request_id = request.get_context("request_id")
-        if request_id is not None:
-            response.headers[HEADER] = request_id
+        if request_id is not None and HEADER not in response.headers:
+            # Not set by its name: values that are set are remembered, and this one never returns.
+            response.headers.append(HEADER, request_id)
         _current.set("-")
         return response
 

@@ -1,7 +1,7 @@
 """Security headers: what browsers are told to refuse on behalf of an application."""
 
 from secrets import token_urlsafe
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lback.core.base_middleware import BaseMiddleware
 from lback.core.error_pages import style_hash
@@ -41,37 +41,6 @@ _PRELOAD_SECONDS = 31_536_000  # what the lists of browsers ask for: a year
 _NONCE = "{nonce}"
 
 
-class Nonce:
-    """A number used once, that lets one inline script or style through the policy.
-
-    It is made when it is first read as text: a page that does not use it is not given one.
-    """
-
-    __slots__ = ("_text",)
-
-    def __init__(self) -> None:
-        self._text = ""
-
-    @property
-    def is_used(self) -> bool:
-        """Whether somebody has read it."""
-        return bool(self._text)
-
-    def __str__(self) -> str:
-        if not self._text:
-            self._text = token_urlsafe(16)
-        return self._text
-
-    # Of base64url nothing needs to be escaped.
-    __html__ = __str__
-
-    def __format__(self, spec: str) -> str:
-        return format(str(self), spec)
-
-    def __repr__(self) -> str:
-        return "<Nonce>"
-
-
 class SecurityHeadersMiddleware(BaseMiddleware):
     """Adds the header fields that protect pages, each unless the view has set it itself.
 
@@ -96,7 +65,7 @@ class SecurityHeadersMiddleware(BaseMiddleware):
     def __init__(
         self, config: "Config", template_renderer: "TemplateRenderer | None" = None
     ) -> None:
-        self.request_loaders = {"csp_nonce": lambda request: Nonce()}  # noqa: ARG005  a loader's
+        self.request_loaders = {"csp_nonce": _new_nonce}
         policy = policy_of(config)
         only_report = config.CONTENT_SECURITY_POLICY_REPORT_ONLY
         self._policy_field = f"Content-Security-Policy{'-Report-Only' if only_report else ''}"
@@ -109,7 +78,7 @@ class SecurityHeadersMiddleware(BaseMiddleware):
         if config.HSTS_SECONDS:
             self._secure_fields["Strict-Transport-Security"] = _hsts(config)
         if template_renderer is not None:
-            template_renderer.add_request_value("csp_nonce", _nonce_of)
+            template_renderer.add_request_value("csp_nonce", _NonceInTemplate)
 
     def process_request(self, request: "Request") -> None:
         """Keep a nonce at hand (`request_loaders`)."""
@@ -119,7 +88,7 @@ class SecurityHeadersMiddleware(BaseMiddleware):
         """Add the fields."""
         headers = response.headers
         nonce = loaded(request, "csp_nonce")
-        if isinstance(nonce, Nonce) and nonce.is_used and self._policy_field in self._fields:
+        if nonce is not None and self._policy_field in self._fields:
             headers.setdefault(
                 self._policy_field, self._nonced_policy.replace(_NONCE, f"'nonce-{nonce}'")
             )
@@ -176,5 +145,19 @@ def _is_secure(request: "Request") -> bool:
     return "HTTP_X_FORWARDED_PROTO" in environ and request.is_secure
 
 
-def _nonce_of(request: Any) -> Any:
-    return request.get_context("csp_nonce", "")
+def _new_nonce(_: "Request") -> str:
+    return token_urlsafe(16)
+
+
+class _NonceInTemplate:
+    """The nonce in a template; asked for when it is written, so that other pages have none."""
+
+    __slots__ = ("_request",)
+
+    def __init__(self, request: "Request") -> None:
+        self._request = request
+
+    def __str__(self) -> str:
+        return str(self._request.get_context("csp_nonce", ""))
+
+    __html__ = __str__  # of base64url nothing needs to be escaped

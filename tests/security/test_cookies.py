@@ -47,6 +47,7 @@ def test_a_bad_cookie_hides_no_other(bad: str) -> None:
 )  # fmt: skip
 def test_nothing_impersonates_a_cookie_of_the_host(field: str) -> None:
     assert "__Host-session" not in cookies(field)
+    assert "" not in cookies(field)
     assert cookies(f"__Host-session=mine; {field}")["__Host-session"] == "mine"
 
 
