@@ -2,10 +2,15 @@
 
 import argparse
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import caches
+import memory
 import report
+import served
+import startup
 import targets
 from contestants import NAMES
 from facts import facts, load
@@ -21,7 +26,13 @@ def in_process(chosen: argparse.Namespace) -> dict[str, Any]:
     return measure(chosen.rounds, chosen.contestants or NAMES, scenarios)
 
 
-PARTS = {"in_process": in_process}
+PARTS: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
+    "in_process": in_process,
+    "served": lambda chosen: served.measure(max(3, chosen.rounds // 3)),
+    "startup": lambda chosen: startup.measure(max(5, chosen.rounds // 2)),
+    "memory": lambda chosen: memory.measure(chosen.rounds),
+    "cache": lambda chosen: caches.measure(max(5, chosen.rounds // 3)),
+}
 
 
 def main() -> None:

@@ -8,6 +8,7 @@ from lback.middleware.csrf import CSRFMiddleware, csrf_exempt, csrf_token, rotat
 from lback.middleware.rate_limiting import RateLimitMiddleware, rate_limit
 from lback.middleware.request_id import RequestIDFilter, RequestIDMiddleware
 from lback.middleware.security_headers import SecurityHeadersMiddleware
+from lback.middleware.server_timing import ServerTimingMiddleware
 from lback.middleware.sessions import SessionMiddleware
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "RequestIDFilter",
     "RequestIDMiddleware",
     "SecurityHeadersMiddleware",
+    "ServerTimingMiddleware",
     "SessionMiddleware",
     "csrf_exempt",
     "csrf_token",

@@ -1,0 +1,231 @@
+"""What a request costs, counted and not timed, so that no busy machine hides a step that was added.
+
+Three counts of what happens in the files of the package for one warm request: functions entered,
+functions in C called, and steps of the interpreter; of the steps, those that make an object. A
+count that went down is a reason to lower its bound here; a count that went up needs one.
+"""
+
+import dis
+import json
+import sys
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+from types import CodeType, FrameType
+from typing import Any, NamedTuple
+from urllib.parse import urlencode
+
+import pytest
+
+import lback
+from lback import Application, BaseMiddleware, Request, Response
+from lback.core import SignalDispatcher
+
+PACKAGE = str(Path(lback.__file__).parent)
+PLAIN = "text/plain; charset=utf-8"
+FORM = "application/x-www-form-urlencoded"
+# Counted with this version; each has steps of its own, of which no other has many more.
+COUNTED_WITH = (3, 11)
+ROOM_FOR_OTHER_VERSIONS = 1.35
+MAKERS = frozenset(
+    number
+    for name, number in dis.opmap.items()
+    if name.startswith("BUILD_") or name in ("MAKE_FUNCTION", "BINARY_SLICE", "FORMAT_VALUE")
+)
+
+
+class Cost(NamedTuple):
+    """How often each happened."""
+
+    calls: int
+    calls_in_c: int
+    steps: int
+    objects: int
+
+
+# Today's counts, and a little room: about one call, three percent of the steps.
+BOUNDS = {
+    "plaintext": Cost(13, 16, 444, 9),
+    "json": Cost(15, 19, 488, 10),
+    "params": Cost(15, 26, 668, 12),
+    "not found": Cost(40, 31, 938, 18),
+    "not allowed": Cost(52, 43, 1275, 27),
+    "query": Cost(17, 42, 742, 9),
+    "cookies": Cost(16, 31, 701, 15),
+    "form": Cost(38, 61, 1175, 11),
+    "json body": Cost(37, 44, 965, 11),
+    "eight middlewares": Cost(36, 22, 964, 8),
+    "default middlewares": Cost(29, 26, 749, 9),
+}
+
+
+class SetsHeader(BaseMiddleware):
+    def process_request(self, request: Request) -> None:
+        return None
+
+    def process_response(self, request: Request, response: Response) -> Response:
+        response.headers["X-Name"] = "value"
+        return response
+
+
+def plaintext(request: Request) -> Response:
+    return Response("hello", content_type=PLAIN)
+
+
+def as_json(request: Request) -> dict[str, str]:
+    return {"message": "hello"}
+
+
+def params(request: Request, year: int, number: int) -> Response:
+    return Response(f"{year}:{number}", content_type=PLAIN)
+
+
+def query(request: Request) -> Response:
+    return Response(request.query_params["a0"], content_type=PLAIN)
+
+
+def cookies(request: Request) -> Response:
+    return Response(request.cookies["a0"], content_type=PLAIN)
+
+
+def form(request: Request) -> Response:
+    return Response(request.POST["a0"], content_type=PLAIN)
+
+
+def build(**settings: Any) -> Application:
+    app = Application(
+        **{"MIDDLEWARES": ["lback.middleware.BodyParsingMiddleware"], **settings},
+        SECRET_KEY="k" * 40, ALLOWED_HOSTS=["localhost"], dispatcher=SignalDispatcher(),
+    )  # fmt: skip
+    for view in (plaintext, as_json, query, cookies):
+        app.add_route(f"/{view.__name__}", view, requires_auth=False)
+    app.add_route("/form", form, ["POST"], requires_auth=False)
+    for number in range(200):
+        app.add_route(f"/section{number}/{{year:int}}/{{number:int}}", params, requires_auth=False)
+    return app
+
+
+def build_with_middlewares() -> Application:
+    app = build()
+    for _ in range(8):
+        app.add_middleware(SetsHeader())
+    return app
+
+
+def build_with_defaults() -> Application:
+    return build(MIDDLEWARES=Application(DEBUG=True).config.MIDDLEWARES)
+
+
+EIGHT = {f"a{number}": f"größe {number}" for number in range(8)}
+DOCUMENT = json.dumps({"a0": "1", "items": [{"id": number} for number in range(50)]}).encode()
+REQUESTS: dict[str, tuple[Callable[[], Application], dict[str, str], bytes]] = {
+    "plaintext": (build, {"PATH_INFO": "/plaintext"}, b""),
+    "json": (build, {"PATH_INFO": "/as_json"}, b""),
+    "params": (build, {"PATH_INFO": "/section199/2026/42"}, b""),
+    "not found": (build, {"PATH_INFO": "/nowhere"}, b""),
+    "not allowed": (build, {"PATH_INFO": "/plaintext", "REQUEST_METHOD": "DELETE"}, b""),
+    "query": (build, {"PATH_INFO": "/query", "QUERY_STRING": urlencode(EIGHT)}, b""),
+    "cookies": (
+        build,
+        {"PATH_INFO": "/cookies", "HTTP_COOKIE": "; ".join(f"a{n}={n}" for n in range(5))},
+        b"",
+    ),
+    "form": (
+        build,
+        {"PATH_INFO": "/form", "REQUEST_METHOD": "POST", "CONTENT_TYPE": FORM},
+        urlencode(EIGHT).encode(),
+    ),
+    "json body": (
+        build,
+        {"PATH_INFO": "/form", "REQUEST_METHOD": "POST", "CONTENT_TYPE": "application/json"},
+        DOCUMENT,
+    ),
+    "eight middlewares": (build_with_middlewares, {"PATH_INFO": "/plaintext"}, b""),
+    "default middlewares": (build_with_defaults, {"PATH_INFO": "/plaintext"}, b""),
+}
+
+
+def is_ours(code: CodeType) -> bool:
+    return code.co_filename.startswith(PACKAGE)
+
+
+class Counter:
+    """Counts while it is the tracer or the profiler of this thread."""
+
+    def __init__(self) -> None:
+        self.calls = self.calls_in_c = self.steps = self.objects = 0
+        self._codes: dict[CodeType, bytes] = {}
+
+    def trace(self, frame: FrameType, event: str, argument: Any) -> Any:
+        if event == "call":
+            if not is_ours(frame.f_code):
+                return None
+            self.calls += 1
+            frame.f_trace_opcodes, frame.f_trace_lines = True, False
+            self._codes.setdefault(frame.f_code, frame.f_code.co_code)
+        elif event == "opcode":
+            self.steps += 1
+            self.objects += self._codes[frame.f_code][frame.f_lasti] in MAKERS
+        return self.trace
+
+    def profile(self, frame: FrameType, event: str, argument: Any) -> None:
+        if event == "c_call" and is_ours(frame.f_code):
+            self.calls_in_c += 1
+
+
+def cost_of(name: str) -> Cost:
+    build_app, sent, body = REQUESTS[name]
+    app, counter = build_app(), Counter()
+
+    def request() -> None:
+        environ = {
+            "REQUEST_METHOD": "GET", "QUERY_STRING": "", "HTTP_HOST": "localhost",
+            "CONTENT_LENGTH": str(len(body)) if body else "", **sent, "wsgi.input": BytesIO(body),
+        }  # fmt: skip
+        assert b"".join(app(environ, lambda status, headers: None))
+
+    for _ in range(3):
+        request()
+    before = sys.gettrace()
+    sys.settrace(counter.trace)
+    try:
+        request()
+    finally:
+        sys.settrace(before)
+    sys.setprofile(counter.profile)
+    try:
+        request()
+    finally:
+        sys.setprofile(None)
+    return Cost(counter.calls, counter.calls_in_c, counter.steps, counter.objects)
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+def test_a_request_costs_no_more_than_it_did(name: str) -> None:
+    found, bound = cost_of(name), BOUNDS[name]
+    room = 1.0 if sys.version_info[:2] == COUNTED_WITH else ROOM_FOR_OTHER_VERSIONS
+    over = [
+        f"{what}: {count}, the bound is {most}"
+        for what, count, most in zip(Cost._fields, found, bound, strict=True)
+        if count > most * room
+    ]
+    assert not over, f"{name} costs more than it did; see tests/test_cost_guard.py"
+
+
+def test_the_counts_are_the_same_each_time() -> None:
+    assert cost_of("form") == cost_of("form")
+
+
+def test_the_counter_sees_a_step_that_is_added(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = cost_of("plaintext")
+    examine = lback.core.admission.Admission.examine
+
+    def slower(self: Any, request: Request, environ: dict[str, Any]) -> None:
+        examine(self, request, environ)
+        examine(self, request, environ)
+
+    monkeypatch.setattr(lback.core.admission.Admission, "examine", slower)
+
+    after = cost_of("plaintext")
+    assert after.calls > before.calls
+    assert after.steps > before.steps
