@@ -141,6 +141,8 @@ class ErrorHandler(SignalSender):
         return response
 
     def _told(self, response: Response, message: str, **about: Any) -> Response:
+        if not self.dispatcher.receivers:
+            return response
         self.dispatcher.send(
             "error_response_generated", self, status_code=response.status_code,
             error_message=message, response=response, **about,

@@ -94,8 +94,9 @@ class Headers(MutableMapping[str, "str | list[str]"]):
         self._fields: dict[str, tuple[str, str]] = {}
         self._repeated: dict[str, list[str]] | None = None
         if fields:
+            put = self.__setitem__  # as a function: to the operator it goes through C
             for name, value in fields.items():
-                self[name] = value
+                put(name, value)
 
     def __setitem__(self, name: str, value: HeaderValue) -> None:
         try:
@@ -160,6 +161,11 @@ class Headers(MutableMapping[str, "str | list[str]"]):
     def fill(self, others: "Headers") -> None:
         """Take from other fields those of a name that is not here yet."""
         self._fields = {**others._fields, **self._fields}
+
+    def default_type(self, media_type: str) -> None:
+        """Put a `Content-Type` where there is none."""
+        if "content-type" not in self._fields:
+            self.__setitem__("Content-Type", media_type)
 
     def media_type(self) -> str | None:
         """Return the `Content-Type`, or `None` where there is none or several."""

@@ -112,8 +112,8 @@ class Response:
         self.headers["Content-Type"] = value
 
     def _with_content_type(self, headers: Headers) -> Headers:
-        if self._content_type is not None and "Content-Type" not in headers:
-            headers["Content-Type"] = self._content_type
+        if self._content_type is not None:
+            headers.default_type(self._content_type)
         return headers
 
     def set_cookie(self, name: str, value: str = "", **attributes: Any) -> None:
