@@ -16,7 +16,6 @@ from lback.core import development, server
 from lback.core.exceptions import FrameworkException
 from lback.core.response import Environ, StartResponse
 from lback.database import Base, DatabaseManager
-from lback.database.migrations import Migrations
 
 NOTHING_TO_SERVE = (
     b"This project cannot start: the terminal tells why. "
@@ -64,6 +63,9 @@ def runserver(host: str | None, port: int | None) -> None:
 def tell_of_migrations(database: DatabaseManager, root: str) -> None:
     """Say which migrations the database lacks, where all tables are there."""
     logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells of every look
+    # 200 ms that no restart after an edit should wait for.
+    from lback.database.migrations import Migrations
+
     try:
         if _missing_tables(database):
             return

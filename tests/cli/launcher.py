@@ -7,12 +7,16 @@ import json
 import os
 import sys
 import traceback
+from importlib import import_module
 from typing import Any
 
 import lback.application
 import lback.cli.app_commands
 import lback.cli.main
-import lback.core.server
+from lback.cli.commands import COMMANDS
+
+for target in COMMANDS.values():
+    import_module(target.partition(":")[0])
 
 
 def launch(request: dict[str, Any]) -> int:
