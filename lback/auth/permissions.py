@@ -95,8 +95,13 @@ class PermissionRequired:
         self._thing = thing
 
     def __call__(self, view: V) -> V:
-        """Return the view with the check before it."""
-        return guarded(view, self.check)
+        """Return the view with the check before it, marked with what it wants."""
+        entered = guarded(view, self.check)
+        if not isinstance(view, type):  # a subclass would inherit the mark, and not the check
+            # For who lists routes; on top of what another such decorator left.
+            wanted = (*getattr(view, "permissions_wanted", ()), self.wanted)
+            entered.permissions_wanted = wanted  # type: ignore[attr-defined]  # a mark
+        return entered
 
     def check(self, request: "Request") -> None:
         """Refuse a request whose user may not enter.

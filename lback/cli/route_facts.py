@@ -50,7 +50,7 @@ def _facts(route: Route, *, checked: bool) -> RouteFacts:
         route.name or "",
         view_name(route.view),
         "signed in" if route.requires_auth else "public",
-        _listed(getattr(route.view, "permission_required", ())),
+        _permission(route.view),
         _csrf(route, methods, checked=checked),
         _listed(getattr(route.view, "rate_limits", ())),
     )
@@ -62,6 +62,12 @@ def _csrf(route: Route, methods: Iterable[str], *, checked: bool) -> str:
     if not checked:
         return "none"
     return "exempt" if getattr(route.view, "csrf_exempt", False) else "checked"
+
+
+def _permission(view: Any) -> str:
+    # What class views say, and what decorators left.
+    marks = (getattr(view, "permission_required", ()), *getattr(view, "permissions_wanted", ()))
+    return ", ".join(filter(None, map(_listed, marks)))
 
 
 def _listed(mark: Any) -> str:

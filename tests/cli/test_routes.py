@@ -7,6 +7,7 @@ from tests.cli.conftest import Run
 
 URLS = """
 from lback import path
+from lback.auth import permission_required
 from lback.middleware import csrf_exempt, rate_limit
 
 def view(request): return ""
@@ -14,9 +15,9 @@ def view(request): return ""
 @csrf_exempt
 def hook(request): return ""
 
+@permission_required(["notes.change", "notes.view"])
 @rate_limit("5 per minute")
 def edit(request): return ""
-edit.permission_required = ("notes.change", "notes.view")
 
 urlpatterns = [
     path("/", view, ["GET"], "home", requires_auth=False),
