@@ -31,10 +31,32 @@ def application(environ, start_response):
     start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "5")])
     return [b"hello"]
 """
+SETTINGS = """
+DEBUG = False
+SECRET_KEY = "for this measurement alone, and known to all"
+ALLOWED_HOSTS = ["x"]
+ROOT_URLCONF = "urls"
+MIDDLEWARES = []
+"""
+URLS = """
+import time
+from lback import path
+def hello(request):
+    return "hello"
+def slow(request):
+    time.sleep(0.02)
+    return "hello"
+urlpatterns = [
+    path("/", hello, requires_auth=False), path("/slow", slow, requires_auth=False),
+]
+"""
+LBACK = ["-m", "lback", "serve", "--port", "{port}", "--workers", "2", "--threads", "8"]
 GUNICORN = ["-m", "gunicorn", "app:application", "--bind", "127.0.0.1:{port}", "--workers", "2"]
 GRANIAN = ["-m", "granian", "--interface", "wsgi", "--port", "{port}", "--workers", "2", "--no-ws"]
 RESPAWN = ["--respawn-failed-workers", "--respawn-interval", "0"]
 SERVERS = {
+    "lback-serve": LBACK,
+    "lback-serve-granian": [*LBACK, "--server", "granian"],
     "gunicorn-sync": [*GUNICORN],
     "gunicorn-gthread": [*GUNICORN, "--worker-class", "gthread", "--threads", "8"],
     "gunicorn-preload": [*GUNICORN, "--worker-class", "gthread", "--threads", "8", "--preload"],
@@ -170,7 +192,8 @@ def measure(name: str, options: argparse.Namespace) -> dict[str, object]:
     port = free_port()
     arguments = [argument.format(port=port) for argument in SERVERS[name]]
     with tempfile.TemporaryDirectory() as directory, tempfile.TemporaryFile() as log:
-        Path(directory, "app.py").write_text(APPLICATION)
+        for file, source in (("app", APPLICATION), ("settings", SETTINGS), ("urls", URLS)):
+            Path(directory, f"{file}.py").write_text(source)
         server = subprocess.Popen(
             [sys.executable, *arguments], cwd=directory, stdout=log, stderr=log
         )

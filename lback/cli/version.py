@@ -7,11 +7,12 @@ from importlib.metadata import version as version_of
 import click
 
 import lback
+from lback.cli.command import Command
 
 PARTS = ("SQLAlchemy", "Alembic", "Jinja2", "msgspec", "Werkzeug", "click")
 
 
-@click.command()
+@click.command(cls=Command, examples=("lback version",))
 def version() -> None:
     """Show the versions of Lback and of what it stands on."""
     click.echo(f"Lback {lback.__version__}")

@@ -35,6 +35,15 @@ def test_every_command_loads_and_is_told_of_in_the_help(name: str) -> None:
     assert summaries[name] == command.get_short_help_str(limit=200)
 
 
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_help_of_every_command_teaches_by_example(name: str) -> None:
+    command = main.cli.get_command(click.Context(main.cli), name)
+
+    assert command is not None
+    text = command.get_help(click.Context(command, info_name=f"lback {name}"))
+    assert "\nExamples:\n  lback " in text
+
+
 def test_the_help_tells_of_no_other_command() -> None:
     named = [name for section in SECTIONS.values() for name in section]
     assert sorted(named) == sorted(COMMANDS)
