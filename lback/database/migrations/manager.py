@@ -16,6 +16,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import Script
 from alembic.util import CommandError
 from sqlalchemy import MetaData
+from sqlalchemy.exc import SQLAlchemyError
 
 from lback.core.exceptions import ConfigurationError
 from lback.database.creation import is_missing
@@ -263,7 +264,10 @@ class Migrations:
         return f"{text}\n{self._what_stays(run)}"
 
     def _what_stays(self, run: Run) -> str:
-        now = ", ".join(self.current()) or "no migration"
+        try:
+            now = ", ".join(self.current()) or "no migration"
+        except (ConfigurationError, SQLAlchemyError):
+            return "The database does not answer any more; when it does, run: showmigrations"
         if run.journal.kept:
             kept = "\n- ".join(["These statements stay done:", *run.journal.kept])
             cause = "was asked to commit in between"

@@ -121,6 +121,28 @@ def test_a_renamed_table_keeps_its_rows_and_what_refers_to_them(project: Project
     assert project.execute("SELECT book_id FROM loans") == [(7,)]
 
 
+def test_a_renamed_table_may_refer_to_others(project: Project) -> None:
+    shelf: Any = ("shelves", Column("name", TEXT))
+    hall: Any = ("halls", Column("name", TEXT))
+
+    def book(name: str, target: str) -> Any:
+        keys: list[Column[Any]] = [
+            Column("shelf_id", ForeignKey("shelves.id")),
+            Column("at", ForeignKey(target)),
+        ]
+        return (name, title(), *keys)
+
+    project.become(shelf, hall, book("books", "shelves.id"))
+    project.become(shelf, hall, book("volumes", "halls.id"), renames=["books=volumes"])
+    keys = project.inspector.get_foreign_keys("volumes")
+    assert sorted((k["constrained_columns"][0], k["referred_table"]) for k in keys) == [
+        ("at", "halls"),
+        ("shelf_id", "shelves"),
+    ]
+    project.migrations().rollback()
+    assert {k["referred_table"] for k in project.inspector.get_foreign_keys("books")} == {"shelves"}
+
+
 def test_nobody_is_asked_where_nothing_is_like_it(file_project: Project) -> None:
     file_project.become(("books", title()), ("shelves", Column("name", TEXT), Column("hall", TEXT)))
     file_project.become(("books", Column("year", Integer)), ("readers", Column("mail", TEXT)))

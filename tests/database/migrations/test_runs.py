@@ -95,6 +95,35 @@ def test_what_a_migration_commits_itself_is_said_to_stay(project: Project) -> No
     project.execute("DROP TYPE m")
 
 
+@pytest.mark.parametrize("answers_again", [True, False])
+def test_a_connection_that_is_lost_is_told(
+    project: Project, answers_again: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kill = {
+        "postgresql": "SELECT pg_terminate_backend(pg_backend_pid())",
+        "mysql": "KILL CONNECTION_ID()",
+    }
+    if project.kind not in kill:
+        pytest.skip("a matter of servers")
+    project.write("0001_a", None, f"op.execute('{kill[project.kind]}')\n    {MAKE_B}")
+    migrations = project.migrations()
+    if not answers_again:
+        real, calls = migrations.current, iter(range(9))
+
+        def current() -> list[str]:
+            if next(calls) > 1:  # asked for once more after the failure
+                raise ConfigurationError("away")
+            return real()
+
+        monkeypatch.setattr(migrations, "current", current)
+    with pytest.raises(MigrationError) as failed:
+        migrations.migrate()
+    assert str(failed.value).startswith("migrations/versions/0001_a.py, line 7: ")
+    end = "as it was before, at no migration" if answers_again else "run: showmigrations"
+    assert str(failed.value).endswith(end)
+    assert project.tables == set()
+
+
 def test_copying_a_table_deletes_nothing_that_refers_to_it(file_project: Project) -> None:
     shelf: Any = ("shelves", Column("name", String(60)))
     book: Any = ("books", Column("shelf_id", ForeignKey("shelves.id", ondelete="CASCADE")))
@@ -278,6 +307,20 @@ def test_a_bad_file_is_named_with_its_line(
     path.with_name("0002_bad.py").write_text(source)
     with pytest.raises(MigrationError, match=message):
         file_project.migrations().status()
+
+
+def test_a_fault_in_the_environment_is_named_with_its_line(file_project: Project) -> None:
+    migrations = three(file_project)
+    env = file_project.root / "migrations" / "env.py"
+    lines = len(env.read_text().splitlines())
+    env.write_text(env.read_text() + "1 / 0\n")
+    message = rf"migrations/env\.py, line {lines + 1}: ZeroDivisionError: division by zero"
+    for use in (Migrations.status, Migrations.migrate, Migrations.make):
+        with pytest.raises(MigrationError, match=message):
+            use(migrations)
+    env.write_text("run_environment(")
+    with pytest.raises(MigrationError, match=r"env\.py, line 1: SyntaxError"):
+        migrations.status()
 
 
 def test_two_that_follow_the_same_one_are_joined(file_project: Project) -> None:
