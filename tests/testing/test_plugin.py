@@ -194,7 +194,7 @@ def test_a_project_of_one_file_brings_its_application(pytester: pytest.Pytester)
             assert queries.count == 0
         """
     )
-    pytester.runpytest_inprocess("-q").assert_outcomes(passed=1)
+    pytester.runpytest_subprocess("-q").assert_outcomes(passed=1)
 
 
 def test_settings_may_differ_and_failures_tell_what_was_there_instead(
@@ -246,7 +246,7 @@ def test_without_a_project_one_is_told_where_it_was_looked_for(
 ) -> None:
     monkeypatch.delenv("LBACK_PROJECT_ROOT", raising=False)
     pytester.makepyfile("def test_it(client): pass")
-    outcome = pytester.runpytest_inprocess("-q")
+    outcome = pytester.runpytest_subprocess("-q")
     outcome.assert_outcomes(errors=1)
     outcome.stdout.fnmatch_lines(["*no settings.py of yours in *"])
 
