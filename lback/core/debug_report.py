@@ -11,6 +11,7 @@ from traceback import walk_tb
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from lback.core.patterns import Variable
 from lback.core.redaction import redacted_pairs
 from lback.core.router import view_name
 
@@ -162,7 +163,16 @@ def _filled(route: "Route", segments: list[str]) -> str:
     parts = ["", *route.pattern.segments]
     if len(parts) != len(segments):
         return route.path
-    return "/".join(
-        part if isinstance(part, str) else given
-        for part, given in zip(parts, segments, strict=True)
-    )
+    return "/".join(map(_nearest, parts, segments))
+
+
+def _nearest(part: str | Variable | None, given: str) -> str:
+    if isinstance(part, str):
+        return part
+    if part is None:
+        return given
+    try:
+        part.converter.to_python(given)
+    except ValueError:
+        return f"{{{part.name}}}"
+    return given

@@ -289,6 +289,13 @@ def test_a_mistyped_address_is_told_what_comes_near_while_debugging(
     assert f"Did you mean <code>{pattern}</code>?" in body
 
 
+def test_a_text_comes_near_no_number(debugging: Handled) -> None:
+    debugging.router.add_route("/{number:int}", list_entries)
+    debugging.router.add_route("/admin/", list_entries)
+    body = debugging.handler.handle_404(request("/admin")).body
+    assert "Did you mean <code>/admin/</code>?" in body
+
+
 def test_without_routes_the_page_says_how_to_add_one(debugging: Handled) -> None:
     debugging.router.remove_route("/api/entries")
     assert "There are none yet" in debugging.handler.handle_404(request("/")).body
