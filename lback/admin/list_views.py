@@ -44,7 +44,7 @@ def show_list(request: "Request", section: str, db_session: "Session") -> Respon
         section=held,
         listing=listing,
         page=listing.page(),
-        count=listing.count(),
+        count=listing.count,
         filters=_shown_filters(listing),
         dates=_dates(listing),
         actions=_actions(held, user),

@@ -21,6 +21,7 @@ _LAST = "\U0010ffff"
 class SearchTerm:
     """A column, and how a word is looked for in it."""
 
+    name: str
     expression: ColumnElement[Any]
     path: tuple[InstrumentedAttribute[Any], ...]
     how: str
@@ -51,7 +52,7 @@ def build_search(options: ModelAdmin, name: str, where: str) -> SearchTerm:
     expression = column.sort
     if not isinstance(expression.type, String):
         expression = cast(expression, String(255))
-    return SearchTerm(expression, column.path, how)
+    return SearchTerm(column.name, expression, column.path, how)
 
 
 def words_of(text: Any) -> list[str]:

@@ -229,6 +229,12 @@ def helper(gallery: Application) -> Client:
     return signed_in(gallery, "hal")
 
 
+@pytest.fixture
+def session_id(gallery: Application) -> Callable[[str], str]:
+    """Gives the id of a session in which somebody is signed in."""
+    return lambda name: signed_in(gallery, name).cookies["session"]
+
+
 def signed_in(app: Application, name: str) -> Client:
     """Return a client with a session of somebody, without the time that a password takes."""
     with app.db_manager.session() as session:
