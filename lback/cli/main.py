@@ -165,7 +165,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except click.ClickException as error:
         error.show()
         return error.exit_code
-    except (click.Abort, KeyboardInterrupt):
+    except (click.Abort, KeyboardInterrupt) as stop:
+        if isinstance(stop.__cause__, EOFError):
+            raise stop.__cause__ from None  # Click takes it for Ctrl+D; a prompt says otherwise
         click.echo("Stopped.", err=True)
         return STOPPED
     except BrokenPipeError:

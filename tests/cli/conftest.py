@@ -89,7 +89,7 @@ def python(tmp_path: Path) -> Run:
             check=False,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=120,
         )
 
     return run
@@ -149,7 +149,7 @@ def run_all(project: Path) -> RunAll:
             input=stdin,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=120,
         )
         assert result.returncode == 0, result.stderr
         return [Outcome(*found) for found in json.loads(result.stdout)]

@@ -12,7 +12,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-PATIENCE = 30.0
+PATIENCE = 90.0
 ADDRESS = re.compile(r"http://(?:127\.0\.0\.1|localhost):(\d+)")
 
 

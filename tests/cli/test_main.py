@@ -72,6 +72,14 @@ def test_a_reader_that_leaves_early_is_not_scolded(tmp_path: Path) -> None:
     assert (result.stdout, result.stderr) == ("", "")
 
 
+def test_an_end_of_file_in_a_project_is_no_wish_to_stop(lback: Run, project: Path) -> None:
+    result = lback("shell", "-c", "import marshal; marshal.loads(b'')", cwd=project)
+
+    assert result.returncode == 1
+    assert "EOFError: " in result.stderr
+    assert "Stopped" not in result.stderr
+
+
 def test_the_version_names_what_a_bug_report_needs(lback: Run) -> None:
     lines = lback("version").stdout.splitlines()
 

@@ -23,7 +23,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 ADDRESS = re.compile(r"http://127\.0\.0\.1:(\d+)")
-PATIENCE = 60.0
+PATIENCE = 120.0
 LOAD_SECONDS = 3.0
 
 pytestmark = pytest.mark.integration
@@ -176,6 +176,7 @@ def test_from_an_empty_folder_to_production_and_back(newcomer: Newcomer) -> None
         process.send_signal(signal.SIGINT)
         assert process.wait(PATIENCE) == 0
 
+    assert "12 passed" in types("lback test -q")
     types("lback routes --lock && lback routes --audit")
     assert ".env" not in types("git init -q . && git add -A && git ls-files").split()
     assert len(types("lback signals").splitlines()) > 40
@@ -232,6 +233,7 @@ def test_the_minimal_project_answers_at_once(newcomer: Newcomer, tmp_path: Path)
         status, page = get(port, "/")
     assert status == 200
     assert "mini is running" in page
+    assert "1 passed" in newcomer.types("lback test -q")
     facts = json.loads(newcomer.types("lback config --json --changed"))
     assert facts["DEBUG"] == {
         "value": "True",
