@@ -3,9 +3,9 @@
 from typing import TYPE_CHECKING, TypeAlias
 
 from lback.cache.redis import RedisCache
-from lback.cache.settings import redis_options
+from lback.cache.settings import cache_entry, redis_options
 from lback.core.cache import Cache
-from lback.core.cache_rules import DEFAULT_CACHE, check_caches
+from lback.core.cache_rules import DEFAULT_CACHE, MAX_ENTRIES, check_caches
 from lback.core.exceptions import ConfigurationError
 from lback.core.signals import SignalDispatcher
 
@@ -34,7 +34,8 @@ def build_caches(
 def _build(config: "Config", name: str, dispatcher: SignalDispatcher | None) -> AnyCache:
     options = redis_options(config, name)
     if options is None:
-        return Cache(dispatcher=dispatcher)
+        most = cache_entry(config, name).get("max_entries", MAX_ENTRIES)
+        return Cache(dispatcher=dispatcher, max_entries=most)
     if name != DEFAULT_CACHE:
         options = options._replace(prefix=f"{options.prefix}{name}:")
     return RedisCache(options, dispatcher=dispatcher)

@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Callable
 from heapq import heapify, heappop, heappush
-from itertools import count
+from itertools import count, islice
 from threading import RLock
 from typing import Any
 
@@ -56,6 +56,8 @@ class Cache(SignalSender):
         dispatcher: Where the signals are sent; `None` means the dispatcher of the process.
         clock: Gives the present moment in seconds since the epoch. Where it is set back,
             entries live longer by the jump: keep nothing here whose age is a matter of security.
+        max_entries: How many it keeps at most; over that, those that were first kept go. `None`
+            means any number.
     """
 
     def __init__(
@@ -63,9 +65,11 @@ class Cache(SignalSender):
         *,
         dispatcher: SignalDispatcher | None = None,
         clock: Callable[[], float] = time.time,
+        max_entries: int | None = None,
     ) -> None:
         self._dispatcher = dispatcher
         self._clock = clock
+        self._max_entries = math.inf if max_entries is None else max_entries
         self._items: dict[Any, CacheItem] = {}
         # The moments of expiry, soonest first. The number keeps keys from being compared. A
         # moment outlives an entry that is replaced or deleted; `_push_moment` weeds those out.
@@ -102,7 +106,8 @@ class Cache(SignalSender):
         """Keep a value under a key, in place of an older one.
 
         Signals: `cache_item_expired` (`key`, `expires_at`) for each expired entry dropped on the
-        way, then `cache_item_set` (`key`, `ttl`, `expires_at`).
+        way, `cache_item_deleted` (`key`) for each that had to make room, then `cache_item_set`
+        (`key`, `ttl`, `expires_at`).
 
         Args:
             key: Anything hashable.
@@ -126,8 +131,11 @@ class Cache(SignalSender):
             elif key in self._items:
                 del self._items[key]
             expired = self._sweep(now)
+            displaced = self._displaced() if len(self._items) > self._max_entries else []
         for old_key, old_item in expired:
             self._tell_expired(old_key, old_item)
+        for old_key, _ in displaced:
+            self.dispatcher.send("cache_item_deleted", self, key=old_key)
         self.dispatcher.send("cache_item_set", self, key=key, ttl=ttl, expires_at=expires_at)
 
     def delete(self, key: Any) -> None:
@@ -211,6 +219,15 @@ class Cache(SignalSender):
                 del self._items[key]
                 expired.append((key, item))
         return expired
+
+    def _displaced(self) -> list[tuple[Any, CacheItem]]:
+        """Take out the entries that were first kept, as `_sweep` does with expired ones.
+
+        A hundredth of all at once: to find the first one of a mapping takes as long as many were
+        taken from its front.
+        """
+        number = len(self._items) // 100 or 1
+        return [(key, self._items.pop(key)) for key in list(islice(self._items, number))]
 
     def _push_moment(self, expires_at: float, key: Any) -> None:
         if len(self._moments) > 2 * len(self._items) + STALE_MOMENTS_KEPT:

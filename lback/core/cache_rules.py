@@ -6,11 +6,17 @@ from typing import Any
 from lback.core.near_miss import did_you_mean
 
 DEFAULT_CACHE = "default"
-_BACKENDS = ("memory", "redis")
+# Backend to the options that it takes.
+_BACKENDS: Mapping[str, tuple[str, ...]] = {
+    "memory": ("max_entries",),
+    "redis": ("url", "prefix", "timeout", "serializer"),
+}
 _URL_SCHEMES = ("redis://", "rediss://", "unix://")
-# Option to the type it has; those but `backend` are for Redis.
+MAX_ENTRIES = 10_000
+# Option to the types it may have.
 _OPTIONS: Mapping[str, tuple[type, ...]] = {
     "backend": (str,),
+    "max_entries": (int,),
     "url": (str,),
     "prefix": (str,),
     "timeout": (int, float),
@@ -34,26 +40,31 @@ def check_caches(value: Mapping[str, Any]) -> None:
 
 def _check_entry(name: str, entry: Mapping[str, Any]) -> None:
     for option, given in entry.items():
-        kinds = _OPTIONS.get(option)
-        if kinds is None:
-            hint = did_you_mean(str(option), _OPTIONS) or f"; known: {_list(_OPTIONS)}"
-            raise ValueError(f"{name!r} has no option {option!r}{hint}")
-        if not isinstance(given, kinds) or isinstance(given, bool):
-            wanted = " or ".join(kind.__name__ for kind in kinds)
-            raise ValueError(f"{option!r} of {name!r} must be {wanted}")
+        _check_option(name, option, given)
     backend = entry.get("backend", "memory")
     if backend not in _BACKENDS:
         hint = did_you_mean(backend, _BACKENDS) or f"; known: {_list(_BACKENDS)}"
         raise ValueError(f"{backend!r} is no backend of {name!r}{hint}")
-    others = [option for option in entry if option != "backend"]
-    if backend == "memory" and others:
+    foreign = [option for option in entry if option not in ("backend", *_BACKENDS[backend])]
+    if foreign:
         raise ValueError(
-            f"{name!r} is kept in memory and takes no {_list(others)}; write backend redis"
+            f"{name!r} is kept in {backend} and takes no {_list(foreign)}; "
+            f"known: {_list(_BACKENDS[backend])}"
         )
-    if not str(entry.get("url", _URL_SCHEMES[0])).startswith(_URL_SCHEMES):
+
+
+def _check_option(name: str, option: Any, given: Any) -> None:
+    kinds = _OPTIONS.get(option)
+    if kinds is None:
+        hint = did_you_mean(str(option), _OPTIONS) or f"; known: {_list(_OPTIONS)}"
+        raise ValueError(f"{name!r} has no option {option!r}{hint}")
+    if not isinstance(given, kinds) or isinstance(given, bool):
+        wanted = " or ".join(kind.__name__ for kind in kinds)
+        raise ValueError(f"{option!r} of {name!r} must be {wanted}")
+    if isinstance(given, (int, float)) and given <= 0:
+        raise ValueError(f"the {option} of {name!r} must be greater than 0")
+    if option == "url" and not str(given).startswith(_URL_SCHEMES):
         raise ValueError(f"the url of {name!r} must begin with {' or '.join(_URL_SCHEMES)}")
-    if entry.get("timeout", 1) <= 0:
-        raise ValueError(f"the timeout of {name!r} must be greater than 0")
 
 
 def _list(names: Iterable[str]) -> str:

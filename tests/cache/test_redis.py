@@ -405,6 +405,10 @@ def test_without_caches_it_is_in_memory() -> None:
     app = build()
     assert isinstance(app.cache, Cache)
     assert app.caches == {"default": app.cache}
+    small = build(CACHES={"default": {"max_entries": 2}}).cache
+    for key in "abc":
+        small.set(key, key)
+    assert small.keys() == ["b", "c"]
 
 
 def test_caches_are_chosen_by_name(redis_url: str, prefix: str) -> None:

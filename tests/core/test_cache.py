@@ -703,3 +703,29 @@ class CacheAgainstDict(RuleBasedStateMachine):
 
 TestCacheAgainstDict = CacheAgainstDict.TestCase
 TestCacheAgainstDict.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+
+
+def test_those_that_were_first_kept_make_room() -> None:
+    recorder: list[Any] = []
+    dispatcher = SignalDispatcher()
+    dispatcher.connect("cache_item_deleted", lambda sender, key: recorder.append(key))
+    cache = Cache(dispatcher=dispatcher, max_entries=3)
+    for key in "abca":
+        cache.set(key, key)
+    assert cache.keys() == ["a", "b", "c"]
+    cache.set("d", "d", ttl=60)
+    assert cache.keys() == ["b", "c", "d"]
+    assert recorder == ["a"]
+    cache.set("e", "e", ttl=0)
+    assert cache.keys() == ["b", "c", "d"]
+
+
+def test_a_full_cache_stays_quick_and_small() -> None:
+    cache = Cache(max_entries=5000)
+    started = time.perf_counter()
+    for number in range(50_000):
+        cache.set(number, number, ttl=3600)
+    assert time.perf_counter() - started < 5
+    assert len(cache.keys()) <= 5000
+    assert cache.get(49_999) == 49_999
+    assert len(cache._moments) < 12_000
