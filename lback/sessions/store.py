@@ -1,6 +1,6 @@
 """Where sessions live: a protocol that databases, caches and this process can fulfil."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from threading import Lock
 from typing import Protocol
 
@@ -25,7 +25,7 @@ class SessionRecord:
         expires_at: Seconds since the epoch; from then on it is no session any more.
     """
 
-    data: str
+    data: str = field(repr=False)
     created_at: float
     expires_at: float
 

@@ -22,6 +22,37 @@ PROGRAM = {"Accept": "application/json"}
 PASSWORD = "correct horse"
 
 
+# What writes accounts is tried on each kind of database, how pages look on one.
+SERVERS = [
+    pytest.param("postgresql", marks=pytest.mark.postgresql),
+    pytest.param("mariadb", marks=pytest.mark.mariadb),
+]
+EVERYWHERE = {
+    "test_who_knows_the_password_is_let_in",
+    "test_signing_out_everywhere_ends_the_others_too",
+    "test_an_account_is_made_by_who_reads_the_mail",
+    "test_a_forgotten_password_is_replaced",
+    "test_a_password_is_changed_by_who_knows_it",
+    "test_an_address_is_verified_by_a_button_behind_a_link",
+    "test_a_program_does_the_same_in_json",
+}
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "database_url" in metafunc.fixturenames:
+        servers = SERVERS if metafunc.function.__name__ in EVERYWHERE else []
+        metafunc.parametrize("database_url", ["sqlite", *servers], indirect=True)
+
+
+@pytest.fixture
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty database of the kind that is asked for."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'test.sqlite3'}"
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    return url
+
+
 def build(database_url: str, **settings: Any) -> Application:
     app = Application(
         **{
@@ -155,6 +186,7 @@ def test_signing_out_takes_a_button_and_ends_the_session(app: Application, brows
     assert browser.get("/home").status_code == 200
     assert browser.post("/accounts/sign-out").headers["location"] == "/"
     assert browser.get("/home").status_code == 302
+    assert "You are not signed in." in browser.get("/accounts/sign-out").text
 
 
 def test_signing_out_everywhere_ends_the_others_too(app: Application, browser: Client) -> None:

@@ -143,6 +143,10 @@ def test_redis_forgets_by_itself_and_holds_no_id(redis_client: Redis) -> None:
     assert redis_client.keys(f"*{ID}*") == []
 
 
+def test_what_is_shown_of_a_record_is_not_what_it_holds() -> None:
+    assert "cart" not in repr(RECORD)
+
+
 def nobody_there() -> str:
     """Return a port on which nothing listens."""
     with socket.socket() as free:
