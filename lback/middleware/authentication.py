@@ -78,7 +78,7 @@ class AuthenticationMiddleware(BaseMiddleware):
             return response
         if _is_navigation(request):
             login_url = self._login_url or _sign_in_page(request)
-            if login_url and login_url != request.path:
+            if login_url and login_url not in (request.path, _place_of(request)):
                 status = 302 if _is_safe(request) else 303
                 return RedirectResponse(_with_next(login_url, request), status)
         response.headers["WWW-Authenticate"] = self._challenge
@@ -102,12 +102,15 @@ def _is_safe(request: "Request") -> bool:
     return request.method in ("GET", "HEAD")
 
 
+def _place_of(request: "Request") -> str:
+    return str(request.environ.get("SCRIPT_NAME") or "") + request.path
+
+
 def _with_next(login_url: str, request: "Request") -> str:
     if not _is_safe(request):
         return login_url  # what was sent is lost, and its address alone may answer no GET
-    environ = request.environ
-    query = environ.get("QUERY_STRING") or ""
+    query = request.environ.get("QUERY_STRING") or ""
     # As browsers wrote it, quoted: it is to pass `is_local_url`, which knows no controls.
-    here = quote(environ.get("SCRIPT_NAME", "") + request.path, safe="/:@!$&'()*+,;=~")
+    here = quote(_place_of(request), safe="/:@!$&'()*+,;=~")
     back = f"{here}?{query}" if query else here
     return f"{login_url}{'&' if '?' in login_url else '?'}{urlencode({'next': back})}"

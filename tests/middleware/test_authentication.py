@@ -103,6 +103,8 @@ def test_a_401_of_a_view_leads_to_the_login_page_as_well() -> None:
 
 def test_a_login_page_that_wants_a_user_is_no_endless_loop() -> None:
     assert ask("/sign-in").status_code == 401
+    mounted = {"LOGIN_URL": "/shop/sign-in"}
+    assert ask("/sign-in", environ={"SCRIPT_NAME": "/shop"}, settings=mounted).status_code == 401
 
 
 def test_no_cache_shows_the_refusal_to_others() -> None:
