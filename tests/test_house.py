@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -53,6 +54,17 @@ def test_only_publish_sets_global_names() -> None:
         if isinstance(node, ast.Global)
     }
     assert places <= {("server.py", "publish"), ("templates.py", "set_default_router")}
+
+
+def test_every_module_of_the_core_has_its_floor() -> None:
+    contracts = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text())
+    (floors,) = [
+        contract["layers"]
+        for contract in contracts["tool"]["importlinter"]["contracts"]
+        if contract.get("containers") == ["lback.core"]
+    ]
+    listed = {module for floor in floors for module in floor.split(" | ")}
+    assert listed == {path.stem for path in (PACKAGE / "core").glob("*.py")} - {"__init__"}
 
 
 def test_importing_the_core_has_no_side_effects(tmp_path: Path) -> None:
