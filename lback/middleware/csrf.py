@@ -189,7 +189,10 @@ def _fault_of_token(request: "Request") -> str | None:
     if session is None:
         return "the request has no session; add a session middleware before CSRFMiddleware"
     if secret is None:
-        return "the session holds no token: it has ended, or the browser sends no cookies back"
+        return (
+            "the session holds no token: it has ended, or the browser sends no cookies back; "
+            "a view for programs, which have no session, is marked with csrf_exempt"
+        )
     sent, place = request.environ.get("HTTP_X_CSRF_TOKEN"), f"header {HEADER}"
     if sent is None:
         sent, place = _form_field(request), f"form field {FIELD}"

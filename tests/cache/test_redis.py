@@ -205,6 +205,13 @@ def test_another_serializer_is_chosen_by_name(make_cache: MakeCache) -> None:
     assert cache.get("key") == (1, {2})
 
 
+def test_a_serializer_can_be_given(redis_url: str, prefix: str) -> None:
+    cache = RedisCache(RedisOptions(redis_url, prefix), serializer=pickle)
+    cache.set("key", (1, {2}))
+    assert cache.get("key") == (1, {2})
+    cache.clear()
+
+
 @pytest.mark.parametrize(
     ("name", "message"), [("no.such", "No module named"), ("math", "has no dumps and no loads")]
 )

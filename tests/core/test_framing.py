@@ -38,7 +38,9 @@ def test_chunks_are_read_through_and_their_faults_are_the_clients() -> None:
         def readinto(self, buffer: Any) -> int:
             raise OSError("Invalid chunk header")
 
+    assert ChunkedInput(io.BytesIO(b"abc")).readable()
     assert ChunkedInput(io.BytesIO(b"abc")).read() == b"abc"
+    assert io.BufferedReader(ChunkedInput(io.BytesIO(b"a\nb"))).readline() == b"a\n"
     assert ChunkedInput(io.BytesIO(b"abc")).read(2) == b"ab"
     with pytest.raises(BadRequest, match="the chunks of the body cannot be read"):
         ChunkedInput(Broken()).read(1)

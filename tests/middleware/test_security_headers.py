@@ -170,6 +170,7 @@ def test_without_the_middleware_templates_have_no_nonce(tmp_path: Path) -> None:
     assert app.template_renderer.render_to_string("page.html", request=request) == "[]"
     assert app.template_renderer.render_to_string("page.html") == "[]"
     for built in (middleware, SecurityHeadersMiddleware(app.config)):
+        built.process_request(request)
         answer = built.process_response(request, HTMLResponse("x"))
         assert "Content-Security-Policy" in answer.headers
 
