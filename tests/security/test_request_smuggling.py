@@ -177,3 +177,12 @@ def test_two_hosts_are_none(port: int, hosts: list[str]) -> None:
     fields = "".join(f"Host: {host}\r\n" for host in hosts)
     received = exchange(port, f"GET /admin HTTP/1.1\r\n{fields}\r\n".encode())
     assert answers(received) == [400]
+
+
+@pytest.mark.parametrize(
+    "line", [b"GET", b"GET /admin HTTP/9x", b"GET /admin HTTP/1.1 x", b"\x16\x03"]
+)
+def test_a_line_that_is_no_request_leads_nowhere(port: int, line: bytes) -> None:
+    received = exchange(port, line + b"\r\n" + HOST + b"\r\n")
+    assert b"ADMIN" not in received
+    assert b" 200 " not in received
