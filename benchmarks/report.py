@@ -8,6 +8,7 @@ from contestants import NAMES, TITLES
 from scenarios import BY_NAME
 from targets import Row, faster_falcon, misses
 
+PARTS = ("served", "startup", "memory", "cache")
 COLOURS = {
     "raw": "#9a9a9a", "lback": "#c2410c", "lback-defaults": "#fdba74",
     "falcon": "#2563eb", "falcon-compiled": "#93c5fd",
@@ -19,9 +20,8 @@ def markdown(results: dict[str, Any]) -> str:
     parts = ["# Results\n", _machine(results["machine"])]
     if "in_process" in results:
         parts += ["## In process\n", IN_PROCESS, _table(results["in_process"]), _missed(results)]
-    for part in ("routes", "served", "startup", "memory", "cache"):
-        if part in results:
-            parts.append(_part(part, results[part]))
+        parts.append(_registration(results["in_process"]))
+    parts += [_part(results[part]) for part in PARTS if part in results]
     return "\n".join(parts)
 
 
@@ -79,7 +79,22 @@ def _missed(results: dict[str, Any]) -> str:
     return "Over their targets:\n\n" + "\n".join(f"- {line}" for line in found) + "\n"
 
 
-def _part(title: str, part: dict[str, Any]) -> str:
+def _registration(rows: dict[str, Row]) -> str:
+    built = {name: row for name, row in rows.items() if name.startswith("routes-")}
+    heads = [name for name in NAMES if any(name in row for row in built.values())]
+    lines = [
+        "### Registering the routes\n",
+        "Seconds of processor time, measured once, from nothing to an application with them.\n",
+        f"| | {' | '.join(TITLES[name] for name in heads)} |",
+        f"|---|{'|'.join(['--:'] * len(heads))}|",
+    ]
+    for scenario, row in built.items():
+        cells = [significant(row[n]["built_in"]) if n in row else "-" for n in heads]
+        lines.append(f"| {int(scenario.partition('-')[2]):,} routes | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _part(part: dict[str, Any]) -> str:
     heads = part["columns"]
     lines = [
         f"## {part['title']}\n\n{part['text']}\n",

@@ -46,7 +46,9 @@ def main() -> None:
     before = json.loads(STORED.read_text()) if STORED.exists() else {}
     results: dict[str, Any] = {**before, "machine": {**facts(), "load": load()}}
     for part in chosen.parts or PARTS:
-        results[part] = PARTS[part](chosen)
+        measured = PARTS[part](chosen)
+        # Of some scenarios alone, the others stay as they were.
+        results[part] = {**before.get(part, {}), **measured}
     if "in_process" in (chosen.parts or PARTS):
         print("\n".join(["moved since the stored results:", *targets.moved(
             before.get("in_process", {}), results["in_process"]
