@@ -26,6 +26,11 @@ if TYPE_CHECKING:
 REFUSED = "The database does not accept these values together; please check them."
 
 
+def blank_row(model: type[Any]) -> Any:
+    """Return a row without values, whatever its constructor asks for; it is never stored."""
+    return mapper_of(model).class_manager.new_instance()
+
+
 class EditForm:
     """A row as it is edited.
 
@@ -68,7 +73,7 @@ class EditForm:
                 del self.form.fields[name]
 
     def _build_inlines(self, data: Any, files: Any) -> list[InlineFormset]:
-        parent = self.row if self.row is not None else self.section.model()
+        parent = self.row if self.row is not None else blank_row(self.section.model)
         return [
             InlineFormset(
                 self.section.inline_form(inline),

@@ -47,7 +47,8 @@ def edit_row(request: "Request", section: str, key: str, db_session: "Session") 
     title = held.options.label_of(row)
     if request.method == "POST":
         demand(held, user, "change", row)
-        lock(db_session, row)
+        if not lock(db_session, row):
+            raise NotFound(f"This {held.label.lower()} was deleted meanwhile.")
     writable = held.may(user, "change", row)
     form = EditForm(request, held, row, db_session, user, writable=writable)
     if not form.is_bound:

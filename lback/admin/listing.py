@@ -167,7 +167,7 @@ class Listing:
         keys = self.sort_keys(joined)
         if backwards:
             keys = [key.reversed() for key in keys]
-        query = self.query(walked=self._is_walked).options(*self._loads())
+        query = self.query(walked=self._is_walked).options(*self.section.loads)
         shown = [key.expression.label(f"sort_{number}") for number, key in enumerate(keys)]
         query = joined.apply(query).add_columns(*shown)
         values = values_of(token, keys) if token else None
@@ -175,10 +175,6 @@ class Listing:
             query = query.where(after(keys, values, self.dialect))
         query = query.order_by(*(key.order for key in keys)).limit(limit)
         return [(row[0], list(row[1:])) for row in self.session.execute(query).unique()]
-
-    def _loads(self) -> Iterator[Any]:
-        for column in self.section.columns:
-            yield from column.loads
 
     def batches(self, size: int, maximum: int) -> Iterator[list[Any]]:
         """Read all rows that are not left out, a batch at a time, for an export."""

@@ -38,9 +38,14 @@ def state_of(
     return digest.hexdigest()
 
 
-def lock(session: Session, row: Any) -> None:
-    """Wait for those who write the row, and read what they wrote; others then wait for us."""
+def lock(session: Session, row: Any) -> bool:
+    """Wait for those who write the row, and read what they wrote; others then wait for us.
+
+    Returns:
+        Whether it is still there.
+    """
     key = inspect(row).identity
     # What was loaded before is forgotten, collections too: it may be old.
     session.expire(row)
-    session.get(type(row), key, with_for_update={"of": type(row)}, populate_existing=True)
+    found = session.get(type(row), key, with_for_update={"of": type(row)}, populate_existing=True)
+    return found is not None

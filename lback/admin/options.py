@@ -61,6 +61,8 @@ class ModelAdmin:
         ordering: Columns the list is sorted by, `"-published"` backwards.
         date_hierarchy: A date to go down by: year, month, day.
         page_size: Rows of a page.
+        related: Relationships that what a row is called goes by, such as `"author"`: they are
+            loaded together with the rows of a list.
         fields: Fields of the form; `None` for all.
         exclude: Fields that it leaves out.
         fieldsets: Pairs of a title and the fields below it; takes the place of `fields`.
@@ -82,6 +84,7 @@ class ModelAdmin:
     ordering: ClassVar[Sequence[str]] = ()
     date_hierarchy: ClassVar[str] = ""
     page_size: ClassVar[int] = 50
+    related: ClassVar[Sequence[str]] = ()
     fields: ClassVar[Sequence[str] | None] = None
     exclude: ClassVar[Sequence[str]] = ()
     fieldsets: ClassVar[Sequence[tuple[str, Sequence[str]]]] = ()

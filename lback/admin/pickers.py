@@ -91,7 +91,7 @@ def found_rows(session: "Session", section: Section, text: str) -> list[dict[str
 
 
 def _searched(session: "Session", section: Section, text: str) -> Select[Any]:
-    query = select(section.model).order_by(*section.key)
+    query = select(section.model).order_by(*section.key).options(*section.loads)
     plain = [term for term in section.search if not term.path]
     dialect = session.get_bind().dialect
     found = condition(plain, text, dialect)

@@ -72,6 +72,7 @@ class Section:
         for name in (
             "columns",
             "links",
+            "loads",
             "search",
             "filters",
             "ordering",
@@ -123,6 +124,12 @@ class Section:
                     f"{self.where}.list_links names {name!r}, which is not in list_columns"
                 )
         return frozenset(self.options.list_links or known[:1])
+
+    @cached_property
+    def loads(self) -> list[Any]:
+        """What is loaded together with rows, so that none of them asks for itself."""
+        related = [self.column(name, "related") for name in self.options.related]
+        return [option for column in (*self.columns, *related) for option in column.loads]
 
     @cached_property
     def export_columns(self) -> list[Column]:
@@ -269,6 +276,7 @@ _LISTS = (
     "search_columns",
     "filters",
     "ordering",
+    "related",
     "exclude",
     "read_only",
     "actions",

@@ -136,6 +136,14 @@ class PaintingAdmin(ModelAdmin):
             row.price = Decimal(1)
 
 
+class SaleAdmin(ModelAdmin):
+    list_columns = ("buyer", "amount")
+    related = ("painting.painter",)
+
+    def label_of(self, row: Sale) -> str:
+        return f"{row.buyer}: {row.painting.title} by {row.painting.painter}"
+
+
 class PainterAdmin(ModelAdmin):
     list_columns = ("name", "born")
     search_columns = ("^name",)
@@ -146,6 +154,7 @@ def gallery_registry() -> AdminRegistry:
     registry.register(Painting, PaintingAdmin)
     registry.register(Painter, PainterAdmin)
     registry.register(Theme)
+    registry.register(Sale, SaleAdmin)
     return registry
 
 

@@ -517,6 +517,8 @@ def test_a_page_asks_the_same_number_of_queries_however_many_rows(
         "/admin/painting": 8,
         "/admin/painting?q=work&is-style=INK&sort=-painter.name": 8,
         "/admin/painter": 4,
+        "/admin/sale": 4,
+        "/admin/sale/find": 4,
         f"/admin/painting/row/{painting.id}": 10,
         "/admin/painting/add": 6,
         f"/admin/painting/row/{painting.id}/delete": 8,
