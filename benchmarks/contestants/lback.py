@@ -1,7 +1,7 @@
 """Lback: with the middleware that gives the answers of the others, or with all of its defaults.
 
 Host check, limits and the closed list of routes are on in both. The defaults add sessions, users
-and seven security headers to every answer.
+and seven security headers to every answer, and the check of where forms come from.
 """
 
 import os
@@ -28,6 +28,7 @@ from contestants.database import Item, database_file
 from lback import Application, BaseMiddleware, Request, Response, render
 from lback.core import SignalDispatcher
 from lback.database import Base
+from lback.middleware import csrf_exempt
 
 DEFAULTS = os.environ.get("LBACK_DEFAULTS") == "1"
 PLAIN = "text/plain; charset=utf-8"
@@ -49,14 +50,17 @@ def cookies(request: Request):
     return Response(joined(request.cookies, COOKIES), content_type=PLAIN)
 
 
+@csrf_exempt  # the requests of the benchmark come from no page
 def form(request: Request):
     return Response(joined(request.POST, FORM), content_type=PLAIN)
 
 
+@csrf_exempt  # the requests of the benchmark come from no page
 def json_body(request: Request):
     return Response(document_answer(request.parsed_body), content_type=PLAIN)
 
 
+@csrf_exempt  # the requests of the benchmark come from no page
 def upload(request: Request):
     file = request.files["file"]
     content = file.read()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from lback.core.base_middleware import BaseMiddleware
 from lback.core.exceptions import BadRequest, ConfigurationError, Forbidden, HTTPException
 from lback.core.origins import origin_of, origin_of_url
+from lback.core.request_attributes import loaded
 
 if TYPE_CHECKING:
     from lback.core.config import Config
@@ -129,7 +130,7 @@ class CSRFMiddleware(BaseMiddleware):
 
         That it varies on the cookie says the middleware of the session, which was read for it.
         """
-        if request.get_context("csrf_token_used"):
+        if loaded(request, "csrf_token_used"):
             response.headers.setdefault("Cache-Control", "private")
         return response
 
