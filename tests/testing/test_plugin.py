@@ -3,6 +3,10 @@
 import os
 
 import pytest
+from sqlalchemy import make_url
+
+from lback.database import DatabaseManager
+from tests.conftest import execute
 
 PROJECT = {
     "settings.py": """
@@ -126,29 +130,40 @@ def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytes
     return pytester
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "postgresql", "mariadb"])
-def test_tests_of_a_project_use_the_fixtures(
-    project: pytest.Pytester,
-    kind: str,
-    request: pytest.FixtureRequest,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    if kind != "sqlite":
-        monkeypatch.setenv("LBACK_TEST_DATABASE_URL", request.getfixturevalue(f"{kind}_url"))
+def run_own_tests(project: pytest.Pytester) -> None:
     project.makepyfile(OWN_TESTS)
-    outcome = project.runpytest_subprocess("-q")
-    outcome.assert_outcomes(passed=9)
+    project.runpytest_subprocess("-q").assert_outcomes(passed=9)
+
+
+def test_tests_of_a_project_use_the_fixtures(project: pytest.Pytester) -> None:
+    run_own_tests(project)
     assert not (project.path / "db.sqlite3").exists(), "the database of the project is not touched"
 
 
+# The addresses of servers are asked for by name, and so before `pytester`, which makes Python
+# forget all that is imported after it, such as a driver.
+
+
+@pytest.mark.postgresql
+def test_tests_of_a_project_run_on_postgresql(
+    postgresql_url: str, project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LBACK_TEST_DATABASE_URL", postgresql_url)
+    run_own_tests(project)
+
+
+@pytest.mark.mariadb
+def test_tests_of_a_project_run_on_mariadb(
+    mariadb_url: str, project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LBACK_TEST_DATABASE_URL", mariadb_url)
+    run_own_tests(project)
+
+
+@pytest.mark.postgresql
 def test_a_server_has_a_database_for_tests(
     project: pytest.Pytester, postgresql_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from sqlalchemy import make_url
-
-    from lback.database import DatabaseManager
-    from tests.conftest import execute
-
     monkeypatch.setenv("DATABASE_URL", postgresql_url)
     project.makepyfile(
         """
