@@ -189,7 +189,8 @@ class Migrations:
         """
         history = self._history()
         target = history.find(name) if name else history.only_head()
-        applied = history.before(self.current())
+        current = self.current()
+        applied = history.before(current)
         if target is None or (target in applied and not name):
             return []
         if target in applied:
@@ -199,7 +200,7 @@ class Migrations:
                 f"the database is past {target}; to undo what follows it, run: rollback {target}"
             )
         go = command.stamp if fake else command.upgrade
-        return self._go(partial(go, revision=target))
+        return self._go(partial(go, revision=target), is_first=not current)
 
     def rollback(self, target: str = "1") -> list[str]:
         """Undo migrations, the last one first, and return their names.
@@ -216,7 +217,7 @@ class Migrations:
             return []
         # Of a migration that joined others, any: Alembic undoes what follows it.
         before = [*self._history().parents(undone[-1]), NOTHING_YET][0]
-        return self._go(partial(command.downgrade, revision=before))
+        return self._go(partial(command.downgrade, revision=before), is_first=False)
 
     def undone_by(self, target: str = "1") -> list[str]:
         """Return what `rollback` would undo, the last one first."""
@@ -243,23 +244,23 @@ class Migrations:
                 "models cannot be told from those of the migrations; run migrate first"
             )
 
-    def _go(self, go: Callable[[AlembicConfig], None]) -> list[str]:
+    def _go(self, go: Callable[[AlembicConfig], None], *, is_first: bool) -> list[str]:
         """Run a command that changes the database; return the names of what it did."""
-        run, before = self._run(), self.current()
+        run = self._run()
         try:
             go(self._config(run))
         except ConfigurationError:
             raise
         except Exception as error:
-            raise MigrationError(self._failure(error, run, before)) from error
+            raise MigrationError(self._failure(error, run, is_first)) from error
         return run.journal.done
 
-    def _failure(self, error: Exception, run: Run, before: list[str]) -> str:
+    def _failure(self, error: Exception, run: Run, is_first: bool) -> str:
         if isinstance(error, CommandError):
             return str(error)
         place = place_in(self.directory, error)
         text = f"{place}: {reason(error)}" if place else reason(error)
-        if _says_exists(text) and not before and not run.journal.done:
+        if _says_exists(text) and is_first and not run.journal.done:
             text += "; if the tables were made without migrations, run: migrate --fake"
         return f"{text}\n{self._what_stays(run)}"
 
