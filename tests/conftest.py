@@ -1,4 +1,4 @@
-"""The databases that tests run on: SQLite in a file, and the servers that answer."""
+"""What tests run on: SQLite in a file, the servers that answer, and the browser of the system."""
 
 import logging
 import os
@@ -7,7 +7,10 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from socketserver import ThreadingMixIn
+from threading import Thread
+from typing import TYPE_CHECKING, Any
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import pytest
 from argon2 import PasswordHasher
@@ -23,6 +26,9 @@ from lback.database import Base, DatabaseManager
 from lback.middleware import SessionMiddleware
 from lback.security import passwords
 from lback.sessions import MemorySessionStore, SessionManager
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
 
 DATABASES = [
     "sqlite",
@@ -176,3 +182,70 @@ def make_cache(redis_url: str, prefix: str) -> Iterator[Callable[..., RedisCache
 
     yield make
     make().clear()
+
+
+# A browser, for what only a browser can tell.
+
+CHROMIUM = os.environ.get("LBACK_TEST_CHROMIUM", "/usr/bin/chromium")
+
+
+@pytest.fixture(scope="module")
+def chromium() -> "Iterator[Browser]":
+    """The Chromium of the system; closed with each module, for its event loop is in the way."""
+    # Imported here, because most runs open no browser.
+    from playwright.sync_api import sync_playwright
+
+    if not Path(CHROMIUM).exists():
+        unavailable(f"no Chromium at {CHROMIUM} (set LBACK_TEST_CHROMIUM to another one)")
+    switches = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=switches)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[[Any], str]]:
+    """Serves an application on a free port and gives its address: `serve(app)`."""
+    running: list[tuple[WSGIServer, Thread]] = []
+
+    def start(application: Any) -> str:
+        server = make_server("127.0.0.1", 0, application, ThreadedServer, SilentHandler)
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        running.append((server, thread))
+        return f"http://127.0.0.1:{server.server_port}"
+
+    yield start
+    for server, thread in running:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+class ThreadedServer(ThreadingMixIn, WSGIServer):
+    daemon_threads = True
+
+
+class SilentHandler(WSGIRequestHandler):
+    def log_message(self, *arguments: Any) -> None:
+        return
+
+
+@pytest.fixture
+def serious_findings() -> "Callable[[Page], list[str]]":
+    """Asks axe what makes a page hard to use: `assert not serious_findings(page)`."""
+    import axe_playwright_python
+
+    axe = Path(axe_playwright_python.__file__).with_name("axe.min.js").read_text()
+
+    def ask(page: "Page") -> list[str]:
+        page.evaluate(axe)
+        found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+        return [
+            f"{one['id']}: {one['nodes'][0]['html'][:200]}"
+            for one in found["violations"]
+            if one["impact"] in ("serious", "critical")
+        ]
+
+    return ask

@@ -67,6 +67,12 @@ class UserAdmin(ModelAdmin):
         fixed = super().fields_read_only(user, row)
         return fixed if user.is_superuser else (*fixed, "roles")
 
+    def prepare_form(self, request: "Request", form: ModelForm) -> None:  # noqa: ARG002  a hook
+        """Ask for a password where there is none yet."""
+        if form.instance is None and PASSWORD in form.fields:
+            form.fields[PASSWORD].required = True
+            form.fields[PASSWORD].help_text = ""
+
     def before_save(self, request: "Request", form: ModelForm) -> None:
         """Keep the rules of accounts, and put a new password in place."""
         data, row, manager = form.cleaned_data, form.instance, self.manager(request)
@@ -100,8 +106,6 @@ class UserAdmin(ModelAdmin):
     ) -> None:
         password = form.cleaned_data.get(PASSWORD)
         if not password:
-            if form.instance is None:
-                form.add_error(PASSWORD, "Please choose a password.")
             return
         try:
             manager.check_password(password, *about)

@@ -45,7 +45,7 @@ def test_the_rules_of_accounts_hold(ada: Client, session: Any, form_of: Any) -> 
         ({"username": "BOB", "email": ""}, "this username is taken"),
         ({"username": "Rob", "email": "BOB@example.org"}, "this email address belongs"),
         ({"username": "Rob", "email": "nobody"}, "such as ada@example.org"),
-        ({"username": "Rob", "email": "", "new_password": ""}, "Please choose a password."),
+        ({"username": "Rob", "email": "", "new_password": ""}, "Please fill this in."),
         ({"username": "Rob", "email": "", "new_password": "short"}, "password"),
         ({"username": "a@b.org", "email": "c@b.org"}, "a username with @ in it"),
     ):

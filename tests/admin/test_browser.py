@@ -2,26 +2,20 @@
 
 import os
 import re
-import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from socketserver import ThreadingMixIn
 from typing import Any
 from urllib.parse import urlsplit
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
-import axe_playwright_python
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 from sqlalchemy import select
 
 from lback import Application
 from lback.admin import AdminEntry
 
-CHROMIUM = os.environ.get("LBACK_TEST_CHROMIUM", "/usr/bin/chromium")
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
-AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js")
 SHOWN = {
     "admin-home-light.png",
     "admin-list-light.png",
@@ -36,44 +30,23 @@ HOSTILE = '"\'></textarea></title><img src=x onerror="window.broken=1"><script>b
 pytestmark = pytest.mark.parametrize("gallery_app", ["sqlite"], indirect=True)
 
 
-class Server(ThreadingMixIn, WSGIServer):
-    daemon_threads = True
-
-
-class Silent(WSGIRequestHandler):
-    def log_message(self, *arguments: Any) -> None:
-        return
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if not Path(CHROMIUM).exists():
-        reason = f"no Chromium at {CHROMIUM} (set LBACK_TEST_CHROMIUM to another one)"
-        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
-    switches = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=switches)
-        yield chromium
-        chromium.close()
-
-
 @pytest.fixture
-def site(gallery: Application) -> Iterator[str]:
-    with make_server("127.0.0.1", 0, gallery.develop(), Server, Silent) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
+def site(gallery: Application, serve: Callable[[Any], str]) -> str:
+    return serve(gallery.develop())
 
 
 class Visit:
     """A browser of its own, which notices everything that must not happen."""
 
     def __init__(
-        self, context: BrowserContext, site: str, session_id: Callable[[str], str]
+        self,
+        context: BrowserContext,
+        site: str,
+        session_id: Callable[[str], str],
+        findings: Callable[[Page], list[str]],
     ) -> None:
         self.site = site
+        self._findings = findings
         self._session_id = session_id
         self.context = context
         self.faults: list[str] = []
@@ -115,28 +88,25 @@ class Visit:
             assert self.page.locator("img").count() == 0
 
     def findings(self) -> list[str]:
-        """Return the serious findings of axe on the page that is shown."""
-        self.page.evaluate(AXE.read_text())
-        found = self.page.evaluate("axe.run(document, {resultTypes: ['violations']})")
-        return [
-            f"{one['id']}: {one['nodes'][0]['html'][:200]}"
-            for one in found["violations"]
-            if one["impact"] in ("serious", "critical")
-        ]
+        """Return what axe finds on the page that is shown."""
+        return self._findings(self.page)
 
 
 @pytest.fixture
 def visit(
-    browser: Browser, site: str, session_id: Callable[[str], str]
+    chromium: Browser,
+    site: str,
+    session_id: Callable[[str], str],
+    serious_findings: Callable[[Page], list[str]],
 ) -> Iterator[Callable[..., Visit]]:
     """Opens a browser window: `visit(width=390)`."""
     contexts: list[BrowserContext] = []
 
     def open_window(width: int = 1200, **options: Any) -> Visit:
-        context = browser.new_context(viewport={"width": width, "height": 800}, **options)
+        context = chromium.new_context(viewport={"width": width, "height": 800}, **options)
         context.set_default_timeout(10_000)
         contexts.append(context)
-        return Visit(context, site, session_id)
+        return Visit(context, site, session_id, serious_findings)
 
     yield open_window
     for context in contexts:
