@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from lback.cli.route_facts import RouteFacts
+from lback.cli.route_facts import SAFE, RouteFacts
 
 FILE_NAME = "routes.lock"
 HEAD = """\
@@ -23,14 +23,14 @@ def guards_of(routes: Iterable[RouteFacts]) -> dict[tuple[str, str], dict[str, s
     """Return the guards of each method of each path; the first route of a path answers."""
     found: dict[tuple[str, str], dict[str, str]] = {}
     for route in routes:
-        guards = {
-            "signed-in": "yes" if route.auth == "signed in" else "",
-            "permission": route.permission,
-            "csrf": "yes" if route.csrf == "checked" else "",
-            "limits": route.limits,
-        }
-        kept = {name: value for name, value in guards.items() if value}
         for method in route.methods:
+            guards = {
+                "signed-in": "yes" if route.auth == "signed in" else "",
+                "permission": route.permission,
+                "csrf": "yes" if route.csrf == "checked" and method not in SAFE else "",
+                "limits": route.limits,
+            }
+            kept = {name: value for name, value in guards.items() if value}
             found.setdefault((method, route.path), kept)
     return found
 

@@ -66,6 +66,11 @@ class Running:
         return self.process.wait(PATIENCE)
 
 
+def hear_interrupts() -> None:
+    """Take Ctrl+C as usual; a shell has what it runs in the background ignore it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @contextmanager
 def running(*arguments: str, cwd: Path, **variables: str) -> Iterator[Running]:
     """Run `lback` with arguments until it answers, and end it with all its children."""
@@ -79,6 +84,7 @@ def running(*arguments: str, cwd: Path, **variables: str) -> Iterator[Running]:
             stdout=output,
             stderr=output,
             start_new_session=True,
+            preexec_fn=hear_interrupts,  # noqa: PLW1509  it takes no lock
         )
     program = Running(process, log)
     try:
