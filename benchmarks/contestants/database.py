@@ -1,5 +1,6 @@
 """The table that the database scenario reads: one file, the same for every contestant."""
 
+import atexit
 import os
 import tempfile
 from pathlib import Path
@@ -24,6 +25,7 @@ def database_file() -> Path:
     """Create the file anew for this process, and return where it is."""
     path = Path(tempfile.gettempdir()) / f"lback-benchmark-{os.getpid()}.sqlite3"
     path.unlink(missing_ok=True)
+    atexit.register(path.unlink, missing_ok=True)
     engine = create_engine(f"sqlite:///{path}")
     Base.metadata.create_all(engine)
     with Session(engine) as session:

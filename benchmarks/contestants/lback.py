@@ -4,7 +4,9 @@ Host check, limits and the closed list of routes are on in both. The defaults ad
 and seven security headers to every answer, and the check of where forms come from.
 """
 
+import atexit
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -105,6 +107,7 @@ def build(app):
     kind, _, number = app.partition("-")
     directory = Path(tempfile.gettempdir()) / f"lback-benchmark-{os.getpid()}"
     directory.mkdir(exist_ok=True)
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
     (directory / "table.html").write_text(TEMPLATE)
     built = Application(
         **({} if DEFAULTS else {"MIDDLEWARES": ["lback.middleware.BodyParsingMiddleware"]}),
