@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,9 @@ def main() -> None:
     before = json.loads(STORED.read_text()) if STORED.exists() else {}
     results: dict[str, Any] = {**before, "machine": {**facts(), "load": load()}}
     for part in chosen.parts or PARTS:
+        if part == "served" and shutil.which("wrk") is None:
+            print("left out: the served part needs wrk; on Debian: apt install wrk")
+            continue
         measured = PARTS[part](chosen)
         # Of some scenarios alone, the others stay as they were.
         results[part] = {**before.get(part, {}), **measured}

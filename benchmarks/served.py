@@ -6,7 +6,6 @@ spent on each request is told as well: what else the machine does hardly changes
 
 import os
 import re
-import shutil
 import socket
 import statistics
 import subprocess
@@ -86,8 +85,6 @@ def ask(server: Server, path: str) -> tuple[float, float]:
 
 
 def measure(rounds: int) -> dict[str, Any]:
-    if shutil.which("wrk") is None:
-        raise SystemExit("the served part needs wrk; on Debian: apt install wrk")
     rows = []
     for scenario in map(BY_NAME.__getitem__, SCENARIOS):
         servers = {name: Server(name, scenario.app) for name in CONTESTANTS}
