@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from lback.core.base_middleware import BaseMiddleware
 from lback.core.exceptions import BadRequest, ConfigurationError, Forbidden, HTTPException
 from lback.core.origins import origin_of, origin_of_url
-from lback.core.request_attributes import loaded
 
 if TYPE_CHECKING:
     from lback.core.config import Config
@@ -125,13 +124,8 @@ class CSRFMiddleware(BaseMiddleware):
                 f"CSRF check failed: {fault}" if self._config.DEBUG is True else _REFUSED
             )
 
-    def process_response(self, request: "Request", response: "Response") -> "Response":
-        """Keep a page with a token out of caches that serve others.
-
-        That it varies on the cookie says the middleware of the session, which was read for it.
-        """
-        if loaded(request, "csrf_token_used"):
-            response.headers.setdefault("Cache-Control", "private")
+    def process_response(self, request: "Request", response: "Response") -> "Response":  # noqa: ARG002  the signature of a hook
+        """Return the response as it is: the middleware of the session keeps it out of caches."""
         return response
 
     def _fault_of_origin(self, request: "Request") -> str | None:

@@ -23,7 +23,8 @@ class SessionMiddleware(BaseMiddleware):
     """Brings `request.session`, and the cookie by which its visitor is known again.
 
     Nothing happens before the session is first read: no look-up, no cookie. A session that was
-    read has `Vary: Cookie` set, so that no cache shows the answer to somebody else. It is stored
+    read has `Vary: Cookie` and `Cache-Control: private` set, the latter unless the view says
+    something itself, so that no cache shows the answer to somebody else. It is stored
     when it was changed, unless the answer is a failure (500 and above); its cookie is sent when
     its id is new. What a streamed response changes while it is sent is lost.
 
@@ -79,6 +80,8 @@ class SessionMiddleware(BaseMiddleware):
                 raise
             response = error_response(request.error_handler, error, request)
         response.headers.add_vary("Cookie")
+        # Some caches heed no Vary.
+        response.headers.setdefault("Cache-Control", "private")
         return response
 
     def _refresh(self, session: "AppSession") -> None:

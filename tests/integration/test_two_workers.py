@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from redis import Redis
 
 from lback.database import DatabaseManager
 
@@ -47,7 +48,11 @@ class Worker:
 
 @pytest.fixture(params=["database", "redis"])
 def workers(
-    request: pytest.FixtureRequest, postgresql_url: str, redis_url: str, prefix: str
+    request: pytest.FixtureRequest,
+    postgresql_url: str,
+    redis_url: str,
+    redis_client: Redis,  # it leaves no sessions behind
+    prefix: str,
 ) -> Iterator[tuple[Worker, Worker]]:
     manager = DatabaseManager.from_url(postgresql_url)
     manager.create_tables()

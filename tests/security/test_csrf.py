@@ -505,6 +505,7 @@ def test_a_request_that_met_no_session_is_refused(origin: str | None) -> None:
     rotate_csrf_token(request)
     page = HTMLResponse("x")
     assert middleware.process_response(request, page) is page
+    assert "Vary" not in page.headers
 
 
 def test_the_token_can_be_called_in_templates(app: Application, tmp_path: Path) -> None:
