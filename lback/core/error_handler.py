@@ -141,12 +141,12 @@ class ErrorHandler(SignalSender):
         return response
 
     def _told(self, response: Response, message: str, **about: Any) -> Response:
-        if not self.dispatcher.receivers:
-            return response
-        self.dispatcher.send(
-            "error_response_generated", self, status_code=response.status_code,
-            error_message=message, response=response, **about,
-        )  # fmt: skip
+        dispatcher = self.dispatcher
+        if dispatcher.receivers:
+            dispatcher.send(
+                "error_response_generated", self, status_code=response.status_code,
+                error_message=message, response=response, **about,
+            )  # fmt: skip
         return response
 
     def _send_unhandled(self, exception: Exception, request: Any, response: Response) -> None:

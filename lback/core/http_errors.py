@@ -38,8 +38,10 @@ def error_response(handler: "ErrorHandler", error: Exception, request: "Request"
         logger.error("%s %r failed", request.method, redacted_path(request), exc_info=error)
         return _unhandled(handler, error, request)
     status = error.status_code if error.status_code in range(400, 600) else 500
-    log = logger.info if status < 500 else logger.warning
-    log("%s %r answered %d: %s", request.method, redacted_path(request), status, error.message)
+    level = logging.INFO if status < 500 else logging.WARNING
+    if logger.isEnabledFor(level):
+        path = redacted_path(request)
+        logger.log(level, "%s %r answered %d: %s", request.method, path, status, error.message)
     if error.data is not None or wants_json(request):
         response = _json(handler, error, status, request)
     else:

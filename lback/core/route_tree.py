@@ -38,11 +38,13 @@ class RouteTree:
         # Path to method to route, for the paths where no other route has a say.
         self._exact: dict[str, dict[str, Route]] = {}
         self._literal_paths: dict[str, list[_Entry]] = {}
+        self._allowed: dict[str, list[str]] = {}
 
     def add(self, route: "Route") -> None:
         """Index one more route behind those that are there."""
         entry = (self._count, route)
         self._count += 1
+        self._allowed = {}
         if route.pattern.variables:
             self._add_to_tree(entry)
             return
@@ -91,6 +93,15 @@ class RouteTree:
 
         A route for every method names none.
         """
+        known = self._allowed.get(path)
+        if known is None:
+            known = self._methods_of(path)
+            # Of paths without variables alone, so that no client makes this grow.
+            if known is not None and path in self._literal_paths:
+                self._allowed[path] = known
+        return None if known is None else list(known)
+
+    def _methods_of(self, path: str) -> list[str] | None:
         segments = path.split("/")
         fitting = [
             route

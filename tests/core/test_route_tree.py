@@ -268,3 +268,16 @@ def test_a_tree_of_routes_asks_a_converter_of_ones_own(monkeypatch: pytest.Monke
     assert router.resolve("/4", "GET") == (print, {"number": 4}, True)
     with pytest.raises(RouteNotFound):
         router.resolve("/5", "GET")
+
+
+def test_the_methods_of_a_path_are_those_of_the_routes_that_are_there_now() -> None:
+    router = Router()
+    router.add_route("/a", view, ["GET"])
+    assert router.allowed_methods("/a") == ["GET"]
+    router.allowed_methods("/a").append("PUT")  # type: ignore[union-attr]  # there is a route
+    assert router.allowed_methods("/a") == ["GET"]
+    router.add_route("/{name}", view, ["POST"])
+    assert router.allowed_methods("/a") == ["GET", "POST"]
+    router.remove_route("/a")
+    assert router.allowed_methods("/a") == ["POST"]
+    assert router.allowed_methods("/a/b") is None
