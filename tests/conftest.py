@@ -3,6 +3,7 @@
 import logging
 import os
 import secrets
+import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -29,6 +30,10 @@ from lback.sessions import MemorySessionStore, SessionManager
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
+
+# A shell that starts the tests in the background has them ignore Ctrl+C, and so the servers that
+# they start, which are to end by it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 DATABASES = [
     "sqlite",
