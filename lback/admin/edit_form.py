@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from lback.admin.columns import build_column, shown
 from lback.admin.history import Change, changes_of
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from lback.core.request import Request
 
 
+# The numbers of a failed CHECK in MariaDB and MySQL, which report it as an operational error.
+_CHECK_FAILED = (4025, 3819)
 REFUSED = "The database does not accept these values together; please check them."
 
 
@@ -146,7 +148,9 @@ class EditForm:
             for formset in self.inlines:
                 formset.parent = row
                 formset.save()
-        except IntegrityError:
+        except DBAPIError as error:
+            if not _is_refusal(error):
+                raise
             raise ValidationError({NON_FIELD: [REFUSED]}) from None
         return row
 
@@ -180,3 +184,9 @@ class EditForm:
     def is_multipart(self) -> bool:
         """Whether files can be sent."""
         return self.form.is_multipart or any(formset.is_multipart for formset in self.inlines)
+
+
+def _is_refusal(error: DBAPIError) -> bool:
+    """Tell whether a database refuses values, and is not itself in trouble."""
+    number = next(iter(getattr(error.orig, "args", ())), None)
+    return isinstance(error, IntegrityError) or number in _CHECK_FAILED

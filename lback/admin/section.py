@@ -89,9 +89,9 @@ class Section:
                 raise ConfigurationError(
                     f"{self.where}.date_hierarchy names {date.name!r}, which is no date"
                 )
-        if not 1 <= self.options.page_size <= 1000:
+        if not 1 <= self.options.page_size <= 500:
             raise ConfigurationError(
-                f"{self.where}.page_size is {self.options.page_size}; it goes from 1 to 1000"
+                f"{self.where}.page_size is {self.options.page_size}; it goes from 1 to 500"
             )
 
     def _check_lists(self) -> None:

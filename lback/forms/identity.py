@@ -64,7 +64,9 @@ def python_type_of(kind: TypeEngine[Any]) -> type[Any]:
 def key_text(value: Any) -> str:
     """Return one part of a key as text."""
     if isinstance(value, str):
-        return quote(value, safe="")
+        text = quote(value, safe="")
+        # One or two dots alone are a place in a path, which nobody's key may be.
+        return text if text.strip(".") else text.replace(".", "%2E")
     return value.isoformat() if isinstance(value, date) else quote(str(value), safe="")
 
 

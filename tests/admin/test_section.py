@@ -55,7 +55,7 @@ def prepare(model: type[Any] = SectionBoat, **options: Any) -> AdminRegistry:
         ({"filters": ("colour",)}, r"filters names 'colour', which SectionBoat has not; it has"),
         ({"ordering": ("-shouted",)}, r"ordering names '-shouted', by which no database sorts"),
         ({"date_hierarchy": "name"}, r"date_hierarchy names 'name', which is no date"),
-        ({"page_size": 0}, r"page_size is 0; it goes from 1 to 1000"),
+        ({"page_size": 0}, r"page_size is 0; it goes from 1 to 500"),
         ({"fields": ("shouted",)}, r"'shouted', which is not stored; put it into read_only"),
         ({"fields": ("colour",)}, r"fields names 'colour'"),
         ({"inlines": (Inline("sail"),)}, r"no one-to-many relationship 'sail'; it has sails"),
