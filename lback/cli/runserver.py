@@ -55,7 +55,9 @@ def runserver(host: str | None, port: int | None) -> None:
         tell_of_tables(database)
     with ExitStack() as stack:
         if reloads and development.is_reloaded():
-            feed = SignalFeed(controller.dispatcher, (signal.name for signal in catalogue()))
+            # Of the project's own signals, those that somebody hears.
+            names = {signal.name for signal in catalogue()} | controller.dispatcher.receivers.keys()
+            feed = SignalFeed(controller.dispatcher, names)
             stack.enter_context(feeding(root, feed))
         site.run(config.HOST if host is None else host, config.PORT if port is None else port)
 

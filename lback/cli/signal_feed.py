@@ -70,6 +70,8 @@ class SignalFeed:
             if len(self._watchers) == 1:
                 for name, receiver in self._receivers.items():
                     self._dispatcher.connect(name, receiver)
+        with contextlib.suppress(OSError):
+            watcher.sendall(b"\n")  # from here on nothing is missed
 
     def _send(self, line: str) -> None:
         data = f"{line}\n".encode()

@@ -67,8 +67,9 @@ def watch(part: str) -> None:
                 "no development server of this project runs with DEBUG on; "
                 "start it in another terminal: lback runserver"
             ) from error
-        click.echo("Watching. What signals carry is shown by its type, for it may be secret.")
         with server.makefile(encoding="utf-8") as lines:
+            lines.readline()  # empty: the server has heard us
+            click.echo("Watching. What signals carry is shown by its type, for it may be secret.")
             for line in lines:
                 if part in line.split("  ")[1]:
                     click.echo(line, nl=False)

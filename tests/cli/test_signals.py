@@ -80,6 +80,7 @@ def test_receivers_are_connected_while_somebody_watches(tmp_path: Path) -> None:
     with closing(ours), closing(theirs):
         assert dispatcher.receivers == {}
         feed.add(theirs)
+        assert ours.recv(1000) == b"\n"
         dispatcher.send("cache_hit", None, key="k")
         assert ours.recv(1000).decode().endswith("  cache_hit  the edge  key: str\n")
     dispatcher.send("cache_hit", None, key="k")
