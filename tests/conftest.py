@@ -5,7 +5,6 @@ import os
 import secrets
 import signal
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from socketserver import ThreadingMixIn
@@ -53,14 +52,15 @@ def logging_as_before() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def imports_as_before() -> Iterator[None]:
+def imports_as_before(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Forget what a test made importable: its directories, and the modules that lay there."""
     path, before = list(sys.path), set(sys.modules)
+    theirs = str(tmp_path_factory.getbasetemp())
     yield
     sys.path[:] = path
     for name in set(sys.modules) - before:
         file = getattr(sys.modules[name], "__file__", None) or ""
-        if file.startswith(tempfile.gettempdir()):
+        if file.startswith(theirs):
             del sys.modules[name]
 
 
