@@ -2,9 +2,15 @@
 
 import os
 import re
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 from playwright.sync_api import Browser, Page
@@ -12,7 +18,8 @@ from playwright.sync_api import Browser, Page
 from lback import Application, Request
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
-SHOWN = {"debug-light.png", "sign-in-light.png", "mailbox-light.png"}
+SHOWN = {f"{name}-light.png" for name in ("debug", "error", "sign-in", "mailbox", "welcome")}
+BANNER = re.compile(r"Lback serves (http://127\.0\.0\.1:\d+)/")
 PASSWORD = "a rather long password"
 HOSTILE = "<script>window.broken=1</script>\"'><img src=x onerror=window.broken=1>"
 
@@ -126,3 +133,75 @@ def test_the_pages_of_accounts(app: Application, serve: Callable[[Any], str], pa
         window.keyboard.press("Enter")
     for name in ("", "password", "email", "sign-out", "mailbox"):
         page(f"{site}/accounts/{name}", name or "account")
+
+
+def link_of(app: Application, site: str) -> str:
+    """The address in the newest mail."""
+    found = re.search(r"http://127\.0\.0\.1:\d+(/\S+)", app.mailer.outbox[-1].get_content())
+    assert found is not None
+    return f"{site}{found[1]}"
+
+
+def test_the_pages_behind_a_mail(app: Application, serve: Callable[[Any], str], page: Any) -> None:
+    site = serve(app)
+    for name, then, address in (
+        ("sign-up", "sign-up", f"{token_hex(4)}@example.org"),
+        ("forgot", "reset", "ada@example.org"),
+    ):
+        sent = len(app.mailer.outbox)
+        window = page(f"{site}/accounts/{name}", name)
+        window.get_by_role("textbox").first.fill(address)
+        with window.expect_navigation():
+            window.locator("main form button").first.click()
+        deadline = time.monotonic() + 20
+        while len(app.mailer.outbox) == sent and time.monotonic() < deadline:
+            time.sleep(0.05)  # mail goes out beside the request
+        window = page(link_of(app, site), f"{name}-finish")
+        assert window.locator("input[type=password]").count() == 1
+        page(f"{site}/accounts/{then}/no-such-token", f"{then}-expired")
+
+
+@pytest.fixture(scope="module")
+def new_project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a project that was made a moment ago, and not touched."""
+    root = tmp_path_factory.mktemp("new")
+    environ = {**os.environ, "PORT": "0"}
+
+    def lback(*arguments: str, cwd: Path) -> None:
+        command = [sys.executable, "-m", "lback", *arguments]
+        subprocess.run(command, cwd=cwd, env=environ, check=True, capture_output=True, timeout=60)
+
+    lback("new", "project", "bakery", cwd=root)
+    project = root / "bakery"
+    lback("makemigrations", cwd=project)
+    lback("migrate", cwd=project)
+    printed = root / "printed.txt"
+    with printed.open("wb") as output:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "lback", "runserver"], cwd=project, env=environ,
+            stdout=output, stderr=output, start_new_session=True,
+        )  # fmt: skip
+    try:
+        yield _address(printed, server)
+    finally:
+        os.killpg(server.pid, signal.SIGINT)
+        server.wait(timeout=30)
+
+
+def _address(printed: Path, server: "subprocess.Popen[bytes]") -> str:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and server.poll() is None:
+        found = BANNER.search(printed.read_text())
+        if found is not None:
+            try:
+                urlopen(found[1], timeout=10).close()
+            except OSError:  # printed before it listens
+                pass
+            else:
+                return found[1]
+        time.sleep(0.1)
+    raise AssertionError(printed.read_text())
+
+
+def test_the_first_page_of_a_new_project(new_project: str, page: Any) -> None:
+    assert page(f"{new_project}/", "welcome").get_by_role("heading").count() >= 1
