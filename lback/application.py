@@ -1,5 +1,6 @@
 """The composition root: one object graph, built in the order of the floors, with no global."""
 
+import sys
 from collections.abc import Callable, Collection, Iterable
 from typing import Any, TypeVar
 
@@ -269,17 +270,22 @@ class Application:
             port: `None` takes the setting PORT.
 
         Raises:
-            ConfigurationError: Settings that do not allow a start, or a port that is taken.
+            SystemExit: Settings that do not allow a start, or a port that is taken; what to do
+                about it is the message, which Python prints without a traceback.
         """
-        self.develop().prepare()
-        setup_logging(self.config)
-        development.run(
-            self,
-            self.config.HOST if host is None else host,
-            self.config.PORT if port is None else port,
-            debug=self.config.DEBUG,
-            banner=f"Database {self.db_manager.shown_url}",
-        )
+        try:
+            self.develop().prepare()
+            setup_logging(self.config)
+            development.run(
+                self,
+                self.config.HOST if host is None else host,
+                self.config.PORT if port is None else port,
+                debug=self.config.DEBUG,
+                banner=f"Database {self.db_manager.shown_url}",
+            )
+        except ConfigurationError as error:
+            # Who starts it by hand is to read one line, not the way it came.
+            sys.exit(f"Error: {error}")
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request (PEP 3333).

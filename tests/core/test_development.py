@@ -134,7 +134,7 @@ def test_a_port_that_is_taken_names_one_that_is_free() -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as taken:
         port = taken.getsockname()[1]
         app = Application(DATABASE_URL="sqlite://")
-        with pytest.raises(ConfigurationError, match=rf"port {port} .* is taken .*; \d+ is free"):
+        with pytest.raises(SystemExit, match=rf"port {port} .* is taken .*; \d+ is free"):
             app.run(port=port)
 
 
@@ -146,12 +146,24 @@ def test_the_port_that_is_named_is_none_that_is_taken_as_well() -> None:
         except OSError:
             continue
         app = Application(DATABASE_URL="sqlite://")
-        taken = pytest.raises(ConfigurationError, match="is taken")
+        taken = pytest.raises(SystemExit, match="is taken")
         with closing(first), closing(second), taken as refused:
             app.run(port=port)
         assert f"; {port + 1} is free" not in str(refused.value)
         return
     raise AssertionError("no two neighbouring ports are free")
+
+
+def test_what_stands_in_the_way_is_one_line_without_a_traceback(project: Path) -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
+        port = taken.getsockname()[1]
+        ended = subprocess.run(
+            [sys.executable, "app.py"], cwd=project, env={**os.environ, "PORT": str(port)},
+            capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+    assert ended.returncode == 1
+    assert ended.stderr.startswith(f"Error: port {port} of 127.0.0.1 is taken")
+    assert "Traceback" not in ended.stderr
 
 
 def test_an_application_without_a_project_is_served_without_a_watcher(
@@ -166,7 +178,7 @@ def test_an_application_without_a_project_is_served_without_a_watcher(
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "2001:db8::1"])
 def test_an_address_of_another_machine_is_refused(host: str) -> None:
-    with pytest.raises(ConfigurationError, match="cannot listen on"):
+    with pytest.raises(SystemExit, match="cannot listen on"):
         Application(DATABASE_URL="sqlite://").run(host, 8000)
 
 
