@@ -1,7 +1,8 @@
 """Lback: one graph of plain objects, one straight walk for every request."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from lback.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from lback.application import Application
@@ -58,27 +59,36 @@ __all__ = [
     "reverse",
 ]
 
-# Where the names are that `lback.core` does not export itself.
-_ELSEWHERE = {
-    "Application": "lback.application",
-    "FileResponse": "lback.core.file_response",
-    "StreamingResponse": "lback.core.streaming",
-    "path": "lback.core.urls_utils",
-    "redirect": "lback.shortcuts",
-    "render": "lback.shortcuts",
-    "reverse": "lback.shortcuts",
-}
-
-
-def __getattr__(name: str) -> Any:
-    # Each name is imported when it is first asked for. `Application` brings the database library,
-    # 120 ms, and the core brings 100 ms, which the help of the command line need not wait for.
-    if name not in __all__:
-        raise AttributeError(f"module 'lback' has no attribute {name!r}")
-    found = getattr(import_module(_ELSEWHERE.get(name, "lback.core")), name)
-    globals()[name] = found
-    return found
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+# Each is imported when it is first asked for: the core brings 100 ms, which the help of the command
+# line need not wait for.
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "Application": "lback.application",
+        "BadRequest": "lback.core.exceptions",
+        "BaseMiddleware": "lback.core.base_middleware",
+        "Config": "lback.core.config",
+        "ConfigurationError": "lback.core.exceptions",
+        "FileResponse": "lback.core.file_response",
+        "Forbidden": "lback.core.exceptions",
+        "HTMLResponse": "lback.core.response",
+        "HTTPException": "lback.core.exceptions",
+        "JSONResponse": "lback.core.response",
+        "MethodNotAllowed": "lback.core.exceptions",
+        "NotFound": "lback.core.exceptions",
+        "RedirectResponse": "lback.core.response",
+        "Request": "lback.core.request",
+        "Response": "lback.core.response",
+        "ServerError": "lback.core.exceptions",
+        "StreamingResponse": "lback.core.streaming",
+        "Unauthorized": "lback.core.exceptions",
+        "UploadedFile": "lback.core.uploaded_file",
+        "ValidationError": "lback.core.exceptions",
+        "dispatcher": "lback.core.dispatcher_instance",
+        "include": "lback.core.urls_utils",
+        "path": "lback.core.urls_utils",
+        "redirect": "lback.shortcuts",
+        "render": "lback.shortcuts",
+        "reverse": "lback.shortcuts",
+    },
+)

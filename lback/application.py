@@ -2,18 +2,8 @@
 
 import sys
 from collections.abc import Callable, Collection, Iterable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from lback.admin import AdminRegistry, site
-from lback.admin.access import require_protection
-from lback.admin.accounts import register_accounts
-from lback.auth import (
-    AccessTokens,
-    ApiKeyManager,
-    BearerAuthentication,
-    LoginThrottle,
-    TokenManager,
-)
 from lback.cache import build_caches
 from lback.core import development
 from lback.core.app_controller import AppController
@@ -32,12 +22,18 @@ from lback.core.server import serve
 from lback.core.signals import SignalDispatcher
 from lback.core.templates import TemplateRenderer
 from lback.core.url_loading import load_routes
-from lback.database import DatabaseManager
-from lback.mail import Mailer
-from lback.security import PasswordPolicy, TokenSigner
-from lback.sessions import SessionManager, flashed, session_store
+from lback.parts import build_what_may_fail, parts_of
+from lback.sessions.messages import flashed
 from lback.static_files import StaticFiles
-from lback.users import AccountTokens, AdminUserManager, UserManager, user_model
+
+if TYPE_CHECKING:
+    from lback.admin import AdminRegistry
+    from lback.core.dependencies import Dependencies
+    from lback.database import DatabaseManager
+    from lback.mail import Mailer
+    from lback.security import TokenSigner
+    from lback.sessions import SessionManager
+    from lback.users import AdminUserManager, UserManager
 
 V = TypeVar("V", bound=View)
 
@@ -45,7 +41,9 @@ V = TypeVar("V", bound=View)
 class Application:
     """A web application, and the WSGI callable of it (PEP 3333).
 
-    Nothing is shared between two of them but the dispatcher, unless each is given its own.
+    Nothing is shared between two of them but the dispatcher, unless each is given its own. Of
+    its parts those that a request always meets are built at once; the others, such as database,
+    sessions, users and mail, are imported and built when something first asks for them.
 
     Args:
         config: Settings, checked at once. `None` takes the keywords, the environment and the
@@ -84,40 +82,27 @@ class Application:
         self.caches = build_caches(config, dispatcher)
         self.cache = self.caches[DEFAULT_CACHE]
         self.static_files = self._serve_static_files()
-        self.db_manager = DatabaseManager(config)
-        self.session_manager = SessionManager(
-            session_store(config, self.db_manager),
-            lifetime=config.SESSION_LIFETIME,
-            idle_timeout=config.SESSION_IDLE_TIMEOUT,
-        )
         self.template_renderer.environment.globals["flashed"] = flashed
-        policy = PasswordPolicy(config.MIN_PASSWORD_LENGTH)
-        self.user_manager = UserManager(user_model(config), policy)
-        self.admin_user_manager = AdminUserManager(policy)
-        self.token_signer = TokenSigner(config)
-        self.mailer = Mailer(config)
-        self.admin_registry = AdminRegistry(site)
         self.middleware_manager = MiddlewareManager(dispatcher=dispatcher)
-        self.dependencies: dict[str, Any] = {
-            "error_handler": self.error_handler,
-            "cache": self.cache,
-            "caches": self.caches,
-            "db_manager": self.db_manager,
-            "admin_registry": self.admin_registry,
-            "static_files": self.static_files,
-            **self._build_authentication(),
-        }
+        parts = parts_of(self)
         self.app_controller = AppController(
             self.middleware_manager,
             self.router,
             self.template_renderer,
             config,
-            self.admin_user_manager,
-            self.session_manager,
-            self.user_manager,
-            self.dependencies,
+            parts.pop("admin_user_manager"),
+            parts.pop("session_manager"),
+            parts.pop("user_manager"),
+            {
+                "error_handler": self.error_handler,
+                "cache": self.cache,
+                "caches": self.caches,
+                "static_files": self.static_files,
+                **parts,
+            },
             dispatcher,
         )
+        build_what_may_fail(self)
         load_middlewares_from_config(
             self.middleware_manager, config, self.app_controller.dependencies
         )
@@ -131,24 +116,52 @@ class Application:
         self.template_renderer.add_global("static", files.url)
         return files
 
-    def _build_authentication(self) -> dict[str, Any]:
-        """Build what tells who somebody is; a part that no setting asks for is left out."""
-        config, users = self.config, self.user_manager
-        keys = ApiKeyManager(users)
-        parts: dict[str, Any] = {
-            "token_signer": self.token_signer,
-            "account_tokens": AccountTokens(users, self.token_signer),
-            "login_throttle": LoginThrottle.of(config),
-            "api_key_manager": keys,
-            "mailer": self.mailer,
-        }
-        tokens = None
-        if config.JWT_AUDIENCE:
-            tokens = parts["token_manager"] = TokenManager(
-                AccessTokens(config), users, self.db_manager, lifetime=config.JWT_REFRESH_SECONDS
-            )
-        parts["bearer_authentication"] = BearerAuthentication(keys, tokens)
-        return parts
+    @property
+    def dependencies(self) -> "Dependencies":
+        """All parts by name, as views, middlewares and commands name them."""
+        return self.app_controller.dependencies
+
+    @property
+    def db_manager(self) -> "DatabaseManager":
+        """The way to the database."""
+        part: DatabaseManager = self.dependencies["db_manager"]
+        return part
+
+    @property
+    def session_manager(self) -> "SessionManager":
+        """The rules of sessions."""
+        part: SessionManager = self.dependencies["session_manager"]
+        return part
+
+    @property
+    def user_manager(self) -> "UserManager":
+        """The rules of the users of the site."""
+        part: UserManager = self.dependencies["user_manager"]
+        return part
+
+    @property
+    def admin_user_manager(self) -> "AdminUserManager":
+        """The rules of the users of the admin."""
+        part: AdminUserManager = self.dependencies["admin_user_manager"]
+        return part
+
+    @property
+    def token_signer(self) -> "TokenSigner":
+        """What signs the tokens in links."""
+        part: TokenSigner = self.dependencies["token_signer"]
+        return part
+
+    @property
+    def mailer(self) -> "Mailer":
+        """What sends mail."""
+        part: Mailer = self.dependencies["mailer"]
+        return part
+
+    @property
+    def admin_registry(self) -> "AdminRegistry":
+        """The models that the admin shows."""
+        part: AdminRegistry = self.dependencies["admin_registry"]
+        return part
 
     def route(
         self,
@@ -248,6 +261,11 @@ class Application:
             self._prepared = True
 
     def _prepare_admin(self) -> None:
+        if "lback.admin.registry" not in sys.modules:
+            return  # then nobody has registered a model with it, nor included its pages
+        from lback.admin.access import require_protection
+        from lback.admin.accounts import register_accounts
+
         if any(route.name == "admin-home" for route in self.router.routes):
             require_protection(self.middleware_manager.middlewares)
         register_accounts(self.admin_registry, self.user_manager.model)

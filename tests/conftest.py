@@ -167,7 +167,7 @@ def sessions() -> SessionManager:
 @pytest.fixture
 def session_middleware(sessions: SessionManager) -> SessionMiddleware:
     """The middleware that brings them, for applications that need no more."""
-    return SessionMiddleware(sessions, Config(None))
+    return SessionMiddleware(Config(None), sessions=sessions)
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from lback.core.exceptions import BadRequest
 from lback.core.response import RedirectResponse, Response
 from lback.forms.identity import identity_of, identity_text, mapper_of
 from lback.forms.model_fields import any_of
-from lback.sessions.flash import flash
+from lback.sessions.messages import flash
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session

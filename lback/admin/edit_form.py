@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from lback.admin.columns import build_column, shown
-from lback.admin.history import Change, changes_of
+from lback.admin.history import changes_of
 from lback.admin.locking import STATE, state_of
+from lback.admin.models import Change
 from lback.admin.pickers import add_pickers
 from lback.admin.section import Section
 from lback.core.exceptions import ValidationError

@@ -16,7 +16,7 @@ from lback.core.response import RedirectResponse, Response
 from lback.forms.bound_field import as_block
 from lback.forms.file_content import kind_of
 from lback.forms.identity import identity_text, mapper_of
-from lback.sessions.flash import flash
+from lback.sessions.messages import flash
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session

@@ -2,58 +2,21 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Index, String, Text, select
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from lback.admin.columns import shown
+from lback.admin.models import LONGEST_LABEL, AdminEntry, Change
 from lback.admin.section import Section
-from lback.database import Base, utc_now
 from lback.forms import Form
 from lback.forms.formset import DELETE
 from lback.forms.identity import identity_text
 from lback.forms.inline_formset import KEY
 
-LONGEST_LABEL = 200
 LONGEST_VALUE = 300
 HIDDEN = "(not shown)"
-
-
-class AdminEntry(Base):
-    """One thing that somebody did in the admin; it is never changed.
-
-    It keeps names and not only keys, so that it can be read when user and row are gone.
-    """
-
-    __tablename__ = "lback_admin_history"
-    __table_args__ = (Index("ix_lback_admin_history_row", "section", "row_key", "id"),)
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    at: Mapped[datetime] = mapped_column(default=utc_now)
-    user_id: Mapped[int | None]
-    user_name: Mapped[str] = mapped_column(String(LONGEST_LABEL))
-    action: Mapped[str] = mapped_column(String(LONGEST_LABEL))
-    section: Mapped[str] = mapped_column(String(100))
-    row_key: Mapped[str] = mapped_column(String(500))
-    row_label: Mapped[str] = mapped_column(String(LONGEST_LABEL))
-    changes: Mapped[str] = mapped_column(Text, default="[]")
-
-    @property
-    def changed(self) -> list["Change"]:
-        """What changed."""
-        return [Change(*item) for item in json.loads(self.changes)]
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """A field with what it was and what it became."""
-
-    field: str
-    before: str
-    after: str
 
 
 def changes_of(section: Section | None, form: Form, prefix: str = "") -> list[Change]:

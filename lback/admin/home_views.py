@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from lback.admin.access import guarded, registry_of, row_of, section_of, user_of, visible_sections
-from lback.admin.history import ACTIONS, AdminEntry, of_row, recent
+from lback.admin.history import ACTIONS, of_row, recent
+from lback.admin.models import AdminEntry
 from lback.admin.page import page
 from lback.core.response import Response
 

@@ -7,7 +7,7 @@ from lback.admin.asset_files import VERSION
 from lback.admin.columns import cell, shown
 from lback.core.response import HTMLResponse
 from lback.forms.identity import identity_text
-from lback.sessions.flash import flashed
+from lback.sessions.messages import flashed
 from lback.shortcuts import render
 
 if TYPE_CHECKING:

@@ -84,6 +84,10 @@ class ApiKeyManager:
         session.flush()
         return text, row
 
+    def is_key(self, text: str) -> bool:
+        """Tell whether a text claims to be a key."""
+        return text.startswith(PREFIX)
+
     def account(self, session: Session, key: str) -> "Account | None":
         """Return whose key this is, or `None` if it is none, has ended, or its owner is not active.
 
@@ -112,11 +116,6 @@ class ApiKeyManager:
             return False
         row.revoked_at = utc_now()
         return True
-
-
-def is_api_key(text: str) -> bool:
-    """Tell whether a text claims to be a key."""
-    return text.startswith(PREFIX)
 
 
 def _hash(key: str) -> str:

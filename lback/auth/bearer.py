@@ -2,12 +2,12 @@
 
 from typing import TYPE_CHECKING
 
-from lback.auth.api_keys import ApiKeyManager, is_api_key
 from lback.core.exceptions import Unauthorized
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
+    from lback.auth.api_keys import ApiKeyManager
     from lback.auth.refresh_tokens import TokenManager
     from lback.core.request import Request
     from lback.users import Account
@@ -25,7 +25,7 @@ class BearerAuthentication:
     """
 
     def __init__(
-        self, api_key_manager: ApiKeyManager, token_manager: "TokenManager | None" = None
+        self, api_key_manager: "ApiKeyManager", token_manager: "TokenManager | None" = None
     ) -> None:
         self._keys = api_key_manager
         self._tokens = token_manager
@@ -39,7 +39,7 @@ class BearerAuthentication:
         if scheme.lower() != "bearer":
             return None
         credentials = credentials.strip()
-        return credentials if is_api_key(credentials) or self._tokens is not None else None
+        return credentials if self._keys.is_key(credentials) or self._tokens is not None else None
 
     def account(self, session: "Session", credentials: str) -> "Account":
         """Return whose key or token it is.
@@ -48,7 +48,7 @@ class BearerAuthentication:
             Unauthorized: It is none, or has ended.
         """
         account: Account | None = None
-        if is_api_key(credentials):
+        if self._keys.is_key(credentials):
             account = self._keys.account(session, credentials)
         elif self._tokens is not None:
             account = self._tokens.account(session, credentials)

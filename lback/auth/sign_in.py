@@ -4,15 +4,13 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from lback.core.exceptions import ConfigurationError
-from lback.sessions.flash import session_of
-from lback.users import AdminUser
-from lback.users.models import Account
+from lback.sessions.messages import session_of
 
 if TYPE_CHECKING:
     from lback.core.request import Request
     from lback.core.types import AppSession
     from lback.sessions import SessionManager
-    from lback.users import AccountManager
+    from lback.users import Account, AccountManager
 
 logger = logging.getLogger(__name__)
 
@@ -22,7 +20,7 @@ _KEYS = {USER: "_user", ADMIN_USER: "_admin_user"}
 CSRF_KEY = "_csrf"
 
 
-def login(request: "Request", account: Account) -> None:
+def login(request: "Request", account: "Account") -> None:
     """Sign an account in for this session: from now on it is `request.user`.
 
     The session gets a new id, so that one that was known before is worth nothing, and begins
@@ -54,7 +52,7 @@ def login(request: "Request", account: Account) -> None:
     _tell(request, "user_logged_in", account)
 
 
-def begin(session: "AppSession", account: Account) -> None:
+def begin(session: "AppSession", account: "Account") -> None:
     """Write into a session whose it is."""
     session[_KEYS[name_of(account)]] = [account.id, account.session_version]
 
@@ -76,7 +74,7 @@ def logout(request: "Request") -> None:
         _tell(request, "user_logged_out", account)
 
 
-def logout_everywhere(request: "Request", account: Account) -> None:
+def logout_everywhere(request: "Request", account: "Account") -> None:
     """End all sessions of an account, wherever they are; this one too if it is its own.
 
     Nothing else than the account is written: a session knows the number it was begun under.
@@ -88,7 +86,7 @@ def logout_everywhere(request: "Request", account: Account) -> None:
         logout(request)
 
 
-def keep_signed_in(request: "Request", account: Account) -> None:
+def keep_signed_in(request: "Request", account: "Account") -> None:
     """Go on in this session after all sessions of the account have ended, as by a new password.
 
     The session gets a new id, as after every change of what it may do.
@@ -100,16 +98,21 @@ def keep_signed_in(request: "Request", account: Account) -> None:
 
 
 def signed_in_account(
-    request: "Request", name: str, manager: "AccountManager[Any]"
-) -> Account | None:
+    request: "Request", name: str, manager: "AccountManager[Any] | None"
+) -> "Account | None":
     """Return the account that the session of a request belongs to.
 
     Where it was deactivated, or all its sessions were ended, this one is ended as well.
+
+    Raises:
+        ConfigurationError: There is no manager, or no database.
     """
     session = request.session
     held = None if session is None else session.get(_KEYS[name])
     if session is None or held is None:
         return None
+    if manager is None:
+        raise ConfigurationError("this request has no users: no application adopted it")
     account_id, version = held
     account: Account | None = manager.get(database_session(request), account_id)
     if account is None or not account.is_active or account.session_version != version:
@@ -118,12 +121,12 @@ def signed_in_account(
     return account
 
 
-def name_of(account: Account) -> str:
+def name_of(account: "Account") -> str:
     """Return under which name a request knows an account: `"user"` or `"admin_user"`."""
-    return ADMIN_USER if isinstance(account, AdminUser) else USER
+    return account.signs_in_as
 
 
-def _is_signed_in(request: "Request", account: Account) -> bool:
+def _is_signed_in(request: "Request", account: "Account") -> bool:
     signed_in = request.get_context(name_of(account))
     return signed_in is not None and bool(signed_in.id == account.id)
 
@@ -147,6 +150,6 @@ def database_session(request: "Request") -> Any:
     return db_session
 
 
-def _tell(request: "Request", signal: str, account: Account) -> None:
+def _tell(request: "Request", signal: str, account: "Account") -> None:
     if request.dispatcher is not None:
         request.dispatcher.send(signal, request.session, request=request, user=account)

@@ -5,6 +5,7 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from lback.core.admission import Admission
+from lback.core.dependencies import Dependencies
 from lback.core.endpoint import Endpoint, build_endpoint, response_of
 from lback.core.exceptions import HTTPException, MethodNotAllowed, RouteNotFound, Unauthorized
 from lback.core.http_errors import error_response
@@ -54,6 +55,7 @@ class AppController:
         user_manager: Rules for users.
         available_dependencies_instances: Name to instance: on the request context, and for the
             parameters of views. `error_handler` and `db_manager` are used by the controller.
+            Of these, and of the three before, one may be a `lback.core.dependencies.Later`.
         dispatcher: Where its signals are sent.
 
     Raises:
@@ -78,18 +80,20 @@ class AppController:
         self.config = config
         self.dispatcher = dispatcher
         self.admission = Admission(config)
-        self.dependencies: dict[str, Any] = {
-            "middleware_manager": middleware_manager,
-            "router": router,
-            "template_renderer": template_renderer,
-            "config": config,
-            "admin_user_manager": admin_user_manager,
-            "session_manager": session_manager,
-            "user_manager": user_manager,
-            "dispatcher": dispatcher,
-            **available_dependencies_instances,
-        }
-        self._unit_of_work = UnitOfWork(self.dependencies.get("db_manager"), dispatcher, self)
+        self.dependencies = Dependencies(
+            {
+                "middleware_manager": middleware_manager,
+                "router": router,
+                "template_renderer": template_renderer,
+                "config": config,
+                "admin_user_manager": admin_user_manager,
+                "session_manager": session_manager,
+                "user_manager": user_manager,
+                "dispatcher": dispatcher,
+                **available_dependencies_instances,
+            }
+        )
+        self._unit_of_work = UnitOfWork(self.dependencies, dispatcher, self)
         self._shared = (
             self.dependencies, self.admission.limits, self._unit_of_work.open,
             middleware_manager.loaders,

@@ -43,7 +43,7 @@ def import_class(class_path: str) -> type[Any]:
 
 def create_middleware(
     middleware_class: type[Any],
-    available_dependencies_instances: dict[str, Any],
+    available_dependencies_instances: Mapping[str, Any],
     params: dict[str, Any] | None = None,
 ) -> Any:
     """Build a middleware: each parameter of its constructor gets what bears its name.
@@ -113,7 +113,7 @@ def _nothing_fills(name: str, parameter: str, dependencies: Mapping[str, Any]) -
 def load_middlewares_from_config(
     middleware_manager: MiddlewareManager,
     config: "Config",
-    available_dependencies_instances: dict[str, Any],
+    available_dependencies_instances: Mapping[str, Any],
 ) -> None:
     """Build the middlewares of `config.MIDDLEWARES` and add them in that order, all or none.
 

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Mapping
 
     from lback.core.request import Request
     from lback.core.response import Response
@@ -14,18 +14,26 @@ class UnitOfWork:
     """Commits what a request wrote if it succeeded, and rolls it back if it did not.
 
     Args:
-        db_manager: Offers `create_session()` or `get_session()`; `None` where there is none.
+        dependencies: `db_manager` is asked for its `create_session()` or `get_session()` when a
+            request first wants a session; none where there is none.
         dispatcher: For `db_session_committed` and `db_session_rolled_back`.
         sender: Sender of these signals.
     """
 
-    def __init__(self, db_manager: Any, dispatcher: "SignalDispatcher", sender: object) -> None:
+    def __init__(
+        self, dependencies: "Mapping[str, Any]", dispatcher: "SignalDispatcher", sender: object
+    ) -> None:
+        self._dependencies = dependencies
         self._dispatcher = dispatcher
         self._sender = sender
-        self._remove = getattr(db_manager, "remove", None)
-        self.open: Callable[[], Any] | None = getattr(
-            db_manager, "create_session", getattr(db_manager, "get_session", None)
+
+    def open(self) -> Any:
+        """Open a session; `None` where there is no database."""
+        db_manager = self._dependencies.get("db_manager")
+        opens = getattr(db_manager, "create_session", None) or getattr(
+            db_manager, "get_session", None
         )
+        return None if opens is None else opens()
 
     def settle(self, request: "Request", response: "Response") -> None:
         """Commit below status 400, else roll back; for a request with a session.
@@ -55,8 +63,9 @@ class UnitOfWork:
         """Close the session if it was opened here; one that a middleware brought is its own."""
         if request.opened_session is not None:
             request.opened_session.close()
-            if self._remove is not None:
-                self._remove()
+            remove = getattr(self._dependencies.get("db_manager"), "remove", None)
+            if remove is not None:
+                remove()
 
     def _commit(self, request: "Request", session: Any) -> None:
         session.commit()

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from lback.core.config import Config
     from lback.core.request import Request
     from lback.core.response import Response
-    from lback.users import AdminUserManager, UserManager
     from lback.users.models import Account
 
 # A session is no scheme that IANA knows; a 401 must name one all the same (RFC 9110 §15.5.2).
@@ -35,42 +34,18 @@ class AuthenticationMiddleware(BaseMiddleware):
 
     Args:
         config: `LOGIN_URL` is read here.
-        user_manager: Finds the users.
-        admin_user_manager: Finds the users of the admin.
-        bearer_authentication: Finds the owners of API keys and access tokens.
     """
 
     sets_user = True
     needs = ("lback.middleware.SessionMiddleware",)
 
-    def __init__(
-        self,
-        config: "Config",
-        user_manager: "UserManager",
-        admin_user_manager: "AdminUserManager",
-        bearer_authentication: "BearerAuthentication | None" = None,
-    ) -> None:
+    def __init__(self, config: "Config") -> None:
         self._login_url = config.LOGIN_URL
-        self._users = user_manager
-        self._admin_users = admin_user_manager
-        self.request_loaders: dict[str, Any] = {USER: self._user, ADMIN_USER: self._admin_user}
-        self._bearer = bearer_authentication
-        bearer = [BEARER_CHALLENGE] if bearer_authentication is not None else []
-        self._challenge = ", ".join([*bearer, CHALLENGE])
+        self.request_loaders: dict[str, Any] = {USER: _user, ADMIN_USER: _admin_user}
 
     def process_request(self, request: "Request") -> None:
         """Have the user looked up when somebody asks (`request_loaders`)."""
         load_later(request, **self.request_loaders)
-
-    def _user(self, request: "Request") -> "Account | None":
-        if self._bearer is not None:
-            credentials = self._bearer.credentials_of(request)
-            if credentials is not None:
-                return self._bearer.account(database_session(request), credentials)
-        return signed_in_account(request, USER, self._users)
-
-    def _admin_user(self, request: "Request") -> "Account | None":
-        return signed_in_account(request, ADMIN_USER, self._admin_users)
 
     def process_response(self, request: "Request", response: "Response") -> "Response":
         """Show the way in to somebody who was refused for not being signed in."""
@@ -81,8 +56,25 @@ class AuthenticationMiddleware(BaseMiddleware):
             if login_url and login_url not in (request.path, _place_of(request)):
                 status = 302 if _is_safe(request) else 303
                 return RedirectResponse(_with_next(login_url, request), status)
-        response.headers["WWW-Authenticate"] = self._challenge
+        response.headers["WWW-Authenticate"] = f"{BEARER_CHALLENGE}, {CHALLENGE}"
         return response
+
+
+# Users and keys are asked for here and not when the middleware is built: what no request needs is
+# not even imported.
+
+
+def _user(request: "Request") -> "Account | None":
+    if "HTTP_AUTHORIZATION" in request.environ:
+        bearer: BearerAuthentication | None = request.get_context("bearer_authentication")
+        credentials = None if bearer is None else bearer.credentials_of(request)
+        if bearer is not None and credentials is not None:
+            return bearer.account(database_session(request), credentials)
+    return signed_in_account(request, USER, request.user_manager)
+
+
+def _admin_user(request: "Request") -> "Account | None":
+    return signed_in_account(request, ADMIN_USER, request.admin_user_manager)
 
 
 def _is_navigation(request: "Request") -> bool:

@@ -4,6 +4,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from lback.core.base_middleware import BaseMiddleware
+from lback.core.exceptions import ConfigurationError
 from lback.core.http_errors import error_response
 from lback.core.request_attributes import load_later, loaded
 from lback.sessions.store import SessionsUnavailable
@@ -31,8 +32,8 @@ class SessionMiddleware(BaseMiddleware):
     The cookie is `HttpOnly`, and `Secure` where the request is.
 
     Args:
-        session_manager: Finds and keeps the sessions.
         config: `SESSION_COOKIE_NAME` is read here.
+        sessions: Finds and keeps the sessions; `None` means what the application has for it.
         samesite: "Lax", "Strict" or "None".
         domain: Shares the cookie with the subdomains of a domain; `None` means this host alone.
         path: Path below which the client sends the cookie.
@@ -42,14 +43,14 @@ class SessionMiddleware(BaseMiddleware):
 
     def __init__(
         self,
-        session_manager: "SessionManager",
         config: "Config",
         *,
+        sessions: "SessionManager | None" = None,
         samesite: str = "Lax",
         domain: str | None = None,
         path: str = "/",
     ) -> None:
-        self._sessions = session_manager
+        self._sessions = sessions
         self._cookie = config.SESSION_COOKIE_NAME
         self.request_loaders = {"session": self._load}
         self._samesite = samesite
@@ -62,9 +63,20 @@ class SessionMiddleware(BaseMiddleware):
         load_later(request, **self.request_loaders)
 
     def _load(self, request: "Request") -> "AppSession":
+        sessions = self._sessions_of(request)
         session_id = request.cookies.get(self._cookie)
-        found = self._sessions.load(session_id) if session_id else None
-        return self._sessions.create() if found is None else found
+        found = sessions.load(session_id) if session_id else None
+        return sessions.create() if found is None else found
+
+    def _sessions_of(self, request: "Request") -> "SessionManager":
+        # Asked for here and not when this is built: most requests touch no session, and a process
+        # that meets none need not build what keeps them.
+        sessions = self._sessions or request.session_manager
+        if sessions is None:
+            raise ConfigurationError(
+                "this request has no session manager: no application adopted it"
+            )
+        return sessions
 
     def process_response(self, request: "Request", response: "Response") -> "Response":
         """Keep the session if the request touched and changed it, and send its cookie."""
@@ -73,7 +85,7 @@ class SessionMiddleware(BaseMiddleware):
             return response
         try:
             if response.status_code < 500:
-                self._keep(request, response, session)
+                self._keep(request, response, session, self._sessions_of(request))
         except SessionsUnavailable as error:
             # Whoever is told of success must find it kept.
             if request.error_handler is None:
@@ -84,30 +96,37 @@ class SessionMiddleware(BaseMiddleware):
         response.headers.setdefault("Cache-Control", "private")
         return response
 
-    def _refresh(self, session: "AppSession") -> None:
-        try:
-            self._sessions.refresh(session)
-        except SessionsUnavailable:
-            # Nothing was promised: the next request tries again.
-            logger.warning("the life of a session could not be prolonged: its store is away")
-
-    def _keep(self, request: "Request", response: "Response", session: "AppSession") -> None:
+    def _keep(
+        self,
+        request: "Request",
+        response: "Response",
+        session: "AppSession",
+        sessions: "SessionManager",
+    ) -> None:
         if not session.modified:
-            self._refresh(session)
+            _refresh(session, sessions)
             return
         if session.session_id is None and not session:
-            self._sessions.delete(session)
+            sessions.delete(session)
             if self._cookie in request.cookies:
                 response.delete_cookie(self._cookie, path=self._path, domain=self._domain)
             return
-        kept = self._sessions.save(session)
+        kept = sessions.save(session)
         if kept and request.cookies.get(self._cookie) != session.session_id:
             response.set_cookie(
                 self._cookie,
                 session.session_id or "",
-                max_age=self._sessions.seconds_left(session),
+                max_age=sessions.seconds_left(session),
                 secure=self._always_secure or request.is_secure,
                 samesite=self._samesite,
                 path=self._path,
                 domain=self._domain,
             )
+
+
+def _refresh(session: "AppSession", sessions: "SessionManager") -> None:
+    try:
+        sessions.refresh(session)
+    except SessionsUnavailable:
+        # Nothing was promised: the next request tries again.
+        logger.warning("the life of a session could not be prolonged: its store is away")

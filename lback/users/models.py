@@ -2,7 +2,7 @@
 
 import unicodedata
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import Column, ForeignKey, String, Table
 from sqlalchemy.orm import Mapped, declared_attr, mapped_column, relationship, validates
@@ -53,7 +53,10 @@ class Account:
         email_verified_at: When a mail to the address was answered; `None` where that is open.
         session_version: Sessions that were begun under another number have ended.
         roles: What it may do; see `has_permission`.
+        signs_in_as: The name under which a request knows it.
     """
+
+    signs_in_as: ClassVar[str] = "user"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     username: Mapped[str] = mapped_column(String(USERNAME_LENGTH))
@@ -116,6 +119,7 @@ class AdminUser(Account, Base):
     __tablename__ = "lback_admin_users"
     __table_args__ = NEVER_REUSE_IDS
 
+    signs_in_as: ClassVar[str] = "admin_user"
     is_superuser: Mapped[bool] = mapped_column(default=False)
 
     def has_permission(self, name: str) -> bool:

@@ -19,7 +19,8 @@ import sys
 from lback.cli.main import run
 run(["--help"])
 loaded = [name for name in sys.modules if name.startswith("lback.")]
-assert set(loaded) == {"lback.cli", "lback.cli.main", "lback.cli.commands"}, loaded
+own = {"lback.cli", "lback.cli.main", "lback.cli.commands", "lback.lazy_names"}
+assert set(loaded) == own, loaded
 """
     result = python(script)
     assert result.returncode == 0, result.stderr

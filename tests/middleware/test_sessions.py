@@ -157,7 +157,7 @@ def test_who_never_touches_the_session_gets_none() -> None:
 
 def test_who_only_looks_gets_no_cookie_and_nothing_is_stored() -> None:
     app = build()
-    app.session_manager = SessionManager(store := MemorySessionStore())
+    app.dependencies["session_manager"] = SessionManager(store := MemorySessionStore())
     answer = Client(app).get("/look")
     assert answer.json() == {"keys": []}
     assert cookie_of(answer) is None

@@ -1,0 +1,46 @@
+"""The table of the history: who did what to which row, when, and what changed by it."""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Index, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from lback.database import Base, utc_now
+
+LONGEST_LABEL = 200
+
+
+class AdminEntry(Base):
+    """One thing that somebody did in the admin; it is never changed.
+
+    It keeps names and not only keys, so that it can be read when user and row are gone.
+    """
+
+    __tablename__ = "lback_admin_history"
+    __table_args__ = (Index("ix_lback_admin_history_row", "section", "row_key", "id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime] = mapped_column(default=utc_now)
+    user_id: Mapped[int | None]
+    user_name: Mapped[str] = mapped_column(String(LONGEST_LABEL))
+    action: Mapped[str] = mapped_column(String(LONGEST_LABEL))
+    section: Mapped[str] = mapped_column(String(100))
+    row_key: Mapped[str] = mapped_column(String(500))
+    row_label: Mapped[str] = mapped_column(String(LONGEST_LABEL))
+    changes: Mapped[str] = mapped_column(Text, default="[]")
+
+    @property
+    def changed(self) -> list["Change"]:
+        """What changed."""
+        return [Change(*item) for item in json.loads(self.changes)]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A field with what it was and what it became."""
+
+    field: str
+    before: str
+    after: str
