@@ -3,6 +3,7 @@
 import atexit
 import os
 import tempfile
+from functools import cache
 from pathlib import Path
 
 from scenarios import ITEMS
@@ -21,8 +22,13 @@ class Item(Base):
     name: Mapped[str]
 
 
+@cache
 def database_file() -> Path:
-    """Create the file anew for this process, and return where it is."""
+    """Create the file for this process, and return where it is.
+
+    Once: a file that is made anew under the name of one that is open shares its journal with it,
+    and each read then takes twice as long.
+    """
     path = Path(tempfile.gettempdir()) / f"lback-benchmark-{os.getpid()}.sqlite3"
     path.unlink(missing_ok=True)
     atexit.register(path.unlink, missing_ok=True)

@@ -166,6 +166,21 @@ class DatabaseManager:
             yield session
             session.commit()
 
+    @contextmanager
+    def connection(self) -> Iterator[Connection]:
+        """Open a connection for a `with`, to read by Core what needs no session.
+
+        What is not committed by then is rolled back.
+        """
+        if self._shared is not None:
+            shared = self._shared()
+            # A statement that fails must not end the transaction of those it is shared with.
+            with shared.begin_nested():
+                yield shared
+            return
+        with self.engine.connect() as connection:
+            yield connection
+
     def create_tables(self, metadata: MetaData = Base.metadata) -> None:
         """Create the tables that are missing; several processes may do so at once."""
         with self.engine.connect() as connection:

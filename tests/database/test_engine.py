@@ -11,14 +11,15 @@ from threading import Barrier
 from time import sleep
 
 import pytest
-from sqlalchemy import func, make_url, select, text
-from sqlalchemy.exc import InvalidRequestError, OperationalError
+from sqlalchemy import func, insert, make_url, select, text
+from sqlalchemy.exc import DBAPIError, InvalidRequestError, OperationalError
 from sqlalchemy.orm import Mapped, mapped_column
 
 from lback.core.config import Config
 from lback.core.exceptions import ConfigurationError
 from lback.database import Base, DatabaseManager
 from lback.database.engine import TABLES_LOCK
+from lback.testing.transaction import RolledBack
 
 
 class Counter(Base):
@@ -86,6 +87,24 @@ def test_a_savepoint_is_undone_with_its_transaction(database: DatabaseManager) -
         with session.begin_nested():
             session.add(Counter())
         session.rollback()
+    assert rows(database) == 0
+
+
+def test_a_connection_reads_and_what_it_did_not_commit_is_gone(database: DatabaseManager) -> None:
+    with database.connection() as connection:
+        connection.execute(insert(Counter))
+        assert connection.scalar(select(func.count()).select_from(Counter)) == 1
+    assert rows(database) == 0
+
+
+def test_a_connection_within_a_shared_transaction_fails_alone(database: DatabaseManager) -> None:
+    with RolledBack(database):
+        with database.session() as session:
+            session.add(Counter())
+        with pytest.raises(DBAPIError), database.connection() as connection:
+            connection.exec_driver_sql("SELECT nothing FROM nowhere")
+        with database.connection() as connection:
+            assert connection.scalar(select(func.count()).select_from(Counter)) == 1
     assert rows(database) == 0
 
 
