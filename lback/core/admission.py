@@ -31,15 +31,14 @@ class Admission:
         if environ.get("HTTP_HOST") not in self._known_hosts:
             self._examine_host(request)
         if environ.get("CONTENT_LENGTH") or "wsgi.input_terminated" in environ:
-            self._bound_body(request)
+            self._bound_body(request, environ)
         else:
             environ["wsgi.input"] = NO_BODY
         if len(request.path) + len(environ.get("QUERY_STRING", "")) > self.limits.url_size:
             limit = self.limits.url_size
             request.fault = HTTPException(f"the URL is longer than {limit} bytes", 414)
 
-    def _bound_body(self, request: "Request") -> None:
-        environ = request.environ
+    def _bound_body(self, request: "Request", environ: dict[str, Any]) -> None:
         try:
             environ["wsgi.input"] = body_stream(environ, self.limits.body_size)
         except HTTPException as fault:

@@ -82,11 +82,15 @@ class BodyStream:
         return self._take(self._source.read, size)
 
     def _read_all(self) -> bytes:
-        # Piece by piece, so that what is declared takes no memory before it is there.
         left = _PIECE if self._length is None else self._length - self.consumed
-        first = self._take(self._source.read, min(left, _PIECE))
-        if len(first) == left and self._length is not None:
-            return first
+        if left <= _PIECE and self._length is not None:  # the usual body comes in one piece
+            first: bytes = self._source.read(left) if left > 0 else b""
+            self.consumed += len(first)
+            if len(first) >= left:
+                return first
+        else:
+            # Piece by piece, so that what is declared takes no memory before it is there.
+            first = self._take(self._source.read, _PIECE)
         return first + b"".join(iter(lambda: self.read(_PIECE), b""))
 
     def readline(self, size: int | None = -1) -> bytes:

@@ -271,6 +271,7 @@ class TemplateRenderer(SignalSender):
         return TemplateNotFound(name, f"there is no template {name!r} in {places}{hint}")
 
 
+@lru_cache(1024)  # asked at each rendering
 def _escapes(template_name: str | None) -> bool:
     if template_name is None:
         return True

@@ -3,6 +3,7 @@
 import logging
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, BinaryIO
 
 from lback.core.base_middleware import BaseMiddleware
@@ -10,7 +11,7 @@ from lback.core.body import BODY_PARSER, BodyStream
 from lback.core.exceptions import BadRequest, HTTPException
 from lback.core.multidict import MultiDict, parse_query
 from lback.core.request_attributes import sent_field
-from lback.middleware.content_type import media_type, parameters, require_utf_8
+from lback.middleware.content_type import media_type, utf_8_parameters
 from lback.middleware.json_body import parse_json
 from lback.middleware.multipart_form import FormLimits, parse_multipart
 
@@ -24,6 +25,7 @@ logger = logging.getLogger(__name__)
 _MULTIPART = "multipart/form-data"
 _URLENCODED = "application/x-www-form-urlencoded"
 _FORMS = frozenset({_MULTIPART, _URLENCODED})
+_JSON_TYPE = "application/json"
 _JSON = re.compile(r"application/(?:json|[^/]*\+json)")  # RFC 8259 §11, RFC 6839 §3.1
 # RFC 2046 §5.1.1: at most 70 characters, the last of them no space.
 _BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,\-./:=? ]{0,69}[0-9A-Za-z'()+_,\-./:=?]")
@@ -68,16 +70,15 @@ class BodyParsingMiddleware(BaseMiddleware):
             BadRequest: The body is not what its type says.
             HTTPException: 413 or 415; see the class.
         """
-        field = sent_field(request, "CONTENT_TYPE", "CONTENT-TYPE") or ""
-        kind = media_type(field)
-        if kind not in _FORMS and not _JSON.fullmatch(kind):
+        field = sent_field(request, "CONTENT_TYPE", "CONTENT-TYPE")
+        kind = _kind_of(field) if field else None
+        if field is None or kind is None:
             return None, {}
         stream = _unread_body(request)
         if stream is None:
             return None, {}
         _require_plain(request)
-        found = parameters(field)
-        require_utf_8(found.get("charset"), "the body")
+        found = utf_8_parameters(field, "the body")
         if kind == _MULTIPART:
             return parse_multipart(stream, _boundary(found), self._limits) or (None, {})
         body: bytes = request.body_bytes
@@ -87,6 +88,15 @@ class BodyParsingMiddleware(BaseMiddleware):
             return _urlencoded(body, self._limits), {}
         value = parse_json(body, self._json_depth)
         return (value if isinstance(value, dict) else None), {}
+
+
+@lru_cache(256)  # the same few come again and again
+def _kind_of(field: str) -> str | None:
+    """Return the media type as far as it is one that is parsed; JSON in one spelling."""
+    kind = media_type(field)
+    if kind in _FORMS:
+        return kind
+    return _JSON_TYPE if _JSON.fullmatch(kind) else None
 
 
 def _unread_body(request: "Request") -> "BodyStream | BinaryIO | None":

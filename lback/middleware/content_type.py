@@ -51,6 +51,19 @@ def parameters(field: str) -> Mapping[str, str]:
     return MappingProxyType(found)
 
 
+@lru_cache(_KEPT)
+def utf_8_parameters(field: str, what: str) -> Mapping[str, str]:
+    """Return the parameters of a field whose text is UTF-8.
+
+    Raises:
+        BadRequest: As `parameters`.
+        HTTPException: As `require_utf_8`.
+    """
+    found = parameters(field)
+    require_utf_8(found.get("charset"), what)
+    return found
+
+
 def require_utf_8(charset: str | None, what: str) -> None:
     """Accept UTF-8, which ASCII is as well, and no other encoding.
 

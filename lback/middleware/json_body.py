@@ -45,6 +45,8 @@ def parse_json(body: bytes, max_depth: int) -> Any:
         raise BadRequest("the JSON nests too deep") from error
     except msgspec.DecodeError as error:
         raise BadRequest(f"the body is no JSON: {error}") from error
+    if body == again:  # as programs write it, without blanks
+        return value
     if b"\\" in body:
         body, again = _without_escapes(body), _without_escapes(again)
     if body.count(b'"') != again.count(b'"'):
