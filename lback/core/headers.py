@@ -8,6 +8,7 @@ HeaderValue: TypeAlias = "str | list[str] | tuple[str, ...]"
 
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_TYPE = "content-type"
 _KNOWN_NAMES: dict[str, str] = {}
 # Name to value to the key of the field and the pair that goes out.
 _CHECKED_PAIRS: dict[str, dict[str, tuple[str, tuple[str, str]]]] = {}
@@ -98,6 +99,14 @@ class Headers(MutableMapping[str, "str | list[str]"]):
             for name, value in fields.items():
                 put(name, value)
 
+    @classmethod
+    def of_type(cls, media_type: str | None) -> "Headers":
+        """Build fields that hold a `Content-Type`, which was checked, or nothing."""
+        headers = cls.__new__(cls)
+        headers._fields = {} if media_type is None else {_TYPE: ("Content-Type", media_type)}
+        headers._repeated = None
+        return headers
+
     def __setitem__(self, name: str, value: HeaderValue) -> None:
         try:
             key, pair = _CHECKED_PAIRS[name][value]  # type: ignore[index]  # a list is not hashable
@@ -164,20 +173,20 @@ class Headers(MutableMapping[str, "str | list[str]"]):
 
     def default_type(self, media_type: str) -> None:
         """Put a `Content-Type` where there is none."""
-        if "content-type" not in self._fields:
+        if _TYPE not in self._fields:
             self.__setitem__("Content-Type", media_type)
 
     def media_type(self) -> str | None:
         """Return the `Content-Type`, or `None` where there is none or several."""
-        held = self._fields.get("content-type")
-        if held is None or (self._repeated and "content-type" in self._repeated):
+        held = self._fields.get(_TYPE)
+        if held is None or (self._repeated and _TYPE in self._repeated):
             return None
         return held[1]
 
     def complete_pairs(self, media_type: str, length: str) -> list[tuple[str, str]]:
         """Return the pairs with this media type and length, whatever the fields said of them."""
         fields = self._fields
-        held = fields.get("content-type")
+        held = fields.get(_TYPE)
         if "content-length" in fields or (held is not None and held[1] != media_type):
             completed = Headers(self)
             completed["Content-Type"] = media_type

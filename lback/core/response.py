@@ -99,7 +99,7 @@ class Response:
         """The header fields, as a mapping that ignores case and may be changed."""
         headers = self._headers
         if headers is None:
-            headers = self._headers = self._with_content_type(Headers())
+            headers = self._headers = Headers.of_type(self._content_type)
         return headers
 
     @property
