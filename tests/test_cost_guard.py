@@ -47,13 +47,13 @@ BOUNDS = {
     "json": Cost(15, 19, 488, 10),
     "params": Cost(15, 26, 668, 12),
     "not found": Cost(39, 30, 910, 15),
-    "not allowed": Cost(51, 40, 1251, 24),
+    "not allowed": Cost(43, 35, 1060, 12),
     "query": Cost(17, 42, 742, 9),
     "cookies": Cost(16, 31, 701, 15),
-    "form": Cost(38, 61, 1175, 11),
-    "json body": Cost(37, 44, 965, 11),
-    "eight middlewares": Cost(36, 20, 962, 8),
-    "default middlewares": Cost(32, 24, 804, 9),
+    "form": Cost(35, 59, 1120, 11),
+    "json body": Cost(34, 41, 910, 11),
+    "eight middlewares": Cost(33, 21, 915, 9),
+    "default middlewares": Cost(29, 26, 760, 10),
 }
 
 
