@@ -15,6 +15,12 @@ def lback() -> Any:
     return app
 
 
+def lback_with_database() -> Any:
+    app = lback()
+    assert app.db_manager.engine
+    return app
+
+
 def falcon() -> Any:
     import falcon
 
@@ -44,6 +50,7 @@ def sqlalchemy(build: Any) -> Any:
 
 BUILDERS = {
     "Lback": lback, "Falcon": falcon, "Flask": flask,
+    "Lback with its database": lback_with_database,
     "Falcon with SQLAlchemy": lambda: sqlalchemy(falcon),
     "Flask with SQLAlchemy": lambda: sqlalchemy(flask),
 }  # fmt: skip
