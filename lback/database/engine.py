@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from threading import Lock
 from typing import Any, Protocol
 
@@ -166,20 +166,12 @@ class DatabaseManager:
             yield session
             session.commit()
 
-    @contextmanager
-    def connection(self) -> Iterator[Connection]:
+    def connection(self) -> AbstractContextManager[Connection]:
         """Open a connection for a `with`, to read by Core what needs no session.
 
         What is not committed by then is rolled back.
         """
-        if self._shared is not None:
-            shared = self._shared()
-            # A statement that fails must not end the transaction of those it is shared with.
-            with shared.begin_nested():
-                yield shared
-            return
-        with self.engine.connect() as connection:
-            yield connection
+        return self.engine.connect() if self._shared is None else _savepoint(self._shared())
 
     def create_tables(self, metadata: MetaData = Base.metadata) -> None:
         """Create the tables that are missing; several processes may do so at once."""
@@ -202,6 +194,13 @@ class DatabaseManager:
     def __repr__(self) -> str:
         used = os.getpid() in self._engines
         return f"<DatabaseManager {self.shown_url}>" if used else "<DatabaseManager>"
+
+
+@contextmanager
+def _savepoint(connection: Connection) -> Iterator[Connection]:
+    # A statement that fails must not end the transaction of those it is shared with.
+    with connection.begin_nested():
+        yield connection
 
 
 def _build_engine(url: URL, *, debug: bool) -> Engine:

@@ -73,12 +73,20 @@ def listen(engine: Engine) -> None:
     """Have each transaction of an engine begin with its first write."""
     # These events, not `before_cursor_execute`: an error in them is reported as any other one of
     # the database. The listener returns None, so that the statement itself runs as usual.
-    for name in ("do_execute", "do_executemany", "do_execute_no_params"):
-        event.listen(engine, name, begin_to_write, named=True)
+    for name in ("do_execute", "do_executemany"):
+        event.listen(engine, name, begin_to_write)
+    event.listen(engine, "do_execute_no_params", _begin_without_parameters)
 
 
-def begin_to_write(cursor: DBAPICursor, statement: str, context: Any, **_: Any) -> None:
-    """Begin a transaction before the first statement that needs one."""
+def _begin_without_parameters(cursor: DBAPICursor, statement: str, context: Any) -> None:
+    begin_to_write(cursor, statement, None, context)
+
+
+def begin_to_write(cursor: DBAPICursor, statement: str, _: Any, context: Any) -> None:
+    """Begin a transaction before the first statement that needs one.
+
+    The parameters of the statement, the third argument, do not matter.
+    """
     connection: Any = cursor.connection
     if not connection.in_transaction and needs_transaction(statement, context):
         connection.execute("BEGIN IMMEDIATE")
