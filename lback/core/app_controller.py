@@ -20,6 +20,7 @@ from lback.core.url_loading import import_admin_modules, import_app_modules, loa
 
 if TYPE_CHECKING:
     from lback.core.config import Config
+    from lback.core.route_tree import Found
     from lback.core.signals import SignalDispatcher
     from lback.core.templates import TemplateRenderer
     from lback.sessions import SessionManager
@@ -188,25 +189,16 @@ class AppController:
             raise request.fault
         manager = self.middleware_manager
         if manager.request_hooks or self.dispatcher.receivers:
-            response = manager.process_adopted(request)
-            if response is not None:
-                return response
-        return self._call_view(request, heard)
-
-    def _call_view(self, request: Request, heard: bool) -> Response:
-        found = self.router.find(request.path, request.method)
+            short = manager.process_adopted(request)
+            if short is not None:
+                return short
+        found = self.router.find(request.path, request.method) or self._found_for_head(request)
         if found is None:
-            if request.method is not HTTPMethod.HEAD:
-                return self._unmatched(request)
-            found = self.router.find(request.path, HTTPMethod.GET)
-            if found is None:
-                return self._unmatched(request)
+            return self._unmatched(request)
         route, params = found
         request.path_params = params
         if route.requires_auth:
-            request.route_requires_auth = True
-            if not is_authenticated(request.user):
-                raise Unauthorized
+            _require_user(request)
         endpoint = self._endpoints.get(route) or self._meet(route)
         if heard:
             about = {"request": request, "view": route.view, "path_variables": params}
@@ -217,6 +209,12 @@ class AppController:
         if heard:
             self.dispatcher.send("post_view_execution", self, request=request, response=response)
         return response
+
+    def _found_for_head(self, request: Request) -> "Found | None":
+        """Return the route for GET, which answers HEAD as well where no other one does."""
+        if request.method is not HTTPMethod.HEAD:
+            return None
+        return self.router.find(request.path, HTTPMethod.GET)
 
     def _meet(self, route: Route) -> Endpoint:
         """Prepare a route that was added to the router itself."""
@@ -257,6 +255,12 @@ class AppController:
                 "(its class says sets_user = True)",
                 ", ".join(closed),
             )
+
+
+def _require_user(request: Request) -> None:
+    request.route_requires_auth = True
+    if not is_authenticated(request.user):
+        raise Unauthorized
 
 
 def is_authenticated(user: Any) -> bool:

@@ -35,6 +35,7 @@ Form: TypeAlias = Mapping[str, Any]
 Files: TypeAlias = "dict[str, UploadedFile | list[UploadedFile]]"
 BodyParser: TypeAlias = "Callable[[Request], tuple[Form | None, Files]]"
 
+_new = object.__new__
 _NOTHING: Mapping[str, Any] = {}
 _WITH_DATA = frozenset({HTTPMethod.POST, HTTPMethod.PUT, HTTPMethod.PATCH})
 # Context keys that have an attribute of their own; reading these parses and opens nothing.
@@ -116,7 +117,7 @@ class Request:
         Never raises: what is wrong with the path or the method is left in `fault`, to be
         answered where errors are answered, with the response hooks run.
         """
-        request = cls.__new__(cls)
+        request = _new(cls)
         request._environ = environ
         request._context = {}
         # Asked of every request; the interpreter is slow where the class has a default as well.

@@ -24,11 +24,13 @@ UTF8_TYPES = frozenset({TEXT_TYPE, HTML_TYPE, JSON_TYPE})
 WEB_SCHEMES = frozenset({"http", "https", "mailto", "tel"})
 REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
 BODILESS_STATUSES = frozenset({*range(100, 200), 204, 304})
-_STATUSES_WITH_BODY = frozenset(range(100, 600)) - BODILESS_STATUSES
 
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
 STATUS_LINES: Mapping[int, str] = {
     code: f"{code} {_PHRASES.get(code, 'Unknown')}" for code in range(100, 600)
+}
+_LINES_WITH_BODY = {
+    code: line for code, line in STATUS_LINES.items() if code not in BODILESS_STATUSES
 }
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _SCHEME = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.-]*)\s*:")
@@ -147,8 +149,8 @@ class Response:
             TypeError: The body was replaced by something that is neither text nor bytes.
             ValueError: The status was replaced by one out of range.
         """
-        status = self.status_code
-        if status not in _STATUSES_WITH_BODY:
+        line = _LINES_WITH_BODY.get(self.status_code)
+        if line is None:
             return _bodiless(self)
         body, headers = self.body, self._headers
         media_type = self._content_type if headers is None else headers.media_type()
@@ -165,7 +167,7 @@ class Response:
             pairs = [("Content-Type", media_type), ("Content-Length", str(len(body)))]
         else:
             pairs = headers.complete_pairs(media_type, str(len(body)))
-        return STATUS_LINES[status], pairs, [body]
+        return line, pairs, [body]
 
     def answer(self, environ: Environ) -> WsgiResponse:
         """Return what answers this very request: for HEAD the header fields alone."""
