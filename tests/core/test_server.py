@@ -96,6 +96,14 @@ def test_before_initialisation_the_answer_is_a_fixed_500(
     assert heard[0]["environ"]["PATH_INFO"] == "/"
 
 
+def test_a_worker_has_built_what_its_first_requests_need(project: Path) -> None:
+    server.initialize_core_components()
+    assert server.app_controller is not None
+    parts = server.app_controller.dependencies
+    for name in ("db_manager", "session_manager", "user_manager", "admin_user_manager"):
+        assert parts.is_built(name)
+
+
 def test_initialisation_publishes_the_application_of_the_project(project: Path) -> None:
     lback.core.initialize_core_components()
     assert all(getattr(server, name) is not None for name in NAMES)
