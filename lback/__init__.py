@@ -6,7 +6,7 @@ from lback.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from lback.application import Application
-    from lback.core.base_middleware import BaseMiddleware
+    from lback.core.base_middleware import BaseMiddleware, SimpleMiddleware
     from lback.core.config import Config
     from lback.core.dispatcher_instance import dispatcher
     from lback.core.exceptions import (
@@ -47,6 +47,7 @@ __all__ = [
     "Request",
     "Response",
     "ServerError",
+    "SimpleMiddleware",
     "StreamingResponse",
     "Unauthorized",
     "UploadedFile",
@@ -80,6 +81,7 @@ __getattr__, __dir__ = lazy_names(
         "Request": "lback.core.request",
         "Response": "lback.core.response",
         "ServerError": "lback.core.exceptions",
+        "SimpleMiddleware": "lback.core.base_middleware",
         "StreamingResponse": "lback.core.streaming",
         "Unauthorized": "lback.core.exceptions",
         "UploadedFile": "lback.core.uploaded_file",

@@ -94,6 +94,7 @@ class Application:
             parts.pop("session_manager"),
             parts.pop("user_manager"),
             {
+                "app": self,
                 "error_handler": self.error_handler,
                 "cache": self.cache,
                 "caches": self.caches,

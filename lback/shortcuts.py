@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING, Any
 
-from lback.core.exceptions import ConfigurationError
 from lback.core.response import HTMLResponse, RedirectResponse
 
 if TYPE_CHECKING:
@@ -25,9 +24,7 @@ def render(
     Raises:
         TemplateNotFound: No template directory has it; names near misses.
     """
-    renderer = request.template_renderer
-    if renderer is None:
-        raise ConfigurationError("this request has no template renderer: no application adopted it")
+    renderer = request.template_renderer or request.app.template_renderer
     page = renderer.render_to_string(template_name, **{"request": request, **context})
     return HTMLResponse(page, status_code, headers)
 
@@ -47,7 +44,5 @@ def reverse(request: "Request", name: str, /, **params: Any) -> str:
     Raises:
         ValueError: No route has the name, or a variable is missing or does not fit.
     """
-    router = request.router
-    if router is None:
-        raise ConfigurationError("this request has no router: no application adopted it")
+    router = request.router or request.app.router
     return router.reverse(name, **params)

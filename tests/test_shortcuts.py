@@ -60,9 +60,9 @@ def test_a_misspelt_route_or_setting_is_explained_on_the_debug_page(app: Applica
     assert "did you mean SECRET_KEY" in client.get("/setting").text
 
 
-def test_a_request_that_no_application_adopted_says_so() -> None:
+def test_a_request_without_an_application_says_so() -> None:
     alone = Request("/", "GET", None, {}, {})
-    with pytest.raises(ConfigurationError, match="no template renderer"):
+    with pytest.raises(ConfigurationError, match="belongs to no application"):
         render(alone, "page.html")
-    with pytest.raises(ConfigurationError, match="no router"):
+    with pytest.raises(ConfigurationError, match="belongs to no application"):
         reverse(alone, "home")

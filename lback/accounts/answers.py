@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from lback.core.error_pages import style
-from lback.core.exceptions import ConfigurationError
 from lback.core.http_errors import wants_json
 from lback.core.response import JSONResponse, RedirectResponse, Response
 from lback.core.urls_utils import is_local_url
@@ -37,12 +36,11 @@ def link(request: "Request", name: str, **params: Any) -> str:
     """Return the path of a page of the accounts, for a link on a page.
 
     Raises:
-        ConfigurationError: The request has no router.
+        ConfigurationError: The request belongs to no application.
     """
-    if request.router is None:
-        raise ConfigurationError("this request has no router: no application adopted it")
+    router = request.router or request.app.router
     script = str(request.environ.get("SCRIPT_NAME") or "")
-    return script + request.router.url_for(f"accounts.{name}", **params)
+    return script + router.url_for(f"accounts.{name}", **params)
 
 
 def page(

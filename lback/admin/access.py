@@ -110,18 +110,13 @@ def _to_sign_in(request: "Request") -> Response:
 
 def address(request: "Request", name: str, /, **params: Any) -> str:
     """Return the path of a page of the admin."""
-    router = request.router
-    if router is None:
-        raise ConfigurationError("this request has no router: no application adopted it")
+    router = request.router or request.app.router
     return str(request.environ.get("SCRIPT_NAME", "")) + router.reverse(name, **params)
 
 
 def registry_of(request: "Request") -> "AdminRegistry":
     """Return the registry of the application."""
-    registry = request.admin_registry
-    if registry is None:
-        raise ConfigurationError("this request has no admin registry: no application adopted it")
-    return registry
+    return request.admin_registry or request.app.admin_registry
 
 
 def section_of(request: "Request", slug: str, action: str = "view") -> Section:

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from lback.admin.access import registry_of, user_of
 from lback.admin.options import ModelAdmin
 from lback.auth import keep_signed_in
-from lback.core.exceptions import ConfigurationError, ValidationError
+from lback.core.exceptions import ValidationError
 from lback.forms import CharField, CheckboxMultiple, ModelForm, MultipleChoiceField, PasswordInput
 from lback.security.passwords import hash_password
 from lback.users import AdminUser, Permission, Role
@@ -57,10 +57,7 @@ class UserAdmin(ModelAdmin):
 
     def manager(self, request: "Request") -> "AccountManager[Any]":
         """Return who keeps the rules of these accounts."""
-        manager: AccountManager[Any] | None = request.user_manager
-        if manager is None:
-            raise ConfigurationError("this request has no users: no application adopted it")
-        return manager
+        return request.user_manager or request.app.user_manager
 
     def fields_read_only(self, user: Any, row: Any) -> Sequence[str]:
         """Return the usual ones; roles are given by superusers alone."""
@@ -145,10 +142,7 @@ class AdminUserAdmin(UserAdmin):
 
     def manager(self, request: "Request") -> "AccountManager[Any]":
         """Return who keeps the rules of these accounts."""
-        manager = request.admin_user_manager
-        if manager is None:
-            raise ConfigurationError("this request has no admin users: no application adopted it")
-        return manager
+        return request.admin_user_manager or request.app.admin_user_manager
 
     def fields_read_only(self, user: Any, row: Any) -> Sequence[str]:
         """Return the usual ones; nobody makes themselves a superuser, or stops being one."""

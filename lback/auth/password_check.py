@@ -34,10 +34,10 @@ def authenticate(
     Raises:
         TooManyAttempts: There were too many wrong passwords for this name or from this address.
     """
-    manager = manager if manager is not None else request.user_manager
+    manager = manager or request.user_manager or request.app.user_manager
     throttle = request.get_context("login_throttle")
-    if manager is None or request.db_session is None:
-        raise ConfigurationError("this request has no users: no application adopted it")
+    if request.db_session is None:
+        raise ConfigurationError("an account can only be checked in a database; set DATABASE_URL")
     address, counted = address_of(request), f"{manager.model.__tablename__}:{username.strip()}"
     if isinstance(throttle, LoginThrottle):
         throttle.begin(counted, address)

@@ -112,7 +112,7 @@ def signed_in_account(
     if session is None or held is None:
         return None
     if manager is None:
-        raise ConfigurationError("this request has no users: no application adopted it")
+        raise ConfigurationError("no user manager was given to look the account up with")
     account_id, version = held
     account: Account | None = manager.get(database_session(request), account_id)
     if account is None or not account.is_active or account.session_version != version:
@@ -132,10 +132,7 @@ def _is_signed_in(request: "Request", account: "Account") -> bool:
 
 
 def _session_manager(request: "Request") -> "SessionManager":
-    manager = request.session_manager
-    if manager is None:
-        raise ConfigurationError("this request has no session manager: no application adopted it")
-    return manager
+    return request.session_manager or request.app.session_manager
 
 
 def database_session(request: "Request") -> Any:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 from lback.core.cache_rules import DEFAULT_CACHE
 from lback.core.endpoint import response_of
 from lback.core.exceptions import ConfigurationError
-from lback.core.request_attributes import loaded
 from lback.core.response import Response
 from lback.core.view_arguments import request_of
 
@@ -149,7 +148,7 @@ def _may_keep(request: "Request", response: Response, *, private: bool) -> bool:
         return False
     if type(response).get_wsgi_response is not Response.get_wsgi_response:
         return False  # it is made while it is sent
-    if request.get_context("csrf_token_used") or loaded(request, "csp_nonce") is not None:
+    if request.get_context("csrf_token_used") or request.peek_context("csp_nonce") is not None:
         return False
     if not private and _is_touched(request):
         return False
@@ -163,7 +162,7 @@ def _may_keep(request: "Request", response: Response, *, private: bool) -> bool:
 
 def _is_touched(request: "Request") -> bool:
     """Tell whether the answer may be about the visitor: the session or the user was read."""
-    return loaded(request, "session") is not None or loaded(request, "user") is not None
+    return any(request.peek_context(name) is not None for name in ("session", "user"))
 
 
 def _varying(response: Response) -> set[str]:

@@ -17,7 +17,7 @@ _KNOWN_HOSTS_LIMIT = 1024
 class Admission:
     """Checks the outer facts of a request against the configuration.
 
-    What it finds is left in `request.fault` and not raised: the answer then passes the response
+    What it finds is left in `request.error` and not raised: the answer then passes the response
     hooks like that of every other error.
     """
 
@@ -36,14 +36,14 @@ class Admission:
             environ["wsgi.input"] = NO_BODY
         if len(request.path) + len(environ.get("QUERY_STRING", "")) > self.limits.url_size:
             limit = self.limits.url_size
-            request.fault = HTTPException(f"the URL is longer than {limit} bytes", 414)
+            request.error = HTTPException(f"the URL is longer than {limit} bytes", 414)
 
     def _bound_body(self, request: "Request", environ: dict[str, Any]) -> None:
         try:
             environ["wsgi.input"] = body_stream(environ, self.limits.body_size)
         except HTTPException as fault:
             environ["wsgi.input"] = NO_BODY
-            request.fault = fault
+            request.error = fault
 
     def _examine_host(self, request: "Request") -> None:
         config = self._config
@@ -57,7 +57,7 @@ class Admission:
             named = environ.get("SERVER_NAME", "")
         patterns = config.ALLOWED_HOSTS or (LOOPBACK_HOSTS if config.DEBUG is True else ())
         if not is_allowed(named, patterns):
-            request.fault = BadRequest("this host is not served here" + self._way_out(named))
+            request.error = BadRequest("this host is not served here" + self._way_out(named))
             return
         room = len(self._known_hosts) < _KNOWN_HOSTS_LIMIT
         if room and host is not None and not config.USE_X_FORWARDED_HOST:

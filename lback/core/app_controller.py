@@ -11,8 +11,7 @@ from lback.core.exceptions import HTTPException, MethodNotAllowed, RouteNotFound
 from lback.core.http_errors import error_response
 from lback.core.http_method import HTTPMethod
 from lback.core.middleware_manager import MiddlewareManager
-from lback.core.request import Request
-from lback.core.request_attributes import class_of_application
+from lback.core.request import ApplicationBinding, Request
 from lback.core.response import Response
 from lback.core.router import Route, Router, View, methods_of
 from lback.core.unit_of_work import UnitOfWork
@@ -95,12 +94,9 @@ class AppController:
             }
         )
         self._unit_of_work = UnitOfWork(self.dependencies, dispatcher, self)
-        self._shared = (
-            self.dependencies, self.admission.limits, self._unit_of_work.open,
-            middleware_manager.loaders,
-        )  # fmt: skip
-        self.request_class = class_of_application(Request, *self._shared)
-        self.request_of = self.request_class.from_environ
+        self.binding = ApplicationBinding(
+            self.dependencies, self.admission.limits, self._unit_of_work.open
+        )
         self._endpoints: dict[Route, Endpoint] = {}
         self._guard_checked = False
         self._load_components()
@@ -155,8 +151,7 @@ class AppController:
                 has no error handler.
         """
         manager = self.middleware_manager
-        if request.__class__ is not self.request_class:
-            request.adopt(*self._shared)
+        request.bind(self.binding)
         dispatcher = self.dispatcher
         heard = dispatcher.hears_any(LIFECYCLE_SIGNALS) if dispatcher.receivers else False
         if heard:
@@ -185,11 +180,11 @@ class AppController:
             self.dispatcher.send("request_finished", self, request=request, response=response)
 
     def _answer(self, request: Request, heard: bool) -> Response:
-        if request.fault is not None:
-            raise request.fault
+        if request.error is not None:
+            raise request.error
         manager = self.middleware_manager
         if manager.request_hooks or self.dispatcher.receivers:
-            short = manager.process_adopted(request)
+            short = manager.process_request(request)
             if short is not None:
                 return short
         found = self.router.find(request.path, request.method) or self._found_for_head(request)

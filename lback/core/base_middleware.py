@@ -1,38 +1,69 @@
-"""A middleware: one hook before the view and one after it."""
+"""Base classes for middlewares: one hook before the view and one after it."""
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from lback.core.request import Request
     from lback.core.response import Response
 
 
 class BaseMiddleware(ABC):
-    """Base for middlewares; any object with the same two hooks will do as well.
+    """Abstract base class of middlewares; any object with the same two hooks works as well.
 
     An instance is built once, at start-up, and serves all requests, from several threads at
-    once: what belongs to a request is kept on the request. Response hooks run for every
-    response, also when an earlier middleware answered and this one's request hook never ran.
+    once: keep what belongs to a request on the request. Response hooks run for every response,
+    also when an earlier middleware answered and the request hook of this one never ran.
+
+    Inherit from `SimpleMiddleware` to override only one of the hooks.
     """
 
     @abstractmethod
-    def process_request(self, request: Any) -> "Response | None":
-        """Look at the request, or change it, before it is routed.
+    def process_request(self, request: "Request") -> "Response | None":
+        """Process a request before it is routed.
+
+        Args:
+            request: The request; it may be changed in place.
 
         Returns:
-            `None` to let the request go on, or a response that answers it here: then no later
-            middleware and no view is called.
+            None to continue, or a response that ends the request here: no later middleware and
+            no view is called.
 
         Raises:
-            HTTPException: Answers with its status, as it would from a view.
+            HTTPException: Answered with its status, as if a view had raised it.
         """
 
     @abstractmethod
-    def process_response(self, request: Any, response: "Response") -> "Response":
-        """Look at the response, or change or replace it, on its way out.
+    def process_response(self, request: "Request", response: "Response") -> "Response":
+        """Process a response before it is sent.
 
-        Middlewares are asked in the reverse of the order they were added in.
+        Response hooks run in the reverse of the order in which the middlewares were added.
+
+        Args:
+            request: The request that is answered.
+            response: The response so far; it may be changed in place.
 
         Returns:
-            A response, always: the one given or another.
+            The response to send: the one given or another.
         """
+
+
+class SimpleMiddleware(BaseMiddleware):
+    """Base class with both hooks empty: override the ones you need.
+
+    A hook that is not overridden is never called.
+
+    Example:
+        >>> class PoweredBy(SimpleMiddleware):
+        ...     def process_response(self, request, response):
+        ...         response.headers["X-Powered-By"] = "Lback"
+        ...         return response
+    """
+
+    def process_request(self, request: "Request") -> "Response | None":  # noqa: ARG002
+        """Return None."""
+        return None
+
+    def process_response(self, request: "Request", response: "Response") -> "Response":  # noqa: ARG002
+        """Return the response unchanged."""
+        return response

@@ -9,9 +9,6 @@ from lback.core.limits import DEFAULT_LIMITS
 
 _PIECE = 65536
 
-# What parses a body is among the loaders of a request, under no name of a context value.
-BODY_PARSER: Final = "body parser"
-
 
 def content_length(environ: dict[str, Any]) -> int | None:
     """Return the declared length in bytes, or `None` where none is declared.

@@ -3,13 +3,12 @@
 import inspect
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from lback.core.exceptions import ConfigurationError, MethodNotAllowed
 from lback.core.http_method import METHODS, HTTPMethod
 from lback.core.request import Request
-from lback.core.request_attributes import once
 from lback.core.response import JSON_TYPE, HTMLResponse, Response, json_encode
 from lback.core.router import handled_methods, view_name
 
@@ -184,7 +183,7 @@ def _source(route: "Route", name: str, dependencies: Mapping[str, Any]) -> Sourc
 def _is_readable(name: str) -> bool:
     """Tell whether the request has such an attribute that is a value and not a method."""
     attribute = None if name.startswith("_") else getattr(Request, name, None)
-    return isinstance(attribute, (property, once))
+    return isinstance(attribute, (property, cached_property))
 
 
 def response_of(result: Any, view: "View") -> Response:

@@ -1,20 +1,24 @@
-"""The chain of middlewares: first to last on the way in, last to first on the way out."""
+"""The chain of middlewares: request hooks run first to last, response hooks last to first."""
 
 import inspect
 import logging
-from collections.abc import Callable, Mapping
+import warnings
 from threading import Lock
-from typing import Any, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
+from lback.core.base_middleware import SimpleMiddleware
 from lback.core.dispatcher_instance import SignalSender
 from lback.core.exceptions import HTTPException
-from lback.core.idle_hooks import is_idle
 from lback.core.response import Response
 from lback.core.signals import SignalDispatcher
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lback.core.request import Request
+
 logger = logging.getLogger(__name__)
 
-_NONE: Mapping[str, Any] = {}
 HOOKS = ("process_request", "process_response")
 CHAIN_SIGNALS = frozenset(
     f"middleware_{name}"
@@ -36,69 +40,68 @@ CHAIN_SIGNALS = frozenset(
 
 @runtime_checkable
 class Middleware(Protocol):
-    """What the chain asks of a middleware; `BaseMiddleware` documents the two hooks."""
+    """The two hooks that the chain calls; `BaseMiddleware` documents them."""
 
-    def process_request(self, request: Any) -> Response | None:
-        """Look at the request before it is routed; a response ends its way."""
+    def process_request(self, request: "Request") -> Response | None:
+        """Process a request before it is routed; a response ends the request here."""
 
-    def process_response(self, request: Any, response: Response) -> Response:
-        """Look at the response on its way out, and return it or another."""
+    def process_response(self, request: "Request", response: Response) -> Response:
+        """Process a response on its way out, and return it or another."""
 
 
-RequestHook: TypeAlias = tuple[Middleware, Callable[[Any], Response | None]]
-ResponseHook: TypeAlias = tuple[Middleware, Callable[[Any, Response], Response]]
+RequestHook: TypeAlias = "Callable[[Request], Response | None]"
+ResponseHook: TypeAlias = "Callable[[Request, Response], Response]"
 
 
 class MiddlewareManager(SignalSender):
     """Runs the hooks of its middlewares over requests and responses.
 
-    A walk along the chain keeps to the middlewares it began with; a change counts from the next
-    walk, which may be the way out of the same request.
+    There is one list of hooks. While a signal of the chain has a receiver, each hook is wrapped
+    in a function that sends the signals; the wrapper never decides which hooks run. A hook that
+    a subclass of `SimpleMiddleware` does not override is left out of the list.
 
-    What can be known of a middleware beforehand is not asked of it for every request. A hook that
-    only hands back what it was given is left out. One with an attribute `request_loaders`, a
-    mapping of names to what loads that value of a request when it is first asked for, is not
-    asked for its request hook: see `Request.adopt`. While one of the signals of the chain has a
-    receiver, every hook is called.
+    A pass through the chain keeps the middlewares it began with. A middleware that is added or
+    removed meanwhile counts from the next pass, which may be the response pass of the same
+    request.
 
-    Signals: `middleware_manager_initialized`, once.
+    Args:
+        dispatcher: Where the signals are sent; None means the dispatcher of the process.
 
     Attributes:
-        loaders: The loaders of all middlewares; a later middleware wins.
-        request_hooks: The hooks to be called, with their middlewares, first to last.
-        response_hooks: The same on the way out.
+        request_hooks: Pairs of middleware and hook, in the order in which they are called.
+        response_hooks: The same for responses.
+
+    Signals: `middleware_manager_initialized`, once.
     """
 
     def __init__(self, *, dispatcher: SignalDispatcher | None = None) -> None:
         self._dispatcher = dispatcher
         self._lock = Lock()
-        self.loaders: dict[str, Callable[[Any], Any]] = {}
         self._set_chain([])
         self.dispatcher.send("middleware_manager_initialized", self)
 
     @property
     def middlewares(self) -> list[Middleware]:
-        """The middlewares, in the order they were added; a copy."""
-        return [middleware for middleware, _ in self._request_hooks]
+        """The middlewares in the order in which they were added; a copy."""
+        return list(self._chain)
 
     def _set_chain(self, chain: list[Middleware]) -> None:
-        self._request_hooks: tuple[RequestHook, ...] = tuple((m, m.process_request) for m in chain)
-        self._response_hooks: tuple[ResponseHook, ...] = tuple(
-            (m, m.process_response) for m in reversed(chain)
+        self._chain = tuple(chain)
+        self.request_hooks: tuple[tuple[Middleware, RequestHook], ...] = tuple(
+            (m, _request_hook(m))
+            for m in chain
+            if _is_overridden(m, "process_request") or hasattr(m, "request_loaders")
         )
-        # One mapping for good: the requests of an application share it.
-        loaders = {k: v for m in chain for k, v in getattr(m, "request_loaders", _NONE).items()}
-        self.loaders.update(loaders)
-        for name in self.loaders.keys() - loaders:
-            del self.loaders[name]
-        # The same without those that need not be called for each request.
-        self.request_hooks = tuple(
-            (m, hook)
-            for m, hook in self._request_hooks
-            if not hasattr(m, "request_loaders") and not is_idle(hook, "process_request")
+        self.response_hooks: tuple[tuple[Middleware, ResponseHook], ...] = tuple(
+            (m, m.process_response)
+            for m in reversed(chain)
+            if _is_overridden(m, "process_response")
         )
-        self.response_hooks = tuple(
-            (m, hook) for m, hook in self._response_hooks if not is_idle(hook, "process_response")
+        self._observed_request_hooks = tuple(
+            (m, self._observed_request_hook(m, hook)) for m, hook in self.request_hooks
+        )
+        self._observed_response_hooks = tuple(
+            (m, self._observed_response_hook(m, hook)) for m, hook in self.response_hooks
         )
 
     def add_middleware(self, middleware: Middleware) -> None:
@@ -168,193 +171,219 @@ class MiddlewareManager(SignalSender):
                 removed_instances=removed, **about,
             )  # fmt: skip
 
-    def process_request(self, request: Any) -> Response | None:
-        """Run the request hooks until one answers.
+    def process_request(self, request: "Request") -> Response | None:
+        """Run the request hooks until one returns a response.
 
-        A hook that fails ends the chain with a plain 500; an `HTTPException` goes on to whoever
-        turns it into its own answer.
+        A hook that raises anything but an `HTTPException` is logged and ends the chain with a
+        plain 500 response, and so does a hook that returns something else than a response or
+        None.
 
-        Signals: `middleware_request_processing_started` and `…_finished` once each; around
-        every hook `middleware_process_request_started` and then `…_succeeded`,
-        `…_failed` or `middleware_request_short_circuited`.
+        Args:
+            request: The request, which the hooks may change.
 
         Returns:
-            The response of the hook that answered, or `None` if the request may go on.
+            The response of the hook that ended the chain, or None to continue.
 
         Raises:
             HTTPException: A hook raised it.
-        """
-        return self.process_adopted(request, self._request_hooks)
 
-    def process_adopted(
-        self, request: Any, hooks: "tuple[RequestHook, ...] | None" = None
-    ) -> Response | None:
-        """Run `request_hooks` over a request that adopted `loaders`; see `process_request`."""
-        dispatcher = self._dispatcher or self.dispatcher
-        if dispatcher.receivers and dispatcher.hears_any(CHAIN_SIGNALS):
-            return self._request_chain_heard(request)
-        for middleware, hook in self.request_hooks if hooks is None else hooks:
-            try:
-                response = hook(request)
-            except HTTPException:
-                raise
-            except Exception:  # noqa: BLE001  logged there; one fault must not end the server
-                return _failed("process_request", middleware)
-            if response is not None:
-                return response if isinstance(response, Response) else _odd(middleware, response)
-        return None
-
-    def process_response(self, request: Any, response: Response) -> Response:
-        """Run the response hooks of the whole chain, in reverse order.
-
-        A hook that fails, or returns something that is no response, is logged and passed over.
-
-        Signals: `middleware_response_processing_started` and `…_finished` once each; around
-        every hook `middleware_process_response_started` and then `…_succeeded` or `…_failed`.
+        Signals: `middleware_request_processing_started` and `…_finished` once each; around
+        each hook `middleware_process_request_started` and then `…_succeeded`, `…_failed` or
+        `middleware_request_short_circuited`.
         """
         dispatcher = self._dispatcher or self.dispatcher
         if dispatcher.receivers and dispatcher.hears_any(CHAIN_SIGNALS):
-            return self._response_chain_heard(request, response)
-        for middleware, hook in self.response_hooks:
-            try:
-                processed = hook(request, response)
-            except Exception:  # noqa: BLE001  logged there; the chain goes on
-                _failed("process_response", middleware)
-                continue
-            if processed is response:
-                continue
-            if isinstance(processed, Response):
-                response = processed
-            else:
-                _log_no_response(middleware, processed)
-        return response
+            return self._process_request_observed(request)
+        return _run_request_hooks(request, self.request_hooks)
 
-    # The same two walks with their signals; kept apart so that the usual ones stay bare.
-
-    def _request_chain_heard(self, request: Any) -> Response | None:
+    def _process_request_observed(self, request: "Request") -> Response | None:
         about = {"request": request, "method": request.method, "path": request.path}
         self.dispatcher.send("middleware_request_processing_started", self, **about)
         response: Response | None = None
         try:
-            for middleware, hook in self._request_hooks:
-                response = self._request_hook_heard(request, middleware, hook)
-                if response is not None:
-                    break
+            response = _run_request_hooks(request, self._observed_request_hooks)
         finally:
             self.dispatcher.send(
                 "middleware_request_processing_finished", self, response=response, **about
             )
         return response
 
-    def _request_hook_heard(
-        self, request: Any, middleware: Middleware, hook: Callable[[Any], Response | None]
-    ) -> Response | None:
-        about = _about(middleware, request)
-        send = self.dispatcher.send
-        send("middleware_process_request_started", self, **about)
-        try:
-            response = hook(request)
-        except Exception as error:
-            send(
-                "middleware_process_request_failed", self, error_type="exception",
-                exception=error, **about,
-            )  # fmt: skip
-            if isinstance(error, HTTPException):
-                raise
-            return _failed("process_request", middleware)
-        if response is None:
-            send("middleware_process_request_succeeded", self, **about)
-        elif isinstance(response, Response):
-            send("middleware_request_short_circuited", self, response=response, **about)
-        else:
-            send(
-                "middleware_process_request_failed", self, error_type="invalid_response_type",
-                returned_type=type(response), **about,
-            )  # fmt: skip
-            return _odd(middleware, response)
-        return response
+    def process_response(self, request: "Request", response: Response) -> Response:
+        """Run the response hooks of the whole chain.
 
-    def _response_chain_heard(self, request: Any, response: Response) -> Response:
+        A hook that raises, or returns something else than a response, is logged and skipped.
+
+        Args:
+            request: The request that is answered.
+            response: The response of the view, of a middleware or of the error handler.
+
+        Returns:
+            The response to send.
+
+        Signals: `middleware_response_processing_started` and `…_finished` once each; around
+        each hook `middleware_process_response_started` and then `…_succeeded` or `…_failed`.
+        """
+        dispatcher = self._dispatcher or self.dispatcher
+        if dispatcher.receivers and dispatcher.hears_any(CHAIN_SIGNALS):
+            return self._process_response_observed(request, response)
+        return _run_response_hooks(request, response, self.response_hooks)
+
+    def _process_response_observed(self, request: "Request", response: Response) -> Response:
         about = {"request": request, "method": request.method, "path": request.path}
         self.dispatcher.send(
             "middleware_response_processing_started", self, initial_response=response, **about
         )
-        for middleware, hook in self._response_hooks:
-            response = self._response_hook_heard(request, response, middleware, hook)
+        response = _run_response_hooks(request, response, self._observed_response_hooks)
         self.dispatcher.send(
             "middleware_response_processing_finished", self, final_response=response, **about
         )
         return response
 
-    def _response_hook_heard(
-        self,
-        request: Any,
-        response: Response,
-        middleware: Middleware,
-        hook: Callable[[Any, Response], Response],
-    ) -> Response:
-        about = _about(middleware, request)
-        send = self.dispatcher.send
-        send("middleware_process_response_started", self, current_response=response, **about)
+    def _observed_request_hook(self, middleware: Middleware, hook: RequestHook) -> RequestHook:
+        """Wrap a request hook in a function that also sends its signals."""
+
+        def observed(request: "Request") -> Response | None:
+            send, about = self.dispatcher.send, _about(middleware, request)
+            send("middleware_process_request_started", self, **about)
+            try:
+                response = hook(request)
+            except Exception as error:
+                send(
+                    "middleware_process_request_failed", self, error_type="exception",
+                    exception=error, **about,
+                )  # fmt: skip
+                raise
+            if response is None:
+                send("middleware_process_request_succeeded", self, **about)
+            elif isinstance(response, Response):
+                send("middleware_request_short_circuited", self, response=response, **about)
+            else:
+                send(
+                    "middleware_process_request_failed", self,
+                    error_type="invalid_response_type", returned_type=type(response), **about,
+                )  # fmt: skip
+            return response
+
+        return observed
+
+    def _observed_response_hook(self, middleware: Middleware, hook: ResponseHook) -> ResponseHook:
+        """Wrap a response hook in a function that also sends its signals."""
+
+        def observed(request: "Request", response: Response) -> Response:
+            send, about = self.dispatcher.send, _about(middleware, request)
+            failed = {**about, "current_response": response}
+            send("middleware_process_response_started", self, current_response=response, **about)
+            try:
+                processed = hook(request, response)
+            except Exception as error:
+                send(
+                    "middleware_process_response_failed", self, error_type="exception",
+                    exception=error, **failed,
+                )  # fmt: skip
+                raise
+            if isinstance(processed, Response):
+                send(
+                    "middleware_process_response_succeeded", self,
+                    processed_response=processed, **about,
+                )  # fmt: skip
+            else:
+                send(
+                    "middleware_process_response_failed", self,
+                    error_type="invalid_response_type", returned_type=type(processed), **failed,
+                )  # fmt: skip
+            return processed
+
+        return observed
+
+
+def _is_overridden(middleware: Middleware, name: str) -> bool:
+    """Return True if a hook does something else than the empty hook of `SimpleMiddleware`."""
+    hook = getattr(middleware, name)
+    return getattr(hook, "__func__", None) is not getattr(SimpleMiddleware, name)
+
+
+def _request_hook(middleware: Middleware) -> RequestHook:
+    loaders = getattr(middleware, "request_loaders", None)
+    if loaders is None:
+        return middleware.process_request
+    warnings.warn(
+        f"{type(middleware).__name__}.request_loaders is deprecated and goes with 0.3: call "
+        "request.add_lazy_context(name, load) in process_request",
+        DeprecationWarning,
+        stacklevel=4,
+    )
+
+    def with_loaders(request: "Request") -> Response | None:
+        for name, load in loaders.items():
+            request.add_lazy_context(name, load)
+        return middleware.process_request(request)
+
+    return with_loaders
+
+
+def _run_request_hooks(
+    request: "Request", hooks: tuple[tuple[Middleware, RequestHook], ...]
+) -> Response | None:
+    for middleware, hook in hooks:
+        try:
+            response = hook(request)
+        except HTTPException:
+            raise
+        except Exception:
+            logger.exception("%s.process_request failed", type(middleware).__name__)
+            return _plain_500()
+        if response is None:
+            continue
+        if isinstance(response, Response):
+            return response
+        logger.error(
+            "%s.process_request returned %s; expected a Response or None",
+            type(middleware).__name__, type(response).__name__,
+        )  # fmt: skip
+        return _plain_500()
+    return None
+
+
+def _run_response_hooks(
+    request: "Request", response: Response, hooks: tuple[tuple[Middleware, ResponseHook], ...]
+) -> Response:
+    for middleware, hook in hooks:
         try:
             processed = hook(request, response)
-        except Exception as error:  # noqa: BLE001  logged there; the chain goes on
-            _failed("process_response", middleware)
-            send(
-                "middleware_process_response_failed", self, current_response=response,
-                error_type="exception", exception=error, **about,
+        except Exception:
+            logger.exception("%s.process_response failed", type(middleware).__name__)
+            continue
+        if processed is response:
+            continue
+        if isinstance(processed, Response):
+            response = processed
+        else:
+            logger.error(
+                "%s.process_response returned %s; expected a Response",
+                type(middleware).__name__, type(processed).__name__,
             )  # fmt: skip
-            return response
-        if not isinstance(processed, Response):
-            _log_no_response(middleware, processed)
-            send(
-                "middleware_process_response_failed", self, current_response=response,
-                error_type="invalid_response_type", returned_type=type(processed), **about,
-            )  # fmt: skip
-            return response
-        send("middleware_process_response_succeeded", self, processed_response=processed, **about)
-        return processed
+    return response
 
 
 def _fault_of(middleware: Any) -> str | None:
-    """Say why an object cannot be a middleware, or `None` if it can."""
+    """Return why an object cannot be a middleware, or None if it can."""
     if isinstance(middleware, type):
         return f"add an instance, not the class: add_middleware({middleware.__name__}(…))"
     for name in HOOKS:
         hook = getattr(middleware, name, None)
         if not callable(hook):
-            return f"{type(middleware).__name__} is no middleware: it has no method {name}"
+            return f"{type(middleware).__name__} is not a middleware: it has no method {name}"
         if inspect.iscoroutinefunction(hook):
             return f"{type(middleware).__name__}.{name} is a coroutine function: use def"
     return None
 
 
-def _about(middleware: Middleware, request: Any) -> dict[str, Any]:
+def _about(middleware: Middleware, request: "Request") -> dict[str, Any]:
     return {
         "middleware_instance": middleware,
         "middleware_name": type(middleware).__name__,
         "request": request,
     }
-
-
-def _failed(hook: str, middleware: Middleware) -> Response:
-    logger.exception("%s.%s failed", type(middleware).__name__, hook)
-    return _plain_500()
-
-
-def _odd(middleware: Middleware, returned: Any) -> Response:
-    logger.error(
-        "%s.process_request returned %s; it returns a Response or None",
-        type(middleware).__name__, type(returned).__name__,
-    )  # fmt: skip
-    return _plain_500()
-
-
-def _log_no_response(middleware: Middleware, returned: Any) -> None:
-    logger.error(
-        "%s.process_response returned %s; it returns a Response",
-        type(middleware).__name__, type(returned).__name__,
-    )  # fmt: skip
 
 
 def _plain_500() -> Response:

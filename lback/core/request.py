@@ -1,26 +1,27 @@
-"""A request: what the client sent, read when asked for, and what the application adds to it."""
+"""The request: what the client sent, parsed when first read, and what the application adds."""
 
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from io import BytesIO
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TypeAlias
 
 from lback.core.absolute_uri import absolute_uri, server_host
-from lback.core.body import BODY_PARSER, NO_BODY, BodyStream, input_of
+from lback.core.body import NO_BODY, BodyStream, input_of
 from lback.core.cookies import parse_cookies
-from lback.core.exceptions import BadRequest, HTTPException
+from lback.core.exceptions import BadRequest, ConfigurationError, HTTPException
 from lback.core.headers import RequestHeaders
 from lback.core.hosts import client_address, host_name, is_trusted_proxy
 from lback.core.http_method import METHODS, HTTPMethod, is_token
 from lback.core.limits import DEFAULT_LIMITS, Limits
 from lback.core.multidict import MultiDict, parse_query
-from lback.core.request_attributes import context_value, failing, lazy_context_value, load, once
 from lback.core.wsgi_text import decoded_path
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from lback.admin import AdminRegistry
+    from lback.application import Application
     from lback.core.app_session import AppSession
     from lback.core.config import Config
     from lback.core.error_handler import ErrorHandler
@@ -35,8 +36,6 @@ Form: TypeAlias = Mapping[str, Any]
 Files: TypeAlias = "dict[str, UploadedFile | list[UploadedFile]]"
 BodyParser: TypeAlias = "Callable[[Request], tuple[Form | None, Files]]"
 
-_new = object.__new__
-_NOTHING: Mapping[str, Any] = {}
 _WITH_DATA = frozenset({HTTPMethod.POST, HTTPMethod.PUT, HTTPMethod.PATCH})
 # Context keys that have an attribute of their own; reading these parses and opens nothing.
 _DEDICATED = {
@@ -47,17 +46,51 @@ _DEDICATED = {
 }
 
 
-class Request:
-    """One HTTP request, and the place where middlewares and views leave things for each other.
+class ApplicationBinding(NamedTuple):
+    """What an application shares with each of its requests.
 
-    Nothing of it is parsed before it is read. The same object walks through all middlewares and
-    the view; `set_context` and the settable properties keep what they add.
+    Args:
+        services: Objects by name, as views take them as parameters.
+        limits: Sizes that are checked when the parts of a request are read.
+        open_session: Opens a database session; None where there is no database.
+    """
+
+    services: Mapping[str, Any] = MappingProxyType({})
+    limits: Limits = DEFAULT_LIMITS
+    open_session: "Callable[[], Session | None] | None" = None
+
+
+_UNBOUND = ApplicationBinding()
+
+
+def _context_value(name: str, doc: str) -> Any:
+    """Build a property that reads and writes one key of the request context."""
+
+    def read(request: "Request") -> Any:
+        return request.get_context(name)
+
+    def write(request: "Request", value: Any) -> None:
+        request._context[name] = value
+
+    return property(read, write, doc=doc)
+
+
+class Request:
+    """One HTTP request, and the values that middlewares add to it for views.
+
+    Nothing is parsed before it is read. The same object passes through all middlewares and the
+    view; `set_context` and the settable properties keep what they add, `add_lazy_context` names
+    values that are loaded when first read.
+
+    The constructor never raises: what is wrong with the path or the method is kept in `error`
+    and raised when the application handles the request, so that the answer passes the response
+    hooks like any other.
 
     Args:
         path: Decoded path; text behind a `?` becomes the query string.
         method: Text in any case, or a member of `HTTPMethod`.
         body: The whole body, or `None` to read it from `wsgi.input` when asked.
-        headers: Header fields in any spelling.
+        headers: Header fields in any spelling; None reads them from the environ.
         environ: The WSGI environ (PEP 3333); its `PATH_INFO` and `QUERY_STRING` win.
 
     Attributes:
@@ -66,6 +99,7 @@ class Request:
         headers: The header fields; look-ups ignore case.
         cookies: Name to value.
         query_params: The query string; text, or a list where a name came several times.
+        error: What is wrong with the request line, the host or a size; None if nothing is.
         route_requires_auth: Whether the route wants a signed-in user; known to views and to
             response hooks, not yet to request hooks.
     """
@@ -76,66 +110,60 @@ class Request:
     # The session in use, and the same once more if it was opened here and is to be closed here.
     active_session: "Session | None"
     opened_session: "Session | None"
-    fault: HTTPException | None
+    error: HTTPException | None
     route_requires_auth = False
 
-    # What a request begins with; an instance holds only what differs.
-    _given_headers: RequestHeaders | None = None  # of one that was built by hand
+    # Defaults of what few requests have.
+    _has_given_headers = False  # header fields that are not those of the environ
     _body: bytes | str | None = None
     _query_string: str = ""
-    _limits: Limits = DEFAULT_LIMITS
-    _shared: Mapping[str, Any] = _NOTHING
-    _loaders: Mapping[str, "Callable[[Request], Any]"] = _NOTHING
+    _binding: ApplicationBinding = _UNBOUND
+    _body_parser: "BodyParser | None" = None
     _parsed_body: Form | None = None
     _body_is_parsed = False
-    _open_session: "Callable[[], Session | None] | None" = None
 
     def __init__(
         self,
         path: str,
         method: str | HTTPMethod,
         body: str | bytes | None,
-        headers: Mapping[str, str],
+        headers: Mapping[str, str] | None,
         environ: dict[str, Any],
     ) -> None:
-        path, _, query = path.partition("?")
         self._environ = environ
         self._context: dict[str, Any] = {}
-        self.fault = self.active_session = self.opened_session = self.uploads = None
+        self._lazy: dict[str, Callable[[Request], Any]] = {}
+        self.error = self.active_session = self.opened_session = self.uploads = None
         sent = environ.get("PATH_INFO")
-        self.path = decoded_path(sent) if sent else path or "/"
-        # Kept as PEP 3333 has it, UTF-8 read as Latin-1, so that there is one way to read it.
-        self._query_string = environ.get("QUERY_STRING") or query.encode().decode("latin-1")
-        self._body = body
-        self.method = METHODS.get(method.upper()) or method.upper()
-        self.headers = self._given_headers = RequestHeaders(headers)
+        if sent:
+            self.path = sent if sent.isascii() else self._decoded(sent)
+        else:
+            path, _, query = path.partition("?")
+            self.path = path or "/"
+            # Stored as PEP 3333 does, UTF-8 read as Latin-1, so that there is one way to read it.
+            self._query_string = query.encode().decode("latin-1")
+        self.method = METHODS.get(method) or self._unusual_method(method)
+        if headers is not None:
+            self.headers = RequestHeaders(headers)
+            self._has_given_headers = True
+        if body is not None:
+            self._body = body
 
     @classmethod
     def from_environ(cls, environ: dict[str, Any]) -> "Request":
-        """Build a request from a WSGI environ.
+        """Build a request from a WSGI environ (PEP 3333)."""
+        return cls("/", environ["REQUEST_METHOD"], None, None, environ)
 
-        Never raises: what is wrong with the path or the method is left in `fault`, to be
-        answered where errors are answered, with the response hooks run.
-        """
-        request = _new(cls)
-        request._environ = environ
-        request._context = {}
-        # Asked of every request; the interpreter is slow where the class has a default as well.
-        request.fault = request.active_session = request.opened_session = request.uploads = None
-        path = environ.get("PATH_INFO") or "/"
-        request.path = path
-        if not path.isascii():
-            try:
-                request.path = decoded_path(path)
-            except BadRequest as fault:
-                request.fault = fault
-        method = environ["REQUEST_METHOD"]
-        request.method = METHODS.get(method) or request._unusual_method(method)
-        return request
+    def _decoded(self, path: str) -> str:
+        try:
+            return decoded_path(path)
+        except BadRequest as error:
+            self.error = error
+            return path
 
     def _unusual_method(self, method: str) -> HTTPMethod | str:
         if not is_token(method):
-            self.fault = BadRequest("the method is no token")
+            self.error = BadRequest("the method is not a token")
         return METHODS.get(method.upper()) or method.upper()
 
     # What the client sent.
@@ -145,12 +173,12 @@ class Request:
         """The WSGI environ itself (PEP 3333)."""
         return self._environ
 
-    @once
+    @cached_property
     def headers(self) -> RequestHeaders:
         """The header fields; look-ups ignore case and take `_` for `-`."""
         return RequestHeaders.from_environ(self._environ)
 
-    @once
+    @cached_property
     def cookies(self) -> dict[str, str]:
         """Name to value of the `Cookie` field.
 
@@ -158,24 +186,24 @@ class Request:
             HTTPException: 431, the field is longer than `MAX_COOKIE_SIZE`.
         """
         field = self._environ.get("HTTP_COOKIE") or self.headers.get("COOKIE") or ""
-        if len(field) > self._limits.cookie_size:
-            limit = self._limits.cookie_size
+        if len(field) > self._binding.limits.cookie_size:
+            limit = self._binding.limits.cookie_size
             raise HTTPException(f"the Cookie field is longer than {limit} bytes", 431)
         return parse_cookies(field) if field else {}
 
-    @once
+    @cached_property
     def query_params(self) -> MultiDict:
         """The query string; text, or a list where a name came several times.
 
         Raises:
             BadRequest: It has more than `MAX_QUERY_PARAMS` parameters.
         """
-        query = self._query_string or self._environ.get("QUERY_STRING")
+        query = self._environ.get("QUERY_STRING") or self._query_string
         if not query:
             return MultiDict()
         if not query.isascii():
             query = query.encode("latin-1", "replace").decode("utf-8", "replace")
-        return parse_query(query, self._limits.query_params)
+        return parse_query(query, self._binding.limits.query_params)
 
     @property
     def GET(self) -> MultiDict:  # noqa: N802  the documented name
@@ -197,7 +225,7 @@ class Request:
         """
         return self._environ.get("wsgi.input")
 
-    @once
+    @cached_property
     def body_bytes(self) -> bytes:
         """The whole body, read into memory once; see `get_body_stream` for large ones.
 
@@ -207,7 +235,7 @@ class Request:
         """
         if self._body is not None:
             return self._body.encode() if isinstance(self._body, str) else self._body
-        stream = input_of(self._environ, self._limits.body_size)
+        stream = input_of(self._environ, self._binding.limits.body_size)
         body = self._body = b"" if stream is None else stream.read()
         return body
 
@@ -222,11 +250,11 @@ class Request:
         """
         held = self._body
         if held is None:
-            stream = input_of(self._environ, self._limits.body_size)
+            stream = input_of(self._environ, self._binding.limits.body_size)
             return None if stream is NO_BODY else stream
         return BytesIO(held.encode() if isinstance(held, str) else held) if held else None
 
-    @once
+    @cached_property
     def body_text(self) -> str | None:
         """The body as UTF-8 text; `None` if it is empty or is not UTF-8."""
         try:
@@ -237,23 +265,23 @@ class Request:
     # What a body parser makes of it.
 
     def set_body_parser(self, parse: BodyParser) -> None:
-        """Have `parse(request)` called when the parsed body or the files are first asked for.
+        """Have `parse(request)` called when the parsed body or the files are first read.
 
-        It returns the values (or `None`) and the files. What it raises is raised to whoever
-        asks, each time: the stream is spent, and what is left of it is no body.
+        Args:
+            parse: Returns the values, or None, and the files. What it raises is raised at each
+                read: the stream has been consumed and cannot be parsed again.
         """
         self._body_is_parsed = False
-        self._loaders = {**self._loaders, BODY_PARSER: parse}
+        self._body_parser = parse
 
     def _parse(self) -> None:
         self._body_is_parsed = True
-        parse = self._loaders.get(BODY_PARSER)
-        if parse is None:
+        if self._body_parser is None:
             return
         try:
-            self._parsed_body, self.uploads = parse(self)
+            self._parsed_body, self.uploads = self._body_parser(self)
         except Exception as error:
-            self.set_body_parser(failing(error))
+            self.set_body_parser(_raising(error))
             raise
 
     @property
@@ -321,7 +349,7 @@ class Request:
             raise BadRequest("the Host field is no host name")
         return host
 
-    @once
+    @cached_property
     def client_address(self) -> str:
         """The address of the client, as trusted proxies tell it; empty where none is known."""
         return client_address(self._environ, self.config.TRUSTED_PROXIES if self.config else ())
@@ -343,61 +371,67 @@ class Request:
             BadRequest: The `Host` field is malformed.
         """
         scheme = "https" if self.is_secure else "http"
-        query = self._query_string or self._environ.get("QUERY_STRING") or ""
+        query = self._environ.get("QUERY_STRING") or self._query_string
         script = self._environ.get("SCRIPT_NAME", "")
         return absolute_uri(location, scheme, lambda: self.get_host, script, self.path, query)
 
     # What the application adds.
 
-    @once
+    @cached_property
     def path_params(self) -> dict[str, Any]:
         """The variables of the path, converted; empty before the request is routed."""
         return {}
 
-    user: Any | None = lazy_context_value("user", "The signed-in user, or `None`.")
-    session: "AppSession | None" = lazy_context_value("session", "The session of the visitor.")
-    config: "Config | None" = context_value("config", "The configuration.")
-    router: "Router | None" = context_value("router", "The router.")
-    dispatcher: "SignalDispatcher | None" = context_value("dispatcher", "The dispatcher.")
-    error_handler: "ErrorHandler | None" = context_value("error_handler", "The error handler.")
-    template_renderer: "TemplateRenderer | None" = context_value(
+    user: Any | None = _context_value("user", "The signed-in user, or `None`.")
+    session: "AppSession | None" = _context_value("session", "The session of the visitor.")
+    config: "Config | None" = _context_value("config", "The configuration.")
+    router: "Router | None" = _context_value("router", "The router.")
+    dispatcher: "SignalDispatcher | None" = _context_value("dispatcher", "The dispatcher.")
+    error_handler: "ErrorHandler | None" = _context_value("error_handler", "The error handler.")
+    template_renderer: "TemplateRenderer | None" = _context_value(
         "template_renderer", "The template renderer."
     )
-    session_manager: "SessionManager | None" = context_value(
+    session_manager: "SessionManager | None" = _context_value(
         "session_manager", "The session manager."
     )
-    user_manager: "UserManager | None" = context_value("user_manager", "The user manager.")
-    admin_user_manager: "AdminUserManager | None" = context_value(
+    user_manager: "UserManager | None" = _context_value("user_manager", "The user manager.")
+    admin_user_manager: "AdminUserManager | None" = _context_value(
         "admin_user_manager", "The admin user manager."
     )
-    admin_registry: "AdminRegistry | None" = context_value("admin_registry", "The admin registry.")
+    admin_registry: "AdminRegistry | None" = _context_value("admin_registry", "The admin registry.")
+
+    @property
+    def app(self) -> "Application":
+        """The application that handles this request.
+
+        Raises:
+            ConfigurationError: No application handles it: it was built by hand.
+        """
+        app: Application | None = self._binding.services.get("app")
+        if app is None:
+            raise ConfigurationError(
+                f"{self!r} belongs to no application; send it through one, as "
+                "lback.testing.Client does"
+            )
+        return app
 
     @property
     def db_session(self) -> "Session | None":
-        """The database session of this request, opened when first asked for."""
-        if self.active_session is None and self._open_session is not None:
-            self.active_session = self.opened_session = self._open_session()
+        """The database session of this request, opened when first read."""
+        if self.active_session is None and self._binding.open_session is not None:
+            self.active_session = self.opened_session = self._binding.open_session()
         return self.active_session
 
     @db_session.setter
     def db_session(self, value: "Session | None") -> None:
         self.active_session = value
 
-    def adopt(
-        self,
-        dependencies: Mapping[str, Any],
-        limits: Limits,
-        open_session: "Callable[[], Any] | None",
-        loaders: "Mapping[str, Callable[[Request], Any]]" = _NOTHING,
-    ) -> None:
-        """Give the request what its application shares with all of them, behind what it carries.
+    def bind(self, binding: ApplicationBinding) -> None:
+        """Give the request the services and limits of the application that handles it.
 
-        A loader makes its value of the context when that is read; `BODY_PARSER` parses the body.
+        Values of its own context come before services of the same name.
         """
-        self._shared = dependencies
-        self._limits = limits
-        self._open_session = open_session
-        self._loaders = {**loaders, **self._loaders}
+        self._binding = binding
 
     def set_context(self, **kwargs: Any) -> None:
         """Keep values on the request; a settable property of that name is set.
@@ -419,14 +453,37 @@ class Request:
         """Keep one value on the request; see `set_context`."""
         self.set_context(**{key: value})
 
+    def add_lazy_context(self, key: str, load: "Callable[[Request], Any]") -> None:
+        """Have a value loaded when it is first read, as `request.session` and `request.user` are.
+
+        A value that was set, before or later, comes before the lazy one.
+
+        Args:
+            key: Name for `get_context`; "session" and "user" are also attributes.
+            load: Called with the request, at most once; the value is kept. What it raises is
+                raised to the reader, and the next read calls it again.
+
+        Example:
+            >>> request.add_lazy_context("basket", lambda request: request.session.get("basket"))
+        """
+        self._lazy[key] = load
+
+    def peek_context(self, key: str) -> Any | None:
+        """Return a value that was set or loaded already, or None; loads nothing."""
+        return self._context.get(key)
+
     def get_context(self, key: str, default: Any | None = None) -> Any | None:
-        """Return what is kept under a key, or the default."""
+        """Return the value of a key, or the default.
+
+        Values of the request come first, then lazy ones, then the services of the application.
+        """
         if key in self._context:
             return self._context[key]
-        if key in self._loaders:
-            return load(self, key)
-        if key in self._shared:
-            return self._shared[key]
+        if key in self._lazy:
+            value = self._context[key] = self._lazy[key](self)
+            return value
+        if key in self._binding.services:
+            return self._binding.services[key]
         if key in _DEDICATED:
             value = getattr(self, _DEDICATED[key])
             return default if value is None else value
@@ -437,7 +494,7 @@ class Request:
         """A copy of all that is kept on the request."""
         dedicated = {key: getattr(self, name) for key, name in _DEDICATED.items()}
         held = {key: value for key, value in dedicated.items() if value}
-        return {**self._shared, **self._context, **held}
+        return {**self._binding.services, **self._context, **held}
 
     def close(self) -> None:
         """Close the uploaded files; the controller does so when the request has been answered."""
@@ -447,3 +504,25 @@ class Request:
 
     def __repr__(self) -> str:
         return f"<Request {self.method} {self.path!r}>"
+
+    def get_header(self, name: str) -> str | None:
+        """Return one header field as text, or None, without collecting the others.
+
+        Args:
+            name: Name of the field in any case, such as "Content-Type".
+        """
+        if self._has_given_headers:
+            return self.headers.get(name)
+        variable = name.upper().replace("-", "_")
+        if variable not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
+            variable = f"HTTP_{variable}"
+        return self._environ.get(variable)
+
+
+def _raising(error: Exception) -> BodyParser:
+    """Return a body parser that raises an error each time."""
+
+    def parse(_: Request) -> tuple[Form | None, Files]:
+        raise error
+
+    return parse

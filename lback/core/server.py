@@ -20,6 +20,7 @@ from lback.core.env_file import load_env_file
 from lback.core.exceptions import ConfigurationError
 from lback.core.logging_setup import setup_logging
 from lback.core.middleware_loader import import_class
+from lback.core.request import Request
 from lback.core.response import Environ, StartResponse, WsgiResponse
 from lback.core.router import View
 from lback.core.templates import set_default_router
@@ -73,7 +74,7 @@ def serve(
         signals.send("server_request_received", controller, **_facts_of(environ))
     request = response = None
     try:
-        request = controller.request_of(environ)
+        request = Request.from_environ(environ)
         controller.admission.examine(request, environ)
         response = controller.handle_request(request)
         status, headers, body = response.answer(environ)

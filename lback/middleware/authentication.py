@@ -1,12 +1,11 @@
 """Who is asking: the user of a request, and the way to the login page for those who need one."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
 from lback.auth.bearer import CHALLENGE as BEARER_CHALLENGE
 from lback.auth.sign_in import ADMIN_USER, USER, database_session, signed_in_account
 from lback.core.base_middleware import BaseMiddleware
-from lback.core.request_attributes import load_later
 from lback.core.response import RedirectResponse
 
 if TYPE_CHECKING:
@@ -41,11 +40,11 @@ class AuthenticationMiddleware(BaseMiddleware):
 
     def __init__(self, config: "Config") -> None:
         self._login_url = config.LOGIN_URL
-        self.request_loaders: dict[str, Any] = {USER: _user, ADMIN_USER: _admin_user}
 
     def process_request(self, request: "Request") -> None:
-        """Have the user looked up when somebody asks (`request_loaders`)."""
-        load_later(request, **self.request_loaders)
+        """Have the user looked up when it is first read."""
+        request.add_lazy_context(USER, _user)
+        request.add_lazy_context(ADMIN_USER, _admin_user)
 
     def process_response(self, request: "Request", response: "Response") -> "Response":
         """Show the way in to somebody who was refused for not being signed in."""

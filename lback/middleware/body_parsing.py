@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, BinaryIO
 
-from lback.core.base_middleware import BaseMiddleware
-from lback.core.body import BODY_PARSER, BodyStream
+from lback.core.base_middleware import SimpleMiddleware
+from lback.core.body import BodyStream
 from lback.core.exceptions import BadRequest, HTTPException
 from lback.core.multidict import MultiDict, parse_query
-from lback.core.request_attributes import sent_field
 from lback.middleware.content_type import media_type, utf_8_parameters
 from lback.middleware.json_body import parse_json
 from lback.middleware.multipart_form import FormLimits, parse_multipart
@@ -18,7 +17,6 @@ from lback.middleware.multipart_form import FormLimits, parse_multipart
 if TYPE_CHECKING:
     from lback.core.config import Config
     from lback.core.request import Files, Form, Request
-    from lback.core.response import Response
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +29,7 @@ _JSON = re.compile(r"application/(?:json|[^/]*\+json)")  # RFC 8259 §11, RFC 68
 _BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,\-./:=? ]{0,69}[0-9A-Za-z'()+_,\-./:=?]")
 
 
-class BodyParsingMiddleware(BaseMiddleware):
+class BodyParsingMiddleware(SimpleMiddleware):
     """Fills `request.parsed_body`, `POST`, `DATA` and `files` from the body, when first read.
 
     - `application/x-www-form-urlencoded` and `multipart/form-data`: a `MultiDict`, a value as
@@ -53,15 +51,10 @@ class BodyParsingMiddleware(BaseMiddleware):
     def __init__(self, config: "Config") -> None:
         self._limits = FormLimits.of(config)
         self._json_depth = config.MAX_JSON_DEPTH
-        self.request_loaders = {BODY_PARSER: self.parse}
 
     def process_request(self, request: "Request") -> None:
-        """Have the body parsed when it is asked for (`request_loaders`)."""
+        """Have the body parsed when it is first read."""
         request.set_body_parser(self.parse)
-
-    def process_response(self, request: "Request", response: "Response") -> "Response":  # noqa: ARG002  the signature of a hook
-        """Return the response as it is."""
-        return response
 
     def parse(self, request: "Request") -> "tuple[Form | None, Files]":
         """Return the values and the files that a body holds.
@@ -70,7 +63,7 @@ class BodyParsingMiddleware(BaseMiddleware):
             BadRequest: The body is not what its type says.
             HTTPException: 413 or 415; see the class.
         """
-        field = sent_field(request, "CONTENT_TYPE", "CONTENT-TYPE")
+        field = request.get_header("Content-Type")
         kind = _kind_of(field) if field else None
         if field is None or kind is None:
             return None, {}
@@ -108,7 +101,7 @@ def _unread_body(request: "Request") -> "BodyStream | BinaryIO | None":
 
 
 def _require_plain(request: "Request") -> None:
-    encoding = sent_field(request, "HTTP_CONTENT_ENCODING", "CONTENT-ENCODING")
+    encoding = request.get_header("Content-Encoding")
     if encoding and encoding.strip().lower() != "identity":
         raise HTTPException("the body is compressed; send it as it is", 415)
 

@@ -7,14 +7,13 @@ from collections.abc import Callable, MutableMapping
 from secrets import token_bytes
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from lback.core.base_middleware import BaseMiddleware
+from lback.core.base_middleware import SimpleMiddleware
 from lback.core.exceptions import BadRequest, ConfigurationError, Forbidden, HTTPException
 from lback.core.origins import origin_of, origin_of_url
 
 if TYPE_CHECKING:
     from lback.core.config import Config
     from lback.core.request import Request
-    from lback.core.response import Response
     from lback.core.templates import TemplateRenderer
 
 logger = logging.getLogger(__name__)
@@ -81,7 +80,7 @@ def rotate_csrf_token(request: "Request") -> None:
         session.pop(SESSION_KEY, None)
 
 
-class CSRFMiddleware(BaseMiddleware):
+class CSRFMiddleware(SimpleMiddleware):
     """Refuses what another site makes a visitor's browser send: 403 for unsafe methods.
 
     A request with another method than GET, HEAD, OPTIONS and TRACE passes if it comes from a page
@@ -123,10 +122,6 @@ class CSRFMiddleware(BaseMiddleware):
             raise Forbidden(
                 f"CSRF check failed: {fault}" if self._config.DEBUG is True else _REFUSED
             )
-
-    def process_response(self, request: "Request", response: "Response") -> "Response":  # noqa: ARG002  the signature of a hook
-        """Return the response as it is: the middleware of the session keeps it out of caches."""
-        return response
 
     def _fault_of_origin(self, request: "Request") -> str | None:
         """Say what is wrong with where the request comes from, or `None`."""

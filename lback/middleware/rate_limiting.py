@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 from lback.cache.outage import Outage
 from lback.cache.redis import connection_arguments
 from lback.cache.settings import redis_options
-from lback.core.base_middleware import BaseMiddleware
+from lback.core.base_middleware import SimpleMiddleware
 from lback.core.cache_rules import DEFAULT_CACHE
 from lback.core.exceptions import ConfigurationError, HTTPException
 from lback.core.protection_rules import check_rate
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from lback.core.config import Config
     from lback.core.request import Request
-    from lback.core.response import Response
 
 CONTEXT = "rate_limiter"
 KeyOf: TypeAlias = "Callable[[Request], str]"
@@ -41,7 +40,7 @@ def client_key(request: "Request") -> str:
     return str(ip_network((ip_address(address.partition("%")[0]), 64), strict=False))
 
 
-class RateLimitMiddleware(BaseMiddleware):
+class RateLimitMiddleware(SimpleMiddleware):
     """Answers 429 to a client that comes more often than `RATE_LIMITS` allow.
 
     Counted are all requests of an address, by a window that slides: with Redis for all workers
@@ -71,10 +70,6 @@ class RateLimitMiddleware(BaseMiddleware):
         request.add_context(CONTEXT, self._limiter)
         if self._rates:
             self._limiter.check(self._rates, "client", client_key(request))
-
-    def process_response(self, request: "Request", response: "Response") -> "Response":  # noqa: ARG002  the signature of a hook
-        """Return the response as it is."""
-        return response
 
 
 def rate_limit(

@@ -8,7 +8,6 @@ from lback.core.error_pages import style_hash
 from lback.core.exceptions import ConfigurationError
 from lback.core.headers import Headers
 from lback.core.protection_rules import sources_of
-from lback.core.request_attributes import load_later, loaded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -65,7 +64,6 @@ class SecurityHeadersMiddleware(BaseMiddleware):
     def __init__(
         self, config: "Config", template_renderer: "TemplateRenderer | None" = None
     ) -> None:
-        self.request_loaders = {"csp_nonce": _new_nonce}
         policy = policy_of(config)
         only_report = config.CONTENT_SECURITY_POLICY_REPORT_ONLY
         self._policy_field = f"Content-Security-Policy{'-Report-Only' if only_report else ''}"
@@ -81,13 +79,13 @@ class SecurityHeadersMiddleware(BaseMiddleware):
             template_renderer.add_request_value("csp_nonce", _NonceInTemplate)
 
     def process_request(self, request: "Request") -> None:
-        """Keep a nonce at hand (`request_loaders`)."""
-        load_later(request, **self.request_loaders)
+        """Have a nonce made when it is first read."""
+        request.add_lazy_context("csp_nonce", _new_nonce)
 
     def process_response(self, request: "Request", response: "Response") -> "Response":
         """Add the fields."""
         headers = response.headers
-        nonce = loaded(request, "csp_nonce")
+        nonce = request.peek_context("csp_nonce")
         if nonce is not None and self._policy_field in self._fields:
             headers.setdefault(
                 self._policy_field, self._nonced_policy.replace(_NONCE, f"'nonce-{nonce}'")

@@ -4,9 +4,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from lback.core.base_middleware import BaseMiddleware
-from lback.core.exceptions import ConfigurationError
 from lback.core.http_errors import error_response
-from lback.core.request_attributes import load_later, loaded
 from lback.sessions.store import SessionsUnavailable
 
 if TYPE_CHECKING:
@@ -52,15 +50,14 @@ class SessionMiddleware(BaseMiddleware):
     ) -> None:
         self._sessions = sessions
         self._cookie = config.SESSION_COOKIE_NAME
-        self.request_loaders = {"session": self._load}
         self._samesite = samesite
         self._domain = domain
         self._path = path
         self._always_secure = self._cookie.lower().startswith(("__host-", "__secure-"))
 
     def process_request(self, request: "Request") -> None:
-        """Have the session looked up when it is asked for (`request_loaders`)."""
-        load_later(request, **self.request_loaders)
+        """Have the session loaded when it is first read."""
+        request.add_lazy_context("session", self._load)
 
     def _load(self, request: "Request") -> "AppSession":
         sessions = self._sessions_of(request)
@@ -71,16 +68,11 @@ class SessionMiddleware(BaseMiddleware):
     def _sessions_of(self, request: "Request") -> "SessionManager":
         # Asked for here and not when this is built: most requests touch no session, and a process
         # that meets none need not build what keeps them.
-        sessions = self._sessions or request.session_manager
-        if sessions is None:
-            raise ConfigurationError(
-                "this request has no session manager: no application adopted it"
-            )
-        return sessions
+        return self._sessions or request.session_manager or request.app.session_manager
 
     def process_response(self, request: "Request", response: "Response") -> "Response":
         """Keep the session if the request touched and changed it, and send its cookie."""
-        session = loaded(request, "session")
+        session = request.peek_context("session")
         if session is None:
             return response
         try:

@@ -80,7 +80,7 @@ class StaticFiles:
             NotFound: There is none of that name, or it is not for the public.
         """
         if self._config.DEBUG is not True:
-            return self._collected.response(name, request.headers.get("Accept-Encoding", ""))
+            return self._collected.response(name, request.headers.get("Accept-Encoding") or "")
         path = self.sources.find(name)
         if path is None:
             raise NotFound

@@ -305,7 +305,7 @@ def test_new_middlewares_go_behind_those_that_are_there(manager: MiddlewareManag
             "has no method process_re",
         ),
         (OrderedDict, "OrderedDict", "ValueError: no signature found for builtin type"),
-        (SignalDispatcher, "SignalDispatcher", "SignalDispatcher is no middleware: it has no"),
+        (SignalDispatcher, "SignalDispatcher", "SignalDispatcher is not a middleware: it has no"),
     ],
 )
 def test_a_wrong_entry_stops_the_start_and_is_named(

@@ -3,21 +3,21 @@
 import logging
 from collections.abc import Callable
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, NoReturn, TypeAlias
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lback import Application
 from lback.core import dispatcher_instance
-from lback.core.base_middleware import BaseMiddleware
+from lback.core.base_middleware import BaseMiddleware, SimpleMiddleware
 from lback.core.exceptions import Forbidden
-from lback.core.limits import Limits
 from lback.core.middleware_manager import CHAIN_SIGNALS, Middleware, MiddlewareManager
 from lback.core.request import Request
-from lback.core.request_attributes import load_later
 from lback.core.response import Response
 from lback.core.signals import SignalDispatcher
+from lback.testing import Client
 
 Heard: TypeAlias = list[tuple[str, dict[str, Any]]]
 
@@ -182,9 +182,12 @@ class Coroutines:
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        (object(), "object is no middleware: it has no method process_request"),
-        (None, "NoneType is no middleware: it has no method process_request"),
-        (WithoutResponse(), "WithoutResponse is no middleware: it has no method process_response"),
+        (object(), "object is not a middleware: it has no method process_request"),
+        (None, "NoneType is not a middleware: it has no method process_request"),
+        (
+            WithoutResponse(),
+            "WithoutResponse is not a middleware: it has no method process_response",
+        ),
         (WithDataAsHook(), "it has no method process_response"),
         (Step, r"add an instance, not the class: add_middleware\(Step\(…\)\)"),
         (BaseMiddleware, "add an instance, not the class"),
@@ -403,7 +406,7 @@ def test_a_request_hook_that_returns_something_odd_ends_in_a_plain_500(
     response = either.process_request(request_)
     assert response is not None
     assert (response.status_code, response.body) == (500, "Internal Server Error")
-    assert f"process_request returned {type(odd).__name__}; it returns a" in caplog.text
+    assert f"process_request returned {type(odd).__name__}; expected a" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -411,8 +414,8 @@ def test_a_request_hook_that_returns_something_odd_ends_in_a_plain_500(
     [
         (fail, "Step.process_response failed"),
         (forbid, "Step.process_response failed"),
-        (lambda response: None, "Step.process_response returned NoneType; it returns a Response"),
-        (lambda response: "x", "Step.process_response returned str; it returns a Response"),
+        (lambda response: None, "Step.process_response returned NoneType; expected a Response"),
+        (lambda response: "x", "Step.process_response returned str; expected a Response"),
     ],
 )
 def test_a_response_hook_that_fails_is_passed_over(
@@ -648,43 +651,102 @@ def test_a_walk_keeps_to_the_middlewares_it_began_with(
     assert notes == ["late out", "first out"]
 
 
-class Bringing(BaseMiddleware):
-    """A middleware that brings a value when it is asked for, and looks at no request."""
+class OnlyIn(SimpleMiddleware):
+    def process_request(self, request: Request) -> Response | None:
+        return Response("in")
 
-    def __init__(self, name: str, value: str) -> None:
-        self.request_loaders = {name: lambda request: value}
 
-    def process_request(self, request: Any) -> None:
-        load_later(request, **self.request_loaders)
-
-    def process_response(self, request: Any, response: Response) -> Response:
+class OnlyOut(SimpleMiddleware):
+    def process_response(self, request: Request, response: Response) -> Response:
+        response.headers["X-Out"] = "yes"
         return response
 
 
-def test_what_a_middleware_loads_is_known_before_there_is_a_request() -> None:
+class InheritsIn(OnlyIn):
+    """Overrides nothing itself."""
+
+
+def test_a_hook_that_is_not_overridden_is_left_out_of_the_list() -> None:
     manager = MiddlewareManager()
-    first, second = Bringing("guest", "Ada"), Bringing("guest", "Bob")
-    for middleware in (first, second, Bringing("host", "Eve")):
+    nothing, only_in, only_out = SimpleMiddleware(), InheritsIn(), OnlyOut()
+    for middleware in (nothing, only_in, only_out):
         manager.add_middleware(middleware)
-    shared = manager.loaders
-    request = Request("/", "GET", None, {}, {})
-    request.adopt({}, Limits(), None, manager.loaders)
 
-    assert manager.process_adopted(request) is None
-    assert (request.get_context("guest"), request.get_context("host")) == ("Bob", "Eve")
-
-    manager.remove_middleware(second)
-    assert shared is manager.loaders
-    assert shared["guest"](request) == "Ada"
-    manager.remove_middleware_by_class(Bringing)
-    assert shared == {}
+    assert manager.middlewares == [nothing, only_in, only_out]
+    assert [middleware for middleware, _ in manager.request_hooks] == [only_in]
+    assert [middleware for middleware, _ in manager.response_hooks] == [only_out]
 
 
-def test_a_request_that_adopted_nothing_is_given_the_loaders_by_the_hooks() -> None:
-    manager = MiddlewareManager()
-    manager.add_middleware(Bringing("guest", "Ada"))
-    request = Request("/", "GET", None, {}, {})
+def test_a_hook_that_an_instance_got_is_called() -> None:
+    manager, middleware = MiddlewareManager(), SimpleMiddleware()
+    middleware.process_request = lambda request: Response("mine")  # type: ignore[method-assign]
+    manager.add_middleware(middleware)
 
+    response = manager.process_request(Request("/", "GET", None, {}, {}))
+    assert response is not None
+    assert response.body == "mine"
+
+
+def test_request_loaders_of_an_earlier_release_work_with_a_warning() -> None:
+    class Brings(SimpleMiddleware):
+        request_loaders: ClassVar[Any] = {"basket": lambda request: ["apples"]}
+
+    manager, request = MiddlewareManager(), Request("/", "GET", None, {}, {})
+    with pytest.warns(DeprecationWarning, match=r"Brings.request_loaders is deprecated"):
+        manager.add_middleware(Brings())
     manager.process_request(request)
 
-    assert request.get_context("guest") == "Ada"
+    assert request.get_context("basket") == ["apples"]
+
+
+IN: dict[str, Callable[[Request], Any]] = {
+    "pass": lambda request: None,
+    "answer": lambda request: Response("stop", 418),
+    "refuse": lambda request: raise_(Forbidden("no")),
+    "fail": lambda request: raise_(ValueError("broken")),
+    "odd": lambda request: "text",
+}
+OUT: dict[str, Callable[[Request, Response], Any]] = {
+    "keep": lambda request, response: response,
+    "replace": lambda request, response: Response(f"{response.status_code} replaced", 201),
+    "fail": lambda request, response: raise_(KeyError("broken")),
+    "odd": lambda request, response: None,
+}
+
+
+def raise_(error: Exception) -> NoReturn:
+    raise error
+
+
+def hooks_of(in_: str | None, out: str | None) -> type[SimpleMiddleware]:
+    """Build a middleware class with the named behaviour; None does not override the hook."""
+    body: dict[str, Any] = {}
+    if in_ is not None:
+        body["process_request"] = lambda self, request: IN[in_](request)
+    if out is not None:
+        body["process_response"] = lambda self, request, response: OUT[out](request, response)
+    return type("Generated", (SimpleMiddleware,), body)
+
+
+@given(
+    chain=st.lists(
+        st.tuples(st.sampled_from([None, *IN]), st.sampled_from([None, *OUT])), max_size=6
+    ),
+    heard=st.sampled_from(sorted(CHAIN_SIGNALS)),
+)
+@settings(deadline=None)
+def test_a_chain_answers_the_same_with_and_without_receivers(
+    chain: list[tuple[str | None, str | None]], heard: str
+) -> None:
+    def answer(dispatcher: SignalDispatcher) -> tuple[int, bytes]:
+        app = Application(DEBUG=False, SECRET_KEY="k7Q" * 20, ALLOWED_HOSTS=["localhost"],
+                          MIDDLEWARES=[], dispatcher=dispatcher)  # fmt: skip
+        app.add_route("/", lambda request: Response("view"), requires_auth=False)
+        for in_, out in chain:
+            app.add_middleware(hooks_of(in_, out)())
+        response = Client(app).get("/", headers={"Accept": "application/json"})
+        return response.status_code, response.body
+
+    observed = SignalDispatcher()
+    observed.connect(heard, lambda sender, **kwargs: None)
+    assert answer(observed) == answer(SignalDispatcher())

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lback.core.config import Config
-from lback.core.exceptions import BadRequest, HTTPException
+from lback.core.exceptions import BadRequest, ConfigurationError, HTTPException
 from lback.core.limits import Limits
+from lback.core.request import ApplicationBinding
 from lback.core.types import AppSession, HTTPMethod, MultiDict, Request, UploadedFile
 
 
@@ -32,7 +33,7 @@ def by_hand(
 
 def configured(config: Config, **environ: Any) -> Request:
     request = request_to("/", **environ)
-    request.adopt({"config": config}, Limits(), None)
+    request.bind(ApplicationBinding({"config": config}))
     return request
 
 
@@ -61,14 +62,14 @@ def test_an_unknown_method_is_upper_case_text() -> None:
     for request in (by_hand("/", "propfind"), request_to("/", "propfind")):
         assert request.method == "PROPFIND"
         assert not isinstance(request.method, HTTPMethod)
-        assert request.fault is None
+        assert request.error is None
 
 
 @pytest.mark.parametrize("method", ["", "G ET", "GET\r\n", "GÉT", "G/T"])
 def test_a_method_that_is_no_token_is_a_fault_to_be_answered(method: str) -> None:
-    fault = request_to("/", method).fault
+    fault = request_to("/", method).error
     assert isinstance(fault, BadRequest)
-    assert fault.message == "the method is no token"
+    assert fault.message == "the method is not a token"
 
 
 @pytest.mark.parametrize(
@@ -90,11 +91,10 @@ def test_a_path_is_utf_8_behind_the_latin_1_of_wsgi() -> None:
 
 def test_a_path_that_is_no_utf_8_is_refused() -> None:
     request = request_to("/\xff")
-    assert isinstance(request.fault, BadRequest)
-    assert request.fault.message == "the path is no UTF-8"
+    assert isinstance(request.error, BadRequest)
+    assert request.error.message == "the path is no UTF-8"
     assert request.path == "/\xff"
-    with pytest.raises(BadRequest, match="the path is no UTF-8"):
-        by_hand(PATH_INFO="/\xff")
+    assert isinstance(by_hand(PATH_INFO="/\xff").error, BadRequest)
 
 
 def test_an_empty_path_is_the_root() -> None:
@@ -139,7 +139,7 @@ def test_a_query_that_was_not_encoded_is_read_as_utf_8() -> None:
 
 def test_the_number_of_query_parameters_is_limited() -> None:
     request = request_to(QUERY_STRING="a&b&c")
-    request.adopt({}, Limits(query_params=2), None)
+    request.bind(ApplicationBinding(limits=Limits(query_params=2)))
     for _ in range(2):
         with pytest.raises(BadRequest, match="more than 2 parameters"):
             _ = request.GET
@@ -284,7 +284,7 @@ def test_a_chunked_body_is_read_under_the_limit() -> None:
     assert request.body_bytes == b"abc"
 
     request = request_to(**chunked, **{"wsgi.input": io.BytesIO(b"abcd")})
-    request.adopt({}, Limits(body_size=3), None)
+    request.bind(ApplicationBinding(limits=Limits(body_size=3)))
     with pytest.raises(HTTPException, match="larger than 3 bytes") as refused:
         _ = request.body_bytes
     assert refused.value.status_code == 413
@@ -688,7 +688,7 @@ def test_what_an_application_shares_stands_behind_what_the_request_carries() -> 
     shared: dict[str, Any] = {"router": router, "cache": "shared cache", "user": None}
     request = by_hand()
     request.user = "ann"
-    request.adopt(shared, Limits(), None)
+    request.bind(ApplicationBinding(shared))
 
     assert request.router is router
     assert request.get_context("router") is router
@@ -701,14 +701,14 @@ def test_what_an_application_shares_stands_behind_what_the_request_carries() -> 
 
 
 def test_a_database_session_is_opened_when_it_is_asked_for_and_once() -> None:
-    opened = []
+    opened: list[Any] = []
 
-    def open_session() -> object:
+    def open_session() -> Any:
         opened.append(object())
         return opened[-1]
 
     request = by_hand()
-    request.adopt({}, Limits(), open_session)
+    request.bind(ApplicationBinding(open_session=open_session))
     assert request.get_context("db_session") is None
     assert request.context_data == {}
     assert opened == []
@@ -720,7 +720,7 @@ def test_a_database_session_is_opened_when_it_is_asked_for_and_once() -> None:
 
 def test_a_database_session_set_by_hand_is_not_opened_here() -> None:
     request = by_hand()
-    request.adopt({}, Limits(), lambda: pytest.fail("nobody asked"))
+    request.bind(ApplicationBinding(open_session=lambda: pytest.fail("nobody asked")))
     mine: Any = object()
     request.db_session = mine
     assert request.db_session is mine
@@ -748,3 +748,57 @@ def test_the_address_of_the_client_is_told_by_trusted_proxies_alone() -> None:
     assert configured(config, REMOTE_ADDR="10.0.0.1", **said).client_address == "203.0.113.9"
     assert configured(config, REMOTE_ADDR="192.0.2.1", **said).client_address == "192.0.2.1"
     assert Request("/", "GET", None, {}, {"REMOTE_ADDR": "10.0.0.1"}).client_address == "10.0.0.1"
+
+
+def test_a_lazy_value_is_loaded_when_first_read_and_once() -> None:
+    request, loads = by_hand(), []
+
+    def load(given: Request) -> list[str]:
+        loads.append(given)
+        return ["apples"]
+
+    request.add_lazy_context("basket", load)
+    assert request.peek_context("basket") is None
+
+    assert request.get_context("basket") == request.get_context("basket") == ["apples"]
+    assert loads == [request]
+    assert request.peek_context("basket") == ["apples"]
+
+
+def test_a_value_that_was_set_comes_before_a_lazy_one() -> None:
+    for set_first in (True, False):
+        request = by_hand()
+        steps = [
+            lambda r=request: r.set_context(user="Ada"),
+            lambda r=request: r.add_lazy_context("user", lambda _: pytest.fail("not asked for")),
+        ]
+        for step in steps if set_first else reversed(steps):
+            step()
+        assert request.user == "Ada"
+
+
+def test_a_lazy_value_that_cannot_be_loaded_raises_at_each_read() -> None:
+    request = by_hand()
+
+    def load(_: Request) -> None:
+        raise OSError("away")
+
+    request.add_lazy_context("user", load)
+    for _ in range(2):
+        with pytest.raises(OSError, match="away"):
+            _ = request.user
+
+
+def test_a_request_without_an_application_says_so() -> None:
+    with pytest.raises(ConfigurationError, match="belongs to no application; send it through"):
+        _ = by_hand().app
+
+
+@pytest.mark.parametrize(
+    ("name", "variable"),
+    [("X-Some-Name", "HTTP_X_SOME_NAME"), ("content-type", "CONTENT_TYPE")],
+)
+def test_one_header_field_is_read_alone(name: str, variable: str) -> None:
+    assert request_to("/", **{variable: "a"}).get_header(name) == "a"
+    assert request_to("/").get_header(name) is None
+    assert by_hand(headers={name: "b"}, **{variable: "a"}).get_header(name) == "b"
