@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from lback import moved_modules
 from lback.lazy_names import lazy_names
 
 if TYPE_CHECKING:
@@ -21,14 +22,16 @@ if TYPE_CHECKING:
         ValidationError,
     )
     from lback.core.file_response import FileResponse
+    from lback.core.http.uploaded_file import UploadedFile
     from lback.core.request import Request
     from lback.core.response import HTMLResponse, JSONResponse, RedirectResponse, Response
     from lback.core.streaming import StreamingResponse
-    from lback.core.uploaded_file import UploadedFile
     from lback.core.urls_utils import include, path
     from lback.shortcuts import redirect, render, reverse
 
 __version__ = "0.1.0"
+
+moved_modules.install()
 
 __all__ = [
     "Application",
@@ -84,7 +87,7 @@ __getattr__, __dir__ = lazy_names(
         "SimpleMiddleware": "lback.core.base_middleware",
         "StreamingResponse": "lback.core.streaming",
         "Unauthorized": "lback.core.exceptions",
-        "UploadedFile": "lback.core.uploaded_file",
+        "UploadedFile": "lback.core.http.uploaded_file",
         "ValidationError": "lback.core.exceptions",
         "dispatcher": "lback.core.dispatcher_instance",
         "include": "lback.core.urls_utils",

@@ -5,23 +5,27 @@ from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from lback.cache import build_caches
-from lback.core import development
 from lback.core.app_controller import AppController
-from lback.core.cache_rules import DEFAULT_CACHE
 from lback.core.config import Config
 from lback.core.dispatcher_instance import dispatcher as default_dispatcher
 from lback.core.error_handler import ErrorHandler
 from lback.core.exceptions import ConfigurationError
+from lback.core.http import development_server
 from lback.core.logging_setup import setup_logging
-from lback.core.middleware_loader import create_middleware, load_middlewares_from_config
+from lback.core.middleware_loader import (
+    check_order,
+    create_middleware,
+    load_middlewares_from_config,
+)
 from lback.core.middleware_manager import MiddlewareManager
-from lback.core.middleware_order import check_order
 from lback.core.response import Environ, StartResponse
-from lback.core.router import Router, View, methods_of
+from lback.core.router import Router
+from lback.core.routing.views import View, methods_of
 from lback.core.server import serve
+from lback.core.settings.cache_validators import DEFAULT_CACHE
 from lback.core.signals import SignalDispatcher
 from lback.core.templates import TemplateRenderer
-from lback.core.url_loading import load_routes
+from lback.core.urls_utils import load_routes
 from lback.parts import build_what_may_fail, parts_of
 from lback.sessions.messages import flashed
 from lback.static_files import StaticFiles
@@ -295,7 +299,7 @@ class Application:
         try:
             self.develop().prepare()
             setup_logging(self.config)
-            development.run(
+            development_server.run(
                 self,
                 self.config.HOST if host is None else host,
                 self.config.PORT if port is None else port,

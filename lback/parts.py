@@ -9,9 +9,9 @@ from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from lback.core.dependencies import Later
+from lback.core.dependencies import LazyService
 from lback.core.exceptions import ConfigurationError
-from lback.core.setting_defaults import Settings
+from lback.core.settings.defaults import Settings
 
 if TYPE_CHECKING:
     from lback.admin import AdminRegistry
@@ -52,7 +52,7 @@ def parts_of(application: "Application") -> dict[str, Any]:
     Access tokens are left out where no setting asks for them.
     """
     builders = {name: build for name, build in BUILDERS.items() if _is_wanted(name, application)}
-    return {name: Later(partial(build, application)) for name, build in builders.items()}
+    return {name: LazyService(partial(build, application)) for name, build in builders.items()}
 
 
 def _is_wanted(name: str, application: "Application") -> bool:

@@ -7,7 +7,7 @@ from lback.core.response import HTMLResponse, RedirectResponse
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from lback.core.headers import HeaderValue
+    from lback.core.http.headers import HeaderValue
     from lback.core.request import Request
 
 

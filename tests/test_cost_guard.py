@@ -177,12 +177,12 @@ def test_the_counts_are_the_same_each_time() -> None:
 
 def test_the_counter_sees_a_call_that_is_added(monkeypatch: pytest.MonkeyPatch) -> None:
     before = cost_of("plaintext")
-    examine = lback.core.admission.Admission.examine
+    validate = lback.core.http.request_validation.RequestValidator.validate
 
     def slower(self: Any, request: Request, environ: dict[str, Any]) -> None:
-        examine(self, request, environ)
-        examine(self, request, environ)
+        validate(self, request, environ)
+        validate(self, request, environ)
 
-    monkeypatch.setattr(lback.core.admission.Admission, "examine", slower)
+    monkeypatch.setattr(lback.core.http.request_validation.RequestValidator, "validate", slower)
 
     assert cost_of("plaintext").calls > before.calls

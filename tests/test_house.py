@@ -3,7 +3,6 @@
 import ast
 import subprocess
 import sys
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -56,15 +55,9 @@ def test_only_publish_sets_global_names() -> None:
     assert places <= {("server.py", "publish"), ("templates.py", "set_default_router")}
 
 
-def test_every_module_of_the_core_has_its_floor() -> None:
-    contracts = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text())
-    (floors,) = [
-        contract["layers"]
-        for contract in contracts["tool"]["importlinter"]["contracts"]
-        if contract.get("containers") == ["lback.core"]
-    ]
-    listed = {module for floor in floors for module in floor.split(" | ")}
-    assert listed == {path.stem for path in (PACKAGE / "core").glob("*.py")} - {"__init__"}
+def test_the_core_shows_itself_in_one_screen() -> None:
+    entries = [path for path in (PACKAGE / "core").iterdir() if path.name != "__pycache__"]
+    assert len(entries) <= 30
 
 
 def test_importing_the_core_has_no_side_effects(tmp_path: Path) -> None:

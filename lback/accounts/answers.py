@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from lback.core.error_pages import style
-from lback.core.http_errors import wants_json
+from lback.core.errors.http_errors import wants_json
+from lback.core.errors.pages import style
 from lback.core.response import JSONResponse, RedirectResponse, Response
 from lback.core.urls_utils import is_local_url
 from lback.mail import Mailer, MemoryBackend

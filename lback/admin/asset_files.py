@@ -4,7 +4,7 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lback.core.error_pages import style
+from lback.core.errors.pages import style
 from lback.core.exceptions import NotFound
 from lback.core.response import Response
 

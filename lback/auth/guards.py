@@ -5,7 +5,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar
 
-from lback.core.router import handled_methods, view_name
+from lback.core.routing.views import handled_methods, view_name
 
 V = TypeVar("V", bound=Callable[..., Any])
 

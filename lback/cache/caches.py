@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, TypeAlias
 from lback.cache.redis import RedisCache
 from lback.cache.settings import cache_entry, redis_options
 from lback.core.cache import Cache
-from lback.core.cache_rules import DEFAULT_CACHE, MAX_ENTRIES, check_caches
 from lback.core.exceptions import ConfigurationError
+from lback.core.settings.cache_validators import DEFAULT_CACHE, MAX_ENTRIES, check_caches
 from lback.core.signals import SignalDispatcher
 
 if TYPE_CHECKING:

@@ -6,11 +6,10 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
-from lback.core.cache_rules import DEFAULT_CACHE
-from lback.core.endpoint import response_of
 from lback.core.exceptions import ConfigurationError
 from lback.core.response import Response
-from lback.core.view_arguments import request_of
+from lback.core.routing.endpoint import get_request, response_of
+from lback.core.settings.cache_validators import DEFAULT_CACHE
 
 if TYPE_CHECKING:
     from lback.cache.caches import AnyCache
@@ -56,7 +55,7 @@ def cache_page(
     def decorate(view: V) -> V:
         @wraps(view)
         def answer(*args: Any, **kwargs: Any) -> Any:
-            request = request_of(args, view)
+            request = get_request(args, view)
             base = _key(request, parameters, private=private)
             if base is None:
                 return view(*args, **kwargs)

@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from lback.core.cache_rules import DEFAULT_CACHE
-from lback.core.exceptions import ConfigurationError
-from lback.core.near_miss import did_you_mean
+from lback.core.exceptions import ConfigurationError, did_you_mean
+from lback.core.settings.cache_validators import DEFAULT_CACHE
 
 if TYPE_CHECKING:
     from lback.core.config import Config

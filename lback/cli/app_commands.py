@@ -12,8 +12,7 @@ import click
 
 from lback.cli.project import find_project, open_project
 from lback.core import server
-from lback.core.exceptions import ConfigurationError
-from lback.core.near_miss import did_you_mean
+from lback.core.exceptions import ConfigurationError, did_you_mean
 
 if TYPE_CHECKING:
     from lback.application import Application

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from lback.cli.route_facts import SAFE, facts_of
 from lback.cli.route_lock import FILE_NAME
 from lback.core.exceptions import ConfigurationError, FrameworkException
-from lback.core.setting_values import is_secret
+from lback.core.settings.values import is_secret
 from lback.database.migrations import Migrations
 from lback.static_files.manifest import FILE_NAME as MANIFEST
 

@@ -4,7 +4,7 @@ from granian import Granian
 from granian.constants import HTTPModes, Interfaces
 
 from lback.cli.probe import Serving
-from lback.core.development import free_port
+from lback.core.http.development_server import free_port
 
 # Seconds for which a reload lets the old worker answer beside the new one.
 OVERLAP = 1.0

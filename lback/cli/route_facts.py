@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lback.core.router import Route, view_name
+from lback.core.router import Route
+from lback.core.routing.views import view_name
 
 if TYPE_CHECKING:
     from lback.application import Application

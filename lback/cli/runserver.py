@@ -12,8 +12,9 @@ from lback.cli.command import Command
 from lback.cli.project import find_project
 from lback.cli.signal_catalogue import catalogue
 from lback.cli.signal_feed import SignalFeed, feeding
-from lback.core import development, server
+from lback.core import server
 from lback.core.exceptions import FrameworkException
+from lback.core.http import development_server
 from lback.core.response import Environ, StartResponse
 from lback.database import Base, DatabaseManager
 
@@ -39,22 +40,22 @@ def runserver(host: str | None, port: int | None) -> None:
     try:
         site = server.Server()
     except FrameworkException as error:
-        if not development.is_reloaded():
+        if not development_server.is_reloaded():
             raise
         # An edit broke it, and the next one may mend it.
         click.echo(f"Error: {error}", err=True)
-        development.run(say_that_it_is_broken, host or "127.0.0.1", port or 8000, debug=True)
+        development_server.run(say_that_it_is_broken, host or "127.0.0.1", port or 8000, debug=True)
         return
     controller = server.app_controller
     assert controller is not None  # noqa: S101  the server published it; for the type checker
     config = controller.config
     reloads, database = config.DEBUG, controller.dependencies["db_manager"]
-    if not development.is_reloaded():
+    if not development_server.is_reloaded():
         tell_of_migrations(database, root)
-    if development.is_reloaded() or not reloads:
+    if development_server.is_reloaded() or not reloads:
         tell_of_tables(database)
     with ExitStack() as stack:
-        if reloads and development.is_reloaded():
+        if reloads and development_server.is_reloaded():
             # Of the project's own signals, those that somebody hears.
             names = {signal.name for signal in catalogue()} | controller.dispatcher.receivers.keys()
             feed = SignalFeed(controller.dispatcher, names)

@@ -9,8 +9,8 @@ import click
 from lback.cli.command import Command
 from lback.cli.probe import Serving, look_from_outside
 from lback.cli.project import find_project
-from lback.core.development import check_address
-from lback.core.setting_rules import SERVERS
+from lback.core.http.development_server import check_address
+from lback.core.settings.validation import SERVERS
 
 # Chosen by what a killed worker, a reload and a stop cost: docs/decisions/0031-production-server.md
 RUNNERS: Mapping[str, str] = {

@@ -14,10 +14,10 @@ from lback.cli.project import find_project
 from lback.cli.table import print_table
 from lback.core import server
 from lback.core.config import Config
-from lback.core.near_miss import did_you_mean
-from lback.core.redaction import MASK, Redactor
-from lback.core.setting_defaults import Settings
-from lback.core.setting_values import is_secret
+from lback.core.errors.redaction import MASK, Redactor
+from lback.core.exceptions import did_you_mean
+from lback.core.settings.defaults import Settings
+from lback.core.settings.values import is_secret
 
 
 @click.group(

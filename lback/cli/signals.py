@@ -10,7 +10,7 @@ from lback.cli.project import NoProject, find_project, open_project
 from lback.cli.signal_catalogue import Signal, catalogue
 from lback.cli.signal_feed import socket_path
 from lback.cli.table import print_table
-from lback.core.router import view_name
+from lback.core.routing.views import view_name
 
 
 @click.group(

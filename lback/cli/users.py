@@ -14,8 +14,7 @@ from lback.application import Application
 from lback.cli import prompts
 from lback.cli.command import Command
 from lback.cli.project import open_project
-from lback.core.exceptions import ValidationError
-from lback.core.near_miss import did_you_mean
+from lback.core.exceptions import ValidationError, did_you_mean
 from lback.users import Account, AccountManager, AdminUser, user_model
 
 F = TypeVar("F", bound=Callable[..., Any])

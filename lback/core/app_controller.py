@@ -4,22 +4,23 @@ import logging
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
-from lback.core.admission import Admission
 from lback.core.dependencies import Dependencies
-from lback.core.endpoint import Endpoint, build_endpoint, response_of
+from lback.core.errors.http_errors import error_response
 from lback.core.exceptions import HTTPException, MethodNotAllowed, RouteNotFound, Unauthorized
-from lback.core.http_errors import error_response
-from lback.core.http_method import HTTPMethod
+from lback.core.http.methods import HTTPMethod
+from lback.core.http.request_validation import RequestValidator
 from lback.core.middleware_manager import MiddlewareManager
 from lback.core.request import ApplicationBinding, Request
 from lback.core.response import Response
-from lback.core.router import Route, Router, View, methods_of
+from lback.core.router import Route, Router
+from lback.core.routing.endpoint import Endpoint, build_endpoint, response_of
+from lback.core.routing.views import View, methods_of
 from lback.core.unit_of_work import UnitOfWork
-from lback.core.url_loading import import_admin_modules, import_app_modules, load_routes
+from lback.core.urls_utils import import_admin_modules, import_app_modules, load_routes
 
 if TYPE_CHECKING:
     from lback.core.config import Config
-    from lback.core.route_tree import Found
+    from lback.core.routing.route_tree import Found
     from lback.core.signals import SignalDispatcher
     from lback.core.templates import TemplateRenderer
     from lback.sessions import SessionManager
@@ -55,7 +56,7 @@ class AppController:
         user_manager: Rules for users.
         available_dependencies_instances: Name to instance: on the request context, and for the
             parameters of views. `error_handler` and `db_manager` are used by the controller.
-            Of these, and of the three before, one may be a `lback.core.dependencies.Later`.
+            Of these, and of the three before, one may be a `lback.core.dependencies.LazyService`.
         dispatcher: Where its signals are sent.
 
     Raises:
@@ -79,7 +80,7 @@ class AppController:
         self.router = router
         self.config = config
         self.dispatcher = dispatcher
-        self.admission = Admission(config)
+        self.request_validator = RequestValidator(config)
         self.dependencies = Dependencies(
             {
                 "middleware_manager": middleware_manager,
@@ -95,7 +96,7 @@ class AppController:
         )
         self._unit_of_work = UnitOfWork(self.dependencies, dispatcher, self)
         self.binding = ApplicationBinding(
-            self.dependencies, self.admission.limits, self._unit_of_work.open
+            self.dependencies, self.request_validator.limits, self._unit_of_work.open
         )
         self._endpoints: dict[Route, Endpoint] = {}
         self._guard_checked = False
@@ -153,7 +154,7 @@ class AppController:
         manager = self.middleware_manager
         request.bind(self.binding)
         dispatcher = self.dispatcher
-        heard = dispatcher.hears_any(LIFECYCLE_SIGNALS) if dispatcher.receivers else False
+        heard = dispatcher.has_receivers(LIFECYCLE_SIGNALS) if dispatcher.receivers else False
         if heard:
             dispatcher.send("request_started", self, request=request)
         response = None
@@ -161,13 +162,13 @@ class AppController:
             try:
                 response = self._answer(request, heard)
                 if request.active_session is not None:
-                    self._unit_of_work.settle(request, response)
+                    self._unit_of_work.commit_or_roll_back(request, response)
             except Exception as error:  # noqa: BLE001  becomes the response, or is raised on
                 response = self._error_response(request, error)
             if manager.response_hooks or dispatcher.receivers:
                 response = manager.process_response(request, response)
             if request.active_session is not None:
-                self._unit_of_work.settle_late(request, response)
+                self._unit_of_work.commit_late_changes(request, response)
         finally:
             if heard or request.opened_session is not None or request.uploads:
                 self._finish(request, response, heard)

@@ -93,7 +93,7 @@ class Cache(SignalSender):
         """
         item = self._items.get(key)
         dispatcher = self.dispatcher
-        if dispatcher.receivers and dispatcher.hears_any(GET_SIGNALS):
+        if dispatcher.receivers and dispatcher.has_receivers(GET_SIGNALS):
             return self._get_heard(key, item)
         if item is None:
             return None

@@ -8,14 +8,13 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar
 
-from lback.core.config_file import parse_json, parse_yaml, read_mapping
-from lback.core.database_uri import ENGINES, database_uri, masked
-from lback.core.env_file import NO_FILE, EnvFile
-from lback.core.exceptions import ConfigurationError
-from lback.core.near_miss import did_you_mean
-from lback.core.setting_defaults import Settings
-from lback.core.setting_rules import SECRET_KEY_LENGTH, check, fit
-from lback.core.setting_values import parse_text, shown
+from lback.core.exceptions import ConfigurationError, did_you_mean
+from lback.core.settings.database_uri import ENGINES, database_uri, masked
+from lback.core.settings.defaults import Settings
+from lback.core.settings.env_file import NO_FILE, EnvFile
+from lback.core.settings.json_file import parse_json, parse_yaml, read_mapping
+from lback.core.settings.validation import SECRET_KEY_LENGTH, check, fit
+from lback.core.settings.values import parse_text, shown
 
 logger = logging.getLogger(__name__)
 

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from watchdog.events import FileSystemEvent, FileSystemEventHandler
 
 from lback.core.config import Config
-from lback.core.config_file import locked, parse_json, read_mapping, replace_mapping
 from lback.core.dispatcher_instance import SignalSender
 from lback.core.exceptions import ConfigurationError
-from lback.core.setting_values import is_secret
+from lback.core.settings.json_file import locked, parse_json, read_mapping, replace_mapping
+from lback.core.settings.values import is_secret
 from lback.core.signals import SignalDispatcher
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def sync_settings_to_config(settings_path: StrPath, config_file: StrPath = "conf
     """Bring a JSON file in line with a settings file.
 
     Written are upper-case names whose value has a JSON form and is no secret: see
-    `lback.core.setting_values.is_secret`; a secret may be deep in a mapping, or the password in
+    `lback.core.settings.values.is_secret`; a secret may be deep in a mapping, or the password in
     a URL. Other content of the file stays, but for names of an earlier sync that are gone.
 
     Raises:

@@ -5,7 +5,7 @@ from threading import RLock
 from typing import Any
 
 
-class Later:
+class LazyService:
     """A part that is built when its name is first looked up.
 
     What nobody asks for is neither imported nor built: an application without a database starts
@@ -22,7 +22,7 @@ class Later:
 
 
 class Dependencies(MutableMapping[str, Any]):
-    """Name to instance; a value that is a `Later` is built when it is first looked up.
+    """Name to instance; a value that is a `LazyService` is built when it is first looked up.
 
     Threads that ask for the same part at once get the same one.
 
@@ -37,23 +37,23 @@ class Dependencies(MutableMapping[str, Any]):
 
     def __getitem__(self, name: str) -> Any:
         found = self._instances[name]
-        return self._built(name) if found.__class__ is Later else found
+        return self._built(name) if found.__class__ is LazyService else found
 
     def get(self, name: str, default: Any = None) -> Any:
         """Return the instance of a name, built if need be, or the default."""
         found = self._instances.get(name, default)
-        return self._built(name) if found.__class__ is Later else found
+        return self._built(name) if found.__class__ is LazyService else found
 
     def _built(self, name: str) -> Any:
         with self._lock:
             found = self._instances[name]
-            if found.__class__ is Later:
+            if found.__class__ is LazyService:
                 found = self._instances[name] = found.build()
             return found
 
     def is_built(self, name: str) -> bool:
         """Tell whether a part is there and needs no building any more."""
-        return name in self._instances and self._instances[name].__class__ is not Later
+        return name in self._instances and self._instances[name].__class__ is not LazyService
 
     def __setitem__(self, name: str, value: Any) -> None:
         self._instances[name] = value

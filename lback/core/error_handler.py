@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lback.core.dispatcher_instance import SignalSender
-from lback.core.error_pages import debug_page, error_page
+from lback.core.errors.pages import debug_page, error_page
 from lback.core.response import STATUS_LINES, HTMLResponse, JSONResponse, Response
 from lback.core.signals import SignalDispatcher
 

@@ -1,6 +1,7 @@
 """The errors of the framework: those with a status end as a response, the others stop a start."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Any
 
@@ -161,3 +162,9 @@ class ValidationError(BadRequest):
     def __init__(self, errors: dict[str, list[str]], message: str | None = None) -> None:
         super().__init__(message, data=errors)
         self.errors = errors
+
+
+def did_you_mean(name: str, known: Iterable[str], cutoff: float = 0.6) -> str:
+    """Return "; did you mean …?" with the known name nearest to one, or nothing."""
+    near = get_close_matches(name, list(known), 1, cutoff)
+    return f"; did you mean {near[0]}?" if near else ""

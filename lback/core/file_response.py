@@ -13,9 +13,9 @@ from stat import S_ISREG
 from typing import Any, TypeAlias
 from urllib.parse import quote
 
-from lback.core.conditional import precondition_status, wanted_range
 from lback.core.exceptions import NotFound
-from lback.core.headers import Headers, HeaderValue
+from lback.core.http.conditional import precondition_status, wanted_range
+from lback.core.http.headers import Headers, HeaderValue
 from lback.core.response import (
     BODILESS_STATUSES,
     BYTES_TYPE,

@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 from lback.core.config import Config
 from lback.core.exceptions import ConfigurationError
-from lback.core.setting_rules import logging_level
+from lback.core.settings.validation import logging_level
 
 LINE = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 HANDLER = "lback"

@@ -192,7 +192,7 @@ class MiddlewareManager(SignalSender):
         `middleware_request_short_circuited`.
         """
         dispatcher = self._dispatcher or self.dispatcher
-        if dispatcher.receivers and dispatcher.hears_any(CHAIN_SIGNALS):
+        if dispatcher.receivers and dispatcher.has_receivers(CHAIN_SIGNALS):
             return self._process_request_observed(request)
         return _run_request_hooks(request, self.request_hooks)
 
@@ -224,7 +224,7 @@ class MiddlewareManager(SignalSender):
         each hook `middleware_process_response_started` and then `…_succeeded` or `…_failed`.
         """
         dispatcher = self._dispatcher or self.dispatcher
-        if dispatcher.receivers and dispatcher.hears_any(CHAIN_SIGNALS):
+        if dispatcher.receivers and dispatcher.has_receivers(CHAIN_SIGNALS):
             return self._process_response_observed(request, response)
         return _run_response_hooks(request, response, self.response_hooks)
 

@@ -6,29 +6,29 @@ from io import BytesIO
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TypeAlias
 
-from lback.core.absolute_uri import absolute_uri, server_host
-from lback.core.body import NO_BODY, BodyStream, input_of
-from lback.core.cookies import parse_cookies
 from lback.core.exceptions import BadRequest, ConfigurationError, HTTPException
-from lback.core.headers import RequestHeaders
-from lback.core.hosts import client_address, host_name, is_trusted_proxy
-from lback.core.http_method import METHODS, HTTPMethod, is_token
-from lback.core.limits import DEFAULT_LIMITS, Limits
-from lback.core.multidict import MultiDict, parse_query
-from lback.core.wsgi_text import decoded_path
+from lback.core.http.absolute_uri import absolute_uri, server_host
+from lback.core.http.body import NO_BODY, BodyStream, input_of
+from lback.core.http.cookies import parse_cookies
+from lback.core.http.headers import RequestHeaders
+from lback.core.http.hosts import client_address, host_name, is_trusted_proxy
+from lback.core.http.limits import DEFAULT_LIMITS, Limits
+from lback.core.http.methods import METHODS, HTTPMethod, is_token
+from lback.core.http.multidict import MultiDict, parse_query
+from lback.core.http.wsgi_text import decoded_path
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from lback.admin import AdminRegistry
     from lback.application import Application
-    from lback.core.app_session import AppSession
     from lback.core.config import Config
     from lback.core.error_handler import ErrorHandler
+    from lback.core.http.app_session import AppSession
+    from lback.core.http.uploaded_file import UploadedFile
     from lback.core.router import Router
     from lback.core.signals import SignalDispatcher
     from lback.core.templates import TemplateRenderer
-    from lback.core.uploaded_file import UploadedFile
     from lback.sessions import SessionManager
     from lback.users import AdminUserManager, UserManager
 

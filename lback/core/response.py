@@ -8,9 +8,15 @@ from urllib.parse import quote
 
 import msgspec
 
-from lback.core.cookies import cookie_header
-from lback.core.headers import Headers, HeaderValue, field_value
-from lback.core.response_body import TEXT_TYPE, assigned_body, checked_body, close, encoded_text
+from lback.core.http.cookies import cookie_header
+from lback.core.http.headers import Headers, HeaderValue, field_value
+from lback.core.http.response_body import (
+    TEXT_TYPE,
+    assigned_body,
+    checked_body,
+    close,
+    encoded_text,
+)
 
 Environ: TypeAlias = dict[str, Any]
 StartResponse: TypeAlias = Callable[..., Any]

@@ -1,21 +1,19 @@
 """Routes: a path pattern on one side, a view on the other."""
 
-import inspect
 import logging
 from collections.abc import Callable, Collection
 from difflib import get_close_matches
 from threading import Lock
-from typing import Any, TypeAlias
+from typing import Any
 from urllib.parse import urlencode
 
 from lback.core.exceptions import MethodNotAllowed, RouteNotFound
-from lback.core.http_method import METHODS, is_token
-from lback.core.patterns import PathPattern
-from lback.core.route_tree import RouteTree
+from lback.core.http.methods import METHODS, is_token
+from lback.core.routing.patterns import PathPattern
+from lback.core.routing.route_tree import RouteTree
+from lback.core.routing.views import View, check_view, methods_of, view_name
 
 logger = logging.getLogger(__name__)
-
-View: TypeAlias = Callable[..., Any]
 
 
 class Route:
@@ -35,7 +33,7 @@ class Route:
         ValueError: The pattern is malformed; `methods` is empty or holds no method name.
     """
 
-    # How the controller calls the view; see `lback.core.endpoint`.
+    # How the controller calls the view; see `lback.core.routing.endpoint`.
     endpoint: Callable[..., Any] | None = None
 
     def __init__(
@@ -46,7 +44,7 @@ class Route:
         name: str | None = None,
         requires_auth: bool = True,
     ) -> None:
-        _check_view(view, path)
+        check_view(view, path)
         self.pattern = PathPattern(path)
         self.path = path
         self.view = view
@@ -204,33 +202,6 @@ class Router:
         return f"known: {', '.join(sorted(self._names)) or 'none'}"
 
 
-def view_name(view: View) -> str:
-    """Return the dotted name of a view, for people."""
-    named = view if hasattr(view, "__qualname__") else type(view)
-    # Methods of types written in C know no module.
-    return f"{getattr(named, '__module__', None) or 'builtins'}.{named.__qualname__}"
-
-
-def _check_view(view: View, path: str) -> None:
-    if not callable(view):
-        raise TypeError(f"the view of {path!r} cannot be called: {view!r}")
-    for call in _calls_of(view):
-        if inspect.iscoroutinefunction(call) or inspect.isasyncgenfunction(call):
-            raise TypeError(
-                f"the view {view_name(call)} of {path!r} is a coroutine function; "
-                "WSGI calls views, it does not await them: use def instead of async def"
-            )
-
-
-def _calls_of(view: View) -> list[Any]:
-    """Return the functions that a request may enter the view by."""
-    if not isinstance(view, type):
-        return [view, type(view).__call__]
-    if hasattr(view, "dispatch"):
-        return [view.dispatch]
-    return [getattr(view, method.lower()) for method in handled_methods(view)]
-
-
 def _method_names(methods: Collection[str], path: str) -> list[str]:
     if isinstance(methods, str):
         raise TypeError(f"methods of {path!r} is a list of names: write [{methods!r}]")
@@ -241,21 +212,6 @@ def _method_names(methods: Collection[str], path: str) -> list[str]:
         if not is_token(name):
             raise ValueError(f"{name!r} in methods of {path!r} is no method name")
     return names
-
-
-def methods_of(view: View) -> Collection[str] | None:
-    """Return the methods that a view says it answers, or `None` if it says nothing."""
-    declared = getattr(view, "methods", None)
-    if isinstance(declared, (list, tuple, set, frozenset)):
-        return declared
-    if isinstance(view, type) and not hasattr(view, "dispatch"):
-        return handled_methods(view) or None
-    return None
-
-
-def handled_methods(view: type) -> list[str]:
-    """Return the methods that a class has a handler for: `get`, `post` and so on."""
-    return [method for method in METHODS if callable(getattr(view, method.lower(), None))]
 
 
 def _without(route: Route, path: str, methods: set[str] | None) -> Route | None:

@@ -8,7 +8,6 @@ from threading import Lock
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from lback.core import development
 from lback.core.config import Config
 from lback.core.config_manager import (
     get_project_root,
@@ -16,13 +15,14 @@ from lback.core.config_manager import (
     start_settings_watcher,
 )
 from lback.core.dispatcher_instance import dispatcher
-from lback.core.env_file import load_env_file
 from lback.core.exceptions import ConfigurationError
+from lback.core.http import development_server
 from lback.core.logging_setup import setup_logging
 from lback.core.middleware_loader import import_class
 from lback.core.request import Request
 from lback.core.response import Environ, StartResponse, WsgiResponse
-from lback.core.router import View
+from lback.core.routing.views import View
+from lback.core.settings.env_file import load_env_file
 from lback.core.templates import set_default_router
 
 if TYPE_CHECKING:
@@ -68,14 +68,14 @@ def serve(
     Signals: `server_request_received` before the request is built, `server_request_finished`
     before the answer is handed to the server.
     """
-    heard = signals.hears_any(EDGE_SIGNALS) if signals.receivers else False
+    heard = signals.has_receivers(EDGE_SIGNALS) if signals.receivers else False
     if heard:
         started = perf_counter()
         signals.send("server_request_received", controller, **_facts_of(environ))
     request = response = None
     try:
         request = Request.from_environ(environ)
-        controller.admission.examine(request, environ)
+        controller.request_validator.validate(request, environ)
         response = controller.handle_request(request)
         status, headers, body = response.answer(environ)
     except Exception:
@@ -232,11 +232,11 @@ class Server:
         """
         debug, root = _debug(), project_root
         # With the reloader there are two processes; the one that serves watches.
-        serves = development.is_reloaded() or not debug
+        serves = development_server.is_reloaded() or not debug
         watcher = start_settings_watcher(root) if root and serves else None
         env_file = [str(Path(root) / ".env")] if root else []
         try:
-            development.run(wsgi_application, host, port, debug=debug, watch=env_file)
+            development_server.run(wsgi_application, host, port, debug=debug, watch=env_file)
         finally:
             if watcher is not None:
                 watcher.stop()

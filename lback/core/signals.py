@@ -78,7 +78,7 @@ class SignalDispatcher:
                 results.append((receiver, error))
         return results
 
-    def hears_any(self, signal_names: frozenset[str]) -> bool:
+    def has_receivers(self, signal_names: frozenset[str]) -> bool:
         """Tell whether one of the signals has a receiver; the answer is kept until that changes."""
         heard = self._heard.get(signal_names)
         if heard is None:

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from lback.core.headers import Headers, HeaderValue
+from lback.core.http.headers import Headers, HeaderValue
+from lback.core.http.response_body import close, encode_chunk
 from lback.core.response import (
     BODILESS_STATUSES,
     BYTES_TYPE,
@@ -11,7 +12,6 @@ from lback.core.response import (
     WsgiResponse,
     status_line,
 )
-from lback.core.response_body import close, encode_chunk
 
 
 class StreamingResponse(Response):

@@ -234,7 +234,7 @@ class TemplateRenderer(SignalSender):
         self, source: str, find: Callable[[str], Template], name: str, context: dict[str, Any]
     ) -> str:
         dispatcher = self.dispatcher
-        heard = bool(dispatcher.receivers) and dispatcher.hears_any(RENDERING_SIGNALS)
+        heard = bool(dispatcher.receivers) and dispatcher.has_receivers(RENDERING_SIGNALS)
         about = {"template_name": name, "context": context, "source": source}
         if heard:
             dispatcher.send("template_rendering_started", self, **about)

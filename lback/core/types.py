@@ -1,16 +1,16 @@
 """The types that a request is made of: one door to the rooms they live in."""
 
-from lback.core.app_session import AppSession
-from lback.core.converters import (
+from lback.core.http.app_session import AppSession
+from lback.core.http.methods import HTTPMethod
+from lback.core.http.multidict import MultiDict
+from lback.core.http.uploaded_file import UploadedFile
+from lback.core.request import Request
+from lback.core.routing.converters import (
     IntegerConverter,
     TypeConverter,
     UUIDConverter,
     register_converter,
 )
-from lback.core.http_method import HTTPMethod
-from lback.core.multidict import MultiDict
-from lback.core.request import Request
-from lback.core.uploaded_file import UploadedFile
 
 __all__ = [
     "AppSession",

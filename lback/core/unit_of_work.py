@@ -35,7 +35,7 @@ class UnitOfWork:
         )
         return None if opens is None else opens()
 
-    def settle(self, request: "Request", response: "Response") -> None:
+    def commit_or_roll_back(self, request: "Request", response: "Response") -> None:
         """Commit below status 400, else roll back; for a request with a session.
 
         Raises:
@@ -47,7 +47,7 @@ class UnitOfWork:
         else:
             self._roll_back(request, session, None)
 
-    def settle_late(self, request: "Request", response: "Response") -> None:
+    def commit_late_changes(self, request: "Request", response: "Response") -> None:
         """Commit what response hooks wrote after the first commit, if they wrote anything."""
         session = request.active_session
         if session is not None and response.status_code < 400 and _has_changes(session):

@@ -12,8 +12,8 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlalchemy.orm import Session
 
-from lback.core.database_uri import database_uri
 from lback.core.exceptions import ConfigurationError
+from lback.core.settings.database_uri import database_uri
 from lback.database import sqlite
 from lback.database.models import Base
 

@@ -10,8 +10,7 @@ from typing import Any
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from lback.core.exceptions import ConfigurationError
-from lback.core.near_miss import did_you_mean
+from lback.core.exceptions import ConfigurationError, did_you_mean
 from lback.database.engine import DatabaseManager
 
 PROJECT = "project"

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
-from lback.core.uploaded_file import UploadedFile
+from lback.core.http.uploaded_file import UploadedFile
 from lback.forms.field import Field, Messages
 from lback.forms.file_content import (
     ACTIVE_EXTENSIONS,

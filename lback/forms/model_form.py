@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapper, RelationshipProperty
 
 from lback.core.exceptions import ConfigurationError, ValidationError
-from lback.core.uploaded_file import UploadedFile
+from lback.core.http.uploaded_file import UploadedFile
 from lback.forms.errors import NON_FIELD
 from lback.forms.field import Field
 from lback.forms.form import Form

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from lback.core.base_middleware import BaseMiddleware
-from lback.core.redaction import redacted_path
+from lback.core.errors.redaction import redacted_path
 
 if TYPE_CHECKING:
     from lback.core.request import Request

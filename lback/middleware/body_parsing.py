@@ -7,9 +7,9 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, BinaryIO
 
 from lback.core.base_middleware import SimpleMiddleware
-from lback.core.body import BodyStream
 from lback.core.exceptions import BadRequest, HTTPException
-from lback.core.multidict import MultiDict, parse_query
+from lback.core.http.body import BodyStream
+from lback.core.http.multidict import MultiDict, parse_query
 from lback.middleware.content_type import media_type, utf_8_parameters
 from lback.middleware.json_body import parse_json
 from lback.middleware.multipart_form import FormLimits, parse_multipart

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from lback.core.base_middleware import BaseMiddleware
 from lback.core.exceptions import ConfigurationError
-from lback.core.origins import origin_of
+from lback.core.http.origins import origin_of
 from lback.core.response import Response
 
 if TYPE_CHECKING:

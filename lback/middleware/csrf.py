@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from lback.core.base_middleware import SimpleMiddleware
 from lback.core.exceptions import BadRequest, ConfigurationError, Forbidden, HTTPException
-from lback.core.origins import origin_of, origin_of_url
+from lback.core.http.origins import origin_of, origin_of_url
 
 if TYPE_CHECKING:
     from lback.core.config import Config

@@ -14,8 +14,8 @@ from multipart import (  # type: ignore[import-untyped]  # it ships annotations,
 )
 
 from lback.core.exceptions import BadRequest, HTTPException
-from lback.core.multidict import MultiDict
-from lback.core.uploaded_file import UploadedFile
+from lback.core.http.multidict import MultiDict
+from lback.core.http.uploaded_file import UploadedFile
 from lback.middleware.content_type import require_utf_8
 
 if TYPE_CHECKING:

@@ -11,10 +11,10 @@ from lback.cache.outage import Outage
 from lback.cache.redis import connection_arguments
 from lback.cache.settings import redis_options
 from lback.core.base_middleware import SimpleMiddleware
-from lback.core.cache_rules import DEFAULT_CACHE
 from lback.core.exceptions import ConfigurationError, HTTPException
-from lback.core.protection_rules import check_rate
-from lback.core.view_arguments import request_of
+from lback.core.routing.endpoint import get_request
+from lback.core.settings.cache_validators import DEFAULT_CACHE
+from lback.core.settings.security_validators import check_rate
 
 if TYPE_CHECKING:
     from limits import RateLimitItem
@@ -92,7 +92,7 @@ def rate_limit(
 
         @wraps(view)
         def limited(*args: Any, **kwargs: Any) -> Any:
-            request = request_of(args, view)
+            request = get_request(args, view)
             if not methods or request.method in methods:
                 _limiter_of(request).check(checked, scope, key(request))
             return view(*args, **kwargs)

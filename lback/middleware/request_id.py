@@ -7,7 +7,7 @@ from secrets import token_hex
 from typing import TYPE_CHECKING
 
 from lback.core.base_middleware import BaseMiddleware
-from lback.core.hosts import is_trusted_proxy
+from lback.core.http.hosts import is_trusted_proxy
 
 if TYPE_CHECKING:
     from lback.core.config import Config

@@ -4,10 +4,10 @@ from secrets import token_urlsafe
 from typing import TYPE_CHECKING
 
 from lback.core.base_middleware import BaseMiddleware
-from lback.core.error_pages import style_hash
+from lback.core.errors.pages import style_hash
 from lback.core.exceptions import ConfigurationError
-from lback.core.headers import Headers
-from lback.core.protection_rules import sources_of
+from lback.core.http.headers import Headers
+from lback.core.settings.security_validators import sources_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -4,7 +4,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from lback.core.base_middleware import BaseMiddleware
-from lback.core.http_errors import error_response
+from lback.core.errors.http_errors import error_response
 from lback.sessions.store import SessionsUnavailable
 
 if TYPE_CHECKING:

@@ -12,11 +12,11 @@ from wsgiref.validate import WSGIWarning, validator
 import msgspec
 
 from lback.auth.sign_in import begin
-from lback.core.cookies import parse_cookies
+from lback.core.http.cookies import parse_cookies
 from lback.middleware.csrf import CHECKED as CSRF_CHECKED
 
 if TYPE_CHECKING:
-    from lback.core.app_session import AppSession
+    from lback.core.http.app_session import AppSession
     from lback.users import Account
 
 WsgiApplication = Callable[..., Iterable[bytes]]

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from lback.core.near_miss import did_you_mean
+from lback.core.exceptions import did_you_mean
 from lback.core.signals import SignalDispatcher
 
 
@@ -52,11 +52,11 @@ class SignalRecorder:
 
         # Parts of Lback ask first whether anybody listens: somebody does, to all of them.
         dispatcher.connect(__name__, self.named)
-        vars(dispatcher).update(send=record, hears_any=lambda _: True)
+        vars(dispatcher).update(send=record, has_receivers=lambda _: True)
         try:
             yield self
         finally:
-            del dispatcher.send, dispatcher.hears_any
+            del dispatcher.send, dispatcher.has_receivers
             dispatcher.disconnect(__name__, self.named)
 
     @property

@@ -5,17 +5,17 @@ from typing import Any
 
 import pytest
 
-from lback.core.dependencies import Dependencies, Later
+from lback.core.dependencies import Dependencies, LazyService
 
 
-def counted(value: Any = "made") -> tuple[Later, list[int]]:
+def counted(value: Any = "made") -> tuple[LazyService, list[int]]:
     calls: list[int] = []
 
     def build() -> Any:
         calls.append(1)
         return value
 
-    return Later(build), calls
+    return LazyService(build), calls
 
 
 def test_an_instance_is_found_by_its_name() -> None:
@@ -55,8 +55,8 @@ def test_get_builds_as_well() -> None:
 
 
 def test_a_part_may_ask_for_another_while_it_is_built() -> None:
-    shared = Dependencies({"base": Later(lambda: 1)})
-    shared["sum"] = Later(lambda: shared["base"] + 1)
+    shared = Dependencies({"base": LazyService(lambda: 1)})
+    shared["sum"] = LazyService(lambda: shared["base"] + 1)
     assert shared["sum"] == 2
     assert shared.is_built("base")
 
@@ -65,7 +65,7 @@ def test_what_a_builder_raises_reaches_whoever_asks_each_time() -> None:
     def fail() -> None:
         raise ValueError("no such store")
 
-    shared = Dependencies({"part": Later(fail)})
+    shared = Dependencies({"part": LazyService(fail)})
     for _ in range(2):
         with pytest.raises(ValueError, match="no such store"):
             shared["part"]
@@ -74,7 +74,7 @@ def test_what_a_builder_raises_reaches_whoever_asks_each_time() -> None:
 
 def test_threads_that_ask_at_once_get_the_same_part() -> None:
     barrier, found = Barrier(8), []
-    shared = Dependencies({"part": Later(object)})
+    shared = Dependencies({"part": LazyService(object)})
 
     def ask() -> None:
         barrier.wait()
@@ -90,7 +90,7 @@ def test_threads_that_ask_at_once_get_the_same_part() -> None:
 
 
 def test_a_part_may_be_replaced_or_taken_away() -> None:
-    shared = Dependencies({"part": Later(lambda: "made")})
+    shared = Dependencies({"part": LazyService(lambda: "made")})
     shared["part"] = "mine"
     assert shared["part"] == "mine"
     del shared["part"]

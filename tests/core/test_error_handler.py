@@ -16,7 +16,7 @@ from lback.core import (
     SignalDispatcher,
     TemplateRenderer,
 )
-from lback.core.error_pages import style_hash
+from lback.core.errors.pages import style_hash
 
 SECRET = "s3cr3t-of-the-site-0123456789"
 

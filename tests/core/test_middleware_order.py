@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from lback import Application, BaseMiddleware, ConfigurationError, Request, Response
-from lback.core.middleware_order import check_order
+from lback.core.middleware_loader import check_order
 
 
 class Plain(BaseMiddleware):

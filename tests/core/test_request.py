@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from lback.core.config import Config
 from lback.core.exceptions import BadRequest, ConfigurationError, HTTPException
-from lback.core.limits import Limits
+from lback.core.http.limits import Limits
 from lback.core.request import ApplicationBinding
 from lback.core.types import AppSession, HTTPMethod, MultiDict, Request, UploadedFile
 

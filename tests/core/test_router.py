@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lback.core.exceptions import MethodNotAllowed, RouteNotFound
-from lback.core.http_method import HTTPMethod
-from lback.core.router import Route, Router, view_name
+from lback.core.http.methods import HTTPMethod
+from lback.core.router import Route, Router
+from lback.core.routing.views import view_name
 
 STANDARD = ["GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "HEAD"]
 

@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 import pytest
 
 import lback.core.types
-from lback.core.http_method import is_token
+from lback.core.http.methods import is_token
 from lback.core.types import AppSession, HTTPMethod, IntegerConverter, TypeConverter, UUIDConverter
 
 METHODS = ["GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "HEAD"]

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lback.core.url_loading import load_routes
-from lback.core.urls_utils import Include, include, is_local_url, join_paths, path
+from lback.core.urls_utils import Include, include, is_local_url, join_paths, load_routes, path
 
 
 def view(request: object) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from jinja2 import Environment
 
 from lback import Application, Request, ValidationError
-from lback.core.multidict import MultiDict
+from lback.core.http.multidict import MultiDict
 from lback.forms import (
     BooleanField,
     CharField,

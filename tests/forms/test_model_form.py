@@ -28,7 +28,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from lback import ConfigurationError, UploadedFile, ValidationError
-from lback.core.multidict import MultiDict
+from lback.core.http.multidict import MultiDict
 from lback.database import Base, DatabaseManager, utc_now
 from lback.forms import (
     CharField,

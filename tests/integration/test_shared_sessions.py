@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 import pytest
 from redis import Redis
 
-from lback.core.cookies import parse_cookies
+from lback.core.http.cookies import parse_cookies
 from lback.database import DatabaseManager
 from lback.users import UserManager
 

@@ -13,12 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lback.core.body import BodyStream, body_stream
 from lback.core.config import Config
 from lback.core.exceptions import BadRequest, HTTPException
+from lback.core.http.body import BodyStream, body_stream
+from lback.core.http.multidict import MultiDict
 from lback.core.middleware_loader import load_middlewares_from_config
 from lback.core.middleware_manager import MiddlewareManager
-from lback.core.multidict import MultiDict
 from lback.core.request import Request
 from lback.core.response import Response
 from lback.middleware import BodyParsingMiddleware

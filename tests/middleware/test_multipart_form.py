@@ -17,11 +17,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lback.core.body import BodyStream
 from lback.core.config import Config
 from lback.core.exceptions import HTTPException
+from lback.core.http.body import BodyStream
+from lback.core.http.uploaded_file import UploadedFile
 from lback.core.request import Request
-from lback.core.uploaded_file import UploadedFile
 from lback.middleware import BodyParsingMiddleware
 
 MIB = 1024 * 1024

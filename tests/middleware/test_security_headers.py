@@ -10,7 +10,7 @@ import pytest
 
 from lback import Application, HTMLResponse, NotFound, Request, Response, render
 from lback.core import ConfigurationError
-from lback.core.error_pages import style_hash
+from lback.core.errors.pages import style_hash
 from lback.core.request import Request as CoreRequest
 from lback.middleware import SecurityHeadersMiddleware
 from lback.testing import Client

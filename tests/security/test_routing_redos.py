@@ -4,8 +4,8 @@ from time import perf_counter
 
 import pytest
 
-from lback.core.patterns import PathPattern
 from lback.core.router import Router
+from lback.core.routing.patterns import PathPattern
 
 # Quadratic work over the long paths below would take minutes, linear work takes milliseconds.
 SECONDS = 2.0

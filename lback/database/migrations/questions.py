@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy.types import JSON, TypeDecorator, TypeEngine
 
-from lback.core.near_miss import did_you_mean
+from lback.core.exceptions import did_you_mean
 from lback.database.migrations.errors import MigrationError
 
 

@@ -1,0 +1,108 @@
+"""Error pages: what a person sees when something went wrong, and what its developer sees."""
+
+import base64
+import hashlib
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import Environment, FileSystemLoader
+
+from lback.core.errors.debug_page import (
+    failures,
+    request_facts,
+    route_table,
+    suggested_paths,
+)
+from lback.core.errors.redaction import Redactor
+from lback.core.response import STATUS_LINES
+
+if TYPE_CHECKING:
+    from lback.core.config import Config
+    from lback.core.router import Router
+
+_DIRECTORY = Path(__file__).with_name("templates")
+
+# What a person can do about it, in place of the number's technical name.
+HEADINGS = {
+    400: "This request cannot be read",
+    401: "Please sign in",
+    403: "You may not see this",
+    404: "There is nothing here",
+    405: "This cannot be done here",
+    413: "This is too large",
+    429: "Too many requests",
+    500: "Something went wrong",
+    503: "Back in a moment",
+}
+
+
+@cache
+def _environment() -> Environment:
+    # Its own, so that no template and no filter of a project can break an error page.
+    environment = Environment(
+        loader=FileSystemLoader(_DIRECTORY), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.globals["style"] = style()
+    return environment
+
+
+@cache
+def style() -> str:
+    """Return the style sheet that the pages of the framework share."""
+    return (_DIRECTORY / "style.css").read_text(encoding="utf-8").strip()
+
+
+@cache
+def style_hash() -> str:
+    """Return the source expression that allows `style` in a Content-Security-Policy."""
+    digest = hashlib.sha256(style().encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"
+
+
+@lru_cache(maxsize=256)
+def error_page(status: int, message: str) -> str:
+    """Render the page that everybody may see."""
+    return (
+        _environment()
+        .get_template("error.html")
+        .render(status=status, message=message, heading=_heading(status))
+    )
+
+
+def debug_page(
+    status: int,
+    message: str,
+    config: "Config",
+    router: "Router | None",
+    *,
+    request: Any = None,
+    exception: BaseException | None = None,
+) -> str:
+    """Render the page for the developer, with every secret setting taken out of it.
+
+    Args:
+        status: Status of the answer.
+        message: What is said of it.
+        config: Tells which texts are secret.
+        router: Its routes are shown.
+        request: Shown without its body, and without what lets somebody in.
+        exception: Shown with its frames, their source lines, and no values.
+    """
+    page = _environment().get_template("debug.html")
+    path = str(getattr(request, "path", ""))
+    return Redactor(config)(
+        page.render(
+            status=status,
+            message=message,
+            heading=_heading(status),
+            near=suggested_paths(router, path) if status == 404 else [],
+            facts=request_facts(request) if request is not None else [],
+            failures=failures(exception) if exception is not None else [],
+            routes=route_table(router),
+        )
+    )
+
+
+def _heading(status: int) -> str:
+    return HEADINGS.get(status) or STATUS_LINES.get(status, "500 Error")[4:]

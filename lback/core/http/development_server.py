@@ -1,0 +1,151 @@
+"""The development server: prints where it listens, shows requests, reloads on change."""
+
+import errno
+import logging
+import os
+import socket
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
+from typing import Any
+
+from lback.core.exceptions import ConfigurationError
+from lback.core.http.framing import ChunkedInput, framing_fault
+from lback.core.http.hosts import LOOPBACK_HOSTS
+
+logger = logging.getLogger(__name__)
+
+
+def run(
+    application: Callable[..., Iterable[bytes]],
+    host: str,
+    port: int,
+    *,
+    debug: bool,
+    banner: str = "",
+    watch: Sequence[str] = (),
+) -> None:
+    """Serve an application with threads until interrupted; never with an interactive debugger.
+
+    Args:
+        application: The WSGI application.
+        host: Address or name to listen on.
+        port: 0 takes one that is free.
+        debug: Start anew when a source file changes.
+        banner: Lines to print beside the address.
+        watch: Files that are no source files and start it anew as well.
+
+    Raises:
+        ConfigurationError: The address cannot be used; names a port that is free.
+    """
+    # Only who runs the development server waits for its import.
+    from werkzeug.serving import run_simple
+
+    if not is_reloaded():
+        if port == 0:
+            port = free_port(host)
+        check_address(host, port)
+        # By the process that stays, so that a reload does not say it again.
+        _announce(host, port, banner)
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    run_simple(
+        host,
+        port,
+        application,
+        use_reloader=debug,
+        # The other kind watches all libraries with inotify, and its queue overflows at the start.
+        reloader_type="stat",
+        extra_files=list(watch),
+        use_debugger=False,
+        threaded=True,
+        request_handler=_handler(),
+    )
+
+
+def _handler() -> type[Any]:
+    from werkzeug.serving import WSGIRequestHandler  # as above
+
+    class QuietHandler(WSGIRequestHandler):
+        """Logs a line for each request through this module; refuses what has two lengths."""
+
+        def log_request(self, code: Any = "-", size: Any = "-") -> None:
+            logger.info("%s %r %s %s", self.command, self.path, getattr(code, "value", code), size)
+
+        def parse_request(self) -> bool:
+            if not super().parse_request():
+                return False
+            fault = framing_fault(self.headers)
+            if fault is not None:
+                self.send_error(400, fault)
+            return fault is None
+
+        def make_environ(self) -> dict[str, Any]:
+            environ = super().make_environ()
+            if environ.get("wsgi.input_terminated"):
+                environ["wsgi.input"] = ChunkedInput(environ["wsgi.input"])
+            return environ
+
+    return QuietHandler
+
+
+def is_reloaded() -> bool:
+    """Tell whether this process is the one that the reloader starts anew after each change."""
+    return os.environ.get("WERKZEUG_RUN_MAIN") == "true"
+
+
+def _announce(host: str, port: int, banner: str) -> None:
+    shown = f"[{host}]" if ":" in host else host
+    lines = [f"Lback serves http://{shown}:{port}/", *banner.splitlines(), "Stop with Ctrl+C"]
+    if not is_loopback(host):
+        lines.insert(1, "This is the development server, open to the network")
+    sys.stdout.write("\n".join(lines) + "\n")
+    sys.stdout.flush()
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether only this machine reaches an address."""
+    return host in LOOPBACK_HOSTS or host == "::1" or host.startswith("127.")
+
+
+def check_address(host: str, port: int) -> None:
+    """Refuse an address that cannot be listened on.
+
+    Raises:
+        ConfigurationError: Names the reason, and where the port is taken one that is free.
+    """
+    try:
+        with closing(_bound(host, port)):
+            return
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise ConfigurationError(f"cannot listen on {host}:{port}: {error.strerror}") from error
+    free = next((near for near in range(port + 1, port + 50) if _is_free(host, near)), None)
+    hint = f"; {free} is free" if free else ""
+    raise ConfigurationError(f"port {port} of {host} is taken by another program{hint}")
+
+
+def free_port(host: str) -> int:
+    """Return a port that nobody listens on."""
+    with closing(_bound(host, 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def _is_free(host: str, port: int) -> bool:
+    try:
+        with closing(_bound(host, port)):
+            return True
+    except OSError:
+        return False
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+    except OSError:
+        listener.close()
+        raise
+    return listener

@@ -1,0 +1,1 @@
+"""URL patterns, the tree of routes, and how a view is called."""

@@ -1,0 +1,60 @@
+"""Views as they are registered: their names, their methods, and what cannot be a view."""
+
+import inspect
+from collections.abc import Callable, Collection
+from typing import Any, TypeAlias
+
+from lback.core.http.methods import METHODS
+
+View: TypeAlias = Callable[..., Any]
+
+
+def view_name(view: View) -> str:
+    """Return the dotted name of a view, for people."""
+    named = view if hasattr(view, "__qualname__") else type(view)
+    # Methods of types written in C know no module.
+    return f"{getattr(named, '__module__', None) or 'builtins'}.{named.__qualname__}"
+
+
+def check_view(view: View, path: str) -> None:
+    """Check that a view can be called by the application.
+
+    Args:
+        view: Function or class.
+        path: Pattern of its route, for the message.
+
+    Raises:
+        TypeError: The view cannot be called, or is or has a coroutine function to be called.
+    """
+    if not callable(view):
+        raise TypeError(f"the view of {path!r} cannot be called: {view!r}")
+    for call in _calls_of(view):
+        if inspect.iscoroutinefunction(call) or inspect.isasyncgenfunction(call):
+            raise TypeError(
+                f"the view {view_name(call)} of {path!r} is a coroutine function; "
+                "WSGI calls views, it does not await them: use def instead of async def"
+            )
+
+
+def _calls_of(view: View) -> list[Any]:
+    """Return the functions that a request may enter the view by."""
+    if not isinstance(view, type):
+        return [view, type(view).__call__]
+    if hasattr(view, "dispatch"):
+        return [view.dispatch]
+    return [getattr(view, method.lower()) for method in handled_methods(view)]
+
+
+def methods_of(view: View) -> Collection[str] | None:
+    """Return the methods that a view says it answers, or `None` if it says nothing."""
+    declared = getattr(view, "methods", None)
+    if isinstance(declared, (list, tuple, set, frozenset)):
+        return declared
+    if isinstance(view, type) and not hasattr(view, "dispatch"):
+        return handled_methods(view) or None
+    return None
+
+
+def handled_methods(view: type) -> list[str]:
+    """Return the methods that a class has a handler for: `get`, `post` and so on."""
+    return [method for method in METHODS if callable(getattr(view, method.lower(), None))]

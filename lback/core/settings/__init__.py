@@ -1,0 +1,1 @@
+"""Settings: defaults, where they are read from, and the checks of their values."""

@@ -1,0 +1,71 @@
+"""The rule of CACHES: which caches an application has, by name, and where each keeps its values."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from lback.core.exceptions import did_you_mean
+
+DEFAULT_CACHE = "default"
+# Backend to the options that it takes.
+_BACKENDS: Mapping[str, tuple[str, ...]] = {
+    "memory": ("max_entries",),
+    "redis": ("url", "prefix", "timeout", "serializer"),
+}
+_URL_SCHEMES = ("redis://", "rediss://", "unix://")
+MAX_ENTRIES = 10_000
+# Option to the types it may have.
+_OPTIONS: Mapping[str, tuple[type, ...]] = {
+    "backend": (str,),
+    "max_entries": (int,),
+    "url": (str,),
+    "prefix": (str,),
+    "timeout": (int, float),
+    "serializer": (str,),
+}
+
+
+def check_caches(value: Mapping[str, Any]) -> None:
+    """Hold CACHES against its rule; no message shows a URL, which may hold a password.
+
+    Raises:
+        ValueError: It breaks the rule; the message is the rule and the way out.
+    """
+    for name, entry in value.items():
+        if not isinstance(name, str) or not name:
+            raise ValueError(f"{name!r} is no name of a cache: text, in quotes")
+        if not isinstance(entry, Mapping):
+            raise ValueError(f"{name!r} must be a mapping, such as {{'backend': 'redis'}}")
+        _check_entry(name, entry)
+
+
+def _check_entry(name: str, entry: Mapping[str, Any]) -> None:
+    for option, given in entry.items():
+        _check_option(name, option, given)
+    backend = entry.get("backend", "memory")
+    if backend not in _BACKENDS:
+        hint = did_you_mean(backend, _BACKENDS) or f"; known: {_list(_BACKENDS)}"
+        raise ValueError(f"{backend!r} is no backend of {name!r}{hint}")
+    foreign = [option for option in entry if option not in ("backend", *_BACKENDS[backend])]
+    if foreign:
+        raise ValueError(
+            f"{name!r} is kept in {backend} and takes no {_list(foreign)}; "
+            f"known: {_list(_BACKENDS[backend])}"
+        )
+
+
+def _check_option(name: str, option: Any, given: Any) -> None:
+    kinds = _OPTIONS.get(option)
+    if kinds is None:
+        hint = did_you_mean(str(option), _OPTIONS) or f"; known: {_list(_OPTIONS)}"
+        raise ValueError(f"{name!r} has no option {option!r}{hint}")
+    if not isinstance(given, kinds) or isinstance(given, bool):
+        wanted = " or ".join(kind.__name__ for kind in kinds)
+        raise ValueError(f"{option!r} of {name!r} must be {wanted}")
+    if isinstance(given, (int, float)) and given <= 0:
+        raise ValueError(f"the {option} of {name!r} must be greater than 0")
+    if option == "url" and not str(given).startswith(_URL_SCHEMES):
+        raise ValueError(f"the url of {name!r} must begin with {' or '.join(_URL_SCHEMES)}")
+
+
+def _list(names: Iterable[str]) -> str:
+    return ", ".join(names)

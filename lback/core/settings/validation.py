@@ -1,0 +1,236 @@
+"""Setting rules: what the value of a setting must be, and the way out where it is not."""
+
+import logging
+import os
+import re
+from collections.abc import Callable, Mapping
+from ipaddress import ip_network
+from typing import Any
+
+from lback.core.exceptions import did_you_mean
+from lback.core.http.hosts import UNIX_SOCKET, host_name
+from lback.core.settings.cache_validators import check_caches
+from lback.core.settings.security_validators import PROTECTION_RULES
+from lback.core.settings.values import parse_text
+
+SECRET_KEY_LENGTH = 16
+SERVERS = ("gunicorn", "granian")
+
+# RFC 6265 §4.1.1: the name of a cookie is a token.
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+
+# RFC 3986 §2.3: what stands for itself in a path; patterns of routes give no meaning to it.
+_STATIC_URL = re.compile(r"(?:https?://[\w.:\[\]-]+/|/[\w.~-]+/)(?:[\w.~-]+/)*", re.ASCII)
+
+_WANTED: Mapping[type, str] = {
+    bool: "must be true or false, without quotes",
+    int: "must be a whole number",
+    str: "must be text, in quotes",
+    list: "must be a list",
+    dict: "must be a mapping",
+}
+
+
+def fit(value: Any, like: Any) -> Any:
+    """Return a value of `settings.py` or of a file in the type of the default.
+
+    A path becomes text, a tuple a list, and a number in quotes that number; nothing else is
+    guessed. Lists and mappings are copied.
+
+    Raises:
+        ValueError: The value has another type; the message is the rule.
+    """
+    kind = type(like)
+    if isinstance(value, kind) and isinstance(value, bool) == (kind is bool):
+        return kind(value)
+    if kind is str and isinstance(value, os.PathLike):
+        return str(value)
+    if kind is list and isinstance(value, tuple):
+        return list(value)
+    if kind is int and isinstance(value, str):
+        return parse_text(value, like)
+    raise ValueError(_WANTED[kind])
+
+
+def check(name: str, value: Any) -> None:
+    """Hold the value of a known setting, which has its type, against its rule.
+
+    Raises:
+        ValueError: It breaks the rule; the message is the rule and the way out.
+    """
+    rule = RULES.get(name)
+    if rule is not None:
+        rule(value)
+
+
+def logging_level(name: str) -> int:
+    """Return the number of a level of `logging`, whose name may be in any case.
+
+    Raises:
+        ValueError: There is no such level; the message names all, and the nearest.
+    """
+    levels = logging.getLevelNamesMapping()
+    if name.upper() in levels:
+        return levels[name.upper()]
+    raise ValueError(f"must be one of {', '.join(levels)}{did_you_mean(name.upper(), levels)}")
+
+
+def _level(value: str) -> None:
+    if value:
+        logging_level(value)
+
+
+def _port(value: int) -> None:
+    if not 0 <= value <= 65535:
+        raise ValueError("must be a port: 0 to 65535")
+
+
+def _positive(value: int) -> None:
+    if value <= 0:
+        raise ValueError("must be greater than 0")
+
+
+def _not_negative(value: int) -> None:
+    if value < 0:
+        raise ValueError("must be 0 or more")
+
+
+def _server(value: str) -> None:
+    if value not in SERVERS:
+        raise ValueError(f"must be one of {', '.join(SERVERS)}{did_you_mean(value, SERVERS)}")
+
+
+def _cookie_name(value: str) -> None:
+    if not _TOKEN.fullmatch(value):
+        raise ValueError("must be the name of a cookie: letters, digits, '-' and '_'")
+
+
+def _login_url(value: str) -> None:
+    if value:
+        _redirect_url(value)
+
+
+def _mail_address(value: str) -> None:
+    if "@" not in value or not value.isprintable():
+        raise ValueError("must be an email address, such as shop@example.com")
+
+
+def _redirect_url(value: str) -> None:
+    if not value.startswith(("/", "https://", "http://")):
+        raise ValueError('must be a path such as "/accounts/sign-in/", or a URL')
+
+
+def _keys(value: list[Any]) -> None:
+    _texts(value)
+    if any(len(key) < SECRET_KEY_LENGTH for key in value):
+        raise ValueError(f"each key must have {SECRET_KEY_LENGTH} characters at least")
+
+
+def _one_of(*names: str) -> Callable[[str], None]:
+    def rule(value: str) -> None:
+        if value not in names:
+            known = ", ".join(filter(None, names))
+            raise ValueError(f"must be one of {known}{did_you_mean(value, names)}")
+
+    return rule
+
+
+def _texts(value: list[Any]) -> None:
+    wrong = [item for item in value if not isinstance(item, str)]
+    if wrong:
+        raise ValueError("must be a list of texts")
+
+
+def _paths(value: list[Any]) -> None:
+    if not all(isinstance(item, (str, os.PathLike)) for item in value):
+        raise ValueError("must be a list of texts or paths")
+
+
+def _static_url(value: str) -> None:
+    if not _STATIC_URL.fullmatch(value):
+        raise ValueError(
+            "must be a path such as '/static/', or a URL such as 'https://cdn.example.com/', "
+            "and end with a slash"
+        )
+
+
+def _not_empty(value: str) -> None:
+    if not value:
+        raise ValueError("must not be empty")
+
+
+def _hosts(value: list[Any]) -> None:
+    _texts(value)
+    for host in value:
+        name = host.removeprefix(".").lower()
+        if host != "*" and host_name(name) != name:
+            raise ValueError(
+                f"{host!r} is no host name; write example.com, .example.com for its subdomains "
+                "as well, 192.0.2.1 or [2001:db8::1], without scheme and port"
+            )
+
+
+def _networks(value: list[Any]) -> None:
+    _texts(value)
+    for network in value:
+        try:
+            if network != UNIX_SOCKET:
+                ip_network(network, strict=False)
+        except ValueError:
+            raise ValueError(
+                f"{network!r} is no address and no network; write 192.0.2.1 or 10.0.0.0/8, "
+                f"or {UNIX_SOCKET!r} for a proxy behind a Unix socket"
+            ) from None
+
+
+_SIZES = (
+    "MAX_REQUEST_BODY_SIZE",
+    "MAX_UPLOAD_MEMORY_SIZE",
+    "MAX_FORM_FIELDS",
+    "MAX_FORM_FILES",
+    "MAX_FORM_FIELD_SIZE",
+    "MAX_PART_HEADER_SIZE",
+    "MAX_JSON_DEPTH",
+    "MAX_QUERY_PARAMS",
+    "MAX_URL_SIZE",
+    "MAX_COOKIE_SIZE",
+    "SESSION_LIFETIME",
+    "SESSION_IDLE_TIMEOUT",
+    "THREADS",
+    "SHUTDOWN_TIMEOUT",
+    "MIN_PASSWORD_LENGTH",
+    "LOGIN_ATTEMPTS_PER_ACCOUNT",
+    "LOGIN_ATTEMPTS_PER_ADDRESS",
+    "LOGIN_ATTEMPTS_SECONDS",
+    "JWT_ACCESS_SECONDS",
+    "JWT_REFRESH_SECONDS",
+)
+
+RULES: Mapping[str, Callable[[Any], None]] = {
+    "ALLOWED_HOSTS": _hosts,
+    "TRUSTED_PROXIES": _networks,
+    "INSTALLED_APPS": _texts,
+    "TEMPLATE_DIRS": _paths,
+    "STATIC_URL": _static_url,
+    "STATICFILES_DIRS": _paths,
+    "STATIC_ROOT": _not_empty,
+    "DB_PORT": _port,
+    "LOGGING_LEVEL": _level,
+    "PORT": _port,
+    "SERVER": _server,
+    "WORKERS": _not_negative,
+    "SESSION_COOKIE_NAME": _cookie_name,
+    "SECRET_KEY_FALLBACKS": _keys,
+    "LOGIN_URL": _login_url,
+    "LOGIN_REDIRECT_URL": _redirect_url,
+    "LOGOUT_REDIRECT_URL": _redirect_url,
+    "MAIL_BACKEND": _one_of("", "smtp", "console", "file", "memory", "none"),
+    "MAIL_PORT": _port,
+    "MAIL_SECURITY": _one_of("starttls", "tls", "none"),
+    "MAIL_FROM": _mail_address,
+    "LOGIN_ATTEMPTS_STORE": _one_of("memory", "redis"),
+    "JWT_ALGORITHM": _one_of("HS256", "HS384", "HS512", "RS256", "PS256", "ES256", "Ed25519"),
+    **dict.fromkeys(_SIZES, _positive),
+    "CACHES": check_caches,
+    **PROTECTION_RULES,
+}

@@ -1,0 +1,232 @@
+"""Cookies: what is written is read again, and what a stranger sends hides nothing."""
+
+from datetime import UTC, datetime, timedelta
+from http.cookies import SimpleCookie
+from time import perf_counter
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import lback.core.http.cookies
+from lback.core.http.cookies import cookie_header, parse_cookies
+from lback.core.response import Response
+
+TOKEN = "!#%&'*+-.^_`|~0123456789abcxyzABCXYZ"
+PLAIN = "!#%&'()*+-./0123456789:<=>?@ABCXYZ[]^_`abcxyz{|}~"
+WRITABLE = st.text(st.characters(exclude_categories=["Cs"]))
+BREAKING = ["a\r\nb", "a\nb", "a\0b", "a;b", "a\x7fb"]
+
+
+def cookie_sent_back(field: str) -> str:
+    """Return what a browser sends for a `Set-Cookie` field."""
+    return field.split(";")[0]
+
+
+@given(WRITABLE)
+def test_any_text_comes_back_as_it_was_set(value: str) -> None:
+    response = Response()
+    response.set_cookie("name", value)
+    field = response.headers["Set-Cookie"]
+
+    assert isinstance(field, str)
+    assert field.isascii()
+    assert field.isprintable()
+    assert parse_cookies(cookie_sent_back(field)) == {"name": value}
+
+
+@given(WRITABLE)
+def test_the_standard_library_reads_what_we_write(value: str) -> None:
+    cookie: SimpleCookie = SimpleCookie(cookie_header("name", value, secure=True))
+
+    assert cookie["name"].value.encode("latin-1").decode() == value
+    assert cookie["name"]["path"] == "/"
+    assert cookie["name"]["samesite"] == "Lax"
+    assert cookie["name"]["secure"]
+    assert cookie["name"]["httponly"]
+
+
+@given(st.dictionaries(st.text("abcxyz_-", min_size=1), st.text(PLAIN)))
+def test_well_formed_cookies_are_read_as_the_standard_library_reads_them(
+    pairs: dict[str, str],
+) -> None:
+    field = "; ".join(f"{name}={value}" for name, value in pairs.items())
+    expected = {name: morsel.value for name, morsel in SimpleCookie(field).items()}
+
+    assert parse_cookies(field) == expected == pairs
+
+
+@given(WRITABLE)
+def test_cookies_written_by_the_standard_library_are_read(value: str) -> None:
+    written: SimpleCookie = SimpleCookie()
+    written["name"] = value.encode().decode("latin-1")
+
+    assert parse_cookies(written["name"].OutputString()) == {"name": value}
+
+
+@given(st.text(max_size=60))
+def test_reading_never_fails_and_yields_tokens_as_names(field: str) -> None:
+    for name in parse_cookies(field):
+        assert name
+        assert name.isascii()
+        assert not set(name) & set('=;, \t"')
+
+
+@pytest.mark.parametrize(
+    "bad", ["", "=", "x", "a b=1", "=value", "ä=1", '"q"=1', "a,b=1", "(=1", "\t=1"]
+)
+def test_a_malformed_pair_hides_no_other(bad: str) -> None:
+    assert parse_cookies(f"first=1; {bad}; last=2") == {"first": "1", "last": "2"}
+
+
+def test_a_cookie_without_a_name_impersonates_nothing() -> None:
+    assert parse_cookies("=__Host-session=evil") == {}
+    assert parse_cookies("__Host-session; a=1") == {"a": "1"}
+    assert parse_cookies("=__Host-session=evil; __Host-session=good") == {"__Host-session": "good"}
+
+
+def test_of_two_cookies_with_one_name_the_last_counts() -> None:
+    assert parse_cookies("a=1;a=2") == {"a": "2"}
+
+
+def test_a_quote_that_does_not_end_belongs_to_the_value() -> None:
+    assert parse_cookies('a="b; c="; d="e"') == {"a": '"b', "c": '"', "d": "e"}
+
+
+def test_octets_that_are_no_utf_8_stay_as_the_client_sent_them() -> None:
+    assert parse_cookies('a="\\377"') == {"a": "\xff"}
+    assert parse_cookies('a="€\\101"') == {"a": "€A"}
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        'a="' + "\\" * 60_000 + '"',
+        'a="' + "\\0" * 30_000 + '"',
+        "\\" * 60_000,
+        ";" * 60_000,
+        "; " * 30_000,
+        "=" * 60_000,
+        '"' * 60_000,
+        "a=" + " " * 60_000 + "b",
+    ],
+    ids=lambda field: field[:6],
+)
+def test_a_hostile_field_is_read_quickly(hostile: str) -> None:
+    started = perf_counter()
+    parse_cookies(hostile)
+
+    assert perf_counter() - started < 5
+
+
+def test_more_names_than_are_remembered_are_read_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lback.core.http.cookies, "_KNOWN_NAMES", set())  # a memory of its own
+    names = [f"name{number}" for number in range(2000)]
+
+    assert list(parse_cookies("; ".join(f"{name}=1" for name in names))) == names
+
+
+def test_two_cookies_are_two_fields() -> None:
+    response = Response("x", headers={"Set-Cookie": "old=1"})
+    response.set_cookie("a", "1", httponly=False, samesite=None, path=None)
+    response.set_cookie("b", "2", max_age=60, domain="example.org", samesite="strict")
+
+    pairs = response.get_wsgi_response()[1]
+    assert [value for name, value in pairs if name == "Set-Cookie"] == [
+        "old=1",
+        "a=1",
+        "b=2; Max-Age=60; Path=/; Domain=example.org; HttpOnly; SameSite=Strict",
+    ]
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC),
+        datetime.fromisoformat("2030-01-02T05:04:05+02:00"),
+        1893553445,
+    ],
+)
+def test_an_end_of_life_is_written_in_greenwich_time(moment: datetime | float) -> None:
+    assert "; Expires=Wed, 02 Jan 2030 03:04:05 GMT;" in cookie_header("a", expires=moment)
+
+
+def test_a_naive_end_of_life_is_refused() -> None:
+    with pytest.raises(ValueError, match="give expires a time zone"):
+        cookie_header("a", expires=datetime.now(UTC).replace(tzinfo=None) + timedelta(days=1))
+
+
+def test_an_end_of_life_beyond_all_dates_is_refused() -> None:
+    with pytest.raises(ValueError, match="beyond the years"):
+        cookie_header("a", expires=1e30)
+
+
+@pytest.mark.parametrize("text", BREAKING)
+def test_no_part_of_a_cookie_breaks_out_of_its_field(text: str) -> None:
+    with pytest.raises(ValueError, match="is no cookie name"):
+        cookie_header(text, "x")
+    with pytest.raises(ValueError, match=r"path .* of cookie a cannot stand in a cookie"):
+        cookie_header("a", path=text)
+    with pytest.raises(ValueError, match=r"domain .* of cookie a cannot stand in a cookie"):
+        cookie_header("a", domain=text)
+    with pytest.raises(ValueError, match="samesite"):
+        cookie_header("a", samesite=text)
+    assert parse_cookies(cookie_sent_back(cookie_header("a", text))) == {"a": text}
+
+
+@pytest.mark.parametrize(
+    ("name", "attributes"),
+    [
+        ("__Host-a", {}),
+        ("__Host-a", {"secure": True, "path": "/x"}),
+        ("__Host-a", {"secure": True, "path": None}),
+        ("__Host-a", {"secure": True, "domain": "example.org"}),
+        ("__host-a", {}),
+        ("__Secure-a", {}),
+        ("__SECURE-a", {}),
+    ],
+)
+def test_a_prefix_that_promises_more_than_the_attributes_is_refused(
+    name: str, attributes: dict[str, Any]
+) -> None:
+    with pytest.raises(ValueError, match=f"cookie {name} needs secure=True"):
+        cookie_header(name, "x", **attributes)
+
+
+def test_a_prefix_that_keeps_its_promise_is_written() -> None:
+    assert cookie_header("__Host-a", "x", secure=True).startswith("__Host-a=x; Path=/; Secure;")
+    assert "Domain=b.org" in cookie_header("__Secure-a", "x", secure=True, domain="b.org")
+
+
+def test_samesite_none_needs_secure() -> None:
+    with pytest.raises(ValueError, match="needs secure=True"):
+        cookie_header("a", samesite="None")
+    assert cookie_header("a", samesite="none", secure=True).endswith(
+        "Secure; HttpOnly; SameSite=None"
+    )
+
+
+def test_an_unknown_attribute_is_refused() -> None:
+    with pytest.raises(TypeError, match="expiry"):
+        Response().set_cookie("a", expiry=5)
+
+
+@pytest.mark.parametrize("name", ["session", "__Host-session", "__Secure-session"])
+def test_every_cookie_can_be_deleted(name: str) -> None:
+    response = Response()
+    response.delete_cookie(name)
+    cookie: SimpleCookie = SimpleCookie(str(response.headers["Set-Cookie"]))
+
+    assert cookie[name].value == ""
+    assert cookie[name]["max-age"] == "0"
+    assert cookie[name]["expires"] == "Thu, 01 Jan 1970 00:00:00 GMT"
+
+
+def test_a_cookie_is_deleted_where_it_was_set() -> None:
+    response = Response()
+    response.delete_cookie("a", path="/shop", domain="example.org")
+
+    assert "; Path=/shop; Domain=example.org;" in str(response.headers["Set-Cookie"])

@@ -1,0 +1,48 @@
+"""Origins: written in one way, so that two that are the same are equal and no others are."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lback.core.http.origins import origin_of, origin_of_url
+
+
+@pytest.mark.parametrize(
+    ("text", "origin"),
+    [
+        ("https://a.example", "https://a.example"),
+        ("HTTPS://A.Example:443", "https://a.example"),
+        ("http://a.example:80", "http://a.example"),
+        ("http://a.example:443", "http://a.example:443"),
+        ("https://[::1]:8443", "https://[::1]:8443"),
+        ("http://localhost:8000", "http://localhost:8000"),
+    ],
+)
+def test_an_origin_is_scheme_host_and_port(text: str, origin: str) -> None:
+    assert origin_of(text) == origin
+    assert origin_of_url(f"{text}/path?a=://b#c") == origin
+    assert origin_of_url(f"{text}?a") == origin
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "null", "*", "a.example", "//a.example", "ftp://a.example", "https://", "https:///",
+        "https://a.example/", "https://a@b", "https://a b", "https://a.example:", "file://x",
+        "https://a.example:123456", "https://.a", "javascript://a", "https://a,b", "https://é",
+        "https://a.example\n", " https://a.example",
+    ],
+)  # fmt: skip
+def test_what_is_no_origin_is_none(text: str) -> None:
+    assert origin_of(text) is None
+
+
+@pytest.mark.parametrize("url", ["", "/path", "about:blank", "https://a@b/", "https://[::1/x"])
+def test_a_url_without_a_plain_host_has_no_origin(url: str) -> None:
+    assert origin_of_url(url) is None
+
+
+@given(st.text(max_size=40))
+def test_no_text_is_a_failure(text: str) -> None:
+    assert origin_of(text) in (None, origin_of(text.lower()))
+    origin_of_url(text)
