@@ -2,12 +2,14 @@
 
 Each file is there twice: under its own name, and under one with a digest in it, which browsers
 may keep for ever. Files of an earlier collection stay, for pages that were sent before; the
-manifest, which the new pages go by, is replaced last.
+manifest, which the new pages go by, is replaced last. It lists names of earlier collections for
+30 days; only listed files are served.
 """
 
 import gzip
 import os
 import posixpath
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -15,7 +17,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from lback.core.exceptions import ConfigurationError
-from lback.static_files.manifest import FILE_NAME, manifest_text, read_manifest
+from lback.static_files.manifest import FILE_NAME, Manifest, read_manifest
 from lback.static_files.references import has_references, rewrite
 from lback.static_files.sources import Sources
 
@@ -47,7 +49,13 @@ class Collection:
 
 
 def collect(
-    sources: Sources, root: Path, static_url: str, *, clear: bool = False, dry_run: bool = False
+    sources: Sources,
+    root: Path,
+    static_url: str,
+    *,
+    clear: bool = False,
+    dry_run: bool = False,
+    now: float | None = None,
 ) -> Collection:
     """Bring a directory in line with the static files of a project.
 
@@ -57,6 +65,7 @@ def collect(
         static_url: `STATIC_URL`.
         clear: Remove what is of no use any more, such as files of earlier collections.
         dry_run: Only tell what would be done.
+        now: Seconds since the epoch; None asks the clock.
 
     Raises:
         ConfigurationError: The directory is where static files come from, or it is to be
@@ -74,9 +83,12 @@ def collect(
             expected.add(target)
             if _put(root / target, data, dry_run):
                 collection.written.append(target)
+    before = None if clear else read_manifest(root)
     if clear:
         collection.removed = list(_clear(root, expected, dry_run))
-    _put(root / FILE_NAME, manifest_text(collection.files).encode(), dry_run)
+    moment = time.time() if now is None else now
+    manifest = (before or Manifest()).replaced_by(collection.files, moment)
+    _put(root / FILE_NAME, manifest.as_text().encode(), dry_run)
     return collection
 
 

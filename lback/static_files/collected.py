@@ -1,4 +1,4 @@
-"""The collected files, as WhiteNoise knows them: read once at the start, never looked for later."""
+"""The collected files that a manifest lists, as WhiteNoise serves them."""
 
 import os
 from pathlib import Path
@@ -8,7 +8,7 @@ from whitenoise import WhiteNoise
 
 from lback.core.exceptions import NotFound
 from lback.core.file_response import FileResponse, find_file, type_of_file
-from lback.static_files.manifest import FILE_NAME
+from lback.static_files.manifest import FILE_NAME, Manifest
 from lback.static_files.sources import is_hidden, names_in
 
 SECONDS_OF_PLAIN_NAMES = 60
@@ -17,24 +17,28 @@ _OF_THE_FILE = frozenset({"content-length", "content-type", "etag", "last-modifi
 
 
 class CollectedFiles:
-    """Serves the files below a directory that are there when it is built, and no others.
+    """Serves the files that a manifest lists, and no others.
 
     Args:
-        root: The directory, filled by `collectstatic`.
-        digested: Names with a digest, which browsers may keep for ever.
+        root: The directory that `collectstatic` fills.
+        manifest: Its manifest; without one nothing is served, whatever the directory holds.
     """
 
-    def __init__(self, root: Path, digested: frozenset[str]) -> None:
+    def __init__(self, root: Path, manifest: Manifest | None) -> None:
+        digested = frozenset[str]() if manifest is None else manifest.digested
         self._files: dict[str, Any] = {}
         white_noise = WhiteNoise(
             None,
             max_age=SECONDS_OF_PLAIN_NAMES,
             immutable_file_test=lambda _, name: name in digested,
         )
-        stats = {str(root / name): os.stat(root / name) for name in _safe_names(root)}  # noqa: PTH116  WhiteNoise's cache
-        for path in stats:
-            name = Path(path).relative_to(root).as_posix()
-            white_noise.add_file_to_dictionary(name, path, stat_cache=stats)
+        names = frozenset[str]() if manifest is None else manifest.names
+        # Compressed copies stand beside their files; WhiteNoise looks for them in the stats.
+        found = [name for name in _safe_names(root) if _plain(name) in names]
+        stats = {str(root / name): os.stat(root / name) for name in found}  # noqa: PTH116
+        for name in found:
+            if name in names:
+                white_noise.add_file_to_dictionary(name, str(root / name), stat_cache=stats)
         self._files = white_noise.files
 
     def response(self, name: str, accept_encoding: str) -> FileResponse:
@@ -53,6 +57,10 @@ class CollectedFiles:
 
 def _safe_names(root: Path) -> list[str]:
     return [name for name in names_in(root) if name != FILE_NAME and _is_inside(name, root)]
+
+
+def _plain(name: str) -> str:
+    return name.removesuffix(".gz").removesuffix(".br")
 
 
 def _is_inside(name: str, root: Path) -> bool:

@@ -2,16 +2,17 @@
 
 import logging
 import os
-from functools import cached_property
+import time
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from lback.core.exceptions import NotFound
+from lback.core.exceptions import ConfigurationError, NotFound
 from lback.core.file_response import FileResponse
 from lback.core.router import Route
 from lback.static_files.collected import CollectedFiles
-from lback.static_files.manifest import read_manifest
+from lback.static_files.manifest import FILE_NAME, Manifest, read_manifest
 from lback.static_files.sources import Sources
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from lback.core.request import Request
 
 logger = logging.getLogger(__name__)
+
+SECONDS_BETWEEN_CHECKS = 1.0
 
 
 class StaticFiles:
@@ -29,7 +32,8 @@ class StaticFiles:
             `INSTALLED_APPS` and `DEBUG` are read here.
 
     Raises:
-        ConfigurationError: An installed app that does not exist.
+        ConfigurationError: An installed app does not exist, or STATIC_ROOT is the directory of
+            the project or one above it.
 
     Attributes:
         sources: The directories that they come from.
@@ -41,6 +45,17 @@ class StaticFiles:
         self.sources = Sources(config)
         project = Path(config.get("PROJECT_ROOT", "") or os.curdir).resolve()
         self.root = (project / config.STATIC_ROOT).resolve()
+        if self.root == project or self.root in project.parents:
+            raise ConfigurationError(
+                f"STATIC_ROOT = {str(config.STATIC_ROOT)!r} is the directory of the project or one "
+                "above it, whose files are not for the public; name a directory of its own, such "
+                "as 'staticfiles'"
+            )
+        self._lock = Lock()
+        self._checked_at = -SECONDS_BETWEEN_CHECKS
+        self._stamp: tuple[int, ...] | None = None
+        self._manifest: Manifest | None = None
+        self._collected = CollectedFiles(self.root, None)
 
     @property
     def static_url(self) -> str:
@@ -56,7 +71,9 @@ class StaticFiles:
             ValueError: There is no such file, and DEBUG is on; names near misses.
         """
         if self._config.DEBUG is not True:
-            return self.static_url + quote(self._manifest.get(name, name))
+            self._follow_manifest()
+            files = self._manifest.files if self._manifest else {}
+            return self.static_url + quote(files.get(name, name))
         if self.sources.find(name) is None:
             raise ValueError(f"there is no static file {name!r}; {self._hint(name)}")
         return self.static_url + quote(name)
@@ -80,6 +97,7 @@ class StaticFiles:
             NotFound: There is none of that name, or it is not for the public.
         """
         if self._config.DEBUG is not True:
+            self._follow_manifest()
             return self._collected.response(name, request.headers.get("Accept-Encoding") or "")
         path = self.sources.find(name)
         if path is None:
@@ -88,7 +106,10 @@ class StaticFiles:
 
     def warn_if_not_collected(self) -> None:
         """Log once that pages will miss their files, where that is so."""
-        if self._config.DEBUG is True or self._manifest:
+        if self._config.DEBUG is True:
+            return
+        self._read_manifest()
+        if self._manifest:
             return
         if any(directory.is_dir() for directory in self.sources.directories):
             logger.warning(
@@ -97,10 +118,33 @@ class StaticFiles:
                 self.root,
             )
 
-    @cached_property
-    def _manifest(self) -> dict[str, str]:
-        return read_manifest(self.root) or {}
+    def _follow_manifest(self) -> None:
+        """Read the manifest again if `collectstatic` has run; looked at once a second at most."""
+        now = time.monotonic()
+        if now - self._checked_at < SECONDS_BETWEEN_CHECKS:
+            return
+        self._checked_at = now
+        try:
+            self._read_manifest()
+        except ConfigurationError as error:
+            if self._manifest is None:
+                self._stamp = None
+                raise
+            logger.error("static files: the old manifest stays in use: %s", error)
 
-    @cached_property
-    def _collected(self) -> CollectedFiles:
-        return CollectedFiles(self.root, frozenset(self._manifest.values()))
+    def _read_manifest(self) -> None:
+        with self._lock:
+            stamp = _stamp_of(self.root / FILE_NAME)
+            if stamp != self._stamp:
+                self._stamp = stamp
+                manifest = read_manifest(self.root)
+                self._collected = CollectedFiles(self.root, manifest)
+                self._manifest = manifest
+
+
+def _stamp_of(path: Path) -> tuple[int, ...] | None:
+    try:
+        found = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino

