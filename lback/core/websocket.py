@@ -7,10 +7,15 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, closing, contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+from lback.core.http.hosts import LOOPBACK_HOSTS, host_name, is_allowed
+from lback.core.http.origins import origin_of
 
 if TYPE_CHECKING:
     from websockets.asyncio.server import ServerConnection
+    from websockets.http11 import Request, Response
     from websockets.typing import Origin
 
 # asyncio and websockets are imported by the functions that run them: together they cost 50 ms
@@ -18,6 +23,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 TRY_AGAIN_LATER = 1013  # https://www.iana.org/assignments/websocket
 SERIALIZED_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#\sA-Z]+|null")
 
@@ -32,10 +38,11 @@ class WebSocketServer:
         host: Name or address to listen on. Only this very machine reaches the default.
         port: Port to listen on; for 0 the system chooses, and the attribute tells what, once
             it serves.
-        allowed_origins: Pages that browsers may connect from, such as `"https://example.com"`;
-            others get a 403. `None` in the list admits clients that name no origin, which are
-            not browsers. Without a list every page on the web may connect in the name of its
-            visitor (RFC 6455 §10.2): pass one wherever cookies mean something.
+        allowed_origins: Origins of pages that may connect, such as `["https://example.com"]`;
+            others get a 403 (RFC 6455 §10.2). None, the default, allows pages of the same host,
+            on any port, and clients that send no origin, which are not browsers. A list allows
+            what it names; None in the list stands for clients without an origin. `"*"` allows
+            every page of the web to connect with the cookies of its visitor.
         max_connections: The next ones are closed with 1013, try again later.
         max_message_size: Bytes of one message, after decompression; a larger one ends its
             connection with 1009.
@@ -46,8 +53,8 @@ class WebSocketServer:
         connections: The registered connections.
 
     Raises:
-        TypeError: The allowed origins are a single text.
-        ValueError: One of them is written as no browser would write it.
+        TypeError: The allowed origins are a single text other than "*".
+        ValueError: One of them is not written as browsers write it.
     """
 
     def __init__(
@@ -55,7 +62,7 @@ class WebSocketServer:
         host: str = "localhost",
         port: int = 8765,
         *,
-        allowed_origins: Sequence[str | None] | None = None,
+        allowed_origins: Sequence[str | None] | Literal["*"] | None = None,
         max_connections: int = 1000,
         max_message_size: int = 1024 * 1024,
         close_timeout: float = 10,
@@ -211,7 +218,8 @@ class WebSocketServer:
             handle,
             self.host,
             self.port,
-            origins=cast("tuple[Origin | None, ...] | None", self.allowed_origins),
+            origins=self._listed_origins(),
+            process_request=self._refuse_other_hosts,
             max_size=self.max_message_size,
             close_timeout=self.close_timeout,
             server_header=None,
@@ -227,6 +235,39 @@ class WebSocketServer:
             for limit in limits:
                 limit.reschedule(deadline)
             await server.wait_closed()
+
+    def _listed_origins(self) -> "tuple[Origin | None, ...] | None":
+        listed = None if self.allowed_origins == "*" else self.allowed_origins
+        return cast("tuple[Origin | None, ...] | None", listed)
+
+    def _refuse_other_hosts(
+        self, websocket: "ServerConnection", request: "Request"
+    ) -> "Response | None":
+        """Refuse a page of another host at the handshake, unless origins are listed."""
+        if self.allowed_origins is not None:
+            return None
+        origins, hosts = request.headers.get_all("Origin"), request.headers.get_all("Host")
+        if not origins or _is_same_host(origins, hosts, self.host):
+            return None
+        logger.warning("websocket refused: origin %r is not that of host %r", origins, hosts)
+        return websocket.respond(
+            HTTPStatus.FORBIDDEN, "This origin may not connect; see allowed_origins.\n"
+        )
+
+
+def _is_same_host(origins: list[str], hosts: list[str], listens_on: str) -> bool:
+    """Return True if there is one origin, on the host that the request names.
+
+    A server that only this machine can reach is also asked for a name of this machine: else a
+    page whose name was rebound to 127.0.0.1 would be of the same host.
+    """
+    origin = origin_of(origins[0]) if len(origins) == 1 else None
+    name = host_name(hosts[0]) if len(hosts) == 1 else None
+    if origin is None or name is None:
+        return False
+    if listens_on in LOOPBACK and not is_allowed(hosts[0], LOOPBACK_HOSTS):
+        return False
+    return host_name(origin.partition("://")[2]) == name
 
 
 class _WithoutFrames(logging.LoggerAdapter[logging.Logger]):
@@ -256,9 +297,13 @@ def _signals_calling(stop: Callable[[], None]) -> Iterator[None]:
             signal.signal(number, signal.SIG_DFL if earlier is None else earlier)
 
 
-def _check_origins(origins: Sequence[str | None] | None) -> tuple[str | None, ...] | None:
+def _check_origins(
+    origins: Sequence[str | None] | None,
+) -> "tuple[str | None, ...] | Literal['*'] | None":
     if origins is None:
         return None
+    if origins == "*":
+        return "*"
     if isinstance(origins, str):
         raise TypeError(f"allowed_origins is a list of origins: write [{origins!r}]")
     for origin in origins:

@@ -267,6 +267,72 @@ def test_a_page_of_another_origin_is_refused_at_the_handshake() -> None:
     run(story())
 
 
+async def is_let_in(server: WebSocketServer, origin: str | None, **headers: str) -> bool:
+    try:
+        async with connect(
+            address(server),
+            origin=None if origin is None else Origin(origin),
+            additional_headers=headers,
+        ) as client:
+            await client.send("hello")
+            return await client.recv() == "Echo: hello"
+    except InvalidStatus as refusal:
+        assert refusal.response.status_code == 403
+        return False
+
+
+@pytest.mark.parametrize(
+    ("origin", "let_in"),
+    [
+        (None, True),
+        ("http://127.0.0.1", True),
+        ("http://127.0.0.1:8000", True),
+        ("https://127.0.0.1", True),
+        ("https://evil.example", False),
+        ("http://127.0.0.1.evil.example", False),
+        ("http://evil.example/127.0.0.1", False),
+        ("http://127.0.0.1@evil.example", False),
+        ("http://localhost", False),
+        ("null", False),
+        ("file://", False),
+        ("", False),
+    ],
+)
+def test_without_a_list_pages_of_the_same_host_are_let_in(origin: str | None, let_in: bool) -> None:
+    async def story() -> None:
+        server = local_server()
+        async with server.running():
+            assert await is_let_in(server, origin) is let_in
+
+    run(story())
+
+
+def test_a_name_that_was_rebound_to_this_machine_is_not_the_same_host() -> None:
+    async def story() -> None:
+        server = local_server()
+        async with server.running(), asyncio.timeout(10):
+            reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+            writer.write(
+                b"GET / HTTP/1.1\r\nHost: evil.example\r\nOrigin: http://evil.example\r\n"
+                b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+            )
+            assert b" 403 " in await reader.readline()
+            writer.close()
+
+    run(story())
+
+
+def test_every_page_of_the_web_is_let_in_only_where_that_is_written_out() -> None:
+    async def story() -> None:
+        server = local_server(allowed_origins="*")
+        async with server.running():
+            assert await is_let_in(server, "https://evil.example")
+            assert await is_let_in(server, None)
+
+    run(story())
+
+
 def test_clients_without_an_origin_are_admitted_where_the_list_says_so() -> None:
     async def story() -> None:
         server = local_server(allowed_origins=["https://example.com", None])
