@@ -38,13 +38,13 @@ BOUNDS = {
     "json": Cost(19, 10),
     "params": Cost(19, 10),
     "not found": Cost(45, 18),
-    "not allowed": Cost(50, 19),
+    "not allowed": Cost(51, 19),
     "query": Cost(20, 11),
     "cookies": Cost(19, 11),
     "form": Cost(38, 12),
     "json body": Cost(37, 12),
-    "eight middlewares": Cost(38, 11),
-    "default middlewares": Cost(40, 16),
+    "eight middlewares": Cost(39, 11),
+    "default middlewares": Cost(41, 16),
 }
 
 

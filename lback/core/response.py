@@ -177,6 +177,8 @@ class Response:
 
     def answer(self, environ: Environ) -> WsgiResponse:
         """Return what answers this very request: for HEAD the header fields alone."""
+        if self._headers is not None:
+            self._headers.keep_cookies_private()
         if environ["REQUEST_METHOD"] != "HEAD":
             return self.get_wsgi_response()
         status, headers, body = self.get_wsgi_response()

@@ -6,7 +6,16 @@ from typing import Any
 
 import pytest
 
-from lback import Application, HTMLResponse, NotFound, Request, Response, StreamingResponse, render
+from lback import (
+    Application,
+    HTMLResponse,
+    NotFound,
+    Request,
+    Response,
+    SimpleMiddleware,
+    StreamingResponse,
+    render,
+)
 from lback.cache import RedisCache, cache_page
 from lback.middleware import csrf_token
 from lback.testing import Client
@@ -422,3 +431,27 @@ def test_an_unknown_cache_is_named(counter: Counter, caplog: pytest.LogCaptureFi
     app = build(page(counter, cache="pages"))
     assert Client(app).get("/page").status_code == 500
     assert "cache_page asks for the cache 'pages'; in CACHES are: default" in caplog.text
+
+
+@pytest.mark.parametrize("kind", ["plain", "stream", "set by a middleware"])
+def test_an_answer_that_sets_a_cookie_is_private_whatever_the_view_says(kind: str) -> None:
+    """A shared cache would give one session to many."""
+
+    class SetsCookie(SimpleMiddleware):
+        def process_response(self, request: Request, response: Response) -> Response:
+            response.set_cookie("theme", "dark")
+            return response
+
+    def view(request: Request, rest: str = "") -> Response:
+        fields = {"Cache-Control": "public, max-age=60"}
+        if kind == "stream":
+            response: Response = StreamingResponse(iter(["a"]), headers=fields)
+        else:
+            response = Response("a", headers=fields)
+        if kind != "set by a middleware":
+            response.set_cookie("theme", "dark")
+        return response
+
+    app = build(view, MIDDLEWARES=[SetsCookie] if kind == "set by a middleware" else [])
+    for answer in (Client(app).get("/page"), Client(app).head("/page")):
+        assert answer.headers["cache-control"] == "private, max-age=60"

@@ -8,6 +8,10 @@ HeaderValue: TypeAlias = "str | list[str] | tuple[str, ...]"
 
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+# One directive of Cache-Control, with a quoted argument taken whole.
+_DIRECTIVE = re.compile(r'[^\s,"](?:[^,"]|"[^"]*"?)*')
+_FOR_SHARED = re.compile(r"(?:public|s-maxage|private\s*=)", re.IGNORECASE)
+_SHARED_CACHE_FIELDS = ("CDN-Cache-Control", "Surrogate-Control")
 _TYPE = "content-type"
 _KNOWN_NAMES: dict[str, str] = {}
 # Name to value to the key of the field and the pair that goes out.
@@ -141,6 +145,24 @@ class Headers(MutableMapping[str, "str | list[str]"]):
         listed = {part.strip().lower() for part in names.split(",")}
         if "*" not in listed and name.lower() not in listed:
             self["Vary"] = f"{names}, {name}" if names else name
+
+    def keep_cookies_private(self) -> None:
+        """Force `Cache-Control: private` where a cookie is set (RFC 9111 §7.3).
+
+        A shared cache would else give the cookie of one visitor to others. `no-store` stays;
+        `public`, `s-maxage` and fields for caches in front of the site are dropped.
+        """
+        if "set-cookie" not in self._fields:
+            return
+        held = self.get("Cache-Control", "")
+        text = ", ".join(held) if isinstance(held, list) else held
+        kept = [part for part in _DIRECTIVE.findall(text) if not _FOR_SHARED.match(part)]
+        names = {part.lower() for part in kept}
+        if not names & {"private", "no-store"}:
+            kept.insert(0, "private")
+        self["Cache-Control"] = ", ".join(kept)
+        for name in _SHARED_CACHE_FIELDS:
+            self.pop(name, None)
 
     def __getitem__(self, name: str) -> str | list[str]:
         key = name.lower()

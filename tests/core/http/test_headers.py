@@ -220,3 +220,36 @@ def test_an_answer_varies_on_each_field_once(
     for name in names:
         headers.add_vary(name)
     assert headers["Vary"] == vary
+
+
+@pytest.mark.parametrize(
+    ("said", "sent"),
+    [
+        (None, "private"),
+        ("max-age=60", "private, max-age=60"),
+        ("public, max-age=60", "private, max-age=60"),
+        ("PUBLIC,s-maxage=9 , Max-Age=60", "private, Max-Age=60"),
+        ("private, max-age=60", "private, max-age=60"),
+        ("no-store", "no-store"),
+        ("no-cache", "private, no-cache"),
+        ('private="set-cookie", max-age=1', "private, max-age=1"),
+        ('no-cache="a, public", max-age=1', 'private, no-cache="a, public", max-age=1'),
+        ("", "private"),
+    ],
+)
+def test_a_cookie_is_kept_out_of_shared_caches(said: str | None, sent: str) -> None:
+    headers = Headers({"Set-Cookie": "a=b", "CDN-Cache-Control": "max-age=60"})
+    if said is not None:
+        headers["Cache-Control"] = said
+    headers.keep_cookies_private()
+    assert headers["Cache-Control"] == sent
+    assert "CDN-Cache-Control" not in headers
+
+
+def test_without_a_cookie_the_cache_fields_stay() -> None:
+    headers = Headers({"Cache-Control": "public, max-age=60", "CDN-Cache-Control": "max-age=9"})
+    headers.keep_cookies_private()
+    assert dict(headers) == {
+        "Cache-Control": "public, max-age=60",
+        "CDN-Cache-Control": "max-age=9",
+    }
