@@ -246,6 +246,7 @@ def _octets(text: str, length: int) -> bytes | None:
 class _Token:
     """The token in a template; made when it is written, so that other pages start no session."""
 
+    template_attributes = ("__call__",)
     __slots__ = ("_request",)
 
     def __init__(self, request: "Request") -> None:

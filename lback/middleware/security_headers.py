@@ -150,6 +150,7 @@ def _new_nonce(_: "Request") -> str:
 class _NonceInTemplate:
     """The nonce in a template; asked for when it is written, so that other pages have none."""
 
+    template_attributes = ()
     __slots__ = ("_request",)
 
     def __init__(self, request: "Request") -> None:

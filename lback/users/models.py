@@ -1,6 +1,7 @@
 """The accounts that are kept: who somebody is, and the hash of what only they know."""
 
 import unicodedata
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -54,9 +55,11 @@ class Account:
         session_version: Sessions that were begun under another number have ended.
         roles: What it may do; see `has_permission`.
         signs_in_as: The name under which a request knows it.
+        template_attributes: What templates from the database may read.
     """
 
     signs_in_as: ClassVar[str] = "user"
+    template_attributes: ClassVar[Collection[str]] = ("username",)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     username: Mapped[str] = mapped_column(String(USERNAME_LENGTH))
