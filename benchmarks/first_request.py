@@ -10,7 +10,7 @@ from typing import Any
 def lback() -> Any:
     from lback import Application, Response
 
-    app = Application(SECRET_KEY="k" * 40, ALLOWED_HOSTS=["localhost"])
+    app = Application(SECRET_KEY="kT4-q9ZpW2_xR7mL8vNc", ALLOWED_HOSTS=["localhost"])
     app.add_route("/plaintext", lambda request: Response("Hello"), requires_auth=False)
     return app
 

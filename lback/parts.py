@@ -41,6 +41,7 @@ MODELS = (
 FOUND_OUT_BY = {
     "JWT_AUDIENCE": "token_manager",
     "LOGIN_ATTEMPTS_STORE": "login_throttle",
+    "PASSWORD_VALIDATORS": "admin_user_manager",
     "SESSION_STORE": "session_manager",
     "USER_MODEL": "user_manager",
 }
@@ -100,18 +101,18 @@ def _session_manager(application: "Application") -> "SessionManager":
 
 
 def _user_manager(application: "Application") -> "UserManager":
-    from lback.security import PasswordPolicy
+    from lback.security.policy_settings import password_policy
     from lback.users import UserManager, user_model
 
     config = application.config
-    return UserManager(user_model(config), PasswordPolicy(config.MIN_PASSWORD_LENGTH))
+    return UserManager(user_model(config), password_policy(config))
 
 
 def _admin_user_manager(application: "Application") -> "AdminUserManager":
-    from lback.security import PasswordPolicy
+    from lback.security.policy_settings import password_policy
     from lback.users import AdminUserManager
 
-    return AdminUserManager(PasswordPolicy(application.config.MIN_PASSWORD_LENGTH))
+    return AdminUserManager(password_policy(application.config))
 
 
 def _admin_registry(application: "Application") -> "AdminRegistry":  # noqa: ARG001  as all here

@@ -12,7 +12,11 @@ from lback import Application, BaseMiddleware, Config, ConfigurationError, Reque
 from lback.core import SignalDispatcher
 from lback.testing import Client
 
-SETTINGS: dict[str, Any] = {"DEBUG": False, "SECRET_KEY": "k" * 40, "ALLOWED_HOSTS": ["localhost"]}
+SETTINGS: dict[str, Any] = {
+    "DEBUG": False,
+    "SECRET_KEY": "kT4-q9ZpW2_xR7mL8vNc",
+    "ALLOWED_HOSTS": ["localhost"],
+}
 
 
 def test_an_application_fits_into_a_few_lines() -> None:
@@ -141,7 +145,7 @@ def test_the_client_develops_what_nothing_decides() -> None:
 
 
 def test_developing_comes_too_late_after_the_first_request() -> None:
-    app = Application(SECRET_KEY="k" * 40, ALLOWED_HOSTS=["localhost"])
+    app = Application(SECRET_KEY="kT4-q9ZpW2_xR7mL8vNc", ALLOWED_HOSTS=["localhost"])
     environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/", "HTTP_HOST": "localhost"}
     app(environ, lambda status, headers: None)
     assert app.develop().config.DEBUG is False

@@ -84,7 +84,8 @@ def form(request: Request) -> Response:
 def build(**settings: Any) -> Application:
     app = Application(
         **{"MIDDLEWARES": ["lback.middleware.BodyParsingMiddleware"], **settings},
-        SECRET_KEY="k" * 40, ALLOWED_HOSTS=["localhost"], dispatcher=SignalDispatcher(),
+        SECRET_KEY="kT4-q9ZpW2_xR7mL8vNc", ALLOWED_HOSTS=["localhost"],
+        dispatcher=SignalDispatcher(),
     )  # fmt: skip
     for view in (plaintext, as_json, query, cookies):
         app.add_route(f"/{view.__name__}", view, requires_auth=False)

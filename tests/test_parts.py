@@ -17,7 +17,7 @@ import sys
 from lback import Application, Response
 from lback.testing import Client
 
-app = Application(DEBUG=False, SECRET_KEY="k" * 40, ALLOWED_HOSTS=["localhost"])
+app = Application(DEBUG=False, SECRET_KEY="kT4-q9ZpW2_xR7mL8vNc", ALLOWED_HOSTS=["localhost"])
 app.add_route("/", lambda request: Response("Hello"), requires_auth=False)
 app.add_route("/closed", lambda request: Response("never"))
 client = Client(app)
@@ -145,3 +145,11 @@ def test_the_database_is_opened_by_its_first_use_alone(tmp_path: Path) -> None:
     assert not (tmp_path / "later.sqlite3").exists()
     app.db_manager.create_tables()
     assert "lback_users" in inspect(app.db_manager.engine).get_table_names()
+
+
+def test_an_unknown_store_lists_the_ones_that_there_are() -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        Application(SESSION_STORE="file")
+    assert str(refused.value) == (
+        "SESSION_STORE = 'file': must be one of database, memory, redis, the dotted name of a class"
+    )

@@ -31,7 +31,9 @@ def show(request: Request, number: int) -> Response:
 
 
 def build(middlewares: int = 0) -> Application:
-    app = Application(DEBUG=False, SECRET_KEY="k" * 40, ALLOWED_HOSTS=["localhost"], MIDDLEWARES=[])
+    app = Application(
+        DEBUG=False, SECRET_KEY="kT4-q9ZpW2_xR7mL8vNc", ALLOWED_HOSTS=["localhost"], MIDDLEWARES=[]
+    )
     app.add_route("/", hello, requires_auth=False)
     app.add_route("/numbers/{number:int}", show, requires_auth=False)
     for _ in range(middlewares):

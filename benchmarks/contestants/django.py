@@ -30,7 +30,7 @@ _DIRECTORY = Path(mkdtemp())
 (_DIRECTORY / "table.html").write_text(TEMPLATE)
 settings.configure(
     ALLOWED_HOSTS=[HOST],
-    SECRET_KEY="k" * 40,
+    SECRET_KEY="kT4-q9ZpW2_xR7mL8vNc",
     DEBUG=False,
     MIDDLEWARE=[],
     INSTALLED_APPS=["django.contrib.sessions"],

@@ -86,7 +86,7 @@ def build(app):
     directory = Path(mkdtemp())
     (directory / "table.html").write_text(TEMPLATE)
     built = Flask(__name__, template_folder=str(directory))
-    built.secret_key = "k" * 40
+    built.secret_key = "kT4-q9ZpW2_xR7mL8vNc"
     ADD[kind](built, int(number or 0))
     return built
 

@@ -111,7 +111,7 @@ def build(app):
     (directory / "table.html").write_text(TEMPLATE)
     built = Application(
         **({} if DEFAULTS else {"MIDDLEWARES": ["lback.middleware.BodyParsingMiddleware"]}),
-        SECRET_KEY="k" * 40,
+        SECRET_KEY="kT4-q9ZpW2_xR7mL8vNc",
         ALLOWED_HOSTS=[HOST],
         TEMPLATE_DIRS=[str(directory)],
         DATABASE_URL=f"sqlite:///{database_file()}",

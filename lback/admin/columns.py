@@ -19,6 +19,7 @@ from sqlalchemy.orm import (
 
 from lback.admin.options import ModelAdmin, column_mark
 from lback.core.exceptions import ConfigurationError
+from lback.core.settings.secret_names import is_secret
 from lback.forms.bound_field import label_from
 from lback.forms.file_fields import readable_size
 from lback.forms.identity import label_of, mapper_of, python_type_of
@@ -170,11 +171,6 @@ def _is_left_out(mapper: Mapper[Any], prop: ColumnProperty[Any]) -> bool:
     column: Any = prop.columns[0]
     foreign = bool(getattr(column, "foreign_keys", ())) or column is mapper.version_id_col
     return foreign or _kind(prop) == "file" or is_secret(prop.key)
-
-
-def is_secret(name: str) -> bool:
-    """Tell whether a field of this name holds what nobody should read."""
-    return any(word in name.lower() for word in ("password", "secret", "token", "private_key"))
 
 
 def shown(value: Any) -> str:

@@ -10,7 +10,6 @@ from lback.admin.columns import (
     attribute_of,
     build_column,
     first_columns,
-    is_secret,
     key_columns,
     model_name,
     plural_of,
@@ -19,6 +18,7 @@ from lback.admin.filters import Filter, build_filter
 from lback.admin.options import Inline, ModelAdmin, label_of_action
 from lback.admin.search import SearchTerm, build_search
 from lback.core.exceptions import ConfigurationError
+from lback.core.settings.secret_names import is_secret
 from lback.forms import ForeignKeyField, ModelForm, model_form
 from lback.forms.identity import mapper_of
 from lback.forms.inline_formset import one_to_many

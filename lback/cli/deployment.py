@@ -3,55 +3,35 @@
 import shutil
 import stat
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from ipaddress import ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lback.cli.problems import Check, Problem, found_by, without_silenced
 from lback.cli.route_facts import SAFE, facts_of
 from lback.cli.route_lock import FILE_NAME
-from lback.core.exceptions import ConfigurationError, FrameworkException
-from lback.core.settings.values import is_secret
-from lback.database.migrations import Migrations
+from lback.cli.start_checks import START_CHECKS
+from lback.core.settings.key_strength import LONG_KEY_LENGTH, NEW_KEY, weakness_of_key
+from lback.core.settings.secret_names import is_secret
 from lback.static_files.manifest import FILE_NAME as MANIFEST
 
 if TYPE_CHECKING:
     from lback.application import Application
 
-LONG_KEY = 32
-FEW_CHARACTERS = 10
 A_YEAR = 31_536_000
 # Files whose content lets somebody in, or runs as the application.
 PRIVATE = (".env", "config.json")
 OUR_CODE = ("settings.py", "urls.py", "manage.py")
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """What is not as it should be.
-
-    Attributes:
-        what: The value and the place.
-        why: What comes of it.
-        fix: The way out.
-        grave: `False` for what may be meant so.
-    """
-
-    what: str
-    why: str
-    fix: str
-    grave: bool = True
-
-
-Check = Callable[["Application"], Iterator[Problem]]
-
-
 def problems_of(app: "Application") -> list[Problem]:
-    """Return what keeps an application from being deployed as it is, the grave ones first."""
-    found = [problem for check in CHECKS.values() for problem in check(app)]
-    return sorted(found, key=lambda problem: not problem.grave)
+    """Return what keeps an application from being deployed as it is, the grave ones first.
+
+    Checks that `SILENCED_CHECKS` names are left out.
+    """
+    return without_silenced(found_by(CHECKS, app), app.config, CHECKS)[0]
 
 
 def _debug(app: "Application") -> Iterator[Problem]:
@@ -64,18 +44,22 @@ def _debug(app: "Application") -> Iterator[Problem]:
 
 
 def _secret_key(app: "Application") -> Iterator[Problem]:
-    key = app.config.SECRET_KEY
-    if len(key) < LONG_KEY or len(set(key)) < FEW_CHARACTERS:
-        yield Problem(
-            f"SECRET_KEY has {len(key)} characters, {len(set(key))} different ones",
-            "who guesses it signs in as anybody",
-            'take the output of: python -c "import secrets; print(secrets.token_urlsafe(48))"',
-        )
+    keys = {"SECRET_KEY": [app.config.SECRET_KEY]}
+    keys["SECRET_KEY_FALLBACKS"] = app.config.SECRET_KEY_FALLBACKS
+    for name, given in keys.items():
+        weakness = next(filter(None, (weakness_of_key(key, LONG_KEY_LENGTH) for key in given)), "")
+        if weakness:
+            yield Problem(
+                f"{name} {weakness}",
+                "who guesses it signs in as anybody",
+                f"take the output of: {NEW_KEY}",
+            )
 
 
 def _secrets_in_settings(app: "Application") -> Iterator[Problem]:
     for name in sorted(vars(app.config)):
-        if not (name.isupper() and is_secret(name) and app.config.get(name)):
+        value = app.config.get(name)
+        if not (name.isupper() and value and is_secret(name, value)):
             continue
         source = Path(app.config.source_of(name)).name
         if source in ("settings.py", "config.json"):
@@ -152,7 +136,8 @@ def _csrf(app: "Application") -> Iterator[Problem]:
         yield Problem(
             f"no middleware checks where forms come from, such as those for {routes[0].path}",
             "another site can send a visitor's browser here to act in their name",
-            'add "lback.middleware.CSRFMiddleware" to MIDDLEWARES, behind sessions and bodies',
+            'add "lback.middleware.CSRFMiddleware" to MIDDLEWARES, behind sessions and bodies; '
+            'where only tokens let in, and no cookie does: SILENCED_CHECKS = ["deploy.csrf"]',
         )
 
 
@@ -187,35 +172,13 @@ def _sign_in(app: "Application") -> Iterator[Problem]:
         )
 
 
-def _database(app: "Application") -> Iterator[Problem]:
-    try:
-        with app.db_manager.engine.connect():
-            pass
-    except ConfigurationError as error:
-        yield Problem(str(error), "nothing that needs it is answered", "see above")
+def _sqlite(app: "Application") -> Iterator[Problem]:
     if app.db_manager.url.get_backend_name() == "sqlite":
         yield Problem(
             f"the database is the file {app.db_manager.url.database!r}",
             "it serves one machine, and is gone where its disk is not kept",
             "DATABASE_URL=postgresql://…, where that does not do",
             grave=False,
-        )
-
-
-def _migrations(app: "Application") -> Iterator[Problem]:
-    migrations = Migrations(app.db_manager, app.config.PROJECT_ROOT)
-    if not migrations.exist:
-        return
-    try:
-        pending = [state.name for state in migrations.status() if not state.applied]
-    except FrameworkException as error:
-        yield Problem(str(error), "nobody knows whether the tables fit the code", "see above")
-        return
-    if pending:
-        yield Problem(
-            f"the database lacks {len(pending)} migrations, the first is {pending[0]}",
-            "the code expects tables and columns that are not there",
-            "lback migrate, before the new code is served",
         )
 
 
@@ -263,21 +226,22 @@ def _logging(app: "Application") -> Iterator[Problem]:
         )
 
 
+# All that `lback check` knows, by the names that SILENCED_CHECKS takes.
 CHECKS: Mapping[str, Check] = {
-    "debug": _debug,
-    "secret key": _secret_key,
-    "secrets in settings": _secrets_in_settings,
-    "hosts": _hosts,
-    "proxies": _proxies,
-    "file modes": _file_modes,
-    "version control": _in_version_control,
-    "csrf": _csrf,
-    "headers": _headers,
-    "sign-in": _sign_in,
-    "database": _database,
-    "migrations": _migrations,
-    "static files": _static_files,
-    "server": _server,
-    "routes.lock": _routes_lock,
-    "logging": _logging,
+    **START_CHECKS,
+    "deploy.debug": _debug,
+    "deploy.secret_key": _secret_key,
+    "deploy.secrets": _secrets_in_settings,
+    "deploy.hosts": _hosts,
+    "deploy.proxies": _proxies,
+    "deploy.file_modes": _file_modes,
+    "deploy.version_control": _in_version_control,
+    "deploy.csrf": _csrf,
+    "deploy.headers": _headers,
+    "deploy.sign_in": _sign_in,
+    "deploy.sqlite": _sqlite,
+    "deploy.static_files": _static_files,
+    "deploy.server": _server,
+    "deploy.routes_lock": _routes_lock,
+    "deploy.logging": _logging,
 }

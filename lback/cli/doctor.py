@@ -1,28 +1,35 @@
 """`lback doctor`: looks at machine and project, and says what ails them, in one go."""
 
 import platform
-import socket
 import stat
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import click
 
 import lback
 from lback.cli.command import Command
 from lback.cli.project import find_project, open_project
+from lback.cli.start_checks import database_trouble, redis_trouble
+from lback.cli.template_check import template_problems
 from lback.core.exceptions import FrameworkException
 
 if TYPE_CHECKING:
     from lback.application import Application
 
-EXTRAS = {"serve": "gunicorn", "postgres": "psycopg", "mysql": "pymysql", "redis": "redis"}
-SECONDS = 2.0
+# The extras of pyproject.toml, and the module that each one brings.
+EXTRAS = {
+    "postgres": "psycopg",
+    "mysql": "pymysql",
+    "redis": "redis",
+    "jwt": "joserfc",
+    "serve": "gunicorn",
+    "granian": "granian",
+    "ratelimit": "limits",
+}
 
 
 @click.command(cls=Command, examples=("lback doctor",))
@@ -42,9 +49,10 @@ def doctor() -> None:
     _say("settings, routes and middlewares", "")
     ill = False
     for what, look in LOOKS.items():
-        trouble = next(look(app), "")
-        _say(what, trouble)
-        ill = ill or bool(trouble)
+        troubles = list(look(app))
+        for trouble in troubles or [""]:
+            _say(what, trouble)
+        ill = ill or bool(troubles)
     if ill:
         raise click.exceptions.Exit(1)
 
@@ -55,24 +63,17 @@ def _say(what: str, trouble: str) -> None:
 
 
 def _database(app: "Application") -> Iterator[str]:
-    try:
-        with app.db_manager.engine.connect():
-            return
-    except FrameworkException as error:
-        yield str(error)
+    trouble = database_trouble(app)
+    if trouble:
+        yield trouble
 
 
 def _redis(app: "Application") -> Iterator[str]:
-    url = app.config.get("REDIS_URL")
-    if not url or app.config.source_of("REDIS_URL") == "default":
-        return
-    parts = urlsplit(url)
-    host, port = parts.hostname or "localhost", parts.port or 6379
-    try:
-        with closing(socket.create_connection((host, port), SECONDS)):
-            return
-    except OSError as error:
-        yield f"nothing answers at {host}:{port} (REDIS_URL): {error.strerror or error}"
+    url = app.config.REDIS_URL
+    if url and app.config.source_of("REDIS_URL") != "default":
+        trouble = redis_trouble(url)
+        if trouble:
+            yield trouble
 
 
 def _env_file(app: "Application") -> Iterator[str]:
@@ -85,6 +86,8 @@ def _templates(app: "Application") -> Iterator[str]:
     for directory in app.config.TEMPLATE_DIRS:
         if not (Path(app.config.PROJECT_ROOT) / directory).is_dir():
             yield f"TEMPLATE_DIRS names {str(directory)!r}, which is no folder"
+    for problem in template_problems(app):
+        yield problem.what
 
 
 LOOKS: dict[str, Callable[["Application"], Iterator[str]]] = {

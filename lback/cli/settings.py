@@ -17,7 +17,7 @@ from lback.core.config import Config
 from lback.core.errors.redaction import MASK, Redactor
 from lback.core.exceptions import did_you_mean
 from lback.core.settings.defaults import Settings
-from lback.core.settings.values import is_secret
+from lback.core.settings.secret_names import is_secret
 
 
 @click.group(
@@ -117,7 +117,7 @@ def masked(settings: Config, name: str, value: Any) -> str:
 
 
 def _without_secrets(name: str, value: Any) -> Any:
-    if is_secret(name.upper()):
+    if is_secret(name, value):
         return MASK if value else value
     if isinstance(value, dict):
         return {key: _without_secrets(str(key), item) for key, item in value.items()}

@@ -15,6 +15,7 @@ from lback.cli import prompts
 from lback.cli.command import Command
 from lback.cli.project import open_project
 from lback.core.exceptions import ValidationError, did_you_mean
+from lback.database.missing_schema import HINT, is_missing_schema
 from lback.users import Account, AccountManager, AdminUser, user_model
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -208,8 +209,10 @@ def _accounts(app: Application) -> Iterator[Session]:
         lines = [f"{name}: {text}" for name, texts in error.errors.items() for text in texts]
         raise click.ClickException("\n".join(lines)) from error
     except (OperationalError, ProgrammingError) as error:
-        if inspect(app.db_manager.engine).has_table(AdminUser.__tablename__):
+        if not is_missing_schema(error.orig):
             raise
+        if inspect(app.db_manager.engine).has_table(AdminUser.__tablename__):
+            raise click.ClickException(f"{error.orig}. {HINT}") from error
         raise click.ClickException(
             "the database has no tables of users yet; run: lback makemigrations && lback migrate"
         ) from error

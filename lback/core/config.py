@@ -8,12 +8,13 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar
 
-from lback.core.exceptions import ConfigurationError, did_you_mean
+from lback.core.exceptions import ConfigurationError, did_you_mean, known_names
 from lback.core.settings.database_uri import ENGINES, database_uri, masked
 from lback.core.settings.defaults import Settings
 from lback.core.settings.env_file import NO_FILE, EnvFile
 from lback.core.settings.json_file import parse_json, parse_yaml, read_mapping
-from lback.core.settings.validation import SECRET_KEY_LENGTH, check, fit
+from lback.core.settings.key_strength import NEW_KEY, weakness_of_key
+from lback.core.settings.validation import check, fit
 from lback.core.settings.values import parse_text, shown
 
 logger = logging.getLogger(__name__)
@@ -22,8 +23,6 @@ _PARSERS = {".json": parse_json, ".yaml": parse_yaml, ".yml": parse_yaml}
 
 # As near as a slip of the finger, and no nearer: projects have settings of their own.
 _MISSPELT = 0.85
-
-_NEW_KEY = 'python -c "import secrets; print(secrets.token_urlsafe(48))"'
 
 
 class _InvalidSettings(ConfigurationError, ValueError):
@@ -226,7 +225,7 @@ class Config(Settings):
             logger.warning(
                 "SECRET_KEY is empty: sessions and tokens end with this process; "
                 "set it, for example to the output of %s",
-                _NEW_KEY,
+                NEW_KEY,
             )
 
     def problems(self, *, deployed: bool) -> dict[str, str]:
@@ -254,7 +253,7 @@ class Config(Settings):
     def _database_problem(self) -> Iterator[tuple[str, str]]:
         engine = self.DB_ENGINE.lower()
         if not self.DATABASE_URL and engine not in ENGINES:
-            rule = f"must be one of {', '.join(ENGINES)}{did_you_mean(engine, ENGINES)}"
+            rule = known_names(engine, ENGINES)
             yield "DB_ENGINE", self._line("DB_ENGINE", self.DB_ENGINE, rule)
             return
         try:
@@ -264,18 +263,24 @@ class Config(Settings):
             yield name, f"{error} ({name} is from {self.source_of(name)})"
 
     def _missing_in_public(self, found: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-        if "SECRET_KEY" not in found and len(self.SECRET_KEY) < SECRET_KEY_LENGTH:
-            rule = (
-                f"must have {SECRET_KEY_LENGTH} characters at least where DEBUG is off; "
-                f"set it, for example to the output of {_NEW_KEY}"
-            )
-            yield "SECRET_KEY", self._line("SECRET_KEY", self.SECRET_KEY, rule)
+        for name, keys in self._keys().items():
+            weakness = next(filter(None, map(weakness_of_key, keys)), "")
+            if weakness and name not in found:
+                rule = (
+                    f"{weakness}, which does not do where DEBUG is off; "
+                    f"set it, for example to the output of {NEW_KEY}"
+                )
+                yield name, self._line(name, self.get(name), rule)
         if not self.ALLOWED_HOSTS:
             rule = (
                 "must name the hosts served where DEBUG is off; "
                 "write them, such as example.com, or .example.com for subdomains as well"
             )
             yield "ALLOWED_HOSTS", self._line("ALLOWED_HOSTS", self.ALLOWED_HOSTS, rule)
+
+    def _keys(self) -> dict[str, list[str]]:
+        # With a weak key of before, tokens can be forged just as well.
+        return {"SECRET_KEY": [self.SECRET_KEY], "SECRET_KEY_FALLBACKS": self.SECRET_KEY_FALLBACKS}
 
     def _line(self, name: str, value: Any, rule: str) -> str:
         # A mapping may hold secrets deep inside.

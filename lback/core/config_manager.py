@@ -21,7 +21,7 @@ from lback.core.config import Config
 from lback.core.dispatcher_instance import SignalSender
 from lback.core.exceptions import ConfigurationError
 from lback.core.settings.json_file import locked, parse_json, read_mapping, replace_mapping
-from lback.core.settings.values import is_secret
+from lback.core.settings.secret_names import is_secret
 from lback.core.signals import SignalDispatcher
 
 if TYPE_CHECKING:
@@ -122,8 +122,8 @@ def sync_settings_to_config(settings_path: StrPath, config_file: StrPath = "conf
     """Bring a JSON file in line with a settings file.
 
     Written are upper-case names whose value has a JSON form and is no secret: see
-    `lback.core.settings.values.is_secret`; a secret may be deep in a mapping, or the password in
-    a URL. Other content of the file stays, but for names of an earlier sync that are gone.
+    `lback.core.settings.secret_names.is_secret`; a secret may be deep in a mapping, or the
+    password in a URL. Other content of the file stays, but for names of an earlier sync that are gone.
 
     Raises:
         FileNotFoundError: There is no settings file.
@@ -158,10 +158,10 @@ def _json_values(module: ModuleType) -> dict[str, Any]:
 
 
 def _holds_secret(name: str, value: Any) -> bool:
-    if is_secret(name):
+    if is_secret(name, None if isinstance(value, str) else value):
         return True
     if isinstance(value, dict):
-        return any(_holds_secret(key.upper(), item) for key, item in value.items())
+        return any(_holds_secret(key, item) for key, item in value.items())
     if isinstance(value, list):
         return any(_holds_secret("", item) for item in value)
     return isinstance(value, str) and _URL_WITH_PASSWORD.search(value) is not None

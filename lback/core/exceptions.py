@@ -168,3 +168,16 @@ def did_you_mean(name: str, known: Iterable[str], cutoff: float = 0.6) -> str:
     """Return "; did you mean …?" with the known name nearest to one, or nothing."""
     near = get_close_matches(name, list(known), 1, cutoff)
     return f"; did you mean {near[0]}?" if near else ""
+
+
+def known_names(name: str, known: Iterable[str], also: str = "") -> str:
+    """Return the rule of a closed set of names: all of them, and the one nearest to a name.
+
+    Args:
+        name: The name that is not among them.
+        known: The names that are allowed.
+        also: What is allowed besides, such as `"the dotted name of a class"`.
+    """
+    names = [item for item in known if item]
+    listed = ", ".join([*names, also] if also else names)
+    return f"must be one of {listed}{did_you_mean(name, names)}"

@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from lback.core.errors.import_errors import import_failure
 from lback.core.exceptions import ConfigurationError
 from lback.core.middleware_manager import Middleware, MiddlewareManager
 
@@ -23,22 +24,31 @@ def import_class(class_path: str) -> type[Any]:
             misses. What the module raises by itself while it runs comes through unchanged.
         TypeError: What was found is no class.
     """
+    found = import_object(class_path)
+    if not isinstance(found, type):
+        raise TypeError(f"{class_path!r} is a {type(found).__name__}, not a class")
+    return found
+
+
+def import_object(class_path: str) -> Any:
+    """Import what a dotted path names, such as a function.
+
+    Raises:
+        ImportError: As `import_class`.
+    """
     module_path, _, name = class_path.rpartition(".")
     if not module_path or not name or module_path.startswith("."):
         raise ImportError(f"{class_path!r} is no dotted path; write 'package.module.ClassName'")
     try:
         module = import_module(module_path)
     except ImportError as error:
-        raise ImportError(f"{class_path!r} cannot be imported: {error}") from error
+        raise ImportError(f"{class_path!r} cannot be imported: {import_failure(error)}") from error
     try:
-        found = getattr(module, name)
+        return getattr(module, name)
     except AttributeError as error:
         near = get_close_matches(name, vars(module), n=3)
         hint = f"; did you mean {' or '.join(near)}?" if near else ""
         raise ImportError(f"the module {module_path!r} has no {name!r}{hint}") from error
-    if not isinstance(found, type):
-        raise TypeError(f"{class_path!r} is a {type(found).__name__}, not a class")
-    return found
 
 
 def create_middleware(

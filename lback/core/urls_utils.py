@@ -5,6 +5,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, TypeAlias
 
+from lback.core.errors.import_errors import import_failure
 from lback.core.exceptions import ConfigurationError
 from lback.core.router import Route
 from lback.core.routing.views import methods_of
@@ -142,7 +143,7 @@ def _urlpatterns(module_path: str) -> list[Any]:
         module = import_module(module_path)
     except Exception as error:
         raise ConfigurationError(
-            f"the urls module {module_path!r} cannot be imported: {type(error).__name__}: {error}"
+            f"the urls module {module_path!r} cannot be imported: {import_failure(error)}"
         ) from error
     patterns = getattr(module, "urlpatterns", None)
     if not isinstance(patterns, (list, tuple)):
@@ -204,7 +205,7 @@ def import_app_modules(apps: list[str], module: str) -> list[str]:
             import_module(name)
         except Exception as error:
             raise ConfigurationError(
-                f"INSTALLED_APPS names {app!r}: {type(error).__name__}: {error}"
+                f"INSTALLED_APPS names {app!r}: {import_failure(error)}"
             ) from error
         imported.append(name)
     return imported

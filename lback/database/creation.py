@@ -9,6 +9,7 @@ from sqlalchemy.engine import URL
 
 from lback.core.exceptions import ConfigurationError
 from lback.database.engine import DatabaseManager
+from lback.database.sqlite import is_file
 
 # What one connects to in order to create another one; MySQL needs none.
 _MAINTENANCE = {"postgresql": "postgres"}
@@ -42,7 +43,7 @@ def is_missing(db_manager: DatabaseManager) -> bool:
     """Tell whether the server runs, and has no such database."""
     url = db_manager.url
     if url.get_backend_name() == "sqlite":
-        return _is_file(url) and not Path(url.database or "").parent.is_dir()
+        return is_file(url) and not Path(url.database or "").parent.is_dir()
     try:
         with _server(url) as connection:
             return not _has(connection, url)
@@ -52,15 +53,11 @@ def is_missing(db_manager: DatabaseManager) -> bool:
 
 def _create_file(db_manager: DatabaseManager) -> bool:
     url = db_manager.url
-    missing = _is_file(url) and not Path(url.database or "").exists()
+    missing = is_file(url) and not Path(url.database or "").exists()
     if missing:
         Path(url.database or "").parent.mkdir(parents=True, exist_ok=True)
     with db_manager.engine.connect():
         return missing
-
-
-def _is_file(url: URL) -> bool:
-    return url.database not in (None, "", ":memory:") and not str(url.database).startswith("file:")
 
 
 @contextmanager

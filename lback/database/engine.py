@@ -14,7 +14,8 @@ from sqlalchemy.orm import Session
 
 from lback.core.exceptions import ConfigurationError
 from lback.core.settings.database_uri import database_uri
-from lback.database import sqlite
+from lback.core.settings.secret_names import is_secret
+from lback.database import missing_schema, sqlite
 from lback.database.models import Base
 
 DEFAULT_PORTS = {"postgresql": 5432, "mysql": 3306, "mariadb": 3306}
@@ -117,7 +118,7 @@ class DatabaseManager:
     @property
     def shown_url(self) -> str:
         """The address of the database, without the password."""
-        secret = [name for name in self.url.query if "password" in name]
+        secret = [name for name in self.url.query if is_secret(name)]
         return self.url.difference_update_query(secret).render_as_string(hide_password=True)
 
     @property
@@ -218,6 +219,7 @@ def _build_engine(url: URL, *, debug: bool) -> Engine:
     except (ModuleNotFoundError, NoSuchModuleError) as error:
         raise ConfigurationError(_missing_driver(url, dialect)) from error
     _Connector(url).listen(engine)
+    missing_schema.listen(engine)
     if dialect == "sqlite":
         sqlite.listen(engine)
     return engine
@@ -252,6 +254,8 @@ class _Connector:
                 of the driver is raised: the address was right, the database is away.
         """
         try:
+            if dialect.name == "sqlite":
+                sqlite.make_private_file(self._url)
             connection = dialect.connect(*cargs, **cparams)
             if dialect.name == "sqlite":
                 sqlite.prepare(connection)

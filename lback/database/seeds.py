@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from lback.core.exceptions import ConfigurationError, did_you_mean
 from lback.database.engine import DatabaseManager
+from lback.database.missing_schema import HINT, is_missing_schema
 
 PROJECT = "project"
 
@@ -89,9 +90,9 @@ def sow(seeds: list[Seed], db_manager: DatabaseManager, dependencies: Mapping[st
                 seed.function(**arguments)
                 session.flush()
             except DBAPIError as error:
+                hint = f". {HINT}" if is_missing_schema(error.orig) else ""
                 raise ConfigurationError(
-                    f"the database refuses the seeds of {seed.name}: {error.orig}; "
-                    "if a table is missing, run: lback migrate"
+                    f"the database refuses the seeds of {seed.name}: {error.orig}{hint}"
                 ) from error
 
 

@@ -10,9 +10,11 @@ To read a row and write what was computed from it, lock it: `select(…).with_fo
 `session.get(…, with_for_update=True)`. The same words do the same on all databases.
 """
 
+import os
 import re
 import sqlite3
 import time
+from contextlib import suppress
 from typing import Any
 
 from sqlalchemy import Engine, GenerativeSelect, event
@@ -39,6 +41,23 @@ def engine_options(url: URL) -> dict[str, Any]:
     """Return the arguments of `create_engine` for a SQLite URL."""
     # A database in memory lives in one connection: all sessions share it, and its transaction.
     return {"poolclass": StaticPool} if url.database in (None, "", ":memory:") else {}
+
+
+def is_file(url: URL) -> bool:
+    """Return True if a SQLite URL names a file by its path, and not a database in memory."""
+    name = url.database
+    return name not in (None, "", ":memory:") and not str(name).startswith("file:")
+
+
+def make_private_file(url: URL) -> None:
+    """Make the file of a new database, which its owner alone may read and change.
+
+    SQLite gives its `-wal` and `-shm` files the same mode. A file that is there keeps its own.
+    """
+    if is_file(url):
+        # What keeps a file from being made, SQLite itself says in a moment.
+        with suppress(OSError):
+            os.close(os.open(str(url.database), os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def prepare(connection: DBAPIConnection) -> None:

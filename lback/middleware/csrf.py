@@ -30,7 +30,11 @@ _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 _AMBIENT = ("basic", "digest", "negotiate", "ntlm")
 _LENGTH = 32
 _MARK = "csrf_exempt"
-_REFUSED = "This form has expired or came from elsewhere. Go back, reload the page, and try again."
+_REFUSED = "This form could not be verified. Go back, reload the page and send it again."
+_NO_TOKEN = (
+    f"there is no token: put {{{{ csrf_input }}}} into the form, or send {HEADER}; "
+    "docs/guides/security.md tells more"
+)
 
 V = TypeVar("V", bound=Callable[..., Any])
 
@@ -116,7 +120,9 @@ class CSRFMiddleware(SimpleMiddleware):
         """
         if request.method in _SAFE or _is_excused(request):
             return
-        fault = self._fault_of_origin(request) or _fault_of_token(request)
+        fault = self._fault_of_origin(request) or _fault_of_token(
+            request, explain=self._config.DEBUG is True
+        )
         if fault is not None:
             logger.warning("refused %s %r: %s", request.method, request.path, fault)
             raise Forbidden(
@@ -173,24 +179,33 @@ def _own_origin(request: "Request") -> str | None:
         return None
 
 
-def _fault_of_token(request: "Request") -> str | None:
+def _fault_of_token(request: "Request", *, explain: bool) -> str | None:
     session = _session_of(request)
     secret = None if session is None else _secret_of(session)
     if session is None:
         return "the request has no session; add a session middleware before CSRFMiddleware"
     if secret is None:
+        # Only for a developer is the body of a stranger read, which is refused in any case.
+        if explain and _sent_token(request)[0] is None:
+            return _NO_TOKEN
         return (
             "the session holds no token: it has ended, or the browser sends no cookies back; "
             "a view for programs, which have no session, is marked with csrf_exempt"
         )
-    sent, place = request.environ.get("HTTP_X_CSRF_TOKEN"), f"header {HEADER}"
-    if sent is None:
-        sent, place = _form_field(request), f"form field {FIELD}"
+    sent, place = _sent_token(request)
     if not sent:
-        return f"there is no token: put {{{{ csrf_input }}}} into the form, or send {HEADER}"
+        return _NO_TOKEN
     if not _is_token_of(sent, secret):
         return f"the token in the {place} is not that of the session; reload the page"
     return None
+
+
+def _sent_token(request: "Request") -> tuple[str | None, str]:
+    """Return the token that came with a request, `None` for none, and the place of it."""
+    sent = request.environ.get("HTTP_X_CSRF_TOKEN")
+    if sent is not None:
+        return sent, f"header {HEADER}"
+    return _form_field(request), f"form field {FIELD}"
 
 
 def _form_field(request: "Request") -> str | None:

@@ -1,7 +1,23 @@
 """Tools that keep secrets safe and know neither users nor requests."""
 
-from lback.security.password_policy import PasswordPolicy
+from lback.security.password_policy import (
+    CommonPasswordValidator,
+    PasswordPolicy,
+    PasswordValidator,
+    UserAttributeSimilarityValidator,
+)
 from lback.security.passwords import hash_password, needs_rehash, verify_password
+from lback.security.policy_settings import password_policy
 from lback.security.tokens import TokenSigner
 
-__all__ = ["PasswordPolicy", "TokenSigner", "hash_password", "needs_rehash", "verify_password"]
+__all__ = [
+    "CommonPasswordValidator",
+    "PasswordPolicy",
+    "PasswordValidator",
+    "TokenSigner",
+    "UserAttributeSimilarityValidator",
+    "hash_password",
+    "needs_rehash",
+    "password_policy",
+    "verify_password",
+]

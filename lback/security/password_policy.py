@@ -2,9 +2,10 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
+from typing import TypeAlias
 
 from lback.security.passwords import MAX_PASSWORD_LENGTH
 
@@ -50,6 +51,38 @@ _UNGUESSED = 5
 _BESIDE_A_NAME = 8
 
 
+# Called with a password and what is known of its owner; returns what is wrong, or None.
+PasswordValidator: TypeAlias = Callable[[str, Sequence[str]], str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class CommonPasswordValidator:
+    """Refuses passwords that are guessed first.
+
+    Attributes:
+        words: Words that guessers of this very site would try, such as its name.
+    """
+
+    words: Sequence[str] = ()
+
+    def __call__(self, password: str, about: Sequence[str]) -> str | None:  # noqa: ARG002  one signature
+        """Return what is wrong with a password, or `None`."""
+        if _is_guessable(_plain(password), self.words):
+            return "this password is among the first that are guessed; choose another one"
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class UserAttributeSimilarityValidator:
+    """Refuses passwords that are made of the name or the address of their owner."""
+
+    def __call__(self, password: str, about: Sequence[str]) -> str | None:
+        """Return what is wrong with a password, or `None`."""
+        if _resembles(_plain(password), about):
+            return "this password is made of your name or address; choose another one"
+        return None
+
+
 @dataclass(frozen=True, slots=True)
 class PasswordPolicy:
     """The rules for new passwords: length first; no demand for digits or signs.
@@ -57,10 +90,13 @@ class PasswordPolicy:
     Attributes:
         min_length: Characters.
         words: Words that guessers of this very site would try, such as its name.
+        validators: What is asked beside the length, in order, up to the first that objects;
+            `None` means the two of this module.
     """
 
     min_length: int = 12
     words: tuple[str, ...] = ()
+    validators: tuple[PasswordValidator, ...] | None = None
 
     def problems(self, password: str, about: Iterable[str | None] = ()) -> list[str]:
         """Say what is wrong with a password; an empty list says that it is fine.
@@ -68,6 +104,9 @@ class PasswordPolicy:
         Args:
             password: What somebody typed.
             about: What is known of its owner, such as username and email address.
+
+        Raises:
+            TypeError: A validator returned neither a message nor `None`.
         """
         if len(password) > MAX_PASSWORD_LENGTH:
             return [f"a password has at most {MAX_PASSWORD_LENGTH} characters"]
@@ -77,12 +116,28 @@ class PasswordPolicy:
                 f"a password has at least {self.min_length} characters; "
                 "four words that do not belong together are easy to remember"
             ]
-        plain = unicodedata.normalize("NFKC", text).casefold()
-        if _is_guessable(plain, self.words):
-            return ["this password is among the first that are guessed; choose another one"]
-        if _resembles(plain, about):
-            return ["this password is made of your name or address; choose another one"]
-        return []
+        known = [item for item in about if item]
+        messages = (_message(validator, text, known) for validator in self._validators())
+        return list(islice(filter(None, messages), 1))
+
+    def _validators(self) -> tuple[PasswordValidator, ...]:
+        if self.validators is None:
+            return (CommonPasswordValidator(self.words), UserAttributeSimilarityValidator())
+        return self.validators
+
+
+def _message(validator: PasswordValidator, text: str, about: Sequence[str]) -> str | None:
+    message = validator(text, about)
+    if message is not None and not isinstance(message, str):
+        raise TypeError(
+            f"the password validator {validator!r} returned {type(message).__name__}; "
+            "it must return a message, or None for a password that is fine"
+        )
+    return message
+
+
+def _plain(text: str) -> str:
+    return unicodedata.normalize("NFKC", text).casefold()
 
 
 def _is_guessable(plain: str, words: Iterable[str]) -> bool:
@@ -113,10 +168,10 @@ def _without_rows(text: str) -> str:
     return "".join(kept)
 
 
-def _resembles(plain: str, about: Iterable[str | None]) -> bool:
+def _resembles(plain: str, about: Iterable[str]) -> bool:
     password = _bare(plain)
     for text in about:
-        whole = unicodedata.normalize("NFKC", text or "").casefold()
+        whole = unicodedata.normalize("NFKC", text).casefold()
         parts = {whole, *re.split(r"[^\w]+|_", whole)}
         for name in map(_bare, parts):
             if len(name) < 3:

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from lback.core.exceptions import ConfigurationError
 from lback.core.middleware_loader import create_middleware, import_class
+from lback.core.settings.validation import check
 from lback.sessions.database import DatabaseSessionStore
 from lback.sessions.redis import RedisSessionStore
 from lback.sessions.store import MemorySessionStore, SessionStore
@@ -31,8 +32,9 @@ def session_store(config: "Config", db_manager: "DatabaseManager") -> SessionSto
     if name == "redis":
         return RedisSessionStore.from_url(config.REDIS_URL)
     try:
+        check("SESSION_STORE", name)  # once more: one file is built before its settings are checked
         dependencies = {"config": config, "db_manager": db_manager}
         store: SessionStore = create_middleware(import_class(name), dependencies)
-    except (ImportError, TypeError) as error:
+    except (ImportError, TypeError, ValueError) as error:
         raise ConfigurationError(f"SESSION_STORE = {name!r}: {error}") from error
     return store

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.usefixtures("quick_passwords")
 
 SETTINGS: dict[str, Any] = {
     "DEBUG": True,
-    "SECRET_KEY": "k" * 40,
+    "SECRET_KEY": "kT4-q9ZpW2_xR7mL8vNc",
     "DATABASE_URL": "sqlite://",
     "JWT_AUDIENCE": "https://api.example.com",
 }

@@ -57,7 +57,7 @@ def build(database_url: str, **settings: Any) -> Application:
     app = Application(
         **{
             "DEBUG": True,
-            "SECRET_KEY": "k" * 40,
+            "SECRET_KEY": "kT4-q9ZpW2_xR7mL8vNc",
             "DATABASE_URL": database_url,
             "MAIL_BACKEND": "memory",
             "LOGIN_REDIRECT_URL": "/home",

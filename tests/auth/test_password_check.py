@@ -19,7 +19,11 @@ from lback.testing.client import ClientResponse
 
 pytestmark = pytest.mark.usefixtures("quick_passwords")
 
-SETTINGS: dict[str, Any] = {"DEBUG": True, "SECRET_KEY": "k" * 40, "DATABASE_URL": "sqlite://"}
+SETTINGS: dict[str, Any] = {
+    "DEBUG": True,
+    "SECRET_KEY": "kT4-q9ZpW2_xR7mL8vNc",
+    "DATABASE_URL": "sqlite://",
+}
 LIMITS = {"LOGIN_ATTEMPTS_PER_ACCOUNT": 3, "LOGIN_ATTEMPTS_PER_ADDRESS": 5}
 
 

@@ -96,7 +96,7 @@ class Dispatching(LoginRequiredMixin):
 
 @pytest.fixture
 def app() -> Iterator[Application]:
-    app = Application(DEBUG=True, SECRET_KEY="k" * 40, DATABASE_URL="sqlite://")
+    app = Application(DEBUG=True, SECRET_KEY="kT4-q9ZpW2_xR7mL8vNc", DATABASE_URL="sqlite://")
     app.db_manager.create_tables()
     for path, view in (
         ("/members", members),

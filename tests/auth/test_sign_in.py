@@ -15,7 +15,7 @@ from lback.users import AdminUser, User
 
 pytestmark = pytest.mark.usefixtures("quick_passwords")
 
-SETTINGS: dict[str, Any] = {"DEBUG": True, "SECRET_KEY": "k" * 40}
+SETTINGS: dict[str, Any] = {"DEBUG": True, "SECRET_KEY": "kT4-q9ZpW2_xR7mL8vNc"}
 
 
 @pytest.fixture

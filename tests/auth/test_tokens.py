@@ -23,7 +23,7 @@ from lback.users import User, UserManager
 pytestmark = pytest.mark.usefixtures("quick_passwords")
 
 AUDIENCE = "https://api.example.com"
-SETTINGS: dict[str, Any] = {"SECRET_KEY": "k" * 40, "JWT_AUDIENCE": AUDIENCE}
+SETTINGS: dict[str, Any] = {"SECRET_KEY": "kT4-q9ZpW2_xR7mL8vNc", "JWT_AUDIENCE": AUDIENCE}
 users = UserManager()
 keys = ApiKeyManager(users)
 
@@ -172,7 +172,7 @@ def test_two_keys_may_sign_and_verify(clock: Clock, algorithm: str, key: Any) ->
 
 def test_a_replaced_secret_key_leaves_tokens_good_until_they_end(clock: Clock) -> None:
     old = access(clock)
-    new = access(clock, SECRET_KEY="n" * 40, SECRET_KEY_FALLBACKS=["k" * 40])
+    new = access(clock, SECRET_KEY="n" * 40, SECRET_KEY_FALLBACKS=["kT4-q9ZpW2_xR7mL8vNc"])
     assert new.read(old.issue("7", 0))
     assert old.read(new.issue("7", 0)) is None
     assert access(clock, JWT_KEY="s" * 32).read(old.issue("7", 0)) is None
@@ -426,7 +426,7 @@ def test_programs_are_told_that_a_token_would_do(app: Application) -> None:
 
 
 def test_without_an_audience_there_are_no_access_tokens_but_keys() -> None:
-    app = Application(DEBUG=True, SECRET_KEY="k" * 40, DATABASE_URL="sqlite://")
+    app = Application(DEBUG=True, SECRET_KEY="kT4-q9ZpW2_xR7mL8vNc", DATABASE_URL="sqlite://")
     app.db_manager.create_tables()
     app.add_route("/open", private, requires_auth=False)
     assert "token_manager" not in app.dependencies

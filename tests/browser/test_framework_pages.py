@@ -39,7 +39,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Application]:
     """A site with accounts, where mail is kept in memory and one page is broken."""
     app = Application(
         DEBUG=True,
-        SECRET_KEY="k" * 40,
+        SECRET_KEY="kT4-q9ZpW2_xR7mL8vNc",
         DATABASE_URL=f"sqlite:///{tmp_path_factory.mktemp('site') / 'site.sqlite3'}",
         MAIL_BACKEND="memory",
         LOGIN_URL="/accounts/sign-in",
@@ -65,7 +65,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Application]:
 def public(tmp_path: Path) -> Application:
     """The same in production: nobody is told anything."""
     app = Application(
-        SECRET_KEY="k" * 40,
+        SECRET_KEY="kT4-q9ZpW2_xR7mL8vNc",
         ALLOWED_HOSTS=["127.0.0.1"],
         DATABASE_URL=f"sqlite:///{tmp_path / 'site.sqlite3'}",
     )

@@ -404,7 +404,11 @@ def test_a_lock_that_ended_is_not_taken_from_the_next(make_cache: MakeCache) -> 
 
 def build(**settings: Any) -> Application:
     return Application(
-        DEBUG=False, SECRET_KEY="k" * 40, ALLOWED_HOSTS=["localhost"], MIDDLEWARES=[], **settings
+        DEBUG=False,
+        SECRET_KEY="kT4-q9ZpW2_xR7mL8vNc",
+        ALLOWED_HOSTS=["localhost"],
+        MIDDLEWARES=[],
+        **settings,
     )
 
 

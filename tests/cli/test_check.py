@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 
 from lback import Application, BaseMiddleware, Request, Response
-from lback.cli.deployment import CHECKS, Problem, problems_of
+from lback.cli.deployment import CHECKS, problems_of
+from lback.cli.problems import Problem
 from lback.database.migrations import Migrations
 from lback.static_files import collect
 from tests.cli.conftest import Run
 
 FIT: dict[str, Any] = {
-    "SECRET_KEY": "abcdefghijklmnopqrstuvwxyz0123456789",
+    "SECRET_KEY": "kT4-q9ZpW2_xR7mL8vNc5sHd1yGf6jBa3e",
     "ALLOWED_HOSTS": ["example.com"],
     "MIDDLEWARES": [],
     "HSTS_SECONDS": 31_536_000,
@@ -67,8 +68,9 @@ def test_a_fit_application_has_no_errors(tmp_path: Path) -> None:
     ("settings", "words"),
     [
         ({"DEBUG": True}, r"DEBUG is on \(settings\)"),
-        ({"SECRET_KEY": "too short to be kept"}, "SECRET_KEY has 20 characters, "),
-        ({"SECRET_KEY": "aa" * 30}, "SECRET_KEY has 60 characters, 1 different ones"),
+        ({"SECRET_KEY": "too short to be kept"}, "SECRET_KEY has 20 characters, and 32 are needed"),
+        ({"SECRET_KEY": "aa" * 30, "DEBUG": True}, "SECRET_KEY is made of a few characters"),
+        ({"SECRET_KEY_FALLBACKS": ["a key of before"]}, "SECRET_KEY_FALLBACKS has 15 characters"),
         ({"DEBUG": True, "ALLOWED_HOSTS": []}, "ALLOWED_HOSTS is empty"),
         ({"ALLOWED_HOSTS": ["a.org", "*"]}, r"ALLOWED_HOSTS holds '\*'"),
         ({"TRUSTED_PROXIES": ["10.0.0.1", "0.0.0.0/0"]}, "'0.0.0.0/0', which is everybody"),
@@ -102,6 +104,15 @@ def test_what_may_be_meant_so_is_a_warning(
 
     assert words in [problem.what for problem in problems if not problem.grave]
     assert sorted(problems, key=lambda p: not p.grave) == problems
+
+
+def test_an_application_for_tokens_alone_says_so(tmp_path: Path) -> None:
+    app = build(tmp_path, middlewares=1, SILENCED_CHECKS=["deploy.csrf"])
+    assert told(app) == []
+
+    (problem,) = [p for p in problems_of(build(tmp_path, middlewares=1)) if p.grave]
+    assert problem.check == "deploy.csrf"
+    assert 'SILENCED_CHECKS = ["deploy.csrf"]' in problem.fix
 
 
 def test_a_missing_lock_of_routes_is_a_warning(tmp_path: Path) -> None:
@@ -168,11 +179,24 @@ def test_each_problem_has_a_reason_and_a_fix(
         assert problem.fix
 
 
+def test_only_secrets_in_the_settings_file_are_leaks(lback: Run, project: Path) -> None:
+    with (project / "settings.py").open("a") as file:
+        file.write("MIN_PASSWORD_LENGTH = 14\nDATABASE_URL = 'sqlite:///db.sqlite3'\n")
+        file.write("STRIPE_KEY = 'sk_live_1'\nSTRIPE_PUBLIC_KEY = 'pk_live_1'\n")
+
+    found = re.findall(r"error: (\w+) stands in", lback("check", "--deploy", cwd=project).stdout)
+
+    assert found == ["SECRET_KEY", "STRIPE_KEY"]
+
+
 def test_the_command_tells_all_and_its_exit_code_can_be_trusted(lback: Run, project: Path) -> None:
-    assert re.fullmatch(
+    can_start = lback("check", cwd=project)
+    assert can_start.returncode == 0
+    assert re.search(
         rf"The project can start: \d+ routes, database sqlite:///{project}/db\.sqlite3\.\n",
-        lback("check", cwd=project).stdout,
+        can_start.stdout,
     )
+    assert "warning: the database has no table for sessions yet\n" in can_start.stdout
     result = lback("check", "--deploy", cwd=project)
     assert result.returncode == 1
     assert (

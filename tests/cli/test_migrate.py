@@ -186,4 +186,4 @@ def test_seeds_without_a_table_are_refused_with_the_way_out(project: Path, run_a
     )
     [outcome] = run_all("db seed")
     assert outcome.code == 1
-    assert "refuses the seeds of project: no such table: a; if a table is" in outcome.err
+    assert "refuses the seeds of project: no such table: a. The models and" in outcome.err

@@ -6,6 +6,7 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 import yaml
@@ -49,6 +50,43 @@ def test_secrets_are_fresh_private_and_ignored(
     ).stdout.split()
     assert "settings.py" in files
     assert ".env" not in files
+
+
+@pytest.mark.parametrize("options", VARIANTS)
+def test_what_a_project_makes_stays_out_of_git(
+    options: tuple[str, ...], lback_here: Run, tmp_path: Path
+) -> None:
+    lback_here("startproject", "shop", *options)
+    subprocess.run(["git", "init", "-q", "."], cwd=tmp_path / "shop", check=True)
+    made = [
+        ".env", "config.json", "db.sqlite3", "db.sqlite3-wal", "db.sqlite3-shm", "other.sqlite3",
+        "mail/20260101-1.eml", "uploads/a.png", "staticfiles/style.1.css", ".venv/bin/python",
+        "shop.egg-info/PKG-INFO", "build/x", "dist/x.whl", ".coverage", "htmlcov/index.html",
+        ".mypy_cache/x", ".pytest_cache/x", ".ruff_cache/x", "notes/__pycache__/x.pyc",
+    ]  # fmt: skip
+    for name in made:
+        path = tmp_path / "shop" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+
+    found = subprocess.run(
+        ["git", "ls-files", "--others", "--exclude-standard"],
+        cwd=tmp_path / "shop", check=True, capture_output=True, text=True,
+    ).stdout.split()  # fmt: skip
+    assert "settings.py" in found
+    assert not set(made).intersection(found)
+
+
+@pytest.mark.parametrize("options", VARIANTS)
+def test_each_page_names_an_icon_that_is_there(
+    options: tuple[str, ...], lback_here: Run, tmp_path: Path
+) -> None:
+    lback_here("startproject", "shop", *options)
+
+    base = (tmp_path / "shop" / "templates" / "base.html").read_text()
+    assert """<link rel="icon" href="{{ static('icon.svg') }}" type="image/svg+xml">""" in base
+    icon = (tmp_path / "shop" / "static" / "icon.svg").read_text()
+    assert ElementTree.fromstring(icon).tag == "{http://www.w3.org/2000/svg}svg"
 
 
 @pytest.mark.parametrize("options", VARIANTS)

@@ -40,7 +40,7 @@ urlpatterns = [
     path("/slow", slow, requires_auth=False),
 ]
 """
-DEPLOYED = {"DEBUG": "false", "ALLOWED_HOSTS": "localhost", "SECRET_KEY": "for these tests " * 3}
+DEPLOYED = {"DEBUG": "false", "ALLOWED_HOSTS": "localhost", "SECRET_KEY": "kT4-q9ZpW2_xR7mL8vNc"}
 OPTIONS = ("serve", "--port", "0", "--workers", "2", "--threads", "4")
 
 

@@ -103,3 +103,15 @@ def test_a_misspelt_setting_is_warned_of_with_a_near_one(lback: Run, shop: Path)
 def test_what_a_setting_means_is_read_where_it_is_defined() -> None:
     assert meaning_of("MIDDLEWARES") == "first to last on the way in"
     assert meaning_of("DB_USER") == ""
+
+
+def test_what_only_speaks_of_a_secret_is_shown(lback: Run, shop: Path) -> None:
+    (shop / "settings.py").write_text(
+        SETTINGS + "MIN_PASSWORD_LENGTH = 14\nTOKEN_URL = '/tokens'\n"
+    )
+
+    shown = json.loads(lback("config", "--json", cwd=shop).stdout)
+
+    assert shown["MIN_PASSWORD_LENGTH"]["value"] == "14"
+    assert shown["TOKEN_URL"]["value"] == "'/tokens'"
+    assert shown["SECRET_KEY"]["value"] == "'********'"

@@ -108,3 +108,17 @@ def test_without_tables_one_is_told_how_to_make_them(run_all: RunAll, project: P
     [outcome] = run_all("list_users")
     assert outcome.code == 1
     assert "no tables of users yet; run: lback makemigrations && lback migrate" in outcome.err
+
+
+def test_a_column_that_is_missing_is_told_with_what_to_run(run_all: RunAll, project: Path) -> None:
+    made, changed, outcome = run_all(
+        "init_db",
+        "shell -c \"from sqlalchemy import text; db_session.execute(text('ALTER TABLE "
+        "lback_users DROP COLUMN email_verified_at')); db_session.commit()\"",
+        "list_users",
+    )
+    assert made.code == 0, made.err
+    assert changed.code == 0, changed.err
+    assert outcome.code == 1
+    assert "email_verified_at" in outcome.err
+    assert "run: lback makemigrations, then: lback migrate" in outcome.err

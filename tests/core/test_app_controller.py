@@ -72,7 +72,7 @@ class Signals:
 def build(dispatcher: SignalDispatcher | None = None, **settings: Any) -> Application:
     settings = {
         "DEBUG": False,
-        "SECRET_KEY": "k" * 40,
+        "SECRET_KEY": "kT4-q9ZpW2_xR7mL8vNc",
         "ALLOWED_HOSTS": ["localhost"],
         "DATABASE_URL": "sqlite://",
         **settings,

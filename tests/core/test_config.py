@@ -18,7 +18,7 @@ from sqlalchemy import make_url
 from lback.core.config import Config, load_config
 from lback.core.exceptions import ConfigurationError
 
-KEY = "k" * 40
+KEY = "kT4-q9ZpW2_xR7mL8vNc"
 PUBLIC: Mapping[str, Any] = {"SECRET_KEY": KEY, "ALLOWED_HOSTS": ["example.com"]}
 
 

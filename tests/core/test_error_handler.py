@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from lback import Application
 from lback.core import (
     Config,
     ErrorHandler,
@@ -17,6 +18,7 @@ from lback.core import (
     TemplateRenderer,
 )
 from lback.core.errors.pages import style_hash
+from lback.testing import Client
 
 SECRET = "s3cr3t-of-the-site-0123456789"
 
@@ -358,3 +360,12 @@ def test_a_page_of_the_project_that_fails_gives_way_to_the_plain_one(
     body = Handled(tmp_path).handler.handle_exception(failure(), request()).body
     assert "Something went wrong" in body
     assert "the template 500.html failed" in caplog.text
+
+
+@pytest.mark.parametrize("debug", [True, False])
+def test_an_error_page_has_browsers_ask_for_no_icon(debug: bool) -> None:
+    app = Application(
+        DEBUG=debug, SECRET_KEY="kT4-q9ZpW2_xR7mL8vNc", ALLOWED_HOSTS=["localhost"], MIDDLEWARES=[]
+    )
+
+    assert '<link rel="icon" href="data:,">' in Client(app).get("/nothing").text

@@ -104,7 +104,10 @@ def test_rules_that_contradict_each_other_are_told() -> None:
 
 def test_an_application_refuses_to_start() -> None:
     app = Application(
-        DEBUG=False, SECRET_KEY="k" * 40, ALLOWED_HOSTS=["localhost"], MIDDLEWARES=[User, Session]
+        DEBUG=False,
+        SECRET_KEY="kT4-q9ZpW2_xR7mL8vNc",
+        ALLOWED_HOSTS=["localhost"],
+        MIDDLEWARES=[User, Session],
     )
     with pytest.raises(ConfigurationError, match="User comes before Session"):
         app.prepare()

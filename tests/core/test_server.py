@@ -33,7 +33,7 @@ NAMES = (
 
 SETTINGS = """
 DEBUG = False
-SECRET_KEY = "k" * 40
+SECRET_KEY = "kT4-q9ZpW2_xR7mL8vNc"
 ALLOWED_HOSTS = ["localhost"]
 ROOT_URLCONF = "server_urls"
 SHOP_NAME = "Corner"
@@ -52,7 +52,12 @@ urlpatterns = [path("/", home, name="home", requires_auth=False)]
 def build(dispatcher: SignalDispatcher | None = None, **settings: Any) -> Application:
     return Application(
         dispatcher=dispatcher or SignalDispatcher(),
-        **{"DEBUG": False, "SECRET_KEY": "k" * 40, "ALLOWED_HOSTS": ["localhost"], **settings},
+        **{
+            "DEBUG": False,
+            "SECRET_KEY": "kT4-q9ZpW2_xR7mL8vNc",
+            "ALLOWED_HOSTS": ["localhost"],
+            **settings,
+        },
     )
 
 

@@ -329,8 +329,13 @@ def test_an_unknown_driver_is_named() -> None:
 
 
 def test_an_unsupported_database_is_named() -> None:
+    with pytest.raises(
+        ValueError, match="begins with 'oracle', which must be one of sqlite"
+    ) as told:
+        DatabaseManager.from_url("oracle://ada:s3cret@localhost/shop")
+    assert "s3cret" not in str(told.value)
     with pytest.raises(ConfigurationError, match="'oracle' is not supported; supported: sqlite"):
-        _ = DatabaseManager.from_url("oracle://ada:s3cret@localhost/shop").engine
+        _ = DatabaseManager(Settings("oracle://ada:s3cret@localhost/shop")).engine
 
 
 @pytest.mark.parametrize("url", ["s3cret", "postgresql://ada:s3cret@host:many/shop"])

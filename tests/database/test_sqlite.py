@@ -228,3 +228,35 @@ def test_killing_a_writer_loses_nothing_that_it_said_was_written(library: Databa
     with library.session() as session:
         assert session.scalar(text("PRAGMA integrity_check")) == "ok"
         session.add(Volume())
+
+
+def test_a_new_file_belongs_to_its_owner_alone(library: DatabaseManager, tmp_path: Path) -> None:
+    with library.session() as session:
+        session.add(Shelf(id=1))
+        session.flush()
+        files = sorted(tmp_path.glob("library.sqlite3*"))
+        assert len(files) == 3, "the database, its log and its index"
+        assert {path.stat().st_mode & 0o777 for path in files} == {0o600}
+
+
+def test_a_file_that_is_there_keeps_its_mode(tmp_path: Path) -> None:
+    path = tmp_path / "shared.sqlite3"
+    path.touch()
+    path.chmod(0o660)
+    manager = DatabaseManager.from_url(f"sqlite:///{path}")
+    manager.create_tables()
+    manager.dispose()
+
+    assert path.stat().st_mode & 0o777 == 0o660
+
+
+def test_the_name_of_a_database_in_memory_makes_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for url in ("sqlite://", "sqlite:///:memory:"):
+        manager = DatabaseManager.from_url(url)
+        manager.create_tables()
+        manager.dispose()
+
+    assert list(tmp_path.iterdir()) == []

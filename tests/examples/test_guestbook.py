@@ -83,3 +83,12 @@ def test_entries_are_read_as_json(app: Application) -> None:
 
 def test_a_mistyped_address_is_helped_back(app: Application) -> None:
     assert "Did you mean <code>/api/entries</code>" in Client(app).get("/api/entrys").text
+
+
+def test_the_page_names_an_icon_that_is_there(app: Application) -> None:
+    client = Client(app)
+    found = re.search(r'<link rel="icon" href="([^"]+)"', client.get("/").text)
+    assert found is not None
+    icon = client.get(found[1])
+    assert icon.status_code == 200
+    assert icon.headers["content-type"].startswith("image/svg+xml")

@@ -102,7 +102,7 @@ def workers(
         "SESSION_STORE": request.param,
         "LOGIN_ATTEMPTS_STORE": "redis",
         "LOGIN_ATTEMPTS_PER_ACCOUNT": "3",
-        "SECRET_KEY": "k" * 40,
+        "SECRET_KEY": "kT4-q9ZpW2_xR7mL8vNc",
         "ALLOWED_HOSTS": "127.0.0.1",
     }
     script = tmp_path / "worker.py"

@@ -16,7 +16,7 @@ BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 PROGRAM = {"Accept": "application/json"}
 SETTINGS: dict[str, Any] = {
     "DEBUG": False,
-    "SECRET_KEY": "k" * 40,
+    "SECRET_KEY": "kT4-q9ZpW2_xR7mL8vNc",
     "ALLOWED_HOSTS": ["localhost"],
     "SESSION_STORE": "memory",
     "LOGIN_URL": "/sign-in",

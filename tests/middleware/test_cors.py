@@ -15,7 +15,7 @@ def build(params: dict[str, Any] | None = None, **settings: Any) -> Application:
     entry = {"class": "lback.middleware.CORSMiddleware", "params": params or {}}
     app = Application(
         DEBUG=False,
-        SECRET_KEY="k" * 40,
+        SECRET_KEY="kT4-q9ZpW2_xR7mL8vNc",
         ALLOWED_HOSTS=["localhost"],
         MIDDLEWARES=[entry],
         **settings,

@@ -16,7 +16,7 @@ OURS = re.compile(r"[0-9a-f]{32}").fullmatch
 def build(**settings: Any) -> Application:
     app = Application(
         DEBUG=False,
-        SECRET_KEY="k" * 40,
+        SECRET_KEY="kT4-q9ZpW2_xR7mL8vNc",
         ALLOWED_HOSTS=["localhost"],
         MIDDLEWARES=["lback.middleware.RequestIDMiddleware"],
         **settings,

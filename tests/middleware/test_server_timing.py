@@ -32,8 +32,9 @@ class Failing(Passing):
 
 
 def build(*further: Any, **settings: Any) -> Application:
+    usual = {"DEBUG": True, "SECRET_KEY": "kT4-q9ZpW2_xR7mL8vNc", "ALLOWED_HOSTS": ["localhost"]}
     app = Application(
-        **{"DEBUG": True, "SECRET_KEY": "k" * 40, "ALLOWED_HOSTS": ["localhost"], **settings},
+        **{**usual, **settings},
         MIDDLEWARES=["lback.middleware.ServerTimingMiddleware"], dispatcher=SignalDispatcher(),
     )  # fmt: skip
     for middleware in further:
@@ -102,7 +103,7 @@ def test_without_debug_nothing_is_told_and_nothing_listens() -> None:
 def test_another_application_on_the_same_dispatcher_is_not_timed() -> None:
     timed = build()
     other = Application(
-        DEBUG=True, SECRET_KEY="k" * 40, MIDDLEWARES=[], dispatcher=timed.dispatcher
+        DEBUG=True, SECRET_KEY="kT4-q9ZpW2_xR7mL8vNc", MIDDLEWARES=[], dispatcher=timed.dispatcher
     )
     other.add_route("/", lambda request: "other", requires_auth=False)
     Client(timed).get("/")

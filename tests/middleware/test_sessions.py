@@ -17,7 +17,11 @@ from lback.testing import Client
 from lback.testing.client import ClientResponse
 
 BUILT: list[Application] = []
-SETTINGS: dict[str, Any] = {"DEBUG": True, "SECRET_KEY": "k" * 40, "SESSION_STORE": "memory"}
+SETTINGS: dict[str, Any] = {
+    "DEBUG": True,
+    "SECRET_KEY": "kT4-q9ZpW2_xR7mL8vNc",
+    "SESSION_STORE": "memory",
+}
 
 
 def build(**settings: Any) -> Application:

@@ -59,7 +59,7 @@ def client_with(dispatcher: SignalDispatcher) -> Callable[[type[Any]], Client]:
             chain.insert(0, replacement)
         app = Application(
             DEBUG=False,
-            SECRET_KEY="k7Q" * 20,
+            SECRET_KEY="kT4-q9ZpW2_xR7mL8vNc",
             ALLOWED_HOSTS=["localhost"],
             CORS_ORIGINS=["https://other.example"],
             MIDDLEWARES=chain,

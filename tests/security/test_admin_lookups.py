@@ -58,7 +58,7 @@ class ThingAdmin(ModelAdmin):
 def client(tmp_path: Path) -> Iterator[Client]:
     app = Application(
         DEBUG=True,
-        SECRET_KEY="k" * 40,
+        SECRET_KEY="kT4-q9ZpW2_xR7mL8vNc",
         DATABASE_URL=f"sqlite:///{tmp_path / 'site.sqlite3'}",
         MIDDLEWARES=[
             f"lback.middleware.{name}"

@@ -17,7 +17,12 @@ JSON = {"Content-Type": "application/json"}
 
 def build(**settings: Any) -> Application:
     app = Application(
-        **{"DEBUG": False, "SECRET_KEY": "k" * 40, "ALLOWED_HOSTS": ["localhost"], **settings}
+        **{
+            "DEBUG": False,
+            "SECRET_KEY": "kT4-q9ZpW2_xR7mL8vNc",
+            "ALLOWED_HOSTS": ["localhost"],
+            **settings,
+        }
     )
     app.add_route("/", take, ["POST"], requires_auth=False)
     return app

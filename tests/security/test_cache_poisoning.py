@@ -43,7 +43,7 @@ def build(view: Any, **settings: Any) -> Application:
     app = Application(
         **{
             "DEBUG": False,
-            "SECRET_KEY": "k" * 40,
+            "SECRET_KEY": "kT4-q9ZpW2_xR7mL8vNc",
             "ALLOWED_HOSTS": ["localhost", ".example"],
             "MIDDLEWARES": [],
             **settings,

@@ -18,7 +18,7 @@ from lback.testing import Client
 
 SETTINGS: dict[str, Any] = {
     "DEBUG": False,
-    "SECRET_KEY": "k" * 40,
+    "SECRET_KEY": "kT4-q9ZpW2_xR7mL8vNc",
     "ALLOWED_HOSTS": ["localhost", "shop.example"],
     "MIDDLEWARES": ["lback.middleware.BodyParsingMiddleware"],
 }
@@ -429,14 +429,15 @@ def test_a_token_that_was_damaged_in_the_store_is_made_anew(
 
 def test_in_public_nobody_is_told_why(app: Application) -> None:
     answer = browser(app).post("/change")
-    assert "has expired or came from elsewhere" in answer.text
+    assert "This form could not be verified. Go back, reload the page and send it" in answer.text
     assert "CSRF" not in answer.text
 
 
 @pytest.mark.parametrize(
     ("headers", "why"),
     [
-        ({}, "the session holds no token"),
+        ({}, "there is no token: put {{ csrf_input }} into the form"),
+        ({"X-CSRF-Token": "x"}, "the session holds no token"),
         ({"Cookie": "SESSION"}, "there is no token: put {{ csrf_input }} into the form"),
         ({"Cookie": "SESSION", "X-CSRF-Token": "x"}, "the token in the header X-CSRF-Token is not"),
         ({"Origin": "https://evil.example"}, "add it to CSRF_TRUSTED_ORIGINS, or the proxy"),
@@ -457,6 +458,22 @@ def test_in_debug_the_page_says_why(
     assert why in page.text
     api = client.post("/change", headers={**fields, "Accept": "application/json"})
     assert why in api.json()["data"]["error"]
+
+
+@pytest.mark.parametrize("visited", [True, False])
+def test_a_first_form_without_the_field_is_told_what_to_write(
+    session_middleware: Any, tmp_path: Path, visited: bool
+) -> None:
+    client = browser(build(session_middleware, tmp_path, DEBUG=True))
+    if visited:
+        client.get("/token")
+
+    page = client.post("/change", data={"name": "ada"}, headers={"Origin": "http://localhost"})
+
+    assert page.status_code == 403
+    assert "put {{ csrf_input }} into the form" in page.text
+    assert "docs/guides/security.md" in page.text
+    assert "session" not in page.text.partition("<h2>")[0]
 
 
 def test_the_log_says_why_without_the_token(
@@ -497,7 +514,7 @@ def test_a_request_that_met_no_session_is_refused(origin: str | None) -> None:
     middleware = CSRFMiddleware(app.config)
     environ = {} if origin is None else {"HTTP_ORIGIN": origin}
     request = Request("/change", "POST", None, {"Host": "a/b"}, environ)
-    with pytest.raises(Exception, match="has expired") as raised:
+    with pytest.raises(Exception, match="could not be verified") as raised:
         middleware.process_request(request)
     assert getattr(raised.value, "status_code", None) == 403
     with pytest.raises(ConfigurationError, match="this request has none"):

@@ -14,7 +14,7 @@ from lback.forms import CharField, Form
 from lback.sessions import flash
 from lback.testing import Client
 
-SECRET = "k7Qp" * 20
+SECRET = "kT4-q9ZpW2_xR7mL8vNc"
 Point = namedtuple("Point", "x y")
 
 

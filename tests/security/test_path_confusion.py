@@ -21,7 +21,9 @@ DRESSED = [
 
 
 def build() -> Application:
-    app = Application(DEBUG=False, SECRET_KEY="k" * 40, ALLOWED_HOSTS=["localhost"], MIDDLEWARES=[])
+    app = Application(
+        DEBUG=False, SECRET_KEY="kT4-q9ZpW2_xR7mL8vNc", ALLOWED_HOSTS=["localhost"], MIDDLEWARES=[]
+    )
     app.add_route("/admin", lambda request: "ADMIN", requires_auth=False)
     app.add_route("/files/{name}", lambda request, name: f"<{name}>", requires_auth=False)
     return app

@@ -15,7 +15,7 @@ APP = """
 from lback import Application
 from lback.middleware import csrf_exempt
 
-app = Application(DATABASE_URL="sqlite://", DEBUG=False, SECRET_KEY="k" * 40,
+app = Application(DATABASE_URL="sqlite://", DEBUG=False, SECRET_KEY="kT4-q9ZpW2_xR7mL8vNc",
                   ALLOWED_HOSTS=["127.0.0.1"])
 
 @app.route("/body", ["GET", "POST"], requires_auth=False)

@@ -14,7 +14,7 @@ FORM = {"username": "ada", "password": "correct horse"}
 
 @pytest.fixture
 def app() -> Iterator[Application]:
-    app = Application(DEBUG=True, SECRET_KEY="k" * 40, DATABASE_URL="sqlite://")
+    app = Application(DEBUG=True, SECRET_KEY="kT4-q9ZpW2_xR7mL8vNc", DATABASE_URL="sqlite://")
     app.db_manager.create_tables()
     app.include("lback.accounts.urls", "/accounts/")
     with app.db_manager.session() as session:

@@ -15,7 +15,7 @@ def build(root: Path, static_root: str) -> Application:
         PROJECT_ROOT=str(root),
         STATIC_ROOT=static_root,
         DEBUG=False,
-        SECRET_KEY="k7Q" * 20,
+        SECRET_KEY="kT4-q9ZpW2_xR7mL8vNc",
         ALLOWED_HOSTS=["localhost"],
     )
 

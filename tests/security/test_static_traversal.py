@@ -76,7 +76,10 @@ def root(tmp_path: Path) -> Path:
 def client(request: pytest.FixtureRequest, root: Path) -> Client:
     public = request.param == "public"
     app = Application(
-        PROJECT_ROOT=str(root), DEBUG=not public, SECRET_KEY="k" * 40, ALLOWED_HOSTS=["localhost"]
+        PROJECT_ROOT=str(root),
+        DEBUG=not public,
+        SECRET_KEY="kT4-q9ZpW2_xR7mL8vNc",
+        ALLOWED_HOSTS=["localhost"],
     )
     if public:
         files = app.static_files

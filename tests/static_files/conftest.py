@@ -47,7 +47,7 @@ def build(root: Path) -> Build:
                 "PROJECT_ROOT": str(root),
                 "INSTALLED_APPS": ["shelf"],
                 "DEBUG": not public,
-                "SECRET_KEY": "k" * 40,
+                "SECRET_KEY": "kT4-q9ZpW2_xR7mL8vNc",
                 "ALLOWED_HOSTS": ["localhost"],
                 **settings,
             }

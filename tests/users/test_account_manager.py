@@ -74,7 +74,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def signer(clock: Clock) -> TokenSigner:
-    return TokenSigner(Config(None, settings={"SECRET_KEY": "k" * 40}), clock=clock)
+    return TokenSigner(Config(None, settings={"SECRET_KEY": "kT4-q9ZpW2_xR7mL8vNc"}), clock=clock)
 
 
 @pytest.fixture
@@ -379,9 +379,9 @@ def test_an_account_is_made_by_who_reads_the_mail_and_once(
 
 
 def test_tokens_need_a_secret_key_and_outlive_its_change() -> None:
-    settings = {"SECRET_KEY": "k" * 40}
+    settings = {"SECRET_KEY": "kT4-q9ZpW2_xR7mL8vNc"}
     old = TokenSigner(Config(None, settings=settings))
-    rotated = {"SECRET_KEY": "n" * 40, "SECRET_KEY_FALLBACKS": ["k" * 40]}
+    rotated = {"SECRET_KEY": "n" * 40, "SECRET_KEY_FALLBACKS": ["kT4-q9ZpW2_xR7mL8vNc"]}
     new = TokenSigner(Config(None, settings=rotated))
     assert new.read("x", old.sign("x", [1]), 60) == [1]
     assert old.read("x", new.sign("x", [1]), 60) is None

@@ -47,12 +47,21 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One exception of a chain, with the frames it passed, the innermost last."""
+    """One exception of a chain, with the frames it passed, the innermost last.
+
+    Attributes:
+        kind: Its class, with the module.
+        message: Its text.
+        link: How it came to the one before, such as `"caused by"`.
+        frames: What it passed.
+        notes: What was added to it, such as a way out (`BaseException.add_note`).
+    """
 
     kind: str
     message: str
     link: str
     frames: list[Frame]
+    notes: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +86,9 @@ def failures(exception: BaseException) -> list[Failure]:
         name = kind.__qualname__
         if kind.__module__ not in ("builtins", "__main__"):
             name = f"{kind.__module__}.{name}"
-        found.append(Failure(name, str(current), link, list(_frames(current))[-MOST_FRAMES:]))
+        notes = [str(note) for note in getattr(current, "__notes__", ())]
+        frames = list(_frames(current))[-MOST_FRAMES:]
+        found.append(Failure(name, str(current), link, frames, notes))
         if current.__cause__ is not None:
             link, current = "caused by", current.__cause__
         elif current.__context__ is not None and not current.__suppress_context__:

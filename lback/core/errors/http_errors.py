@@ -65,6 +65,8 @@ def _unhandled(handler: "ErrorHandler", error: Exception, request: "Request") ->
         last = failures(error)[0]
         places = [f"{frame.file}:{frame.line} {frame.function}" for frame in last.frames]
         details = {"exception": last.kind, "message": last.message, "frames": places}
+        if last.notes:
+            details["notes"] = last.notes
     return handler.handle_json_error(
         500, "Internal Server Error", details, request=request, exception=error
     )

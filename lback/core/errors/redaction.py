@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from lback.core.settings.values import is_secret
+from lback.core.settings.secret_names import is_credential, is_secret
 
 if TYPE_CHECKING:
     from lback.core.config import Config
@@ -12,11 +12,6 @@ if TYPE_CHECKING:
 
 MASK = "********"
 
-# Names of header fields, cookies and parameters whose values let somebody in.
-_TELLING = re.compile(
-    r"auth|cookie|token|secret|passw|api[_-]?key|key$|csrf|xsrf|session|signature|code$|credential",
-    re.IGNORECASE,
-)
 _PASSWORD_IN_URL = re.compile(r"(?<=://)([^\s/:@]*):[^\s/@]+@")
 # A shorter one would mask half of the page, and is none.
 _SHORTEST_SECRET = 6
@@ -40,7 +35,7 @@ class Redactor:
 
     def _secrets(self) -> list[str]:
         # Read anew: a key may have been chosen after the start.
-        values = (v for k, v in vars(self._config).items() if k.isupper() and is_secret(k))
+        values = (v for k, v in vars(self._config).items() if k.isupper() and is_secret(k, v))
         items = [item for v in values for item in (v if isinstance(v, list) else [v])]
         texts = {v for v in items if isinstance(v, str) and len(v) >= _SHORTEST_SECRET}
         return sorted(texts, key=len, reverse=True)
@@ -50,7 +45,7 @@ def redacted_path(request: "Request") -> str:
     """Return the path of a request, the variables masked whose names tell that they are secret."""
     path = request.path
     for name, value in request.path_params.items():
-        if _TELLING.search(name):
+        if is_credential(name):
             path = path.replace(str(value), MASK)
     return path
 
@@ -62,4 +57,4 @@ def redacted_fields(fields: Mapping[str, str]) -> dict[str, str]:
 
 def redacted_pairs(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
     """Return names and values, the values masked where the name tells that they are secret."""
-    return [(name, MASK if _TELLING.search(name) else value) for name, value in pairs]
+    return [(name, MASK if is_credential(name) else value) for name, value in pairs]

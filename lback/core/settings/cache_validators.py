@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from lback.core.exceptions import did_you_mean
+from lback.core.exceptions import known_names
 
 DEFAULT_CACHE = "default"
 # Backend to the options that it takes.
@@ -43,8 +43,8 @@ def _check_entry(name: str, entry: Mapping[str, Any]) -> None:
         _check_option(name, option, given)
     backend = entry.get("backend", "memory")
     if backend not in _BACKENDS:
-        hint = did_you_mean(backend, _BACKENDS) or f"; known: {_list(_BACKENDS)}"
-        raise ValueError(f"{backend!r} is no backend of {name!r}{hint}")
+        rule = known_names(backend, _BACKENDS)
+        raise ValueError(f"the backend {backend!r} of {name!r} {rule}")
     foreign = [option for option in entry if option not in ("backend", *_BACKENDS[backend])]
     if foreign:
         raise ValueError(
@@ -56,8 +56,8 @@ def _check_entry(name: str, entry: Mapping[str, Any]) -> None:
 def _check_option(name: str, option: Any, given: Any) -> None:
     kinds = _OPTIONS.get(option)
     if kinds is None:
-        hint = did_you_mean(str(option), _OPTIONS) or f"; known: {_list(_OPTIONS)}"
-        raise ValueError(f"{name!r} has no option {option!r}{hint}")
+        rule = known_names(str(option), _OPTIONS)
+        raise ValueError(f"the option {option!r} of {name!r} {rule}")
     if not isinstance(given, kinds) or isinstance(given, bool):
         wanted = " or ".join(kind.__name__ for kind in kinds)
         raise ValueError(f"{option!r} of {name!r} must be {wanted}")

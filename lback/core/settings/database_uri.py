@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from lback.core.exceptions import known_names
+
 ENGINES = {
     "sqlite": "sqlite",
     "sqlite3": "sqlite",
@@ -31,8 +33,8 @@ def database_uri(settings: Mapping[str, Any]) -> str:
     engine = ENGINES.get(str(settings.get("DB_ENGINE", "")).lower())
     if engine is None:
         raise ValueError(
-            f"DB_ENGINE {settings.get('DB_ENGINE')!r} is unknown; "
-            f"known: {', '.join(sorted(ENGINES))}"
+            f"DB_ENGINE {settings.get('DB_ENGINE')!r} "
+            f"{known_names(str(settings.get('DB_ENGINE')).lower(), sorted(ENGINES))}"
         )
     if engine == "sqlite":
         return _sqlite_uri(str(settings.get("DB_NAME") or ""), settings.get("PROJECT_ROOT") or "")
@@ -49,8 +51,14 @@ def _with_driver(url: str) -> str:
     scheme, separator, rest = url.partition("://")
     if not separator:
         raise ValueError("DATABASE_URL is no URL; write postgresql://user:password@host/name")
-    engine = ENGINES.get(scheme.lower())
-    if engine is None or engine == "sqlite":
+    name, plus, _ = scheme.lower().partition("+")
+    if name not in ENGINES:
+        # The rest of the URL may hold a password: its beginning alone is shown.
+        raise ValueError(
+            f"DATABASE_URL begins with {scheme[:40]!r}, which {known_names(name, ENGINES)}"
+        )
+    engine = ENGINES[name]
+    if plus or engine == "sqlite":
         return url
     query = _QUERIES.get(engine, "") if "?" not in rest else ""
     return f"{DRIVERS[engine]}://{rest}{query}"

@@ -56,6 +56,9 @@ class Settings:
     SHUTDOWN_TIMEOUT: int = 30  # seconds that requests under way are waited for
     ACCESS_LOG: bool = True  # a line for each request
 
+    # What `lback check` need not tell.
+    SILENCED_CHECKS: list[str] = field(default_factory=list)  # names such as "deploy.csrf"
+
     # How much a request may bring, in bytes or pieces.
     MAX_REQUEST_BODY_SIZE: int = 10 * 1024 * 1024
     MAX_UPLOAD_MEMORY_SIZE: int = 2_500_000
@@ -76,6 +79,13 @@ class Settings:
     LOGIN_URL: str = ""  # where visitors are sent who must sign in
     USER_MODEL: str = "lback.users.User"  # the class of the users, by dotted name
     MIN_PASSWORD_LENGTH: int = 12  # characters
+    PASSWORD_VALIDATORS: list[Any] = field(  # beside the length; functions or classes
+        default_factory=lambda: [
+            "lback.security.CommonPasswordValidator",
+            "lback.security.UserAttributeSimilarityValidator",
+        ]
+    )
+    PASSWORD_WORDS: list[str] = field(default_factory=list)  # guessed first at this very site
     LOGIN_ATTEMPTS_PER_ACCOUNT: int = 10  # wrong passwords in LOGIN_ATTEMPTS_SECONDS
     LOGIN_ATTEMPTS_PER_ADDRESS: int = 50
     LOGIN_ATTEMPTS_SECONDS: int = 600

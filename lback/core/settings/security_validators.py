@@ -1,10 +1,10 @@
 """Rules of the settings that protect: a slip there must stop the start, not weaken a header."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from lback.core.exceptions import did_you_mean
+from lback.core.exceptions import known_names
 from lback.core.http.origins import origin_of
 
 # Content Security Policy Level 3, without what is obsolete.
@@ -88,8 +88,8 @@ def _not_negative(value: int) -> None:
 def _policy(value: dict[str, Any]) -> None:
     for directive, sources in value.items():
         if directive not in CSP_DIRECTIVES:
-            hint = did_you_mean(str(directive), CSP_DIRECTIVES)
-            raise ValueError(f"{directive!r} is no directive of a policy{hint}")
+            rule = known_names(str(directive), CSP_DIRECTIVES)
+            raise ValueError(f"the directive {directive!r} {rule}")
         for source in sources_of(sources):
             _check_source(directive, source)
 
@@ -124,8 +124,8 @@ def _check_source(directive: str, source: str) -> None:
 def _fields(value: dict[str, Any]) -> None:
     for name, text in value.items():
         if name not in SECURITY_FIELDS:
-            hint = did_you_mean(str(name), SECURITY_FIELDS) or f"; known: {_list(SECURITY_FIELDS)}"
-            raise ValueError(f"{name!r} is not one of its header fields{hint}")
+            rule = known_names(str(name), SECURITY_FIELDS)
+            raise ValueError(f"the header field {name!r} {rule}")
         if text is not None:
             _check_field(name, text, SECURITY_FIELDS[name])
 
@@ -135,12 +135,7 @@ def _check_field(name: str, text: Any, allowed: tuple[str, ...]) -> None:
         raise ValueError(f"{name} must be text in visible ASCII, or None to leave the field out")
     wrong = [part.strip() for part in text.split(",") if part.strip() not in allowed]
     if allowed and wrong:
-        hint = did_you_mean(wrong[0], allowed) or f"; known: {_list(allowed)}"
-        raise ValueError(f"{wrong[0]!r} is no value of {name}{hint}")
-
-
-def _list(names: Iterable[str]) -> str:
-    return ", ".join(names)
+        raise ValueError(f"{wrong[0]!r} in {name} {known_names(wrong[0], allowed)}")
 
 
 PROTECTION_RULES: Mapping[str, Callable[[Any], None]] = {

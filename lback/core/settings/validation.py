@@ -7,14 +7,15 @@ from collections.abc import Callable, Mapping
 from ipaddress import ip_network
 from typing import Any
 
-from lback.core.exceptions import did_you_mean
+from lback.core.exceptions import known_names
 from lback.core.http.hosts import UNIX_SOCKET, host_name
 from lback.core.settings.cache_validators import check_caches
+from lback.core.settings.key_strength import SECRET_KEY_LENGTH
 from lback.core.settings.security_validators import PROTECTION_RULES
 from lback.core.settings.values import parse_text
 
-SECRET_KEY_LENGTH = 16
 SERVERS = ("gunicorn", "granian")
+SESSION_STORES = ("database", "memory", "redis")
 
 # RFC 6265 §4.1.1: the name of a cookie is a token.
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -72,7 +73,7 @@ def logging_level(name: str) -> int:
     levels = logging.getLevelNamesMapping()
     if name.upper() in levels:
         return levels[name.upper()]
-    raise ValueError(f"must be one of {', '.join(levels)}{did_you_mean(name.upper(), levels)}")
+    raise ValueError(known_names(name.upper(), levels))
 
 
 def _level(value: str) -> None:
@@ -97,7 +98,13 @@ def _not_negative(value: int) -> None:
 
 def _server(value: str) -> None:
     if value not in SERVERS:
-        raise ValueError(f"must be one of {', '.join(SERVERS)}{did_you_mean(value, SERVERS)}")
+        raise ValueError(known_names(value, SERVERS))
+
+
+def _session_store(value: str) -> None:
+    # What has a dot is the name of a class, which is looked for when the store is built.
+    if value not in SESSION_STORES and "." not in value:
+        raise ValueError(known_names(value, SESSION_STORES, "the dotted name of a class"))
 
 
 def _cookie_name(value: str) -> None:
@@ -129,8 +136,7 @@ def _keys(value: list[Any]) -> None:
 def _one_of(*names: str) -> Callable[[str], None]:
     def rule(value: str) -> None:
         if value not in names:
-            known = ", ".join(filter(None, names))
-            raise ValueError(f"must be one of {known}{did_you_mean(value, names)}")
+            raise ValueError(known_names(value, names))
 
     return rule
 
@@ -139,6 +145,14 @@ def _texts(value: list[Any]) -> None:
     wrong = [item for item in value if not isinstance(item, str)]
     if wrong:
         raise ValueError("must be a list of texts")
+
+
+def _callables(value: list[Any]) -> None:
+    if not all(callable(item) or (isinstance(item, str) and "." in item) for item in value):
+        raise ValueError(
+            "must be a list of functions or classes, or of their dotted names, such as "
+            "'lback.security.CommonPasswordValidator'"
+        )
 
 
 def _paths(value: list[Any]) -> None:
@@ -210,6 +224,9 @@ RULES: Mapping[str, Callable[[Any], None]] = {
     "ALLOWED_HOSTS": _hosts,
     "TRUSTED_PROXIES": _networks,
     "INSTALLED_APPS": _texts,
+    "SILENCED_CHECKS": _texts,
+    "PASSWORD_VALIDATORS": _callables,
+    "PASSWORD_WORDS": _texts,
     "TEMPLATE_DIRS": _paths,
     "STATIC_URL": _static_url,
     "STATICFILES_DIRS": _paths,
@@ -221,6 +238,7 @@ RULES: Mapping[str, Callable[[Any], None]] = {
     "WORKERS": _not_negative,
     "SESSION_COOKIE_NAME": _cookie_name,
     "SECRET_KEY_FALLBACKS": _keys,
+    "SESSION_STORE": _session_store,
     "LOGIN_URL": _login_url,
     "LOGIN_REDIRECT_URL": _redirect_url,
     "LOGOUT_REDIRECT_URL": _redirect_url,

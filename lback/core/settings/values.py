@@ -3,29 +3,15 @@
 import json
 from typing import Any
 
+from lback.core.settings.secret_names import is_secret
+
 _TRUE = frozenset({"true", "1", "yes", "on"})
 _FALSE = frozenset({"false", "0", "no", "off"})
-_SECRET_ENDINGS = ("_KEY", "DATABASE_URL", "REDIS_URL")
-_SECRET_WORDS = ("SECRET", "PASSWORD", "TOKEN", "PRIVATE")
-
-
-def is_secret(name: str) -> bool:
-    """Tell whether a setting's value must not be written, logged or shown.
-
-    So is a name with SECRET, PASSWORD, TOKEN or PRIVATE in it, one that ends in _KEY, and a URL
-    of a database or of Redis, which may hold a password. What ends in _ENCRYPTED is not secret
-    by itself.
-    """
-    if name.endswith("_ENCRYPTED"):
-        return False
-    return name.endswith(("_KEY", "DATABASE_URL", "REDIS_URL")) or any(
-        word in name for word in _SECRET_WORDS
-    )
 
 
 def shown(name: str, value: Any) -> str:
     """Return a value as it may stand in a message."""
-    if is_secret(name):
+    if is_secret(name, value):
         return "********" if value else repr(value)
     return repr(value)
 

@@ -13,7 +13,12 @@ from lback.testing import Client
 def build(**settings: Any) -> Application:
     app = Application(
         dispatcher=SignalDispatcher(),
-        **{"DEBUG": False, "SECRET_KEY": "k" * 40, "ALLOWED_HOSTS": ["shop.example"], **settings},
+        **{
+            "DEBUG": False,
+            "SECRET_KEY": "kT4-q9ZpW2_xR7mL8vNc",
+            "ALLOWED_HOSTS": ["shop.example"],
+            **settings,
+        },
     )
 
     @app.route("/", ["GET", "POST"], requires_auth=False)

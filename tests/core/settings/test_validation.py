@@ -9,7 +9,7 @@ import pytest
 from lback.core.config import Config
 from lback.core.exceptions import ConfigurationError
 
-KEY = "k" * 40
+KEY = "kT4-q9ZpW2_xR7mL8vNc"
 PUBLIC: Mapping[str, Any] = {"SECRET_KEY": KEY, "ALLOWED_HOSTS": ["example.com"]}
 
 
@@ -91,3 +91,44 @@ def test_a_cookie_name_is_a_token(name: str) -> None:
 @pytest.mark.parametrize("level", ["info", "WARNING", "Critical"])
 def test_a_level_is_written_in_any_case(level: str) -> None:
     Config.validate(Config(None, settings={**PUBLIC, "LOGGING_LEVEL": level}))
+
+
+@pytest.mark.parametrize(
+    ("settings", "rule"),
+    [
+        (
+            {"SESSION_STORE": "file"},
+            "SESSION_STORE = 'file' (settings): must be one of database, memory, redis, "
+            "the dotted name of a class",
+        ),
+        ({"SESSION_STORE": "redsi"}, "a class; did you mean redis?"),
+        ({"LOGIN_ATTEMPTS_STORE": "file"}, "must be one of memory, redis"),
+        ({"MAIL_BACKEND": "smpt"}, "smtp, console, file, memory, none; did you mean smtp?"),
+        ({"MAIL_SECURITY": "ssl"}, "must be one of starttls, tls, none"),
+        ({"SERVER": "gunikorn"}, "must be one of gunicorn, granian; did you mean gunicorn?"),
+        ({"JWT_ALGORITHM": "HS265"}, "Ed25519; did you mean HS256?"),
+        ({"LOGGING_LEVEL": "INF"}, "did you mean INFO?"),
+        ({"DB_ENGINE": "postgress"}, "mysql, mariadb; did you mean postgres?"),
+        (
+            {"DATABASE_URL": "postgress://app:hunter2@db/shop"},
+            "DATABASE_URL begins with 'postgress', which must be one of sqlite, sqlite3, "
+            "postgresql, postgres, mysql, mariadb; did you mean postgres?",
+        ),
+        (
+            {"CACHES": {"default": {"backend": "reddis"}}},
+            "the backend 'reddis' of 'default' must be one of memory, redis; did you mean redis?",
+        ),
+        ({"CACHES": {"default": {"backend": "file"}}}, "must be one of memory, redis"),
+        (
+            {"SECURITY_HEADERS": {"X-Frame-Options": "DENI"}},
+            "'DENI' in X-Frame-Options must be one of DENY, SAMEORIGIN; did you mean DENY?",
+        ),
+    ],
+)
+def test_a_closed_set_of_names_is_listed_with_the_nearest(
+    settings: dict[str, Any], rule: str
+) -> None:
+    text = refusal(**{**PUBLIC, **settings})
+
+    assert rule in text
+    assert "hunter2" not in text

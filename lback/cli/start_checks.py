@@ -1,0 +1,196 @@
+"""What must be so for a project to work at all: settings, routes, templates, tables."""
+
+import importlib
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from sqlalchemy import inspect
+from sqlalchemy.exc import SQLAlchemyError
+
+from lback.cli.problems import Check, Problem
+from lback.cli.template_check import problems_of_templates, template_problems
+from lback.core.config import Config
+from lback.core.config_manager import load_settings_module
+from lback.core.exceptions import FrameworkException
+from lback.core.templates import TemplateRenderer
+from lback.database import Base
+from lback.database.migrations import Migrations
+from lback.database.sqlite import is_file
+
+if TYPE_CHECKING:
+    from lback.application import Application
+
+REDIS_SECONDS = 2.0
+
+
+def templates_without_application(root: Path) -> Iterator[Problem]:
+    """Yield what is wrong with templates where the application cannot be built."""
+    try:
+        settings = vars(load_settings_module(str(root / "settings.py")))
+        wanted = {name: settings.get(name) for name in ("INSTALLED_APPS", "TEMPLATE_DIRS")}
+        config = Config(None, settings={**wanted, "PROJECT_ROOT": str(root)})
+        renderer = TemplateRenderer(config)
+    except FrameworkException:
+        return  # what is wrong with the settings is told by whoever builds the application
+    for problem in problems_of_templates(renderer, are_names_known=False):
+        yield replace(problem, check="templates")
+
+
+def _connection(app: "Application") -> Iterator[Problem]:
+    trouble = database_trouble(app)
+    if trouble:
+        yield Problem(trouble, "nothing that needs the database is answered", "see there")
+
+
+def database_trouble(app: "Application") -> str:
+    """Return why the database cannot be opened, or an empty text; no file is made for it."""
+    if _is_missing_file(app) and Path(app.db_manager.url.database or "").parent.is_dir():
+        return ""  # the first connection makes it
+    try:
+        with app.db_manager.engine.connect():
+            return ""
+    except FrameworkException as error:
+        return str(error)
+
+
+def _is_missing_file(app: "Application") -> bool:
+    url = app.db_manager.url
+    is_sqlite_file = url.get_backend_name() == "sqlite" and is_file(url)
+    return is_sqlite_file and not Path(str(url.database)).exists()
+
+
+def _migrations(app: "Application") -> Iterator[Problem]:
+    migrations = Migrations(app.db_manager, app.config.PROJECT_ROOT)
+    if not migrations.exist or database_trouble(app):
+        return
+    try:
+        if _is_missing_file(app):
+            pending = migrations.names
+        else:
+            pending = [state.name for state in migrations.status() if not state.applied]
+        changes = "" if pending else migrations.changes()
+    except FrameworkException as error:
+        yield Problem(str(error), "it is not known whether the tables fit the code", "see there")
+        return
+    if pending:
+        yield Problem(
+            f"the database lacks {len(pending)} migrations, the first is {pending[0]}",
+            "the code expects tables and columns that are not there",
+            "lback migrate, before the new code is served",
+        )
+    if changes:
+        yield Problem(
+            f"the models have changed since the last migration: {changes}",
+            "the code expects tables and columns that are not there",
+            "lback makemigrations, then: lback migrate",
+        )
+
+
+def _tables(app: "Application") -> Iterator[Problem]:
+    if Migrations(app.db_manager, app.config.PROJECT_ROOT).exist or database_trouble(app):
+        return
+    missing = _missing_tables(app)
+    own = [name for name in missing if not name.startswith("lback_")]
+    if own:
+        yield Problem(
+            f"the database lacks {len(own)} tables of the models, such as {own[0]!r}, and there "
+            "are no migrations",
+            "a view that uses them ends as an error 500",
+            "lback makemigrations, then: lback migrate",
+        )
+    elif missing and _keeps_sessions_in_tables(app):
+        yield Problem(
+            "the database has no table for sessions yet",
+            "a page with a form or a sign-in ends as an error 500",
+            "lback makemigrations, then: lback migrate; or SESSION_STORE=memory",
+            grave=False,
+        )
+
+
+def _missing_tables(app: "Application") -> list[str]:
+    if _is_missing_file(app):
+        return sorted(Base.metadata.tables)
+    try:
+        with app.db_manager.engine.connect() as connection:
+            there = set(inspect(connection).get_table_names())
+    except SQLAlchemyError:
+        return []  # a user of the database who may not list tables
+    return sorted(table.name for table in Base.metadata.tables.values() if table.name not in there)
+
+
+def _keeps_sessions_in_tables(app: "Application") -> bool:
+    kinds = {kind.__name__ for m in app.middleware_manager.middlewares for kind in type(m).__mro__}
+    return app.config.SESSION_STORE == "database" and "SessionMiddleware" in kinds
+
+
+def _apps(app: "Application") -> Iterator[Problem]:
+    installed = set(app.config.INSTALLED_APPS)
+    modules = {str(getattr(route.view, "__module__", "")) for route in app.router.routes}
+    for package in sorted({module.rpartition(".")[0] for module in modules} - {""}):
+        if package.partition(".")[0] == "lback" or installed.intersection(_and_parents(package)):
+            continue
+        brought = list(_brought_by(package))
+        if brought:
+            yield Problem(
+                f"{package!r} has routes and {' and '.join(brought)}, and INSTALLED_APPS does not "
+                "name it",
+                "its templates are not found, and its models, admin and commands not looked for",
+                f'INSTALLED_APPS = [..., "{package}"] in settings.py',
+                grave="templates" in brought or "models" in brought,
+            )
+
+
+def _and_parents(package: str) -> Iterator[str]:
+    while package:
+        yield package
+        package = package.rpartition(".")[0]
+
+
+def _brought_by(package: str) -> Iterator[str]:
+    places: list[Any] = list(getattr(importlib.import_module(package), "__path__", ()))
+    if any((Path(place) / "templates").is_dir() for place in places):
+        yield "templates"
+    for name in ("models", "admin", "commands", "seeds"):
+        if places and find_spec(f"{package}.{name}") is not None:
+            yield name
+
+
+def _redis(app: "Application") -> Iterator[Problem]:
+    config = app.config
+    stores = (config.SESSION_STORE, config.LOGIN_ATTEMPTS_STORE)
+    caches = [entry for entry in config.CACHES.values() if entry.get("backend") == "redis"]
+    urls = {entry.get("url", config.REDIS_URL) for entry in caches}
+    for url in sorted(urls | ({config.REDIS_URL} if "redis" in stores else set())):
+        trouble = redis_trouble(url)
+        if trouble:
+            why = "sessions, counts or cached values are kept there"
+            yield Problem(trouble, why, "start the server, or correct REDIS_URL or CACHES")
+
+
+def redis_trouble(url: str) -> str:
+    """Return why there is no server at a Redis URL, or an empty text; shows no password."""
+    parts = urlsplit(url)
+    if parts.scheme == "unix":
+        return "" if Path(parts.path).is_socket() else f"there is no socket {parts.path}"
+    host, port = parts.hostname or "localhost", parts.port or 6379
+    try:
+        with closing(socket.create_connection((host, port), REDIS_SECONDS)):
+            return ""
+    except OSError as error:
+        return f"nothing answers at {host}:{port} (REDIS_URL): {error.strerror or error}"
+
+
+START_CHECKS: Mapping[str, Check] = {
+    "database.connection": _connection,
+    "database.migrations": _migrations,
+    "database.tables": _tables,
+    "redis.connection": _redis,
+    "templates": template_problems,
+    "apps": _apps,
+}
