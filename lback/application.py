@@ -88,7 +88,7 @@ class Application:
         self.static_files = self._serve_static_files()
         self.template_renderer.environment.globals["flashed"] = flashed
         self.middleware_manager = MiddlewareManager(dispatcher=dispatcher)
-        parts = parts_of(self)
+        parts: dict[str, Any] = dict(parts_of(config))
         self.app_controller = AppController(
             self.middleware_manager,
             self.router,
@@ -107,7 +107,7 @@ class Application:
             },
             dispatcher,
         )
-        build_what_may_fail(self)
+        build_what_may_fail(config, self.app_controller.dependencies)
         load_middlewares_from_config(
             self.middleware_manager, config, self.app_controller.dependencies
         )
@@ -226,6 +226,42 @@ class Application:
         for route in load_routes(module_path, prefix, requires_auth=requires_auth):
             self.app_controller.register(route)
 
+    def exception_handler(self, key: "int | type[Exception]") -> Callable[[V], V]:
+        """Register the decorated function as an exception handler; see `add_exception_handler`.
+
+        Example:
+            >>> @app.exception_handler(404)
+            ... def not_found(request, error):
+            ...     return "Nothing here"
+        """
+
+        def register(handler: V) -> V:
+            self.add_exception_handler(key, handler)
+            return handler
+
+        return register
+
+    def add_exception_handler(
+        self, key: "int | type[Exception]", handler: Callable[..., Any]
+    ) -> None:
+        """Have errors of a class or of a status answered by a function.
+
+        The handler of the most specific class answers, then that of the status, then that of
+        `HTTPException` or, for all other errors, of `Exception`.
+
+        Args:
+            key: Subclass of `Exception`, or status from 400 to 599.
+            handler: Called with the request and the error; further parameters are filled by name
+                as those of a view are. It returns whatever a view may return; a value without a
+                status gets that of the error.
+
+        Raises:
+            ConfigurationError: A request was answered already, another key, one that has a
+                handler, or a function that cannot be called so.
+        """
+        self._refuse_when_started(f"the exception handler of {key!r}")
+        self.app_controller.exception_handlers.add(key, handler)
+
     def add_middleware(self, middleware: Any, **params: Any) -> None:
         """Put a middleware at the end of the chain.
 
@@ -305,6 +341,11 @@ class Application:
                 self.config.PORT if port is None else port,
                 debug=self.config.DEBUG,
                 banner=f"Database {self.db_manager.shown_url}",
+                port_hint=(
+                    development_server.RUN_ON_OTHER_PORT
+                    if port is None
+                    else development_server.GIVE_OTHER_PORT
+                ),
             )
         except ConfigurationError as error:
             # Who starts it by hand is to read one line, not the way it came.

@@ -4,29 +4,32 @@ An application that never opens a database must not wait for the library of one.
 stand in the functions that build, here and nowhere else.
 """
 
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Mapping
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from lback.core.dependencies import LazyService
+from lback.core.dependencies import LazyService, Unavailable
 from lback.core.exceptions import ConfigurationError
 from lback.core.settings.defaults import Settings
 
 if TYPE_CHECKING:
     from lback.admin import AdminRegistry
-    from lback.application import Application
     from lback.auth import (
         ApiKeyManager,
         BearerAuthentication,
         LoginThrottle,
         TokenManager,
     )
+    from lback.core.config import Config
     from lback.database import DatabaseManager
     from lback.mail import Mailer
     from lback.security import TokenSigner
     from lback.sessions import SessionManager
     from lback.users import AccountTokens, AdminUserManager, UserManager
+
+# All parts of an application by name. A builder is given these and not the application, which is
+# not complete yet when a route already wants a part.
+Services: TypeAlias = Mapping[str, Any]
 
 # Where the tables of the framework are declared: whoever makes or compares tables is to know all.
 MODELS = (
@@ -46,22 +49,27 @@ FOUND_OUT_BY = {
     "USER_MODEL": "user_manager",
 }
 
-
-def parts_of(application: "Application") -> dict[str, Any]:
-    """Return the parts of an application by name, none of them built.
-
-    Access tokens are left out where no setting asks for them.
-    """
-    builders = {name: build for name, build in BUILDERS.items() if _is_wanted(name, application)}
-    return {name: LazyService(partial(build, application)) for name, build in builders.items()}
+# Parts that exist only where a setting is given.
+NEEDS_SETTING = {"token_manager": "JWT_AUDIENCE"}
 
 
-def _is_wanted(name: str, application: "Application") -> bool:
-    return name != "token_manager" or bool(application.config.JWT_AUDIENCE)
+def parts_of(config: "Config") -> dict[str, LazyService | Unavailable]:
+    """Return the parts that these settings describe by name, none of them built."""
+    parts: dict[str, LazyService | Unavailable] = {
+        name: LazyService(b) for name, b in BUILDERS.items()
+    }
+    for name, setting in NEEDS_SETTING.items():
+        if not getattr(config, setting):
+            parts[name] = Unavailable(setting)
+    return parts
 
 
-def build_what_may_fail(application: "Application") -> None:
+def build_what_may_fail(config: "Config", services: "Services") -> None:
     """Build the parts that settings beside the defaults describe, so that a start tells.
+
+    Args:
+        config: The settings.
+        services: The parts by name.
 
     Raises:
         ConfigurationError: Settings name something that is not there, or cannot be built; names
@@ -69,9 +77,9 @@ def build_what_may_fail(application: "Application") -> None:
     """
     defaults, problems = Settings(), []
     for setting, name in FOUND_OUT_BY.items():
-        if getattr(application.config, setting) != getattr(defaults, setting):
+        if getattr(config, setting) != getattr(defaults, setting):
             try:
-                application.dependencies[name]
+                services[name]
             except ConfigurationError as error:
                 problems.append(error)
     if len(problems) == 1:
@@ -81,97 +89,96 @@ def build_what_may_fail(application: "Application") -> None:
         raise ConfigurationError("\n- ".join(lines)) from problems[0]
 
 
-def _db_manager(application: "Application") -> "DatabaseManager":
+def _db_manager(services: "Services") -> "DatabaseManager":
     from lback.database import DatabaseManager
 
     for module in MODELS:
         import_module(module)
-    return DatabaseManager(application.config)
+    return DatabaseManager(services["config"])
 
 
-def _session_manager(application: "Application") -> "SessionManager":
+def _session_manager(services: "Services") -> "SessionManager":
     from lback.sessions import SessionManager, session_store
 
-    config = application.config
+    config: Config = services["config"]
     return SessionManager(
-        session_store(config, application.db_manager),
+        session_store(config, services["db_manager"]),
         lifetime=config.SESSION_LIFETIME,
         idle_timeout=config.SESSION_IDLE_TIMEOUT,
     )
 
 
-def _user_manager(application: "Application") -> "UserManager":
+def _user_manager(services: "Services") -> "UserManager":
     from lback.security.policy_settings import password_policy
     from lback.users import UserManager, user_model
 
-    config = application.config
+    config: Config = services["config"]
     return UserManager(user_model(config), password_policy(config))
 
 
-def _admin_user_manager(application: "Application") -> "AdminUserManager":
+def _admin_user_manager(services: "Services") -> "AdminUserManager":
     from lback.security.policy_settings import password_policy
     from lback.users import AdminUserManager
 
-    return AdminUserManager(password_policy(application.config))
+    return AdminUserManager(password_policy(services["config"]))
 
 
-def _admin_registry(application: "Application") -> "AdminRegistry":  # noqa: ARG001  as all here
+def _admin_registry(services: "Services") -> "AdminRegistry":  # noqa: ARG001  as all here
     from lback.admin import AdminRegistry, site
 
     return AdminRegistry(site)
 
 
-def _token_signer(application: "Application") -> "TokenSigner":
+def _token_signer(services: "Services") -> "TokenSigner":
     from lback.security import TokenSigner
 
-    return TokenSigner(application.config)
+    return TokenSigner(services["config"])
 
 
-def _account_tokens(application: "Application") -> "AccountTokens[Any]":
+def _account_tokens(services: "Services") -> "AccountTokens[Any]":
     from lback.users import AccountTokens
 
-    return AccountTokens(application.user_manager, application.token_signer)
+    return AccountTokens(services["user_manager"], services["token_signer"])
 
 
-def _login_throttle(application: "Application") -> "LoginThrottle":
+def _login_throttle(services: "Services") -> "LoginThrottle":
     from lback.auth import LoginThrottle
 
-    return LoginThrottle.of(application.config)
+    return LoginThrottle.of(services["config"])
 
 
-def _api_key_manager(application: "Application") -> "ApiKeyManager":
+def _api_key_manager(services: "Services") -> "ApiKeyManager":
     from lback.auth import ApiKeyManager
 
-    return ApiKeyManager(application.user_manager)
+    return ApiKeyManager(services["user_manager"])
 
 
-def _token_manager(application: "Application") -> "TokenManager":
+def _token_manager(services: "Services") -> "TokenManager":
     from lback.auth import AccessTokens, TokenManager
 
-    config = application.config
+    config: Config = services["config"]
     tokens = AccessTokens(config)
     return TokenManager(
         tokens,
-        application.user_manager,
-        application.db_manager,
+        services["user_manager"],
+        services["db_manager"],
         lifetime=config.JWT_REFRESH_SECONDS,
     )
 
 
-def _bearer_authentication(application: "Application") -> "BearerAuthentication":
+def _bearer_authentication(services: "Services") -> "BearerAuthentication":
     from lback.auth import BearerAuthentication
 
-    parts = application.dependencies
-    return BearerAuthentication(parts["api_key_manager"], parts.get("token_manager"))
+    return BearerAuthentication(services["api_key_manager"], services.get("token_manager"))
 
 
-def _mailer(application: "Application") -> "Mailer":
+def _mailer(services: "Services") -> "Mailer":
     from lback.mail import Mailer
 
-    return Mailer(application.config)
+    return Mailer(services["config"])
 
 
-BUILDERS: dict[str, Callable[["Application"], Any]] = {
+BUILDERS: dict[str, Callable[["Services"], Any]] = {
     "db_manager": _db_manager,
     "session_manager": _session_manager,
     "user_manager": _user_manager,

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
     from lback.core.http.headers import HeaderValue
     from lback.core.request import Request
+    from lback.core.router import Router
 
 
 def render(
@@ -24,7 +25,7 @@ def render(
     Raises:
         TemplateNotFound: No template directory has it; names near misses.
     """
-    renderer = request.template_renderer or request.app.template_renderer
+    renderer = request.get_service("template_renderer")
     page = renderer.render_to_string(template_name, **{"request": request, **context})
     return HTMLResponse(page, status_code, headers)
 
@@ -44,5 +45,5 @@ def reverse(request: "Request", name: str, /, **params: Any) -> str:
     Raises:
         ValueError: No route has the name, or a variable is missing or does not fit.
     """
-    router = request.router or request.app.router
+    router: Router = request.get_service("router")
     return router.reverse(name, **params)

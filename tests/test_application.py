@@ -10,6 +10,7 @@ import pytest
 import lback
 from lback import Application, BaseMiddleware, Config, ConfigurationError, Request, Response
 from lback.core import SignalDispatcher
+from lback.middleware import rate_limit
 from lback.testing import Client
 
 SETTINGS: dict[str, Any] = {
@@ -178,7 +179,7 @@ def test_after_the_first_request_the_graph_is_closed() -> None:
         ("hello", print, ValueError, "write '/hello'"),
         ("/{id:itn}", print, ValueError, "did you mean 'int'"),
         ("/", "view", TypeError, "cannot be called"),
-        ("/", lambda: "", ConfigurationError, "takes no request"),
+        ("/", rate_limit("5/minute")(lambda: ""), ConfigurationError, "takes no request"),
         ("/", lambda request, chache: "", ConfigurationError, "did you mean 'cache'"),
     ],
 )

@@ -1,5 +1,6 @@
 """What the documentation shows is what happens: every Python block of every page is run."""
 
+import ast
 import os
 import re
 import subprocess
@@ -19,17 +20,14 @@ def names(page: Path) -> str:
     return str(page.relative_to(ROOT))
 
 
-@pytest.mark.parametrize(
-    "page", [page for page in PAGES if PYTHON.search(page.read_text())], ids=names
-)
+# The blocks of the README are two files; see tests/test_readme.py.
+RUN = [page for page in PAGES if page.name != "README.md" and PYTHON.search(page.read_text())]
+
+
+@pytest.mark.parametrize("page", RUN, ids=names)
 def test_the_blocks_of_a_page_run_from_top_to_bottom(page: Path, tmp_path: Path) -> None:
     """In a process and a directory of their own, as a reader would try them."""
-    # Each block keeps its line numbers, so that a failure points into the page.
-    text = page.read_text()
-    script = "".join(
-        block if inside else re.sub(r"[^\n]+", "", block) for block, inside in _pieces(text)
-    )
-    (tmp_path / f"{page.stem}.py").write_text(script)
+    (tmp_path / f"{page.stem}.py").write_text(script_of(page))
     outcome = subprocess.run(
         [sys.executable, "-W", "error", f"{page.stem}.py"],
         check=False,
@@ -42,12 +40,56 @@ def test_the_blocks_of_a_page_run_from_top_to_bottom(page: Path, tmp_path: Path)
     assert outcome.returncode == 0, f"{page}: {outcome.stderr}"
 
 
+def script_of(page: Path) -> str:
+    """Return the blocks of a page, which keep their line numbers to be found by."""
+    return "".join(
+        block if inside else re.sub(r"[^\n]+", "", block)
+        for block, inside in _pieces(page.read_text())
+    )
+
+
 def _pieces(text: str) -> list[tuple[str, bool]]:
     pieces, end = [], 0
     for found in PYTHON.finditer(text):
         pieces += [(text[end : found.start(1)], False), (found[1], True)]
         end = found.end(1)
     return [*pieces, (text[end:], False)]
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if PYTHON.search(page.read_text())], ids=names
+)
+def test_no_page_of_an_example_shows_what_comes_from_outside_unescaped(page: Path) -> None:
+    """What a view returns as text is sent as HTML, so a copied example would be an open door."""
+    views = [node for node in ast.walk(ast.parse(script_of(page))) if _is_view(node)]
+    found = [
+        f"line {value.lineno}: {ast.unparse(value)}"
+        for view in views
+        for returned in ast.walk(view)
+        if isinstance(returned, ast.Return) and isinstance(returned.value, ast.JoinedStr)
+        for value in returned.value.values
+        if isinstance(value, ast.FormattedValue) and _is_from_outside(value.value, view)
+    ]
+    assert found == []
+
+
+def _is_view(node: ast.AST) -> bool:
+    arguments = node.args.args if isinstance(node, ast.FunctionDef) else []
+    return any(argument.arg == "request" for argument in arguments) or any(
+        ".route(" in ast.unparse(decorator) for decorator in getattr(node, "decorator_list", ())
+    )
+
+
+def _is_from_outside(value: ast.expr, view: ast.AST) -> bool:
+    if isinstance(value, ast.Call) and ast.unparse(value.func) == "escape":
+        return False
+    texts = {
+        node.arg
+        for node in ast.walk(view)
+        if isinstance(node, ast.arg) and ast.unparse(node.annotation or node) in ("str", node.arg)
+    }
+    names = {node.id for node in ast.walk(value) if isinstance(node, ast.Name)}
+    return bool(names & {"request", *texts})
 
 
 @pytest.mark.parametrize("page", PAGES, ids=names)

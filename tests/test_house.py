@@ -52,7 +52,7 @@ def test_only_publish_sets_global_names() -> None:
         for node in ast.walk(function)
         if isinstance(node, ast.Global)
     }
-    assert places <= {("server.py", "publish"), ("templates.py", "set_default_router")}
+    assert places <= {("server.py", "publish"), ("renderer.py", "set_default_router")}
 
 
 def test_the_core_shows_itself_in_one_screen() -> None:

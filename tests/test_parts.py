@@ -2,13 +2,17 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import inspect
 
-from lback import Application, ConfigurationError, Request
+import lback.core
+from lback import Application, BaseMiddleware, ConfigurationError, Request
+from lback.core import server
+from lback.core.templates import set_default_router
 from lback.parts import BUILDERS
 from lback.testing import Client
 
@@ -153,3 +157,110 @@ def test_an_unknown_store_lists_the_ones_that_there_are() -> None:
     assert str(refused.value) == (
         "SESSION_STORE = 'file': must be one of database, memory, redis, the dotted name of a class"
     )
+
+
+# In a project, where routes are loaded while the application is built.
+
+PROJECT = """
+DEBUG = {debug}
+SECRET_KEY = "kT4-q9ZpW2_xR7mL8vNc"
+ALLOWED_HOSTS = ["localhost"]
+ROOT_URLCONF = "urls"
+DATABASE_URL = "sqlite:///{folder}/site.sqlite3"
+JWT_AUDIENCE = "https://api.example.com"
+"""
+HEAD = """
+from lback import Request, include, path
+
+def view_of(name):
+    scope = {{}}
+    exec(f"def view(request, {{name}}): return {{{{'kind': type({{name}}).__name__}}}}", scope)
+    return scope["view"]
+
+urlpatterns = [
+    include("lback.accounts.urls", "/accounts/"),
+    include("lback.accounts.tokens", "/tokens/"),
+    *[path(f"/{{name}}", view_of(name), requires_auth=False) for name in {names!r}],
+]
+"""
+MEET = """
+from lback.core import create_wsgi_app, server
+from lback.testing import Client
+
+client = Client(create_wsgi_app())
+server.db_manager.create_tables()
+kinds = {{name: client.get(f"/{{name}}").json()["kind"] for name in {names!r}}}
+assert "NoneType" not in kinds.values(), kinds
+assert "Sign in" in client.get("/accounts/sign-in").text
+assert client.post("/tokens/", data={{"username": "ada", "password": "no"}}).status_code == 401
+"""
+
+# What an application without a database, users or mail has as well.
+SERVICES = sorted(
+    {"config", "router", "dispatcher", "template_renderer", "middleware_manager", "error_handler"}
+    | {"app", "cache", "caches", "exception_handlers", "static_files", *BUILDERS}
+)
+
+
+@pytest.fixture(params=[True, False], ids=["debug", "deployed"])
+def project(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Path]:
+    """A project whose routes ask for every service there is."""
+    (tmp_path / "settings.py").write_text(PROJECT.format(debug=request.param, folder=tmp_path))
+    (tmp_path / "urls.py").write_text(HEAD.format(names=SERVICES))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("LBACK_PROJECT_ROOT", raising=False)
+    for name in server.__annotations__:  # what is published, if another test did so
+        monkeypatch.setattr(server, name, None)
+    yield tmp_path
+    set_default_router(None)
+
+
+def test_the_list_of_services_is_the_whole_of_it(project: Path) -> None:
+    lback.core.initialize_core_components()
+    controller = server.app_controller
+    assert controller is not None
+    assert sorted(controller.dependencies) == SERVICES
+
+
+def test_views_of_a_project_may_ask_for_every_service(project: Path) -> None:
+    client = Client(lback.core.create_wsgi_app())
+    for name in SERVICES:
+        assert client.get(f"/{name}").json()["kind"] != "NoneType"
+    assert client.get("/accounts/sign-in").status_code == 200
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_each_service_may_be_the_first_that_a_route_asks_for(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "first_urls.py").write_text(HEAD.format(names=[name]).replace("    include", "#"))
+    monkeypatch.syspath_prepend(tmp_path)
+    app = Application(
+        ROOT_URLCONF="first_urls",
+        DATABASE_URL=f"sqlite:///{tmp_path}/site.sqlite3",
+        JWT_AUDIENCE="https://api.example.com",
+    )
+    kind = type(app.dependencies[name]).__name__
+    assert Client(app).get(f"/{name}").json() == {"kind": kind}
+
+
+def test_a_process_of_its_own_serves_all_of_them(project: Path) -> None:
+    run(MEET.format(names=SERVICES), project)
+
+
+def test_a_service_without_its_setting_is_told_with_it() -> None:
+    app = Application()
+    with pytest.raises(ConfigurationError) as refused:
+        app.add_route("/", lambda request, token_manager: "")
+    assert str(refused.value).endswith("; 'token_manager' needs the setting JWT_AUDIENCE")
+    with pytest.raises(ConfigurationError, match="'token_manager' needs the setting JWT_AUDIENCE"):
+        app.include("lback.accounts.tokens", "/tokens/")
+    assert "token_manager" not in app.dependencies
+
+    class Tokens(BaseMiddleware):
+        def __init__(self, token_manager: Any) -> None: ...
+
+    with pytest.raises(TypeError, match="'token_manager', which needs the setting JWT_AUDIENCE"):
+        app.add_middleware(Tokens)

@@ -62,7 +62,7 @@ def test_a_misspelt_route_or_setting_is_explained_on_the_debug_page(app: Applica
 
 def test_a_request_without_an_application_says_so() -> None:
     alone = Request("/", "GET", None, {}, {})
-    with pytest.raises(ConfigurationError, match="belongs to no application"):
+    with pytest.raises(ConfigurationError, match="it belongs to no application"):
         render(alone, "page.html")
-    with pytest.raises(ConfigurationError, match="belongs to no application"):
+    with pytest.raises(ConfigurationError, match="it belongs to no application"):
         reverse(alone, "home")

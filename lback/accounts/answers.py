@@ -14,6 +14,7 @@ from lback.shortcuts import render
 
 if TYPE_CHECKING:
     from lback.core.request import Request
+    from lback.core.router import Router
     from lback.users import Account
 
 # Routes without variables, which pages link to; each is named "accounts." and this.
@@ -38,7 +39,7 @@ def link(request: "Request", name: str, **params: Any) -> str:
     Raises:
         ConfigurationError: The request belongs to no application.
     """
-    router = request.router or request.app.router
+    router: Router = request.get_service("router")
     script = str(request.environ.get("SCRIPT_NAME") or "")
     return script + router.url_for(f"accounts.{name}", **params)
 

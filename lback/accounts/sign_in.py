@@ -71,5 +71,5 @@ def sign_out(request: "Request", config: "Config") -> Response:
 
 def sign_out_everywhere(request: "Request", config: "Config") -> Response:
     """End all sessions and tokens of the user, wherever they are."""
-    logout_everywhere(request, request.user)  # type: ignore[arg-type]  # the route wants a user
+    logout_everywhere(request, request.user)
     return done(request, config.LOGOUT_REDIRECT_URL, {"user": None})

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from lback.admin.registry import AdminRegistry
     from lback.core.request import Request
+    from lback.core.router import Router
 
 View = Callable[..., Response]
 
@@ -78,6 +79,7 @@ def guarded(view: View) -> View:
         return protected(view(request, *args, **kwargs))
 
     # For who lists routes, where the router knows of nobody who is kept out.
+    enter.lets_in = "admin"  # type: ignore[attr-defined]  # a mark
     enter.permissions_wanted = ("a user of the admin",)  # type: ignore[attr-defined]  # a mark
     return enter
 
@@ -110,13 +112,14 @@ def _to_sign_in(request: "Request") -> Response:
 
 def address(request: "Request", name: str, /, **params: Any) -> str:
     """Return the path of a page of the admin."""
-    router = request.router or request.app.router
+    router: Router = request.get_service("router")
     return str(request.environ.get("SCRIPT_NAME", "")) + router.reverse(name, **params)
 
 
 def registry_of(request: "Request") -> "AdminRegistry":
     """Return the registry of the application."""
-    return request.admin_registry or request.app.admin_registry
+    registry: AdminRegistry = request.get_service("admin_registry")
+    return registry
 
 
 def section_of(request: "Request", slug: str, action: str = "view") -> Section:

@@ -57,7 +57,8 @@ class UserAdmin(ModelAdmin):
 
     def manager(self, request: "Request") -> "AccountManager[Any]":
         """Return who keeps the rules of these accounts."""
-        return request.user_manager or request.app.user_manager
+        manager: AccountManager[Any] = request.get_service("user_manager")
+        return manager
 
     def fields_read_only(self, user: Any, row: Any) -> Sequence[str]:
         """Return the usual ones; roles are given by superusers alone."""
@@ -142,7 +143,8 @@ class AdminUserAdmin(UserAdmin):
 
     def manager(self, request: "Request") -> "AccountManager[Any]":
         """Return who keeps the rules of these accounts."""
-        return request.admin_user_manager or request.app.admin_user_manager
+        manager: AccountManager[Any] = request.get_service("admin_user_manager")
+        return manager
 
     def fields_read_only(self, user: Any, row: Any) -> Sequence[str]:
         """Return the usual ones; nobody makes themselves a superuser, or stops being one."""

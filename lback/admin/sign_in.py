@@ -44,7 +44,7 @@ def sign_in(request: "Request") -> Response:
 
 
 def _signed_in(request: "Request", form: SignInForm) -> bool:
-    manager = request.admin_user_manager or request.app.admin_user_manager
+    manager = request.get_service("admin_user_manager")
     data = form.cleaned_data
     account = authenticate(request, data["username"], data["password"], manager=manager)
     if account is None:

@@ -34,7 +34,7 @@ def authenticate(
     Raises:
         TooManyAttempts: There were too many wrong passwords for this name or from this address.
     """
-    manager = manager or request.user_manager or request.app.user_manager
+    manager = manager or request.get_service("user_manager")
     throttle = request.get_context("login_throttle")
     if request.db_session is None:
         raise ConfigurationError("an account can only be checked in a database; set DATABASE_URL")

@@ -132,7 +132,8 @@ def _is_signed_in(request: "Request", account: "Account") -> bool:
 
 
 def _session_manager(request: "Request") -> "SessionManager":
-    return request.session_manager or request.app.session_manager
+    manager: SessionManager = request.get_service("session_manager")
+    return manager
 
 
 def database_session(request: "Request") -> Any:

@@ -68,6 +68,7 @@ def cache_page(
                 pages.keep(response, ttl, private=private)
             return response
 
+        answer.needs_request = True  # type: ignore[attr-defined]  # a mark
         return cast("V", answer)
 
     return decorate

@@ -12,6 +12,7 @@ import click
 
 from lback.cli.project import find_project, open_project
 from lback.core import server
+from lback.core.dependencies import missing_setting
 from lback.core.exceptions import ConfigurationError, did_you_mean
 
 if TYPE_CHECKING:
@@ -95,6 +96,11 @@ def _dependency(app: "Application", name: str, stack: ExitStack) -> Any:
         return stack.enter_context(app.db_manager.session())
     known: Mapping[str, Any] = {"app": app, **app.app_controller.dependencies}
     if name not in known:
+        setting = missing_setting(app.app_controller.dependencies, name)
+        if setting is not None:
+            raise ConfigurationError(
+                f"the parameter {name!r} of this command needs the setting {setting}"
+            )
         names = [SESSION, *known]
         near = did_you_mean(name, names) or f"; there are {', '.join(sorted(names))}"
         raise ConfigurationError(f"nothing fills the parameter {name!r} of this command{near}")

@@ -4,12 +4,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from lback.auth.guards import SIGNED_IN, who_is_let_in
 from lback.core.router import Route
 from lback.core.routing.views import view_name
 
 if TYPE_CHECKING:
     from lback.application import Application
 
+PUBLIC = "public"
 SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})  # RFC 9110 §9.2.1
 
 
@@ -19,7 +21,7 @@ class RouteFacts:
 
     Attributes:
         methods: In order; `*` for every one.
-        auth: `"public"` or `"signed in"`.
+        auth: `"public"`, `"signed in"`, or `"admin"` for users of the admin.
         permission: What a user needs besides; empty for nothing.
         csrf: `"checked"`, `"exempt"`, `"none"` where no middleware checks, and empty where no
             method changes anything.
@@ -50,7 +52,7 @@ def _facts(route: Route, *, checked: bool) -> RouteFacts:
         route.path,
         route.name or "",
         view_name(route.view),
-        "signed in" if route.requires_auth else "public",
+        SIGNED_IN if route.requires_auth else who_is_let_in(route.view) or PUBLIC,
         _permission(route.view),
         _csrf(route, methods, checked=checked),
         _listed(getattr(route.view, "rate_limits", ())),

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import click
 
-from lback.cli.route_facts import SAFE, RouteFacts
+from lback.auth.guards import SIGNED_IN
+from lback.cli.route_facts import PUBLIC, SAFE, RouteFacts
 
 FILE_NAME = "routes.lock"
 HEAD = """\
 # Who is let in where. `lback routes --lock` wrote this; `lback routes --audit` fails where a route
 # has become more open since. Keep it in version control, and look at its changes as at code.
 """
-PUBLIC = "public"
 GUARDS = ("signed-in", "permission", "csrf", "limits")
 
 # (method, path) to its guards: name, and what exactly.
@@ -25,7 +25,7 @@ def guards_of(routes: Iterable[RouteFacts]) -> dict[tuple[str, str], dict[str, s
     for route in routes:
         for method in route.methods:
             guards = {
-                "signed-in": "yes" if route.auth == "signed in" else "",
+                "signed-in": _signed_in(route.auth),
                 "permission": route.permission,
                 "csrf": "yes" if route.csrf == "checked" and method not in SAFE else "",
                 "limits": route.limits,
@@ -33,6 +33,12 @@ def guards_of(routes: Iterable[RouteFacts]) -> dict[tuple[str, str], dict[str, s
             kept = {name: value for name, value in guards.items() if value}
             found.setdefault((method, route.path), kept)
     return found
+
+
+def _signed_in(auth: str) -> str:
+    if auth == PUBLIC:
+        return ""
+    return "yes" if auth == SIGNED_IN else auth
 
 
 def write_lock(path: Path, routes: Iterable[RouteFacts]) -> None:

@@ -5,7 +5,8 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from lback.core.dependencies import Dependencies
-from lback.core.errors.http_errors import error_response
+from lback.core.errors.exception_handlers import ExceptionHandlers
+from lback.core.errors.http_errors import error_response, failure_response, handled_response
 from lback.core.exceptions import HTTPException, MethodNotAllowed, RouteNotFound, Unauthorized
 from lback.core.http.methods import HTTPMethod
 from lback.core.http.request_validation import RequestValidator
@@ -16,7 +17,12 @@ from lback.core.router import Route, Router
 from lback.core.routing.endpoint import Endpoint, build_endpoint, response_of
 from lback.core.routing.views import View, methods_of
 from lback.core.unit_of_work import UnitOfWork
-from lback.core.urls_utils import import_admin_modules, import_app_modules, load_routes
+from lback.core.urls_utils import (
+    import_admin_modules,
+    import_app_modules,
+    load_exception_handlers,
+    load_routes,
+)
 
 if TYPE_CHECKING:
     from lback.core.config import Config
@@ -43,8 +49,8 @@ LIFECYCLE_SIGNALS = frozenset(
 class AppController:
     """Takes a request through middlewares, router and view, and owns its database session.
 
-    On construction it loads the routes of `ROOT_URLCONF` and imports the modules `models` and
-    `admin` of each of `INSTALLED_APPS`.
+    On construction it loads the routes and exception handlers of `ROOT_URLCONF` and imports the
+    modules `models` and `admin` of each of `INSTALLED_APPS`.
 
     Args:
         middleware_manager: The chain around the view.
@@ -94,6 +100,8 @@ class AppController:
                 **available_dependencies_instances,
             }
         )
+        self.exception_handlers = ExceptionHandlers(self.dependencies, dispatcher)
+        self.dependencies["exception_handlers"] = self.exception_handlers
         self._unit_of_work = UnitOfWork(self.dependencies, dispatcher, self)
         self.binding = ApplicationBinding(
             self.dependencies, self.request_validator.limits, self._unit_of_work.open
@@ -105,8 +113,10 @@ class AppController:
     def _load_components(self) -> None:
         root = self.config.get("ROOT_URLCONF", "")
         if root:
-            for route in load_routes(root):
+            for route in load_routes(root, is_root=True):
                 self.register(route)
+            for key, handler in load_exception_handlers(root).items():
+                self.exception_handlers.add(key, handler)
         else:
             logger.debug("no ROOT_URLCONF: routes are added by hand")
         apps = list(self.config.get("INSTALLED_APPS", None) or [])
@@ -236,7 +246,15 @@ class AppController:
         handler = request.error_handler
         if handler is None:
             raise error
-        return error_response(handler, error, request)
+        if not self.exception_handlers.entries:
+            return error_response(handler, error, request)
+        response = handled_response(handler, error, request, self.exception_handlers)
+        try:
+            self._unit_of_work.settle_handled(request, response)
+        except Exception as failure:  # noqa: BLE001  logged there
+            self._unit_of_work.roll_back(request, failure)
+            return failure_response(handler, failure, request)
+        return response
 
     def warn_of_closed_routes(self) -> None:
         """Log once which routes nobody can reach, where no middleware signs users in."""

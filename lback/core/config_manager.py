@@ -123,7 +123,8 @@ def sync_settings_to_config(settings_path: StrPath, config_file: StrPath = "conf
 
     Written are upper-case names whose value has a JSON form and is no secret: see
     `lback.core.settings.secret_names.is_secret`; a secret may be deep in a mapping, or the
-    password in a URL. Other content of the file stays, but for names of an earlier sync that are gone.
+    password in a URL. Other content of the file stays, except names of an earlier sync that are
+    gone.
 
     Raises:
         FileNotFoundError: There is no settings file.

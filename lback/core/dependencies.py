@@ -12,26 +12,52 @@ class LazyService:
     without the library for it.
 
     Args:
-        build: Returns the part; called once. What it raises reaches whoever asks, each time.
+        build: Called once, with the `Dependencies` that the part belongs to, so that it can ask
+            for the parts that it needs; returns the part. What it raises reaches the caller, each
+            time.
     """
 
     __slots__ = ("build",)
 
-    def __init__(self, build: Callable[[], Any]) -> None:
+    def __init__(self, build: "Callable[[Dependencies], Any]") -> None:
         self.build = build
+
+
+class Unavailable:
+    """A part that does not exist because a setting is missing.
+
+    Args:
+        setting: Name of the setting that makes it available.
+    """
+
+    __slots__ = ("setting",)
+
+    def __init__(self, setting: str) -> None:
+        self.setting = setting
 
 
 class Dependencies(MutableMapping[str, Any]):
     """Name to instance; a value that is a `LazyService` is built when it is first looked up.
 
-    Threads that ask for the same part at once get the same one.
+    Threads that ask for the same part at once get the same one. A value that is an `Unavailable`
+    is not one of the items.
 
     Args:
         instances: Copied.
+
+    Attributes:
+        missing_settings: The setting that each part which is not available needs, by name.
     """
 
     def __init__(self, instances: Mapping[str, Any]) -> None:
-        self._instances = dict(instances)
+        self.missing_settings = {
+            name: value.setting
+            for name, value in instances.items()
+            if isinstance(value, Unavailable)
+        }
+        self._instances = {
+            name: value for name, value in instances.items() if not isinstance(value, Unavailable)
+        }
         # A part may ask for others while it is built.
         self._lock = RLock()
 
@@ -48,7 +74,7 @@ class Dependencies(MutableMapping[str, Any]):
         with self._lock:
             found = self._instances[name]
             if found.__class__ is LazyService:
-                found = self._instances[name] = found.build()
+                found = self._instances[name] = found.build(self)
             return found
 
     def is_built(self, name: str) -> bool:
@@ -69,3 +95,13 @@ class Dependencies(MutableMapping[str, Any]):
 
     def __len__(self) -> int:
         return len(self._instances)
+
+
+def missing_setting(dependencies: Mapping[str, Any], name: str) -> str | None:
+    """Return the setting that makes a part available, or `None` if no setting does.
+
+    Args:
+        dependencies: The parts that are available, by name.
+        name: Name of a part.
+    """
+    return getattr(dependencies, "missing_settings", {}).get(name)

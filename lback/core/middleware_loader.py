@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from lback.core.dependencies import missing_setting
 from lback.core.errors.import_errors import import_failure
 from lback.core.exceptions import ConfigurationError
 from lback.core.middleware_manager import Middleware, MiddlewareManager
@@ -112,6 +113,9 @@ def _check_params(
 
 
 def _nothing_fills(name: str, parameter: str, dependencies: Mapping[str, Any]) -> str:
+    setting = missing_setting(dependencies, parameter)
+    if setting is not None:
+        return f"{name}() requires {parameter!r}, which needs the setting {setting}"
     known = [key for key, value in dependencies.items() if value is not None]
     near = get_close_matches(parameter, known, n=1)
     hint = f"did you mean {near[0]!r}?" if near else f"dependencies: {', '.join(sorted(known))}"

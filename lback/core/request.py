@@ -15,7 +15,7 @@ from lback.core.http.hosts import client_address, host_name, is_trusted_proxy
 from lback.core.http.limits import DEFAULT_LIMITS, Limits
 from lback.core.http.methods import METHODS, HTTPMethod, is_token
 from lback.core.http.multidict import MultiDict, parse_query
-from lback.core.http.wsgi_text import decoded_path
+from lback.core.http.wsgi_text import decoded_path, raw_path
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from lback.core.config import Config
     from lback.core.error_handler import ErrorHandler
     from lback.core.http.app_session import AppSession
-    from lback.core.http.uploaded_file import UploadedFile
     from lback.core.router import Router
     from lback.core.signals import SignalDispatcher
     from lback.core.templates import TemplateRenderer
@@ -33,7 +32,8 @@ if TYPE_CHECKING:
     from lback.users import AdminUserManager, UserManager
 
 Form: TypeAlias = Mapping[str, Any]
-Files: TypeAlias = "dict[str, UploadedFile | list[UploadedFile]]"
+# To an UploadedFile or a list of them; as a union every view would have to tell the two apart.
+Files: TypeAlias = dict[str, Any]
 BodyParser: TypeAlias = "Callable[[Request], tuple[Form | None, Files]]"
 
 _WITH_DATA = frozenset({HTTPMethod.POST, HTTPMethod.PUT, HTTPMethod.PATCH})
@@ -262,6 +262,11 @@ class Request:
         except UnicodeDecodeError:
             return None
 
+    @cached_property
+    def raw_path(self) -> str:
+        """The path as it was sent, percent-encoded, without the query: `/a%2Fb` is not `/a/b`."""
+        return raw_path(self._environ, self.path)
+
     # What a body parser makes of it.
 
     def set_body_parser(self, parse: BodyParser) -> None:
@@ -352,7 +357,7 @@ class Request:
     @cached_property
     def client_address(self) -> str:
         """The address of the client, as trusted proxies tell it; empty where none is known."""
-        return client_address(self._environ, self.config.TRUSTED_PROXIES if self.config else ())
+        return client_address(self._environ, getattr(self.config, "TRUSTED_PROXIES", ()))
 
     @property
     def _proxy_is_trusted(self) -> bool:
@@ -382,23 +387,23 @@ class Request:
         """The variables of the path, converted; empty before the request is routed."""
         return {}
 
-    user: Any | None = _context_value("user", "The signed-in user, or `None`.")
-    session: "AppSession | None" = _context_value("session", "The session of the visitor.")
-    config: "Config | None" = _context_value("config", "The configuration.")
-    router: "Router | None" = _context_value("router", "The router.")
-    dispatcher: "SignalDispatcher | None" = _context_value("dispatcher", "The dispatcher.")
-    error_handler: "ErrorHandler | None" = _context_value("error_handler", "The error handler.")
-    template_renderer: "TemplateRenderer | None" = _context_value(
+    # Typed as in a request that an application handles; a request that was built by hand, or
+    # whose middleware is missing, has None there.
+    user: Any = _context_value("user", "The signed-in user, or `None`.")
+    session: "AppSession" = _context_value("session", "The session of the visitor.")
+    config: "Config" = _context_value("config", "The configuration.")
+    router: "Router" = _context_value("router", "The router.")
+    dispatcher: "SignalDispatcher" = _context_value("dispatcher", "The dispatcher.")
+    error_handler: "ErrorHandler" = _context_value("error_handler", "The error handler.")
+    template_renderer: "TemplateRenderer" = _context_value(
         "template_renderer", "The template renderer."
     )
-    session_manager: "SessionManager | None" = _context_value(
-        "session_manager", "The session manager."
-    )
-    user_manager: "UserManager | None" = _context_value("user_manager", "The user manager.")
-    admin_user_manager: "AdminUserManager | None" = _context_value(
+    session_manager: "SessionManager" = _context_value("session_manager", "The session manager.")
+    user_manager: "UserManager" = _context_value("user_manager", "The user manager.")
+    admin_user_manager: "AdminUserManager" = _context_value(
         "admin_user_manager", "The admin user manager."
     )
-    admin_registry: "AdminRegistry | None" = _context_value("admin_registry", "The admin registry.")
+    admin_registry: "AdminRegistry" = _context_value("admin_registry", "The admin registry.")
 
     @property
     def app(self) -> "Application":
@@ -407,20 +412,34 @@ class Request:
         Raises:
             ConfigurationError: No application handles it: it was built by hand.
         """
-        app: Application | None = self._binding.services.get("app")
-        if app is None:
-            raise ConfigurationError(
-                f"{self!r} belongs to no application; send it through one, as "
-                "lback.testing.Client does"
-            )
+        app: Application = self.get_service("app")
         return app
 
+    def get_service(self, name: str) -> Any:
+        """Return a service of the application, such as "router" or "mailer", or raise.
+
+        Args:
+            name: Name of the service, as views take it as a parameter. A value of the request
+                with that name comes before it.
+
+        Raises:
+            ConfigurationError: The request was built by hand and belongs to no application, or
+                the application has no such service.
+        """
+        service = self.get_context(name)
+        if service is None:
+            raise ConfigurationError(
+                f"{self!r} has no {name!r}: it belongs to no application that has one; send it "
+                "through one, as lback.testing.Client does"
+            )
+        return service
+
     @property
-    def db_session(self) -> "Session | None":
+    def db_session(self) -> "Session":
         """The database session of this request, opened when first read."""
         if self.active_session is None and self._binding.open_session is not None:
             self.active_session = self.opened_session = self._binding.open_session()
-        return self.active_session
+        return self.active_session  # type: ignore[return-value]  # see above
 
     @db_session.setter
     def db_session(self, value: "Session | None") -> None:

@@ -59,6 +59,20 @@ class UnitOfWork:
         if session is not None:
             self._roll_back(request, session, error)
 
+    def settle_handled(self, request: "Request", response: "Response") -> None:
+        """Commit what an exception handler wrote if it answered below status 400, else undo it.
+
+        Raises:
+            Exception: What the commit raised.
+        """
+        session = request.active_session
+        if session is None:
+            return
+        if response.status_code < 400:
+            self._commit(request, session)
+        else:
+            session.rollback()  # `db_session_rolled_back` was sent before the handler
+
     def close(self, request: "Request") -> None:
         """Close the session if it was opened here; one that a middleware brought is its own."""
         if request.opened_session is not None:

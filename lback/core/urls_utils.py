@@ -1,8 +1,9 @@
 """URL configuration: the entries of `urlpatterns` lists, and the routes that they become."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import import_module
 from importlib.util import find_spec
+from types import ModuleType
 from typing import Any, TypeAlias
 
 from lback.core.errors.import_errors import import_failure
@@ -96,7 +97,11 @@ def _with_slashes(prefix: str) -> str:
 
 
 def load_routes(
-    module_path: str, prefix: str = "", *, requires_auth: bool | None = None
+    module_path: str,
+    prefix: str = "",
+    *,
+    requires_auth: bool | None = None,
+    is_root: bool = False,
 ) -> list[Route]:
     """Build the routes of a urls module and of those that it includes, in order.
 
@@ -104,15 +109,19 @@ def load_routes(
         module_path: Dotted name of the module.
         prefix: Put in front of its patterns.
         requires_auth: See `lback.core.urls_utils.Include`.
+        is_root: Whether it is that of `ROOT_URLCONF`, which alone may have `exception_handlers`.
 
     An entry of `urlpatterns` is what `path` or `include` built, a tuple `(pattern, view[,
     methods[, name[, requires_auth]]])`, or a `Route`.
 
     Raises:
         ConfigurationError: A module that cannot be imported or has no `urlpatterns`, an entry
-            that is no route, or modules that include each other; names module and entry.
+            that is no route, modules that include each other, or `exception_handlers` where they
+            would not count; names module and entry.
     """
     root = Include(module_path, prefix, requires_auth=requires_auth)
+    if not is_root:
+        _refuse_exception_handlers(module_path)
     return list(_routes_of(root, root.prefix, (module_path,)))
 
 
@@ -127,6 +136,7 @@ def _routes_of(included: Include, prefix: str, trail: tuple[str, ...]) -> Iterat
                 )
             further = join_paths(prefix, entry.prefix) if entry.prefix else prefix
             inner = _inheriting(entry, included)
+            _refuse_exception_handlers(inner.module_path)
             yield from _routes_of(inner, further, (*trail, inner.module_path))
         else:
             yield _route_of(entry, prefix, included.requires_auth, place)
@@ -138,13 +148,40 @@ def _inheriting(entry: Include, outer: Include) -> Include:
     return Include(entry.module_path, entry.prefix, requires_auth=word)
 
 
-def _urlpatterns(module_path: str) -> list[Any]:
+def load_exception_handlers(module_path: str) -> Mapping[Any, Any]:
+    """Return the `exception_handlers` of the module of `ROOT_URLCONF`; empty where it has none.
+
+    Raises:
+        ConfigurationError: The module cannot be imported, or they are not a dict.
+    """
+    handlers = getattr(_module(module_path), "exception_handlers", {})
+    if not isinstance(handlers, Mapping):
+        raise ConfigurationError(
+            f"{module_path}.exception_handlers is a {type(handlers).__name__}, not a dict; "
+            "write exception_handlers = {404: not_found, OutOfStock: sold_out}"
+        )
+    return handlers
+
+
+def _refuse_exception_handlers(module_path: str) -> None:
+    if isinstance(getattr(_module(module_path), "exception_handlers", None), Mapping):
+        raise ConfigurationError(
+            f"{module_path}.exception_handlers would not count: they belong into the module of "
+            "ROOT_URLCONF, or to app.exception_handler"
+        )
+
+
+def _module(module_path: str) -> ModuleType:
     try:
-        module = import_module(module_path)
+        return import_module(module_path)
     except Exception as error:
         raise ConfigurationError(
             f"the urls module {module_path!r} cannot be imported: {import_failure(error)}"
         ) from error
+
+
+def _urlpatterns(module_path: str) -> list[Any]:
+    module = _module(module_path)
     patterns = getattr(module, "urlpatterns", None)
     if not isinstance(patterns, (list, tuple)):
         raise ConfigurationError(

@@ -56,7 +56,7 @@ class BoundField:
     @property
     def errors(self) -> ErrorList:
         """What is wrong with it."""
-        return self.form.errors.get(self.name) or ErrorList()
+        return self.form.errors.messages_of(self.name)
 
     @property
     def is_hidden(self) -> bool:

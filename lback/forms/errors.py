@@ -44,13 +44,18 @@ class ErrorList(list[str]):
         return self
 
 
-class ErrorDict(dict[str, ErrorList]):
+class ErrorDict(dict[str, list[str]]):
     """Field name to its messages; `__all__` holds those of the form."""
 
     def add(self, name: str, messages: Iterable[str]) -> None:
         """Add messages to those of a field, each once."""
         held = self.setdefault(name, ErrorList())
         held.extend(message for message in messages if message not in held)
+
+    def messages_of(self, name: str) -> ErrorList:
+        """Return the messages of a field, or of the form for `__all__`; empty without any."""
+        held = self.get(name)
+        return held if isinstance(held, ErrorList) else ErrorList(held or ())
 
     def as_dict(self) -> dict[str, list[str]]:
         """Return plain lists, as `lback.core.exceptions.ValidationError` takes them."""

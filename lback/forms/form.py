@@ -146,7 +146,7 @@ class Form:
     @property
     def non_field_errors(self) -> ErrorList:
         """What is wrong with the form as a whole; it may be called or not."""
-        return self.errors.get(NON_FIELD) or ErrorList()
+        return self.errors.messages_of(NON_FIELD)
 
     def add_error(self, field: str | None, error: str | Invalid | ValidationError) -> None:
         """Say that something is wrong.

@@ -97,6 +97,7 @@ def rate_limit(
                 _limiter_of(request).check(checked, scope, key(request))
             return view(*args, **kwargs)
 
+        limited.needs_request = True  # type: ignore[attr-defined]  # a mark
         # For those who list the routes and what guards them.
         limited.rate_limits = [*checked, *getattr(view, "rate_limits", ())]  # type: ignore[attr-defined]  # a mark
         return cast("V", limited)

@@ -4,7 +4,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from lback.core.base_middleware import BaseMiddleware
-from lback.core.errors.http_errors import error_response
+from lback.core.errors.http_errors import handled_response
 from lback.sessions.store import SessionsUnavailable
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class SessionMiddleware(BaseMiddleware):
     def _sessions_of(self, request: "Request") -> "SessionManager":
         # Asked for here and not when this is built: most requests touch no session, and a process
         # that meets none need not build what keeps them.
-        return self._sessions or request.session_manager or request.app.session_manager
+        return self._sessions or request.get_service("session_manager")
 
     def process_response(self, request: "Request", response: "Response") -> "Response":
         """Keep the session if the request touched and changed it, and send its cookie."""
@@ -82,7 +82,8 @@ class SessionMiddleware(BaseMiddleware):
             # Whoever is told of success must find it kept.
             if request.error_handler is None:
                 raise
-            response = error_response(request.error_handler, error, request)
+            handlers = request.get_context("exception_handlers")
+            response = handled_response(request.error_handler, error, request, handlers)
         response.headers.add_vary("Cookie")
         # Some caches heed no Vary.
         response.headers.setdefault("Cache-Control", "private")

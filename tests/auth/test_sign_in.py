@@ -86,7 +86,7 @@ def leave(request: Request) -> str:
 
 
 def leave_everywhere(request: Request) -> str:
-    logout_everywhere(request, request.user)  # type: ignore[arg-type]  # tests sign in first
+    logout_everywhere(request, request.user)
     return "out"
 
 

@@ -88,6 +88,18 @@ def test_what_nothing_fills_is_told_with_near_misses(lback: Run, shop: Path) -> 
     )
 
 
+def test_a_service_without_its_setting_is_told_with_it(lback: Run, shop: Path) -> None:
+    commands = shop / "notes" / "commands.py"
+    commands.write_text(commands.read_text().replace("dispatchr", "token_manager"))
+
+    result = lback("odd", cwd=shop)
+
+    assert result.returncode == 1
+    assert result.stderr == (
+        "Error: the parameter 'token_manager' of this command needs the setting JWT_AUDIENCE\n"
+    )
+
+
 def test_broken_commands_spoil_neither_the_help_nor_those_of_lback(lback: Run, shop: Path) -> None:
     (shop / "notes" / "commands.py").write_text("import no_such_part\n")
 

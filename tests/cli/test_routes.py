@@ -60,6 +60,78 @@ def test_the_table_tells_where_each_address_leads_and_who_is_let_in(
     assert route["permission"] == "notes.change, notes.view"
 
 
+GUARDED = """
+from lback import include, path
+from lback.auth import LoginRequiredMixin, login_required, permission_required
+
+def view(request): return ""
+
+class Mixed(LoginRequiredMixin):
+    def get(self, request): return ""
+
+class Own(Mixed):
+    def check_access(self, request): pass
+
+class Half:
+    @login_required
+    def get(self, request): return ""
+    def post(self, request): return ""
+
+@login_required
+class Whole(Half):
+    def get(self, request): return ""
+
+class Reopened(Whole):
+    def get(self, request): return ""
+
+open_to = {"requires_auth": False}
+urlpatterns = [
+    path("/login", login_required(view), **open_to),
+    path("/permission", permission_required("notes.view")(view), **open_to),
+    *[path(f"/{kind.__name__.lower()}", kind, **open_to)
+      for kind in (Mixed, Own, Half, Whole, Reopened)],
+    include("lback.admin.urls", "/admin/"),
+]
+"""
+
+
+def test_the_table_tells_what_views_ask_for_by_themselves(lback: Run, project: Path) -> None:
+    (project / "urls.py").write_text(GUARDED)
+    settings = project / "settings.py"
+    settings.write_text(settings.read_text() + CHECKED)
+
+    facts = json.loads(lback("routes", "--json", cwd=project).stdout)
+    auth = {(route["path"], *route["methods"][:1]): route["auth"] for route in facts}
+    assert {path: word for (path, _), word in auth.items() if not path.startswith("/admin")} == {
+        "/static/{name:path}": "public",
+        "/login": "signed in",
+        "/permission": "signed in",
+        "/mixed": "signed in",
+        "/own": "check_access()",
+        "/half": "public",
+        "/whole": "signed in",
+        "/reopened": "public",
+    }
+    admin = {key: word for key, word in auth.items() if key[0].startswith("/admin")}
+    assert {path for (path, _), word in admin.items() if word == "public"} == {
+        "/admin/sign-in", "/admin/sign-out", "/admin/static/{name}",
+    }  # fmt: skip
+    assert set(admin.values()) == {"admin", "public"}
+
+
+def test_the_audit_does_not_call_a_new_admin_public(lback: Run, project: Path) -> None:
+    settings, urls = project / "settings.py", project / "urls.py"
+    settings.write_text(settings.read_text() + CHECKED)
+    assert lback("routes", "--lock", cwd=project).returncode == 0
+    urls.write_text(GUARDED)
+
+    told = lback("routes", "--audit", cwd=project).stderr
+
+    assert "- GET /admin/sign-in is new, and public" in told
+    assert "/admin/history" not in told
+    assert "/login" not in told
+
+
 def test_the_audit_fails_where_a_route_became_more_open(lback: Run, project: Path) -> None:
     urls, lock = project / "urls.py", project / "routes.lock"
     urls.write_text(URLS)

@@ -1,5 +1,6 @@
 """The development server, as it lives through a day of edits."""
 
+import re
 import signal
 import socket
 from contextlib import closing
@@ -44,7 +45,9 @@ def test_a_taken_port_is_answered_with_a_free_one(lback: Run, project: Path) -> 
 
     assert result.returncode == 1
     assert f"Error: port {port} of 127.0.0.1 is taken by another program; " in result.stderr
-    assert result.stderr.rstrip().endswith(" is free")
+    assert re.search(
+        r"; (\d+) is free: give --port \1, or set PORT=\1 in the environment\n$", result.stderr
+    )
 
 
 def test_a_project_that_is_broken_from_the_start_is_one_message(lback: Run, project: Path) -> None:

@@ -11,7 +11,7 @@ from lback.core.dependencies import Dependencies, LazyService
 def counted(value: Any = "made") -> tuple[LazyService, list[int]]:
     calls: list[int] = []
 
-    def build() -> Any:
+    def build(_: Dependencies) -> Any:
         calls.append(1)
         return value
 
@@ -55,14 +55,14 @@ def test_get_builds_as_well() -> None:
 
 
 def test_a_part_may_ask_for_another_while_it_is_built() -> None:
-    shared = Dependencies({"base": LazyService(lambda: 1)})
-    shared["sum"] = LazyService(lambda: shared["base"] + 1)
+    shared = Dependencies({"base": LazyService(lambda _: 1)})
+    shared["sum"] = LazyService(lambda parts: parts["base"] + 1)
     assert shared["sum"] == 2
     assert shared.is_built("base")
 
 
 def test_what_a_builder_raises_reaches_whoever_asks_each_time() -> None:
-    def fail() -> None:
+    def fail(_: Dependencies) -> None:
         raise ValueError("no such store")
 
     shared = Dependencies({"part": LazyService(fail)})
@@ -74,7 +74,7 @@ def test_what_a_builder_raises_reaches_whoever_asks_each_time() -> None:
 
 def test_threads_that_ask_at_once_get_the_same_part() -> None:
     barrier, found = Barrier(8), []
-    shared = Dependencies({"part": LazyService(object)})
+    shared = Dependencies({"part": LazyService(lambda _: object())})
 
     def ask() -> None:
         barrier.wait()
@@ -90,7 +90,7 @@ def test_threads_that_ask_at_once_get_the_same_part() -> None:
 
 
 def test_a_part_may_be_replaced_or_taken_away() -> None:
-    shared = Dependencies({"part": LazyService(lambda: "made")})
+    shared = Dependencies({"part": LazyService(lambda _: "made")})
     shared["part"] = "mine"
     assert shared["part"] == "mine"
     del shared["part"]

@@ -739,8 +739,13 @@ def test_a_chain_answers_the_same_with_and_without_receivers(
     chain: list[tuple[str | None, str | None]], heard: str
 ) -> None:
     def answer(dispatcher: SignalDispatcher) -> tuple[int, bytes]:
-        app = Application(DEBUG=False, SECRET_KEY="kT4-q9ZpW2_xR7mL8vNc", ALLOWED_HOSTS=["localhost"],
-                          MIDDLEWARES=[], dispatcher=dispatcher)  # fmt: skip
+        app = Application(
+            DEBUG=False,
+            SECRET_KEY="kT4-q9ZpW2_xR7mL8vNc",
+            ALLOWED_HOSTS=["localhost"],
+            MIDDLEWARES=[],
+            dispatcher=dispatcher,
+        )
         app.add_route("/", lambda request: Response("view"), requires_auth=False)
         for in_, out in chain:
             app.add_middleware(hooks_of(in_, out)())

@@ -110,6 +110,32 @@ def test_a_path_given_by_hand_is_decoded_already(path: str) -> None:
     assert by_hand(PATH_INFO=path + "日").path == path + "日"
 
 
+@pytest.mark.parametrize(
+    ("environ", "raw"),
+    [
+        ({"RAW_URI": "/a%2Fb/%7Ec?x=/y"}, "/a%2Fb/%7Ec"),
+        ({"REQUEST_URI": "/a%2Fb"}, "/a%2Fb"),
+        ({"RAW_URI": "/", "REQUEST_URI": "/other"}, "/"),
+        ({"RAW_URI": "http://evil.example/a%2Fb?x=1"}, "/a%2Fb"),
+        ({"RAW_URI": "http://evil.example"}, "/"),
+        ({"RAW_URI": "//evil.example/a"}, "//evil.example/a"),
+        ({"RAW_URI": "/a b\r\nX: \xe9"}, "/a%20b%0D%0AX:%20%E9"),
+        ({"RAW_URI": "*"}, "*"),
+        ({}, "/a/b/~c%20%C3%A9"),
+        ({"RAW_URI": "", "SCRIPT_NAME": "/app"}, "/app/a/b/~c%20%C3%A9"),
+    ],
+)
+def test_the_raw_path_is_what_the_client_sent(environ: dict[str, str], raw: str) -> None:
+    request = request_to("/a/b/~c \xc3\xa9", **environ)
+    assert request.raw_path == raw
+    assert request.path == "/a/b/~c é"
+
+
+def test_the_raw_path_of_a_request_by_hand_is_encoded() -> None:
+    assert by_hand("/a é?q=1").raw_path == "/a%20%C3%A9"
+    assert request_to("").raw_path == "/"
+
+
 def test_a_query_may_be_given_with_the_path() -> None:
     request = by_hand("/a?x=1&x=2?&y=日%C3%A9")
     assert request.path == "/a"
@@ -790,7 +816,9 @@ def test_a_lazy_value_that_cannot_be_loaded_raises_at_each_read() -> None:
 
 
 def test_a_request_without_an_application_says_so() -> None:
-    with pytest.raises(ConfigurationError, match="belongs to no application; send it through"):
+    with pytest.raises(
+        ConfigurationError, match="it belongs to no application that has one; send it"
+    ):
         _ = by_hand().app
 
 

@@ -16,6 +16,7 @@ from lback.core.response import STATUS_LINES, Response
 
 if TYPE_CHECKING:
     from lback.core.error_handler import ErrorHandler
+    from lback.core.errors.exception_handlers import ExceptionHandlers
     from lback.core.request import Request
 
 logger = logging.getLogger(__name__)
@@ -35,8 +36,7 @@ def error_response(handler: "ErrorHandler", error: Exception, request: "Request"
     one outside 400..599; the message of a 5xx is never shown.
     """
     if not isinstance(error, HTTPException):
-        logger.error("%s %r failed", request.method, redacted_path(request), exc_info=error)
-        return _unhandled(handler, error, request)
+        return failure_response(handler, error, request)
     status = error.status_code if error.status_code in range(400, 600) else 500
     level = logging.INFO if status < 500 else logging.WARNING
     if logger.isEnabledFor(level):
@@ -49,6 +49,40 @@ def error_response(handler: "ErrorHandler", error: Exception, request: "Request"
     for name, value in error.headers.items():
         response.headers[name] = value
     return response
+
+
+def handled_response(
+    handler: "ErrorHandler",
+    error: Exception,
+    request: "Request",
+    handlers: "ExceptionHandlers | None",
+) -> Response:
+    """Return what an exception handler answers, or else what `error_response` does.
+
+    Args:
+        handler: Makes the page where no exception handler fits.
+        error: Of any class.
+        request: The request that failed.
+        handlers: The exception handlers of the application, if it has any. An error in one of
+            them is answered as `failure_response` does.
+    """
+    try:
+        response = None if handlers is None else handlers.answer(request, error)
+    except Exception as failure:  # noqa: BLE001  logged there
+        return failure_response(handler, failure, request)
+    return error_response(handler, error, request) if response is None else response
+
+
+def failure_response(handler: "ErrorHandler", error: Exception, request: "Request") -> Response:
+    """Log an error and return the standard answer to what the application did not expect: 500.
+
+    Args:
+        handler: Makes the page.
+        error: Of any class; no exception handler is asked.
+        request: The request that failed.
+    """
+    logger.error("%s %r failed", request.method, redacted_path(request), exc_info=error)
+    return _unhandled(handler, error, request)
 
 
 def wants_json(request: "Request") -> bool:

@@ -15,6 +15,11 @@ from lback.core.http.hosts import LOOPBACK_HOSTS
 
 logger = logging.getLogger(__name__)
 
+# How somebody at a terminal takes another port; for those who call `run` there is another way.
+OTHER_PORT = "give --port {0}, or set PORT={0} in the environment"
+RUN_ON_OTHER_PORT = "write app.run(port={0}), or set PORT={0} in the environment"
+GIVE_OTHER_PORT = "write app.run(port={0})"
+
 
 def run(
     application: Callable[..., Iterable[bytes]],
@@ -24,6 +29,7 @@ def run(
     debug: bool,
     banner: str = "",
     watch: Sequence[str] = (),
+    port_hint: str = OTHER_PORT,
 ) -> None:
     """Serve an application with threads until interrupted; never with an interactive debugger.
 
@@ -34,6 +40,7 @@ def run(
         debug: Start anew when a source file changes.
         banner: Lines to print beside the address.
         watch: Files that are no source files and start it anew as well.
+        port_hint: See `check_address`.
 
     Raises:
         ConfigurationError: The address cannot be used; names a port that is free.
@@ -44,7 +51,7 @@ def run(
     if not is_reloaded():
         if port == 0:
             port = free_port(host)
-        check_address(host, port)
+        check_address(host, port, port_hint)
         # By the process that stays, so that a reload does not say it again.
         _announce(host, port, banner)
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
@@ -107,8 +114,13 @@ def is_loopback(host: str) -> bool:
     return host in LOOPBACK_HOSTS or host == "::1" or host.startswith("127.")
 
 
-def check_address(host: str, port: int) -> None:
+def check_address(host: str, port: int, port_hint: str = OTHER_PORT) -> None:
     """Refuse an address that cannot be listened on.
+
+    Args:
+        host: Address or name.
+        port: Its port.
+        port_hint: How to take another port, with `{}` for one that is free.
 
     Raises:
         ConfigurationError: Names the reason, and where the port is taken one that is free.
@@ -120,7 +132,7 @@ def check_address(host: str, port: int) -> None:
         if error.errno != errno.EADDRINUSE:
             raise ConfigurationError(f"cannot listen on {host}:{port}: {error.strerror}") from error
     free = next((near for near in range(port + 1, port + 50) if _is_free(host, near)), None)
-    hint = f"; {free} is free" if free else ""
+    hint = f"; {free} is free: {port_hint.format(free)}" if free else ""
     raise ConfigurationError(f"port {port} of {host} is taken by another program{hint}")
 
 

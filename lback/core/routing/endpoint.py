@@ -1,15 +1,17 @@
 """Endpoints: how a view is called, read from its signature once, when its route is registered."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from difflib import get_close_matches
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from lback.core.dependencies import missing_setting
 from lback.core.exceptions import ConfigurationError, MethodNotAllowed
+from lback.core.http.headers import HeaderValue
 from lback.core.http.methods import METHODS, HTTPMethod
 from lback.core.request import Request
-from lback.core.response import JSON_TYPE, HTMLResponse, Response, json_encode
+from lback.core.response import JSON_TYPE, HTMLResponse, Response, json_encode, status_line
 from lback.core.routing.views import handled_methods, view_name
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ Arguments: TypeAlias = Callable[[Request, dict[str, Any]], dict[str, Any]]
 
 _BY_POSITION = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 _BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+REQUEST = "request"
 # Names under which views of other frameworks know an attribute of the request.
 _ALIASES = {"current_user": "user", "app_session": "session"}
 
@@ -31,13 +34,15 @@ def build_endpoint(route: "Route", dependencies: Mapping[str, Any]) -> Endpoint:
 
     The view gets the request first, then by name each path variable that it takes. A required
     parameter beyond these is filled with the dependency of that name, or with the attribute of
-    the request (`db_session`, `user`, `session`, …). A class is instantiated for each request;
-    its `dispatch` is called, or its method of the name of the HTTP method.
+    the request (`db_session`, `user`, `session`, …). A view whose first parameter bears the name
+    of one of these, and is not annotated as a `Request`, gets everything by name and not the
+    request. A class is instantiated for each request; its `dispatch` is called, or its method of
+    the name of the HTTP method.
 
     Raises:
-        ConfigurationError: A required parameter that nothing can fill, with near misses; a view
-            without a parameter for the request, or whose parameters cannot be read; a class
-            without handlers, or that cannot be built without arguments.
+        ConfigurationError: A required parameter that nothing can fill, with suggestions; a view
+            that takes no request below a decorator that needs it, or whose parameters cannot be
+            read; a class without handlers, or that cannot be built without arguments.
     """
     view = route.view
     if not isinstance(view, type):
@@ -82,7 +87,9 @@ def _by_method(
 
 def _function_endpoint(route: "Route", dependencies: Mapping[str, Any]) -> Endpoint:
     view = route.view
-    arguments = _arguments(route, view, dependencies)
+    takes_request, arguments = _arguments(route, view, dependencies)
+    if not takes_request:
+        return lambda request, params: view(**arguments(request, params) if arguments else params)
     if arguments is not None:
         return lambda request, params: view(request, **arguments(request, params))
     if route.pattern.variables:
@@ -96,7 +103,13 @@ def _handler_endpoint(
     """Call a method of a new instance: what a request leaves on it ends with the request."""
     found = inspect.getattr_static(view, name)
     takes_self = hasattr(found, "__get__") and not isinstance(found, (staticmethod, classmethod))
-    arguments = _arguments(route, getattr(view, name), dependencies, takes_self=takes_self)
+    takes_request, arguments = _arguments(
+        route, getattr(view, name), dependencies, takes_self=takes_self
+    )
+    if not takes_request:
+        return lambda request, params: getattr(view(), name)(
+            **arguments(request, params) if arguments else params
+        )
     if arguments is None:
         return lambda request, params: getattr(view(), name)(request, **params)
     return lambda request, params: getattr(view(), name)(request, **arguments(request, params))
@@ -104,13 +117,23 @@ def _handler_endpoint(
 
 def _arguments(
     route: "Route", view: "View", dependencies: Mapping[str, Any], *, takes_self: bool = False
-) -> Arguments | None:
-    """Return what builds the arguments behind the request; `None` if they are the variables."""
-    parameters = _parameters(route, view)
-    filled = [p for p in parameters if p.kind in _BY_POSITION][: 1 + takes_self]
-    rest = parameters[len(filled) :]
-    _check_positions(route, rest, takes_request=len(filled) > takes_self)
+) -> tuple[bool, Arguments | None]:
+    """Return whether a view takes the request by position, and what builds its other arguments.
+
+    The latter is `None` where they are the variables of the path.
+    """
+    what = f"the view {view_name(route.view)} of {route.path!r}"
     variables = [variable.name for variable in route.pattern.variables]
+    fillable = frozenset({*variables, *fillable_names(dependencies)})
+    parameters = read_parameters(view, what)
+    if takes_self and not _positional(parameters):
+        raise ConfigurationError(f"{what} is a method and takes no self: write def get(self)")
+    takes_request = _takes_request(parameters, fillable, takes_self=takes_self)
+    if not takes_request:
+        _check_decorators(view, what, fillable, takes_self=takes_self)
+    filled = [p for p in parameters if p.kind in _BY_POSITION][: takes_self + takes_request]
+    rest = parameters[len(filled) :]
+    refuse_positional_only(rest, what)
     by_name = [p for p in rest if p.kind in _BY_NAME]
     names = {p.name for p in by_name}
     if any(p.kind is p.VAR_KEYWORD for p in rest):
@@ -118,12 +141,12 @@ def _arguments(
         names -= {p.name for p in filled if p.kind is p.POSITIONAL_OR_KEYWORD}
     taken = [name for name in variables if name in names]
     sources = {
-        p.name: _source(route, p.name, dependencies)
+        p.name: source_of(p.name, what, dependencies, variables)
         for p in by_name
         if p.name not in taken and p.default is p.empty
     }
     if taken == variables and not sources:
-        return None
+        return takes_request, None
 
     def arguments(request: Request, params: dict[str, Any]) -> dict[str, Any]:
         given = {name: params[name] for name in taken}
@@ -131,53 +154,148 @@ def _arguments(
             given[name] = source(request)
         return given
 
-    return arguments
+    return takes_request, arguments
 
 
-def _parameters(route: "Route", view: "View") -> list[inspect.Parameter]:
+def _positional(parameters: Iterable[inspect.Parameter]) -> list[inspect.Parameter]:
+    """Return the parameters that can be given by position, a star among them."""
+    return [p for p in parameters if p.kind in (*_BY_POSITION, p.VAR_POSITIONAL)]
+
+
+def _takes_request(
+    parameters: Iterable[inspect.Parameter], fillable: Collection[str], *, takes_self: bool = False
+) -> bool:
+    """Return True if the first parameter is the request, not a value known by that name."""
+    places = _positional(parameters)
+    if takes_self and places and places[0].kind is not inspect.Parameter.VAR_POSITIONAL:
+        del places[0]
+    if not places:
+        return False
+    first = places[0]
+    return (
+        first.kind is first.VAR_POSITIONAL
+        or first.name not in fillable
+        or first.name == REQUEST
+        or _is_request(first.annotation)
+    )
+
+
+def _is_request(annotation: Any) -> bool:
+    if isinstance(annotation, str):  # as `from __future__ import annotations` leaves it
+        return annotation.strip("'\"").rpartition(".")[2] == Request.__name__
+    return isinstance(annotation, type) and issubclass(annotation, Request)
+
+
+def _check_decorators(
+    view: "View", what: str, fillable: Collection[str], *, takes_self: bool
+) -> None:
+    """Refuse a view without the request below a decorator that is called with the request."""
+    layer, wants = view, getattr(view, "needs_request", False)
+    while hasattr(layer, "__wrapped__") and not wants:
+        places = [p for p in _own_parameters(layer) if p.kind in _BY_POSITION][takes_self:]
+        wants = bool(places) and _takes_request(places, fillable)
+        takes_self = takes_self or inspect.ismethod(layer)
+        layer = layer.__wrapped__
+    if wants:
+        raise ConfigurationError(
+            f"{what} takes no request, and its decorator needs it: "
+            "give it a first parameter request, as in def view(request)"
+        )
+
+
+def _own_parameters(layer: Callable[..., Any]) -> list[inspect.Parameter]:
+    """Return the parameters of a decorated function itself, not of what it decorates."""
     try:
-        return list(inspect.signature(view).parameters.values())
+        return list(inspect.signature(layer, follow_wrapped=False).parameters.values())
+    except (TypeError, ValueError):
+        return []  # one written in C, such as lru_cache, passes on what it is given
+
+
+def read_parameters(function: Callable[..., Any], what: str) -> list[inspect.Parameter]:
+    """Return the parameters of a function.
+
+    Args:
+        function: A view, or another function that a request is answered with.
+        what: How to name it in an error.
+
+    Raises:
+        ConfigurationError: They cannot be read.
+    """
+    try:
+        return list(inspect.signature(function).parameters.values())
     except (TypeError, ValueError) as error:
         raise ConfigurationError(
-            f"the parameters of the view {view_name(route.view)} of {route.path!r} "
-            f"cannot be read: {error}; wrap it in a function, def view(request)"
+            f"the parameters of {what} cannot be read: {error}; "
+            "wrap it in a function, def view(request)"
         ) from error
 
 
-def _check_positions(route: "Route", rest: list[inspect.Parameter], *, takes_request: bool) -> None:
-    if not takes_request and not any(p.kind is p.VAR_POSITIONAL for p in rest):
-        raise ConfigurationError(
-            f"the view {view_name(route.view)} of {route.path!r} takes no request: "
-            "give it a first parameter, as in def view(request)"
-        )
-    for parameter in rest:
+def refuse_positional_only(parameters: Iterable[inspect.Parameter], what: str) -> None:
+    """Refuse parameters that have to be filled by name and cannot be.
+
+    Args:
+        parameters: Those behind what is given by position.
+        what: How to name the function in an error.
+
+    Raises:
+        ConfigurationError: A required one is positional-only.
+    """
+    for parameter in parameters:
         if parameter.kind is parameter.POSITIONAL_ONLY and parameter.default is parameter.empty:
             raise ConfigurationError(
-                f"the view {view_name(route.view)} of {route.path!r} takes {parameter.name!r} by "
-                "position only; behind the request everything is given by name"
+                f"{what} takes {parameter.name!r} by position only; "
+                "behind the request everything is given by name"
             )
 
 
-def _source(route: "Route", name: str, dependencies: Mapping[str, Any]) -> Source:
-    """Return what fills a parameter that is no path variable."""
+def fillable_names(dependencies: Mapping[str, Any]) -> list[str]:
+    """Return the names of parameters that are filled for every view, each once."""
+    return list(dict.fromkeys([REQUEST, *dependencies, *_values_of_request(), *_ALIASES]))
+
+
+@cache
+def _values_of_request() -> tuple[str, ...]:
+    return tuple(filter(_is_readable, dir(Request)))
+
+
+def source_of(
+    name: str, what: str, dependencies: Mapping[str, Any], variables: Sequence[str] = ()
+) -> Source:
+    """Return what fills a parameter that is not a path variable.
+
+    Args:
+        name: Name of the parameter.
+        what: How to name the function in an error.
+        dependencies: Services by name.
+        variables: Names of the path variables, for suggestions.
+
+    Raises:
+        ConfigurationError: Nothing fills it; names the setting that is missing, or suggestions.
+    """
+    if name == REQUEST:
+        return lambda request: request
     if name in dependencies:
         value = dependencies[name]
         return lambda _: value
     attribute = _ALIASES.get(name, name)
     if _is_readable(attribute):
         return lambda request: getattr(request, attribute)
-    variables = [variable.name for variable in route.pattern.variables]
-    known = [*variables, *dependencies, *filter(_is_readable, dir(Request)), *_ALIASES]
-    near = get_close_matches(name, known, n=3)
-    hint = (
-        f"did you mean {' or '.join(map(repr, near))}?"
-        if near
-        else f"path variables: {', '.join(variables) or 'none'}; "
-        f"dependencies: {', '.join(sorted(dependencies)) or 'none'}"
-    )
     raise ConfigurationError(
-        f"nothing fills the parameter {name!r} of the view {view_name(route.view)} "
-        f"of {route.path!r}; {hint}"
+        f"nothing fills the parameter {name!r} of {what}; {_hint(name, dependencies, variables)}"
+    )
+
+
+def _hint(name: str, dependencies: Mapping[str, Any], variables: Sequence[str]) -> str:
+    setting = missing_setting(dependencies, name)
+    if setting is not None:
+        return f"{name!r} needs the setting {setting}"
+    known = dict.fromkeys([*variables, *fillable_names(dependencies)])
+    near = get_close_matches(name, known, n=3)
+    if near:
+        return f"did you mean {' or '.join(map(repr, near))}?"
+    return (
+        f"path variables: {', '.join(variables) or 'none'}; "
+        f"dependencies: {', '.join(sorted(dependencies)) or 'none'}"
     )
 
 
@@ -187,29 +305,65 @@ def _is_readable(name: str) -> bool:
     return isinstance(attribute, (property, cached_property))
 
 
-def response_of(result: Any, view: "View") -> Response:
+def response_of(result: Any, view: "View", status: int = 200) -> Response:
     """Turn what a view returned into a response.
 
-    Text becomes a page, a dict or list JSON of exactly that value; `(value, status)` and
-    `(value, status, headers)` say the rest.
+    Text becomes a page, a dict or list JSON of exactly that value; `(value, status)`,
+    `(value, headers)` and `(value, status, headers)` say the rest. A Response in a tuple takes
+    that status, and these header fields in place of its own of the same names.
+
+    Args:
+        result: What was returned.
+        view: What returned it, for errors.
+        status: Status of a value that comes without one, unless it is a Response.
 
     Raises:
         TypeError: It is none of these; names the view and the type.
+        ValueError: A status outside 100..599.
     """
     if not isinstance(result, tuple):
-        return _plain_response(result, view, 200, None)
+        return _plain_response(result, view, status, None)
     if len(result) not in (2, 3):
         raise TypeError(
             f"the view {view_name(view)} returned a tuple of {len(result)}; "
-            "return (value, status) or (value, status, headers)"
+            "return (value, status), (value, headers) or (value, status, headers)"
         )
-    value, status, headers = (*result, None)[:3]
+    value, *further = result
+    headers = None
+    if len(further) == 2 or isinstance(further[0], (Mapping, list)):
+        headers = _header_fields(further.pop(), view)
     if isinstance(value, Response):
+        return _changed(value, further[0] if further else value.status_code, headers)
+    return _plain_response(value, view, further[0] if further else status, headers)
+
+
+def _header_fields(headers: Any, view: "View") -> Mapping[str, HeaderValue]:
+    if headers is None or isinstance(headers, Mapping):
+        return headers or {}
+    fields: dict[str, list[str]] = {}
+    try:
+        for name, value in headers:
+            fields.setdefault(name, []).append(value)
+    except (TypeError, ValueError):
         raise TypeError(
-            f"the view {view_name(view)} returned a Response inside a tuple; "
-            "give the status and headers to the Response"
-        )
-    return _plain_response(value, view, status, headers)
+            f"the view {view_name(view)} returned headers of type {type(headers).__name__}; "
+            "headers are a dict, or a list of pairs (name, value)"
+        ) from None
+    return {name: held[0] if len(held) == 1 else held for name, held in fields.items()}
+
+
+def _changed(
+    response: Response, status: Any, headers: Mapping[str, HeaderValue] | None
+) -> Response:
+    status_line(status)  # refuses what is not a status
+    response.status_code = int(status)
+    for name, value in (headers or {}).items():
+        if name.lower() == "set-cookie":  # a further cookie does not replace those that are there
+            for cookie in [value] if isinstance(value, str) else value:
+                response.headers.append(name, cookie)
+        else:
+            response.headers[name] = value
+    return response
 
 
 def _plain_response(value: Any, view: "View", status: Any, headers: Any) -> Response:

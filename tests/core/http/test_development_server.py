@@ -135,8 +135,29 @@ def test_a_port_that_is_taken_names_one_that_is_free() -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as taken:
         port = taken.getsockname()[1]
         app = Application(DATABASE_URL="sqlite://")
-        with pytest.raises(SystemExit, match=rf"port {port} .* is taken .*; \d+ is free"):
+        with pytest.raises(SystemExit) as refused:
             app.run(port=port)
+    assert re.search(
+        rf"port {port} of 127\.0\.0\.1 is taken .*; (\d+) is free: write app\.run\(port=\1\)$",
+        str(refused.value),
+    )
+
+
+def test_a_setting_is_the_way_out_where_the_code_names_no_port(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
+        monkeypatch.setenv("PORT", str(taken.getsockname()[1]))
+        app = Application(DATABASE_URL="sqlite://")
+        with pytest.raises(SystemExit) as refused:
+            app.run()
+    found = re.search(
+        r"; (\d+) is free: write app\.run\(port=\1\), or set PORT=\1 in the environment$",
+        str(refused.value),
+    )
+    assert found, refused.value
+    monkeypatch.setenv("PORT", found[1])
+    assert int(found[1]) == Application().config.PORT
 
 
 def test_the_port_that_is_named_is_none_that_is_taken_as_well() -> None:

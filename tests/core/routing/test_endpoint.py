@@ -8,11 +8,15 @@ from typing import Any
 
 import pytest
 
+from lback.auth import login_required
+from lback.cache import cache_page
+from lback.core.dependencies import Dependencies, Unavailable
 from lback.core.exceptions import ConfigurationError, MethodNotAllowed
 from lback.core.request import Request
-from lback.core.response import HTMLResponse, JSONResponse, Response
+from lback.core.response import HTMLResponse, JSONResponse, RedirectResponse, Response
 from lback.core.router import Route
 from lback.core.routing.endpoint import build_endpoint, response_of
+from lback.middleware import rate_limit
 
 
 def call(
@@ -207,16 +211,194 @@ def test_methods_and_private_parts_of_the_request_fill_nothing(name: str) -> Non
     assert f"nothing fills the parameter {name!r}" in refusal(namespace["view"])
 
 
-def test_a_view_without_a_place_for_the_request_is_refused() -> None:
+# Views that name what they need, and not the request.
+
+
+class Shelf:
+    """A view of every kind that names a path variable first."""
+
+    def get(self, item: int) -> object:
+        return "method", item
+
+    @staticmethod
+    def post(item: int) -> object:
+        return "static", item
+
+    @classmethod
+    def put(cls, item: int) -> object:
+        return cls.__name__, item
+
+    def _prefixed(self, prefix: str, item: int) -> object:
+        return prefix, item
+
+    patch = partialmethod(_prefixed, "partial")
+
+    def delete(self, item: int, mailer: str, request: Request) -> object:
+        return mailer, item, request.path
+
+
+@pytest.mark.parametrize(
+    ("method", "result"),
+    [
+        ("GET", ("method", 7)),
+        ("POST", ("static", 7)),
+        ("PUT", ("Shelf", 7)),
+        ("PATCH", ("partial", 7)),
+        ("DELETE", ("m", 7, "/7")),
+    ],
+)
+def test_a_handler_whose_first_parameter_is_a_path_variable_gets_its_value(
+    method: str, result: object
+) -> None:
+    assert call(Shelf, "/7", method, pattern="/{item:int}", mailer="m") == result
+
+
+class Found:
+    def __call__(self, item: int) -> object:
+        return "called", item
+
+    def method(self, item: int) -> object:
+        return "bound", item
+
+
+def show(item: int) -> object:
+    return "function", item
+
+
+def priced(currency: str, item: int) -> object:
+    return currency, item
+
+
+@pytest.mark.parametrize(
+    ("view", "result"),
+    [
+        (show, ("function", 7)),
+        (lambda item: ("lambda", item), ("lambda", 7)),
+        (Found(), ("called", 7)),
+        (Found().method, ("bound", 7)),
+        (partial(priced, "EUR"), ("EUR", 7)),
+        (decorated(show), "decorated ('function', 7)"),
+        (decorated(Found().method), "decorated ('bound', 7)"),
+        (lru_cache(show), ("function", 7)),
+        (lambda item=1: ("default", item), ("default", 7)),
+        (lambda *, item: ("keyword", item), ("keyword", 7)),
+        (lambda **values: values, {"item": 7}),
+    ],
+)
+def test_a_view_whose_first_parameter_is_a_path_variable_gets_its_value(
+    view: Any, result: object
+) -> None:
+    assert call(view, "/7", pattern="/{item:int}") == result
+
+
+def test_a_view_may_begin_with_a_service_or_a_value_of_the_request() -> None:
+    def by_service(mailer: str, item: int) -> object:
+        return mailer, item
+
+    def by_value(user: object, db_session: object) -> object:
+        return user, db_session
+
+    def by_keyword(*, request: Request) -> object:
+        return request.path
+
+    assert call(by_service, "/7", pattern="/{item:int}", mailer="m") == ("m", 7)
+    assert call(by_keyword, "/here", pattern="/here") == "/here"
+    assert call(by_value) == (None, None)
+
+
+def test_a_view_without_parameters_is_called_without_any() -> None:
     class Page:
-        def get(self) -> None: ...
+        def get(self) -> str:
+            return "page"
 
-    def keyword_only(*, request: Request) -> None: ...
+    assert call(lambda: "home") == "home"
+    assert call(lambda: "home", "/7", pattern="/{item}") == "home"
+    assert call(Page) == "page"
 
-    def only_double_star(**values: object) -> None: ...
 
-    for view in (lambda: None, keyword_only, only_double_star, Page):
-        assert "takes no request: give it a first parameter" in refusal(view)
+@pytest.mark.parametrize("annotation", [Request, "Request", "lback.Request", '"Request"'])
+def test_what_is_annotated_as_the_request_is_the_request(annotation: Any) -> None:
+    def view(item: Any) -> object:
+        return item
+
+    view.__annotations__["item"] = annotation
+    assert isinstance(call(view, "/7", pattern="/{item}"), Request)
+
+
+def needing(view: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(view)
+    def wrapper(request: Request, *args: Any, **values: Any) -> Any:
+        return view(request, *args, **values)
+
+    return wrapper
+
+
+def needing_in_a_class(view: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(view)
+    def wrapper(self: object, request: Request, *args: Any, **values: Any) -> Any:
+        return view(self, request, *args, **values)
+
+    return wrapper
+
+
+class Guarded:
+    @needing_in_a_class
+    def get(self, item: int) -> None: ...
+
+
+class Passing:
+    @decorated
+    def get(self, item: int) -> object:
+        return item
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        needing(show),
+        decorated(needing(show)),
+        login_required(show),
+        rate_limit("5/minute")(show),
+        decorated(rate_limit("5/minute")(show)),
+        cache_page(60)(show),
+        needing(lambda: "home"),
+        Guarded,
+    ],
+)
+def test_a_view_without_the_request_below_a_decorator_that_needs_it_is_refused(view: Any) -> None:
+    message = refusal(view, "/{item:int}")
+    assert "takes no request, and its decorator needs it: give it a first parameter" in message
+    assert "as in def view(request)" in message
+
+
+def test_a_decorator_that_passes_on_what_it_is_given_needs_no_request() -> None:
+    assert call(Passing, "/7", pattern="/{item:int}") == "decorated 7"
+
+
+def test_a_method_without_self_is_refused() -> None:
+    class Page:
+        def get() -> None: ...  # type: ignore[misc]  # the mistake
+
+    assert "is a method and takes no self" in refusal(Page)
+
+
+def test_a_path_variable_by_position_only_is_refused() -> None:
+    def view(item: int, /) -> None: ...
+
+    assert "takes 'item' by position only" in refusal(view, "/{item:int}")
+
+
+def test_suggestions_name_each_thing_once() -> None:
+    message = refusal(lambda request, user_manger: None, user_manager=1)
+    assert message.count("'user_manager'") == 1
+
+
+def test_a_service_that_needs_a_setting_is_told_with_the_setting() -> None:
+    services = Dependencies({"token_manager": Unavailable("JWT_AUDIENCE"), "user_manager": 1})
+    with pytest.raises(ConfigurationError) as refused:
+        build_endpoint(Route("/", lambda request, token_manager: None), services)
+    assert str(refused.value).endswith("; 'token_manager' needs the setting JWT_AUDIENCE")
+    assert "token_manager" not in services
 
 
 def test_a_further_parameter_by_position_only_is_refused_unless_it_has_a_default() -> None:
@@ -444,16 +626,54 @@ def test_anything_else_is_refused_by_view_and_type(result: Any, name: str) -> No
 
 @pytest.mark.parametrize("result", [(), ("x",), ("x", 200, {}, "more")])
 def test_a_tuple_of_another_length_is_refused(result: Any) -> None:
-    with pytest.raises(TypeError, match=rf"a tuple of {len(result)}; return \(value, status\)"):
+    with pytest.raises(
+        TypeError, match=rf"a tuple of {len(result)}; return \(value, status\), \(value, headers\)"
+    ):
         response_of(result, view)
 
 
-def test_a_response_in_a_tuple_is_refused() -> None:
-    with pytest.raises(TypeError, match="a Response inside a tuple; give the status"):
-        response_of((Response("x"), 404), view)
+def test_a_response_in_a_tuple_takes_the_status_and_the_headers() -> None:
+    page = HTMLResponse("x", 200, {"X-A": "own", "X-B": "own"})
+    page.set_cookie("theme", "dark")
+    response = response_of(
+        (page, 404, {"X-A": "given", "Set-Cookie": "a=b", "Content-Type": "text/plain"}), view
+    )
+    assert response is page
+    assert response.status_code == 404
+    assert (response.headers["X-A"], response.headers["X-B"]) == ("given", "own")
+    assert [cookie[:5] for cookie in response.headers["Set-Cookie"]] == ["theme", "a=b"]
+    assert response.content_type == "text/plain"
+    assert response_of((Response("x"), 404), view).status_code == 404
+    assert response_of((Response("x", 201), {"X-A": "1"}), view).status_code == 201
+    assert response_of((Response("x", 201), {"X-A": "1"}), view).headers["X-A"] == "1"
+    assert response_of((RedirectResponse("/a"), 301), view).headers["Location"] == "/a"
+
+
+@pytest.mark.parametrize("make", [lambda: "made", lambda: {"a": 1}, lambda: [1], Response])
+@pytest.mark.parametrize("headers", [{"X-A": "1"}, [("X-A", "1")]])
+def test_headers_may_come_without_a_status(make: Callable[[], Any], headers: Any) -> None:
+    response = response_of((make(), headers), view)
+    assert (response.status_code, response.headers["X-A"]) == (200, "1")
+    response = response_of((make(), 201, headers), view)
+    assert (response.status_code, response.headers["X-A"]) == (201, "1")
+
+
+def test_headers_as_pairs_may_name_a_field_several_times() -> None:
+    pairs = [("Set-Cookie", "a=1"), ("Set-Cookie", "b=2"), ("X-A", "1")]
+    for value in ("made", Response("made")):
+        response = response_of((value, 200, pairs), view)
+        assert response.headers["Set-Cookie"] == ["a=1", "b=2"]
+        assert response.headers["X-A"] == "1"
+
+
+@pytest.mark.parametrize("headers", ["X-A", [1], [("a", "b", "c")], 7])
+def test_headers_that_are_none_are_refused(headers: Any) -> None:
+    with pytest.raises(TypeError, match=r"headers are a dict, or a list of pairs \(name, value\)"):
+        response_of(("x", 200, headers), view)
 
 
 @pytest.mark.parametrize("status", ["404", 99, 600, None, True])
 def test_a_status_that_is_none_is_refused(status: Any) -> None:
-    with pytest.raises(ValueError, match="is no HTTP status"):
-        response_of(("x", status), view)
+    for value in ("x", Response("x")):
+        with pytest.raises(ValueError, match="is no HTTP status"):
+            response_of((value, status), view)
