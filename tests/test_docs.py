@@ -12,7 +12,9 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 PYTHON = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+BESIDE = re.compile(r"^\*\*`([^`]+)`\*\*\n\n```py\n(.*?)^```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
+INTO = re.compile(r"\]\(([^)#\s]*)#([^)]+)\)")
 FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 
 
@@ -26,10 +28,16 @@ RUN = [page for page in PAGES if page.name != "README.md" and PYTHON.search(page
 
 @pytest.mark.parametrize("page", RUN, ids=names)
 def test_the_blocks_of_a_page_run_from_top_to_bottom(page: Path, tmp_path: Path) -> None:
-    """In a process and a directory of their own, as a reader would try them."""
-    (tmp_path / f"{page.stem}.py").write_text(script_of(page))
+    """In a process and a directory of their own, as a reader would try them.
+
+    Blocks that name a file lie beside them; tests/guides tries those in projects.
+    """
+    (tmp_path / f"{page.name}.py").write_text(script_of(page))
+    for name, block in BESIDE.findall(page.read_text()):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(block)
     outcome = subprocess.run(
-        [sys.executable, "-W", "error", f"{page.stem}.py"],
+        [sys.executable, "-W", "error", f"{page.name}.py"],
         check=False,
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(tmp_path)},
@@ -56,12 +64,12 @@ def _pieces(text: str) -> list[tuple[str, bool]]:
     return [*pieces, (text[end:], False)]
 
 
-@pytest.mark.parametrize(
-    "page", [page for page in PAGES if PYTHON.search(page.read_text())], ids=names
-)
+@pytest.mark.parametrize("page", PAGES, ids=names)
 def test_no_page_of_an_example_shows_what_comes_from_outside_unescaped(page: Path) -> None:
     """What a view returns as text is sent as HTML, so a copied example would be an open door."""
-    views = [node for node in ast.walk(ast.parse(script_of(page))) if _is_view(node)]
+    sources = [script_of(page), *(block for _, block in BESIDE.findall(page.read_text()))]
+    trees = [ast.parse(source) for source in sources]
+    views = [node for tree in trees for node in ast.walk(tree) if _is_view(node)]
     found = [
         f"line {value.lineno}: {ast.unparse(value)}"
         for view in views
@@ -98,6 +106,23 @@ def test_links_between_pages_lead_somewhere(page: Path) -> None:
     targets = [link for link in LINK.findall(text) if "://" not in link]
     broken = [link for link in targets if not (page.parent / link).exists()]
     assert broken == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=names)
+def test_links_into_pages_lead_to_a_heading(page: Path) -> None:
+    links = INTO.findall(FENCE.sub("", page.read_text()))
+    broken = [
+        f"{target}#{heading}"
+        for target, heading in links
+        if "://" not in target and heading not in headings(page.parent / target if target else page)
+    ]
+    assert broken == []
+
+
+def headings(page: Path) -> set[str]:
+    """Return the names by which GitHub lets links find the headings of a page."""
+    found = re.findall(r"^#+ (.+)$", FENCE.sub("", page.read_text()), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading).lower().replace(" ", "-") for heading in found}
 
 
 @pytest.mark.parametrize("page", sorted(ROOT.glob("docs/decisions/*.md")), ids=names)

@@ -8,7 +8,7 @@ from pathlib import Path
 from lback import Application, Request, ValidationError
 from lback.forms import CharField, Form
 from lback.testing import Client
-from tests.test_docs import PAGES, PYTHON, ROOT, script_of
+from tests.test_docs import BESIDE, PAGES, PYTHON, ROOT, script_of
 
 # Idioms of the guides with all annotations, beyond what the pages themselves hold.
 IDIOMS = '''
@@ -151,8 +151,19 @@ def test_the_pages_of_the_documentation_pass_it(tmp_path: Path) -> None:
         if page.name != "README.md" and PYTHON.search(page.read_text()):
             name = re.sub(r"\W", "_", str(page.relative_to(ROOT).with_suffix("")))
             (tmp_path / f"{name}.py").write_text(script_of(page))
+            for beside, block in files_of(page):
+                (tmp_path / beside).parent.mkdir(exist_ok=True)
+                (tmp_path / beside).write_text(block)
     untyped = ("--allow-untyped-defs", "--allow-incomplete-defs", "--allow-untyped-calls")
     assert check(tmp_path, *untyped, "--disable-error-code=no-redef") == ""
+
+
+def files_of(page: Path) -> list[tuple[str, str]]:
+    """Return the files beside the script of a page that it imports, and what these import."""
+    files = BESIDE.findall(page.read_text())
+    modules = {name: name.removesuffix(".py").replace("/", ".") for name, _ in files}
+    importing = "".join([script_of(page), *(text for name, text in files if "forms" in name)])
+    return [(name, text) for name, text in files if f"from {modules[name]} import" in importing]
 
 
 def test_errors_of_a_form_may_be_raised_as_they_are() -> None:

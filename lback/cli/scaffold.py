@@ -63,8 +63,7 @@ def project(name: str, minimal: bool) -> None:
             copy("app-tests", folder / "tests", values)
     click.echo(f"Made {name}/. Next:\n")
     click.echo(f"    cd {name}")
-    if not minimal:
-        click.echo("    python manage.py makemigrations && python manage.py migrate")
+    click.echo("    python manage.py makemigrations && python manage.py migrate")
     click.echo("    python manage.py runserver")
 
 

@@ -104,12 +104,14 @@ class FileBackend:
         self._directory = Path(directory)
 
     def deliver(self, message: EmailMessage) -> None:
-        """Write a message to a new file `….eml`."""
+        """Write a message to a new file `….eml`, which has that name once it is complete."""
         self._directory.mkdir(parents=True, exist_ok=True)
         name = f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(4)}.eml"
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-        with os.fdopen(os.open(self._directory / name, flags, 0o600), "wb") as file:
+        unfinished = self._directory / f"{name}.part"
+        with os.fdopen(os.open(unfinished, flags, 0o600), "wb") as file:
             file.write(bytes(message))
+        unfinished.rename(self._directory / name)
 
 
 class MemoryBackend:

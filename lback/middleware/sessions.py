@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from lback.core.base_middleware import BaseMiddleware
 from lback.core.errors.http_errors import handled_response
+from lback.core.exceptions import ConfigurationError
 from lback.sessions.store import SessionsUnavailable
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ class SessionMiddleware(BaseMiddleware):
         try:
             if response.status_code < 500:
                 self._keep(request, response, session, self._sessions_of(request))
-        except SessionsUnavailable as error:
+        except (SessionsUnavailable, ConfigurationError, TypeError) as error:
             # Whoever is told of success must find it kept.
             if request.error_handler is None:
                 raise

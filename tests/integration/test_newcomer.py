@@ -22,6 +22,8 @@ from pathlib import Path
 import pytest
 
 from tests.cli.serving import hear_interrupts
+from tests.guides.conftest import Files, Visitor
+from tests.guides.test_accounts import PASSWORD, sign_up
 
 ROOT = Path(__file__).resolve().parents[2]
 ADDRESS = re.compile(r"http://127\.0\.0\.1:(\d+)")
@@ -244,3 +246,40 @@ def test_the_minimal_project_answers_at_once(newcomer: Newcomer, tmp_path: Path)
         "source": ".env",
         "shadows": {"settings.py": "False"},
     }
+
+
+def test_accounts_tokens_and_the_admin_as_the_guides_say(
+    newcomer: Newcomer, tmp_path: Path
+) -> None:
+    newcomer = Newcomer(newcomer.bin.parent, tmp_path)
+    types = newcomer.types
+    types("pip install --quiet 'joserfc>=1.2'")  # what the extra jwt brings
+    types("lback new project corner")
+    newcomer.folder /= "corner"
+    types("lback new app shop --minimal")
+    add_to_project(newcomer.folder, "shop")
+    files = Files(newcomer.folder)
+    files.apply("accounts")
+    files.apply("tokens")
+    files.apply("admin", without=("urls.py",))  # the project has that line already
+    types("lback makemigrations && lback migrate && lback collectstatic")
+    types("lback create_superuser --username root", LBACK_PASSWORD=PASSWORD)
+
+    deployed = {"DEBUG": "false", "ALLOWED_HOSTS": "localhost", "MAIL_BACKEND": "file"}
+    with newcomer.serving("lback serve --port 0 --workers 2", **deployed) as (port, _):
+        ada = Visitor(port, newcomer.folder)
+        sign_up(files, ada, "ada@example.org")
+        assert "ada@example.org" in ada.get("/accounts/").text
+
+        program = Visitor(port, newcomer.folder)
+        account = {"username": "ada@example.org", "password": PASSWORD}
+        pair = program.post_json("/tokens/", account).json()
+        bearer = f"Bearer {pair['access_token']}"
+        assert program.get("/me", Authorization=bearer).json() == {"name": "ada@example.org"}
+
+        root = Visitor(port, newcomer.folder)
+        root.submit("/admin/sign-in", {"username": "root", "password": PASSWORD})
+        assert root.submit("/admin/maker/add", {"name": "Thonet"}).status == 303
+        assert "Thonet" in root.get("/admin/maker").text
+        assert "ada@example.org" in root.get("/admin/user").text
+        assert ada.get("/admin/").status == 302

@@ -228,6 +228,19 @@ def test_mail_goes_to_files_that_only_the_owner_reads(tmp_path: Path) -> None:
     assert sender.outbox == []
 
 
+def test_a_program_that_watches_the_files_never_sees_a_part_of_one(tmp_path: Path) -> None:
+    seen: list[list[Path]] = []
+
+    class Watched(EmailMessage):
+        def __bytes__(self) -> bytes:
+            seen.append(list(tmp_path.glob("*.eml")))
+            return super().__bytes__()
+
+    FileBackend(tmp_path).deliver(Watched())
+    assert seen == [[]]
+    assert [file.suffix for file in tmp_path.iterdir()] == [".eml"]
+
+
 def test_mail_goes_to_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     mailer(MAIL_BACKEND="console").send(Mail("ada@example.org", "Hi", "Hello Ada"))
     shown = capsys.readouterr()

@@ -327,6 +327,30 @@ def test_a_change_that_cannot_be_kept_is_no_success() -> None:
     assert answer.status_code == 503
 
 
+@pytest.mark.parametrize(
+    ("value", "settings", "reason"),
+    [
+        (object(), {}, "keep text, numbers, lists and mappings in it"),
+        # In a project, where migrations make the table.
+        (1, {"SESSION_STORE": "database"}, "run: lback makemigrations &amp;&amp; lback migrate"),
+    ],
+)
+def test_a_change_that_never_can_be_kept_is_an_error_with_its_reason(
+    value: object, settings: dict[str, Any], reason: str, tmp_path: Path
+) -> None:
+    url = f"sqlite:///{tmp_path / 'empty.sqlite3'}"
+    app = build(**{"DATABASE_URL": url, "PROJECT_ROOT": str(tmp_path), **settings})
+
+    def keep(request: Request) -> str:
+        session_of(request)["value"] = value
+        return "kept"
+
+    app.add_route("/keep", keep, requires_auth=False)
+    answer = Client(app, headers={"Accept": "text/html"}).get("/keep")
+    assert answer.status_code == 500
+    assert reason in answer.text
+
+
 @pytest.mark.redis
 def test_sessions_live_in_redis(redis_url: str, redis_client: Redis) -> None:
     client = Client(build(SESSION_STORE="redis", REDIS_URL=redis_url))
