@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, Page
 from lback import Application, Request
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
-SHOWN = {f"{name}-light.png" for name in ("debug", "error", "sign-in", "mailbox", "welcome")}
+SHOWN = {f"{name}-light.png" for name in ("debug", "error", "sign-in", "mailbox")}
 BANNER = re.compile(r"Lback serves (http://127\.0\.0\.1:\d+)/")
 PASSWORD = "a rather long password"
 HOSTILE = "<script>window.broken=1</script>\"'><img src=x onerror=window.broken=1>"

@@ -220,7 +220,7 @@ def add_to_project(folder: Path, app: str) -> None:
 
 
 def add_column(folder: Path) -> None:
-    """Give the model of the app another column, as the tutorial does."""
+    """Give the model of the app another column."""
     models = folder / "orders" / "models.py"
     models.write_text(
         models.read_text().replace(

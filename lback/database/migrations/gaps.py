@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
+from enum import Enum
 from typing import Any
 from uuid import UUID
 
@@ -99,10 +100,20 @@ def _given(table: str, column: Column[Any], value_for: ValueFor) -> Any:
     text = value_for(gap)
     if gap.kind is None:
         return text
+    if issubclass(gap.kind, Enum):
+        return _member(gap, gap.kind, text)
     try:
         return FROM_TEXT.get(gap.kind, gap.kind)(text)
     except (KeyError, ValueError, TypeError, ArithmeticError):
         raise MigrationError(f"{gap}: {text!r} is no {gap.kind.__name__}") from None
+
+
+def _member(gap: Gap, kind: type[Enum], name: str) -> Enum:
+    """Return the member of an enumeration with this name, by which the database keeps it."""
+    members = kind.__members__
+    if name not in members:
+        raise MigrationError(f"{gap}: {name!r} is not one of {', '.join(members)}")
+    return members[name]
 
 
 def _aware(moment: datetime) -> datetime:

@@ -270,6 +270,7 @@ def test_a_person_says_what_fills_the_rest(project: Project) -> None:
         "d": (JSON(), '{"a": [1]}', {"a": [1]}),
         "e": (String(9), "none", "none"),
         "f": (UTCDateTime(), "2026-01-02 03:04", datetime(2026, 1, 2, 3, 4, tzinfo=UTC)),
+        "g": (Enum(Mood, native_enum=False), "GLAD", Mood.GLAD),
     }
     columns = [Column(name, type_, nullable=False) for name, (type_, _, _) in types.items()]
     asked: list[str] = []
@@ -300,6 +301,14 @@ def test_a_gap_without_a_value_is_refused(
     migrations = file_project.migrations(("books", Column("n", Integer, nullable=False)))
     with pytest.raises(MigrationError, match=message):
         migrations.make(answers=Answers(values=values))
+
+
+def test_a_member_of_an_enumeration_is_given_by_its_name(file_project: Project) -> None:
+    file_project.become(("books",))
+    column: Column[Mood] = Column("mood", Enum(Mood), nullable=False)
+    migrations = file_project.migrations(("books", column))
+    with pytest.raises(MigrationError, match=r"books\.mood: 'glad' is not one of GLAD"):
+        migrations.make(answers=Answers(values={"books.mood": "glad"}))
 
 
 def test_a_token_is_never_computed_once_for_all(file_project: Project) -> None:

@@ -1,0 +1,1 @@
+"""tickets: what customers ask, and what they are answered."""

@@ -1,0 +1,85 @@
+"""What tickets keeps. After a change: `lback makemigrations`, then `lback migrate`."""
+
+from datetime import datetime
+from enum import Enum
+
+from lback.database import Base, utc_now
+from lback.users import User
+from sqlalchemy import ForeignKey, String, Text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+TITLE_LENGTH = 120
+
+# What a user may do: see a ticket, or answer and close those of all customers.
+SEE = "tickets.see"
+ANSWER = "tickets.answer"
+
+
+class Priority(Enum):
+    """How soon a ticket wants an answer."""
+
+    LOW = 1
+    NORMAL = 2
+    HIGH = 3
+
+
+class Ticket(Base):
+    """A question of a customer."""
+
+    __tablename__ = "tickets"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    title: Mapped[str] = mapped_column(String(TITLE_LENGTH))
+    body: Mapped[str] = mapped_column(Text)
+    is_open: Mapped[bool] = mapped_column(default=True)
+    priority: Mapped[Priority]
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    customer_id: Mapped[int | None] = mapped_column(ForeignKey("lback_users.id"), index=True)
+    customer: Mapped[User | None] = relationship()
+    comments: Mapped[list["Comment"]] = relationship(
+        back_populates="ticket", order_by="Comment.id", cascade="all, delete-orphan"
+    )
+
+    def __str__(self) -> str:
+        return self.title
+
+    def allows(self, user: User, permission: str) -> bool:
+        """Return True if a user may do something to this ticket."""
+        if permission == SEE and self.customer_id == user.id:
+            return True
+        return user.has_permission(ANSWER)
+
+
+class Comment(Base):
+    """An answer to a ticket, or what its customer adds."""
+
+    __tablename__ = "comments"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    ticket_id: Mapped[int] = mapped_column(ForeignKey("tickets.id"), index=True)
+    author_id: Mapped[int | None] = mapped_column(ForeignKey("lback_users.id"), index=True)
+    body: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    ticket: Mapped[Ticket] = relationship(back_populates="comments")
+    author: Mapped[User | None] = relationship()
+    attachments: Mapped[list["Attachment"]] = relationship(
+        back_populates="comment", order_by="Attachment.id", cascade="all, delete-orphan"
+    )
+
+    def __str__(self) -> str:
+        return self.body[:60]
+
+
+class Attachment(Base):
+    """A file that was sent along with a comment."""
+
+    __tablename__ = "attachments"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    comment_id: Mapped[int] = mapped_column(ForeignKey("comments.id"), index=True)
+    filename: Mapped[str] = mapped_column(String(200))
+    stored_as: Mapped[str] = mapped_column(String(32), unique=True)
+    comment: Mapped[Comment] = relationship(back_populates="attachments")
+
+    def __str__(self) -> str:
+        return self.filename

@@ -1,0 +1,95 @@
+"""What visitors of tickets see and do.
+
+A parameter is filled by its name: `db_session` is the database session of the request. It is
+committed when the view has answered, and rolled back when it raises or answers 400 and above.
+"""
+
+from lback import Config, FileResponse, NotFound, Request, Response, redirect, render, reverse
+from lback.auth import PermissionRequired, require
+from lback.mail import Mailer
+from lback.sessions import flash
+from lback.users import User
+from sqlalchemy.orm import Session
+
+from tickets.forms import CommentForm, TicketForm
+from tickets.letters import send_comment
+from tickets.listing import ListForm, page_of, tickets_for
+from tickets.models import ANSWER, SEE, Attachment, Ticket
+from tickets.uploads import folder_of, keep
+
+
+def show_all(request: Request, user: User, db_session: Session) -> Response:
+    """List the tickets that fit the search, among those that the user may see."""
+    form = ListForm(request.GET)
+    form.is_valid()  # what cannot be read is not in cleaned_data
+    words = form.cleaned_data.get("q", "")
+    page = page_of(db_session, tickets_for(user, words), form.cleaned_data.get("page") or 1)
+    return render(request, "tickets/list.html", page=page, words=words)
+
+
+def show(
+    request: Request,
+    ticket_id: int,
+    user: User,
+    db_session: Session,
+    mailer: Mailer,
+    config: Config,
+) -> Response:
+    """Show one ticket, and add a comment to it."""
+    ticket = find_ticket(db_session, ticket_id)
+    require(request, SEE, ticket)
+    form = CommentForm.of(request, fixed={"ticket": ticket, "author": user})
+    if form.is_valid():
+        comment = form.save()
+        file = form.cleaned_data["file"]
+        if file is not None:
+            stored_as = keep(file, folder_of(config))
+            comment.attachments.append(Attachment(filename=file.filename, stored_as=stored_as))
+        send_comment(request, comment, db_session, mailer)
+        return redirect(reverse(request, "ticket", ticket_id=ticket_id), status_code=303)
+    status = 422 if form.is_bound else 200
+    return render(request, "tickets/ticket.html", ticket=ticket, form=form, status_code=status)
+
+
+def add(request: Request, user: User) -> Response:
+    """Add a ticket, or show the form again with what is wrong."""
+    form = TicketForm.of(request, fixed={"customer": user})
+    if form.is_valid():
+        ticket = form.save()
+        flash(request, "Thank you. We will look into it.", "success")
+        # 303: the browser fetches the page, and a reload does not send the form again.
+        return redirect(reverse(request, "ticket", ticket_id=ticket.id), status_code=303)
+    return render(request, "tickets/new.html", form=form, status_code=422 if form.is_bound else 200)
+
+
+def attachment(
+    request: Request, attachment_id: int, db_session: Session, config: Config
+) -> Response:
+    """Give a file back, to be saved and not to be shown."""
+    found = db_session.get(Attachment, attachment_id)
+    if found is None:
+        raise NotFound(f"There is no attachment {attachment_id}.")
+    require(request, SEE, found.comment.ticket)
+    return FileResponse(
+        found.stored_as,
+        directory=folder_of(config),
+        filename=found.filename,
+        as_attachment=True,
+        content_type="application/octet-stream",
+    )
+
+
+@PermissionRequired(ANSWER)
+def close(request: Request, ticket_id: int, db_session: Session) -> Response:
+    """Close a ticket."""
+    find_ticket(db_session, ticket_id).is_open = False
+    flash(request, "The ticket is closed.", "success")
+    return redirect(reverse(request, "ticket", ticket_id=ticket_id), status_code=303)
+
+
+def find_ticket(session: Session, ticket_id: int) -> Ticket:
+    """Return a ticket, or answer 404."""
+    ticket = session.get(Ticket, ticket_id)
+    if ticket is None:
+        raise NotFound(f"There is no ticket {ticket_id}.")
+    return ticket

@@ -1,0 +1,14 @@
+"""The addresses of helpdesk: the first route that fits answers."""
+
+from lback import include, path
+
+import pages
+
+urlpatterns = [
+    path("/", pages.home, ["GET"], "home", requires_auth=False),
+    include("tickets.urls", "/tickets/"),
+    include("tickets.api", "/api/tickets/"),
+    include("lback.accounts.urls", "/accounts/"),
+    # For people who look after the site: lback create_superuser makes the first of them.
+    include("lback.admin.urls", "/admin/"),
+]
