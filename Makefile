@@ -1,37 +1,66 @@
 # Two commands from a bare clone: `make run` and `make test`. Each installs what it needs into .venv.
 
-PYTHON ?= python3
-BIN := .venv/bin
+# The environment of python3 is .venv. With PYTHON=python3.13, PYTHON=3.13 or a path it is .venv-3.13,
+# so that several stand side by side.
+ifeq ($(origin PYTHON),undefined)
+PYTHON := python3
+else
+SUFFIX := -$(shell "$$(.ci/find-python '$(PYTHON)')" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
+endif
+VENV := .venv$(SUFFIX)
+BIN := $(VENV)/bin
+TOOLS := .venv-tools
+# One file for every platform and every Python from 3.11 on; no address of a package index in it.
+LOCK = $(TOOLS)/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --no-config --custom-compile-command "make upgrade"
+# Without byte code: Python writes that of the modules it uses, which is a part of them.
+PIP_INSTALL := -m pip install --quiet --quiet --disable-pip-version-check --no-compile
 
 .DEFAULT_GOAL := help
-.PHONY: help run install format lint types imports test cover check bench clean
+.PHONY: help run install format lint types imports test test-newest test-lowest test-random test-alone \
+	cover check bench upgrade wheel clean
 
 help:  ## Show these lines
-	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
 
-run: .venv/.run  ## Serve the guestbook at http://127.0.0.1:8000
+run: $(VENV)/.run  ## Serve the guestbook at http://127.0.0.1:8000
 	@cd examples/guestbook && ../../$(BIN)/python app.py
 
-install: .venv/.dev  ## Install everything that working on Lback needs
+install: $(VENV)/.dev  ## Install everything that working on Lback needs
 
-format: .venv/.dev  ## Format the code
+format: $(VENV)/.dev  ## Format the code
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix --quiet .
 
-lint: .venv/.dev  ## Check style
+lint: $(VENV)/.dev  ## Check style
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 
-types: .venv/.dev  ## Check types
+types: $(VENV)/.dev  ## Check types
 	@$(BIN)/mypy
 
-imports: .venv/.dev  ## Check that imports point down the floors
+imports: $(VENV)/.dev  ## Check that imports point down the floors
 	@$(BIN)/lint-imports --no-logo
 
-test: .venv/.dev  ## Run the tests
+test: $(VENV)/.dev  ## Run the tests with the locked versions; PYTHON=3.13 takes another interpreter
 	@$(BIN)/pytest $(ARGS)
 
-cover: .venv/.dev  ## Run the tests and show which branches none of them takes
+test-newest: $(VENV)-newest/bin/python $(TOOLS)/.ready  ## Run the tests with the newest releases that pyproject.toml admits
+	@$(TOOLS)/bin/uv pip install --quiet --python $(VENV)-newest --upgrade --editable '.[dev]' --group build
+	@$(VENV)-newest/bin/pytest $(ARGS)
+
+test-lowest: $(VENV)-lowest/bin/python $(TOOLS)/.ready  ## Run the tests with the lowest releases that pyproject.toml admits
+	@$(TOOLS)/bin/uv pip install --quiet --python $(VENV)-lowest --upgrade --resolution lowest-direct \
+		--editable '.[dev]' --group build
+	@$(VENV)-lowest/bin/pytest $(ARGS)
+
+test-random: $(VENV)/.dev  ## Run the tests in random order; SEED=7 repeats one
+	@$(BIN)/pytest --random-order $(if $(SEED),--random-order-seed=$(SEED)) $(ARGS)
+
+test-alone: $(VENV)/.dev  ## Run every test file by itself
+	@$(BIN)/python -m tests.alone $(ARGS)
+
+cover: $(VENV)/.dev  ## Run the tests and show which branches none of them takes
 	@$(BIN)/coverage erase
 	@$(BIN)/coverage run -m pytest -q $(ARGS)
 	@$(BIN)/coverage combine --quiet
@@ -40,34 +69,53 @@ cover: .venv/.dev  ## Run the tests and show which branches none of them takes
 
 check: lint types imports  ## Check style, types and floors
 
+upgrade: $(TOOLS)/.ready  ## Write the newest releases that pyproject.toml admits into requirements/
+	@$(TOOLS)/bin/uv --version
+	@$(LOCK) --group build pyproject.toml --output-file requirements/run.txt
+	@$(LOCK) --group build --extra dev pyproject.toml --constraints requirements/run.txt --output-file requirements/dev.txt
+	@$(LOCK) --group resolver --output-file requirements/resolver.txt
+	@$(LOCK) --group build pyproject.toml benchmarks/requirements.in --constraints requirements/run.txt --output-file benchmarks/requirements.txt
+	@$(LOCK) --no-deps benchmarks/requirements-compiled.in --output-file benchmarks/requirements-compiled.txt
+
 bench: benchmarks/.venv/.ready  ## Measure Lback beside other frameworks; ARGS="--store" keeps it
 	@benchmarks/.venv/bin/python benchmarks/run.py $(ARGS)
 
+wheel: $(VENV)/.dev  ## Build the wheel file of Lback in dist/ and show its hash
+	@$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+	@cd dist && sha256sum lback_web-*.whl
+
 clean:  ## Remove what the other commands made
-	@rm -rf .venv benchmarks/.venv benchmarks/.compiled .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	@rm -rf .venv .venv-* benchmarks/.venv benchmarks/.compiled .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
 
-.venv/bin/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo "Lback needs Python 3.11 or newer; name one: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
-	@$(PYTHON) -m venv .venv || \
-		{ echo "The venv module is missing; on Debian: apt install python3-venv"; exit 1; }
+$(VENV)/bin/python $(VENV)-newest/bin/python $(VENV)-lowest/bin/python:
+	@python=$$(.ci/find-python '$(PYTHON)') && { "$$python" -m venv $(@D:/bin=) || \
+		{ echo "The venv module is missing; on Debian: apt install python3-venv"; exit 1; }; }
 
-.venv/.run: .venv/bin/python pyproject.toml
-	@echo "Installing Lback into .venv"
-	@$(BIN)/pip install --quiet --quiet --disable-pip-version-check --editable .
+# Every file that is installed has its hash in requirements/, the build backend's as well.
+$(VENV)/.run: requirements/run.txt pyproject.toml | $(VENV)/bin/python
+	@echo "Installing Lback into $(VENV)"
+	@$(BIN)/python $(PIP_INSTALL) --require-hashes --requirement requirements/run.txt
+	@$(BIN)/python $(PIP_INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $@
 
-.venv/.dev: .venv/bin/python pyproject.toml
-	@echo "Installing Lback and the tools for its tests into .venv"
-	@$(BIN)/pip install --quiet --quiet --disable-pip-version-check --editable ".[dev]"
-	@touch $@ .venv/.run
+$(VENV)/.dev: requirements/dev.txt pyproject.toml | $(VENV)/bin/python
+	@echo "Installing Lback and the tools for its tests into $(VENV)"
+	@$(BIN)/python $(PIP_INSTALL) --require-hashes --requirement requirements/dev.txt
+	@$(BIN)/python $(PIP_INSTALL) --no-deps --no-build-isolation --editable .
+	@touch $@ $(VENV)/.run
+
+# The resolver that writes the lock is locked itself.
+$(TOOLS)/.ready: requirements/resolver.txt
+	@python=$$(.ci/find-python '$(PYTHON)') && "$$python" -m venv $(TOOLS)
+	@$(TOOLS)/bin/python $(PIP_INSTALL) --require-hashes --requirement requirements/resolver.txt
+	@touch $@
 
 # What Lback is measured beside never gets into its own environment.
 benchmarks/.venv/.ready: benchmarks/requirements.txt benchmarks/requirements-compiled.txt
 	@echo "Installing the frameworks to measure beside into benchmarks/.venv"
-	@$(PYTHON) -m venv benchmarks/.venv
-	@benchmarks/.venv/bin/pip install --quiet --quiet --disable-pip-version-check \
-		--requirement benchmarks/requirements.txt --editable .
-	@benchmarks/.venv/bin/pip install --quiet --quiet --disable-pip-version-check --upgrade \
-		--no-deps --target benchmarks/.compiled --requirement benchmarks/requirements-compiled.txt
+	@python=$$(.ci/find-python '$(PYTHON)') && "$$python" -m venv benchmarks/.venv
+	@benchmarks/.venv/bin/python $(PIP_INSTALL) --require-hashes --requirement benchmarks/requirements.txt
+	@benchmarks/.venv/bin/python $(PIP_INSTALL) --no-deps --no-build-isolation --editable .
+	@benchmarks/.venv/bin/python $(PIP_INSTALL) --upgrade --no-deps --target benchmarks/.compiled \
+		--require-hashes --requirement benchmarks/requirements-compiled.txt
 	@touch $@

@@ -6,8 +6,10 @@ import re
 from datetime import UTC, datetime
 from pathlib import Path
 
+from lback.distribution import NAME
+
 PACKAGES = (
-    "lback", "bottle", "Django", "falcon", "Flask", "granian", "Jinja2", "msgspec", "multipart",
+    "bottle", "Django", "falcon", "Flask", "granian", "Jinja2", "msgspec", "multipart",
     "python-multipart", "SQLAlchemy", "starlette", "Werkzeug",
 )  # fmt: skip
 
@@ -22,6 +24,7 @@ def facts() -> dict[str, object]:
         "system": f"{platform.system()} {platform.release().split('-')[0]}",
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "versions": {
+            "lback": importlib.metadata.version(NAME),
             **{name: importlib.metadata.version(name) for name in PACKAGES},
             "falcon-compiled": _compiled_version(),
         },

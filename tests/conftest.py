@@ -2,10 +2,12 @@
 
 import logging
 import os
+import re
 import secrets
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 from socketserver import ThreadingMixIn
 from threading import Thread
@@ -16,7 +18,7 @@ import pytest
 from argon2 import PasswordHasher
 from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
-from sqlalchemy import make_url
+from sqlalchemy import inspect, make_url
 
 from lback import Config
 from lback.cache import RedisCache, RedisOptions
@@ -24,6 +26,7 @@ from lback.core import SignalDispatcher
 from lback.core.exceptions import ConfigurationError
 from lback.database import Base, DatabaseManager
 from lback.middleware import SessionMiddleware
+from lback.parts import MODELS
 from lback.security import passwords
 from lback.sessions import MemorySessionStore, SessionManager
 
@@ -75,12 +78,16 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 def database(database_url: str) -> Iterator[DatabaseManager]:
-    """A database with the tables of all models that were imported, and nothing in them."""
+    """A database with the tables of the framework and of the imported test modules, all empty."""
+    # An application imports them when it first asks for them, which may be after the tables.
+    for module in MODELS:
+        import_module(module)
     manager = DatabaseManager.from_url(database_url)
     manager.create_tables()
+    tables = Base.metadata.sorted_tables
     yield manager
     with manager.session() as session:
-        for table in reversed(Base.metadata.sorted_tables):
+        for table in reversed(tables):
             session.execute(table.delete())
     manager.dispose()
 
@@ -114,14 +121,20 @@ def mariadb_url() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def redis_url() -> Iterator[str]:
-    """An address of a Redis or Valkey server, with a database of its own that nobody uses."""
+    """An address of a Redis or Valkey server, with a database of its own that nobody uses.
+
+    Fails at the end of the run if a test has left a key behind.
+    """
     url = os.environ.get("LBACK_TEST_REDIS_URL", "redis://127.0.0.1:6379/9")
     with Redis.from_url(url) as client:
         try:
             client.ping()
         except RedisConnectionError as error:
             unavailable(f"{error} (set LBACK_TEST_REDIS_URL to use another server)")
-    yield url
+        before = set(client.scan_iter())
+        yield url
+        left = set(client.scan_iter()) - before
+        assert not left, f"tests left keys in Redis: {sorted(left)}"
 
 
 @pytest.fixture
@@ -141,9 +154,25 @@ def new_database(variable: str, default: str, drop: str = "DROP DATABASE {}") ->
         execute(server, f"CREATE DATABASE {name}")
     except ConfigurationError as error:
         unavailable(f"{error} (set {variable} to use another server)")
+    before = databases_of(server)
     yield make_url(url).set(database=name).render_as_string(hide_password=False)
+    # Another run on the same server has databases as well, named after it.
+    left = [
+        found
+        for found in databases_of(server) - before
+        if name in found or not re.fullmatch(r".*lback_test_[0-9a-f]{8}.*", found)
+    ]
     execute(server, drop.format(name))
     server.dispose()
+    assert not left, f"tests left databases behind: {left}"
+
+
+def databases_of(server: DatabaseManager) -> set[str]:
+    if server.engine.dialect.name == "postgresql":
+        statement = "SELECT datname FROM pg_database"
+        with server.engine.connect() as connection:
+            return set(connection.exec_driver_sql(statement).scalars())
+    return set(inspect(server.engine).get_schema_names())
 
 
 def execute(server: DatabaseManager, statement: str) -> None:
@@ -186,7 +215,10 @@ def make_cache(redis_url: str, prefix: str) -> Iterator[Callable[..., RedisCache
         return RedisCache(settings, dispatcher=dispatcher)
 
     yield make
-    make().clear()
+    # Locks and tags as well as values.
+    with Redis.from_url(redis_url) as client:
+        for key in client.scan_iter(f"{prefix}*"):
+            client.delete(key)
 
 
 # A browser, for what only a browser can tell.

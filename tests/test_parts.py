@@ -149,6 +149,7 @@ def test_the_database_is_opened_by_its_first_use_alone(tmp_path: Path) -> None:
     assert not (tmp_path / "later.sqlite3").exists()
     app.db_manager.create_tables()
     assert "lback_users" in inspect(app.db_manager.engine).get_table_names()
+    app.db_manager.dispose()
 
 
 def test_an_unknown_store_lists_the_ones_that_there_are() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from lback.core.exceptions import ConfigurationError
+from lback.distribution import install_hint
 
 if TYPE_CHECKING:
     from joserfc.jwk import Key
@@ -45,7 +46,7 @@ class AccessTokens:
             from joserfc.errors import JoseError
         except ImportError:
             raise ConfigurationError(
-                'JWT_AUDIENCE is set, and joserfc is not installed; run: pip install "lback[jwt]"'
+                f"JWT_AUDIENCE is set, and joserfc is not installed; run: {install_hint('jwt')}"
             ) from None
         self._jwk, self._jwt, self._error = jwk, jwt, JoseError
         self._config = config

@@ -15,6 +15,7 @@ from lback.core.cache import check_ttl
 from lback.core.dispatcher_instance import SignalSender
 from lback.core.exceptions import ConfigurationError
 from lback.core.signals import SignalDispatcher
+from lback.distribution import install_hint
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -243,7 +244,7 @@ def connection_arguments(options: "RedisOptions") -> dict[str, Any]:
         from redis.retry import Retry
     except ImportError as error:
         raise ConfigurationError(
-            'a cache in Redis needs the library redis: pip install "lback[redis]"'
+            f"a cache in Redis needs the library redis: {install_hint('redis')}"
         ) from error
     return {
         "socket_timeout": options.timeout,

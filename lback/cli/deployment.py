@@ -15,6 +15,7 @@ from lback.cli.route_lock import FILE_NAME
 from lback.cli.start_checks import START_CHECKS
 from lback.core.settings.key_strength import LONG_KEY_LENGTH, NEW_KEY, weakness_of_key
 from lback.core.settings.secret_names import is_secret
+from lback.distribution import install_hint
 from lback.static_files.manifest import FILE_NAME as MANIFEST
 
 if TYPE_CHECKING:
@@ -201,7 +202,7 @@ def _server(app: "Application") -> Iterator[Problem]:
         yield Problem(
             f"the server {app.config.SERVER} is not installed",
             "lback serve cannot start",
-            f'pip install "lback[{extra}]"',
+            install_hint(extra),
         )
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+import lback
 from lback.cli.commands import COMMANDS, SECTIONS
 
 if TYPE_CHECKING:
@@ -145,6 +146,7 @@ def _may_be_in_project() -> bool:
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="'lback COMMAND --help' explains a command and shows examples.",
 )
+@click.version_option(lback.__version__, prog_name="Lback", message="%(prog)s %(version)s")
 @click.option("--traceback", is_flag=True, help="Show where an error came from.")
 def cli(traceback: bool) -> None:
     """Make, run and look after a Lback project.

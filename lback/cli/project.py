@@ -35,7 +35,8 @@ def find_project() -> str:
 def open_project() -> "Application":
     """Build the application of the project and publish its parts in `lback.core.server`.
 
-    It is quieter than a server: unless the settings decide, only warnings are logged.
+    It is quieter than a server: unless the settings decide, only warnings are logged. Connections
+    to its database are closed when the command ends.
 
     Raises:
         NoProject: There is none.
@@ -45,6 +46,9 @@ def open_project() -> "Application":
     application = server.build_project_application()
     server.publish(application)
     hush(application.config)
+    command = click.get_current_context(silent=True)
+    if command is not None:
+        command.call_on_close(application.db_manager.dispose)
     return application
 
 

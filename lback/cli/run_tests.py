@@ -27,7 +27,7 @@ def test(arguments: tuple[str, ...]) -> None:
     root = find_project()
     if find_spec("pytest") is None:
         raise click.ClickException(
-            'pytest is not installed; run: pip install -e ".[dev]", or pip install pytest'
+            "pytest is not installed; run: pip install -r requirements-dev.txt"
         )
     os.environ.setdefault(ROOT_VARIABLE, root)
     before = os.environ.get("PYTHONPATH")

@@ -6,11 +6,14 @@ import secrets
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
 
 import click
 
 import lback
+from lback import distribution
+from lback.cli import wheel
 from lback.cli.command import Command, Group
 from lback.cli.names import check_free, check_spelling, model_name
 from lback.cli.project import find_project
@@ -19,6 +22,19 @@ SCAFFOLDING = Path(lback.__file__).parent / "scaffolding"
 SUFFIX = ".template"
 FIRST_APP = "notes"
 MODES = {".env": 0o600, "manage.py": 0o777}
+VENDOR = "vendor"
+
+WHEEL = """\
+# Lback is not on a package index yet, so its wheel file comes with this project. pip installs
+# exactly this file, in the folder of the project, and refuses one with another hash.
+file:{place}#sha256={digest}
+"""
+ABOUT_WHEEL = """
+Lback is not on a package index yet. This project carries the version that it was made with as
+`{place}`, and `requirements.txt` names the file with its hash; both belong into version control.
+Do not install `{name}` by name alone before its first release: somebody else could have taken the
+name. For a newer Lback, replace the file and its two lines in `requirements.txt`.
+"""
 
 _FIELD = re.compile(r"\[\[ (\w+) \]\]")
 
@@ -45,17 +61,17 @@ def project(name: str, minimal: bool) -> None:
     check_spelling(name)
     refuse_existing(Path.cwd() / name)
     check_free(name)
-    extras = "serve" if minimal else "postgres,redis,serve"
+    extras = ("serve",) if minimal else ("postgres", "redis", "serve")
     values = {
         **app_values(FIRST_APP, "/"),
         "name": name,
-        "distribution": name.replace("_", "-"),
-        "requirement": f"lback[{extras}]>={lback.__version__}",
+        "requirement": distribution.requirement(*extras, version=lback.__version__),
         "apps": "[]" if minimal else f'["{FIRST_APP}"]',
         "secret_key": secrets.token_urlsafe(48),
         "database_password": secrets.token_urlsafe(24),
     }
     with whole(Path.cwd() / name) as folder:
+        values |= vendored(folder)
         copy("project", folder, values)
         copy("minimal" if minimal else "full", folder, values)
         if not minimal:
@@ -96,6 +112,24 @@ new.add_command(app, "app")
 def app_values(name: str, prefix: str) -> dict[str, str]:
     """Return what the templates of an app are filled with."""
     return {"app": name, "model": model_name(name), "prefix": prefix}
+
+
+def vendored(folder: Path) -> dict[str, str]:
+    """Put the wheel file of Lback into a new project, unless a package index has it.
+
+    Returns:
+        What the templates say of it: the lines in `requirements.txt`, `Dockerfile` and `README.md`.
+    """
+    if distribution.PUBLISHED:
+        return {"wheel": "", "copy_wheel": "", "about_wheel": ""}
+    path = wheel.pack(folder / VENDOR)
+    place = f"{VENDOR}/{path.name}"
+    digest = sha256(path.read_bytes()).hexdigest()
+    return {
+        "wheel": WHEEL.format(place=place, digest=digest),
+        "copy_wheel": f"COPY {VENDOR} {VENDOR}\n",
+        "about_wheel": ABOUT_WHEEL.format(name=distribution.NAME, place=place),
+    }
 
 
 def refuse_existing(*paths: Path) -> None:

@@ -11,6 +11,7 @@ from lback.cli.probe import Serving, look_from_outside
 from lback.cli.project import find_project
 from lback.core.http.development_server import check_address
 from lback.core.settings.validation import SERVERS
+from lback.distribution import install_hint
 
 # Chosen by what a killed worker, a reload and a stop cost: docs/decisions/0031-production-server.md
 RUNNERS: Mapping[str, str] = {
@@ -65,6 +66,6 @@ def run(serving: Serving) -> None:
             raise
         raise click.ClickException(
             f"the server {serving.server} is not installed; "
-            f'run: pip install "lback[{EXTRAS[serving.server]}]"'
+            f"run: {install_hint(EXTRAS[serving.server])}"
         ) from error
     module.run(serving)

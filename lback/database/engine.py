@@ -17,6 +17,7 @@ from lback.core.settings.database_uri import database_uri
 from lback.core.settings.secret_names import is_secret
 from lback.database import missing_schema, sqlite
 from lback.database.models import Base
+from lback.distribution import install_hint
 
 DEFAULT_PORTS = {"postgresql": 5432, "mysql": 3306, "mariadb": 3306}
 EXTRAS = {"postgresql": "postgres", "mysql": "mysql", "mariadb": "mysql"}
@@ -229,7 +230,7 @@ def _missing_driver(url: URL, dialect: str) -> str:
     if dialect in EXTRAS:
         return (
             f"the driver of {url.drivername!r} is not installed; "
-            f'run: pip install "lback[{EXTRAS[dialect]}]"'
+            f"run: {install_hint(EXTRAS[dialect])}"
         )
     return f"the driver of {url.drivername!r} is not known; write sqlite:///file"
 

@@ -4,6 +4,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
+from itertools import accumulate
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -15,6 +16,7 @@ EMAIL_LENGTH = 254  # RFC 5321 §4.5.3.1.3, without the angle brackets
 URL_LENGTH = 2048
 JSON_LENGTH = 100_000
 JSON_DEPTH = 200
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*"?', re.DOTALL)
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 # RFC 5322 §3.2.3 without quoted strings, which no provider gives out, and all letters of RFC 6531.
@@ -250,18 +252,16 @@ class JSONField(Field):
         return value
 
     def _parsed(self, raw: str) -> Any:
+        # Before it is read: how deep the reader of Python gets depends on its version.
+        if _depth(raw) > JSON_DEPTH:
+            raise self.invalid("invalid", reason=f"more than {JSON_DEPTH} levels inside each other")
         try:
-            value = json.loads(raw, parse_constant=_refuse)
+            return json.loads(raw, parse_constant=_refuse)
         except json.JSONDecodeError as error:
             reason = f"{error.msg[:1].lower()}{error.msg[1:]}, line {error.lineno}"
             raise self.invalid("invalid", reason=reason) from None
         except ValueError as error:
             raise self.invalid("invalid", reason=str(error)) from None
-        except RecursionError:
-            raise self.invalid("invalid", reason="it is nested too deeply") from None
-        if _depth(value) > JSON_DEPTH:
-            raise self.invalid("invalid", reason=f"more than {JSON_DEPTH} levels inside each other")
-        return value
 
     def prepare(self, value: Any) -> Any:
         """Return the value; the widget shows no value as nothing."""
@@ -296,9 +296,6 @@ def _texts(value: Any) -> Iterator[str]:
         waiting.extend(_inside(item))
 
 
-def _depth(value: Any) -> int:
-    depth, level = 0, [value]
-    while any(isinstance(item, (dict, list)) for item in level):
-        depth += 1
-        level = [inner for item in level for inner in _inside(item)]
-    return depth
+def _depth(raw: str) -> int:
+    brackets = (letter for letter in _STRING.sub("", raw) if letter in "[{]}")
+    return max(accumulate(1 if bracket in "[{" else -1 for bracket in brackets), default=0)

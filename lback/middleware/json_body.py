@@ -39,12 +39,10 @@ def parse_json(body: bytes, max_depth: int) -> Any:
         value = _decode(body)
         # Written again it has as many quotes as before, unless a name came twice.
         again = _written(value)
-    except UnicodeDecodeError as error:
-        raise BadRequest("the JSON is no UTF-8") from error
     except RecursionError as error:  # MAX_JSON_DEPTH is beyond what the interpreter can do
         raise BadRequest("the JSON nests too deep") from error
-    except msgspec.DecodeError as error:
-        raise BadRequest(f"the body is no JSON: {error}") from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BadRequest(_reason(body, error)) from error
     if body == again:  # as programs write it, without blanks
         return value
     if b"\\" in body:
@@ -52,6 +50,15 @@ def parse_json(body: bytes, max_depth: int) -> Any:
     if body.count(b'"') != again.count(b'"'):
         raise BadRequest("the JSON has an object with the same name twice")
     return value
+
+
+def _reason(body: bytes, error: Exception) -> str:
+    """Return why the body was refused, whichever exception msgspec raises for what is not UTF-8."""
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return "the JSON is no UTF-8"
+    return f"the body is no JSON: {error}"
 
 
 def _written(value: Any) -> bytes:

@@ -15,6 +15,7 @@ from lback.core.exceptions import ConfigurationError, HTTPException
 from lback.core.routing.endpoint import get_request
 from lback.core.settings.cache_validators import DEFAULT_CACHE
 from lback.core.settings.security_validators import check_rate
+from lback.distribution import install_hint
 
 if TYPE_CHECKING:
     from limits import RateLimitItem
@@ -132,7 +133,7 @@ class RateLimiter:
             from limits import parse, storage, strategies
         except ImportError as error:
             raise ConfigurationError(
-                'rate limits need the library limits: pip install "lback[ratelimit]"'
+                f"rate limits need the library limits: {install_hint('ratelimit')}"
             ) from error
         self._parse = parse
         self._parsed: dict[str, RateLimitItem] = {}

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from lback.core.exceptions import ConfigurationError
+from lback.distribution import install_hint
 from lback.sessions.store import SessionsUnavailable
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def connect(url: str) -> "Redis":
         from redis.retry import Retry
     except ImportError:
         raise ConfigurationError(
-            'the library of Redis is not installed; run: pip install "lback[redis]"'
+            f"the library of Redis is not installed; run: {install_hint('redis')}"
         ) from None
     options: dict[str, Any] = {
         "socket_timeout": SECONDS_TO_WAIT,

@@ -2,7 +2,7 @@
 
 import re
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -41,10 +41,22 @@ def view(request: Request) -> str:
     return ""
 
 
+BUILT: list[Application] = []
+
+
+@pytest.fixture(autouse=True)
+def closed() -> Iterator[None]:
+    """Close the databases of the applications that a test built."""
+    yield
+    while BUILT:
+        BUILT.pop().db_manager.dispose()
+
+
 def build(root: Path, middlewares: int = 2, **settings: Any) -> Application:
     (root / "routes.lock").touch()
     url = f"sqlite:///{root / 'test.sqlite3'}"
     app = Application(**{**FIT, "PROJECT_ROOT": str(root), "DATABASE_URL": url, **settings})
+    BUILT.append(app)
     for kind in (SecurityHeadersMiddleware, CSRFMiddleware)[:middlewares]:
         app.add_middleware(kind())
     app.add_route("/", view, ["GET", "POST"])
@@ -143,7 +155,7 @@ def test_a_missing_server_is_an_error(tmp_path: Path, monkeypatch: pytest.Monkey
 
     (problem,) = [p for p in problems_of(build(tmp_path)) if p.grave]
     assert problem.what == "the server gunicorn is not installed"
-    assert problem.fix == 'pip install "lback[serve]"'
+    assert problem.fix == 'pip install "lback-web[serve]"'
 
 
 @pytest.mark.parametrize(("name", "mode"), [(".env", 0o640), ("urls.py", 0o666)])

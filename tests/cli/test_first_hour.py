@@ -120,7 +120,7 @@ def test_a_missing_driver_is_answered_with_the_extra(
     )
     assert result.returncode == 1
     assert result.stderr.splitlines()[-1].endswith(
-        f'is not installed; run: pip install "lback[{extra}]"'
+        f'is not installed; run: pip install "lback-web[{extra}]"'
     )
 
 

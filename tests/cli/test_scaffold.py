@@ -40,7 +40,8 @@ def test_secrets_are_fresh_private_and_ignored(
         (key,) = re.findall(r"^SECRET_KEY=(\S{64})$", env.read_text(), re.MULTILINE)
         keys.add(key)
         for file in (tmp_path / name).rglob("*"):
-            assert file == env or file.is_dir() or key not in file.read_text()
+            if file != env and file.is_file():
+                assert key.encode() not in file.read_bytes()
     assert len(keys) == 2
 
     subprocess.run(["git", "init", "-q", "."], cwd=tmp_path / "one", check=True)
@@ -97,7 +98,8 @@ def test_nothing_of_a_template_is_left_over(
 
     files = [path for path in (tmp_path / "shop").rglob("*") if path.is_file()]
     for path in files:
-        assert "[[" not in path.read_text(), path
+        if path.suffix != ".whl":
+            assert "[[" not in path.read_text(), path
         assert "__" not in path.name.replace("__init__", ""), path
         assert path.suffix != ".template"
     assert [path.name for path in tmp_path.iterdir()] == ["shop"]
@@ -207,6 +209,7 @@ def test_the_files_for_machines_are_what_machines_read(shop: Path) -> None:
     assert set(compose["services"]) == {"migrate", "web", "database", "redis"}
     assert compose["services"]["web"]["environment"]["DEBUG"] == "false"
     assert set(workflow["jobs"]["tests"]["services"]) == {"postgres", "redis"}
+    assert {"run": "pip install -r requirements-dev.txt"} in workflow["jobs"]["tests"]["steps"]
     for step in ("lback migrate", "lback test"):
         assert {"run": step} in workflow["jobs"]["tests"]["steps"]
 

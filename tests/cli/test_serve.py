@@ -214,5 +214,5 @@ sys.exit(run(["serve", "--port", "0", "--server", {server!r}]))
 
     assert result.returncode == 1
     assert result.stderr == (
-        f'Error: the server {server} is not installed; run: pip install "lback[{extra}]"\n'
+        f'Error: the server {server} is not installed; run: pip install "lback-web[{extra}]"\n'
     )

@@ -1,6 +1,7 @@
 """Who may sign in, from the command line; a password is never an argument."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,10 +14,11 @@ PASSWORD = "correct horse battery"
 
 
 @pytest.fixture
-def database(project: Path) -> DatabaseManager:
+def database(project: Path) -> Iterator[DatabaseManager]:
     manager = DatabaseManager.from_url(f"sqlite:///{project / 'db.sqlite3'}")
     manager.create_tables()
-    return manager
+    yield manager
+    manager.dispose()
 
 
 def test_a_superuser_is_made_by_a_script(database: DatabaseManager, run_all: RunAll) -> None:

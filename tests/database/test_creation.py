@@ -17,9 +17,11 @@ from tests.conftest import execute
 def missing(database_url: str, tmp_path: Path) -> Iterator[DatabaseManager]:
     """A manager for a database that does not exist, with a name that has to be quoted."""
     url = make_url(database_url)
-    name = f"lback-test {secrets.token_hex(4)}"
+    name = f"{Path(url.database or '').stem} {secrets.token_hex(4)}"
     if url.get_backend_name() == "sqlite":
-        yield DatabaseManager.from_url(f"sqlite:///{tmp_path / name / 'a.sqlite3'}")
+        manager = DatabaseManager.from_url(f"sqlite:///{tmp_path / name / 'a.sqlite3'}")
+        yield manager
+        manager.dispose()
         return
     manager = DatabaseManager.from_url(url.set(database=name).render_as_string(hide_password=False))
     yield manager

@@ -319,7 +319,8 @@ def test_a_missing_driver_is_named_with_its_extra(
     with pytest.raises(ConfigurationError) as raised:
         _ = manager.engine
     assert str(raised.value) == (
-        f"the driver of '{scheme}+{driver}' is not installed; run: pip install \"lback[{extra}]\""
+        f"the driver of '{scheme}+{driver}' is not installed; "
+        f'run: pip install "lback-web[{extra}]"'
     )
 
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from time import monotonic, sleep
+from time import sleep
 from typing import Any
 
 import pytest
@@ -70,9 +70,8 @@ def test_a_reader_does_not_wait_for_a_writer(library: DatabaseManager) -> None:
     with library.create_session() as writer:
         writer.add(Volume())
         writer.flush()
-        started = monotonic()
+        # A reader that waited would do so for ever: the writer commits only after it.
         assert books(library) == 0
-        assert monotonic() - started < 1
         writer.commit()
     assert books(library) == 1
 

@@ -124,8 +124,9 @@ def load(port: int) -> list[int]:
 @pytest.fixture(scope="module")
 def newcomer(tmp_path_factory: pytest.TempPathFactory) -> Newcomer:
     place = tmp_path_factory.mktemp("newcomer")
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
     build = subprocess.run(
-        [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", place, ROOT],
+        [*command, "--wheel-dir", place, ROOT],
         check=False,
         capture_output=True,
         text=True,
@@ -133,7 +134,7 @@ def newcomer(tmp_path_factory: pytest.TempPathFactory) -> Newcomer:
     )
     if build.returncode:
         unavailable(f"the wheel cannot be built: {build.stderr}")
-    (wheel,) = place.glob("lback-*.whl")
+    (wheel,) = place.glob("lback_web-*.whl")
     venv.create(place / "venv", with_pip=True)
     install = subprocess.run(
         [place / "venv/bin/pip", "install", "--quiet", f"{wheel}[serve]", "pytest"],
@@ -159,6 +160,9 @@ def test_from_an_empty_folder_to_production_and_back(newcomer: Newcomer) -> None
     assert "new " in types("lback --help")
     types("lback new project shop")
     newcomer.folder /= "shop"
+    # The wheel that the project carries, on top of the one that made it.
+    types("pip install --quiet --force-reinstall --no-deps -r requirements.txt")
+    types("pip install --quiet -r requirements-dev.txt && pip check")
     assert stat.S_IMODE((newcomer.folder / ".env").stat().st_mode) == 0o600
     assert "No route is more open" in types("lback routes --audit")
 

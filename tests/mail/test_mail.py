@@ -164,7 +164,8 @@ def test_a_server_gets_the_mail_whole(serve: Callable[..., Server]) -> None:
     message = message_from_bytes(received, policy=policy.default)
     assert message["Subject"] == "Grüße"
     assert text_of(message).splitlines() == HELLO.text.splitlines()
-    assert b"rcpt TO:<ada@example.org>" in server.commands
+    # Python 3.13 writes commands in lower case, Python 3.12 in both.
+    assert b"rcpt to:<ada@example.org>" in [command.lower() for command in server.commands]
     assert "secret" not in repr(backend)
 
 

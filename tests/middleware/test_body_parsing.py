@@ -5,7 +5,6 @@ import logging
 import tracemalloc
 from email.mime.multipart import MIMEMultipart
 from email.mime.text import MIMEText
-from time import perf_counter
 from typing import Any
 from urllib.parse import urlencode
 
@@ -22,6 +21,7 @@ from lback.core.middleware_manager import MiddlewareManager
 from lback.core.request import Request
 from lback.core.response import Response
 from lback.middleware import BodyParsingMiddleware
+from tests.growth import assert_linear
 
 URLENCODED = "application/x-www-form-urlencoded"
 JSON = "application/json"
@@ -447,18 +447,23 @@ def test_a_failure_that_is_not_the_clients_stays_one_as_well() -> None:
             _ = request.parsed_body
 
 
-def test_a_hostile_content_type_costs_little() -> None:
-    started = perf_counter()
-    for kind in (URLENCODED, JSON, "multipart/form-data"):
-        for tail in (";" * 60_000, "; a=" + '"\\' * 30_000, "; " + "a" * 60_000, ";a=\"'" * 12_000,
-                     "; boundary=" + "b" * 60_000, "; " * 30_000 + "=", ' "' * 30_000):  # fmt: skip
-            request = parsed(b"a=1", kind + tail)
-            try:
-                _ = request.parsed_body
-            except HTTPException as error:
-                assert error.status_code in (400, 415)
-                assert len(error.message) < 200
-    assert perf_counter() - started < 5
+@pytest.mark.parametrize("kind", [URLENCODED, JSON, "multipart/form-data"])
+@pytest.mark.parametrize(
+    "tail",
+    [";" * 60_000, "; a=" + '"\\' * 30_000, "; " + "a" * 60_000, ";a=\"'" * 12_000,
+     "; boundary=" + "b" * 60_000, "; " * 30_000 + "=", ' "' * 30_000],
+    ids=range(7),
+)  # fmt: skip
+def test_a_hostile_content_type_is_read_in_linear_time(kind: str, tail: str) -> None:
+    def read(tail: str) -> None:
+        request = parsed(b"a=1", kind + tail)
+        try:
+            _ = request.parsed_body
+        except HTTPException as error:
+            assert error.status_code in (400, 415)
+            assert len(error.message) < 200
+
+    assert_linear(read, tail)
 
 
 def test_a_form_made_by_the_standard_library_is_read() -> None:

@@ -170,16 +170,18 @@ def with_redis(url: str, **options: Any) -> dict[str, Any]:
     return {"default": {"backend": "redis", "url": url, **options}}
 
 
-def test_two_workers_count_together(redis_url: str) -> None:
-    caches = with_redis(redis_url, prefix=f"test-{secrets.token_hex(4)}:")
+def test_two_workers_count_together(redis_url: str, redis_client: Any) -> None:
+    caches = with_redis(redis_url, prefix=f"lback:test-{secrets.token_hex(4)}:")
     workers = [Client(build(RATE_LIMITS=["3/hour"], CACHES=caches)) for _ in range(2)]
     answers = [workers[n % 2].get("/").status_code for n in range(5)]
     assert answers == [200, 200, 200, 429, 429]
 
 
-def test_two_applications_with_prefixes_of_their_own_do_not(redis_url: str) -> None:
+def test_two_applications_with_prefixes_of_their_own_do_not(
+    redis_url: str, redis_client: Any
+) -> None:
     for _ in range(2):
-        caches = with_redis(redis_url, prefix=f"test-{secrets.token_hex(4)}:")
+        caches = with_redis(redis_url, prefix=f"lback:test-{secrets.token_hex(4)}:")
         assert statuses(Client(build(RATE_LIMITS=["1/hour"], CACHES=caches)), times=2) == [200, 429]
 
 
@@ -203,5 +205,5 @@ def test_the_counter_may_be_another_cache() -> None:
 
 def test_the_missing_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "limits", None)
-    with pytest.raises(ConfigurationError, match=r'pip install "lback\[ratelimit\]"'):
+    with pytest.raises(ConfigurationError, match=r'pip install "lback-web\[ratelimit\]"'):
         RateLimiter(build(MIDDLEWARES=[]).config)

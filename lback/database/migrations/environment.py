@@ -56,8 +56,16 @@ def run_environment(**options: Any) -> None:
         ConfigurationError: The database cannot be reached.
         MigrationError: Another process migrates it for too long.
     """
-    run = context.config.attributes.get(ATTRIBUTE) or _run_of_the_project()
-    settings = {**_settings(run), **options}
+    given = context.config.attributes.get(ATTRIBUTE)
+    run = given or _run_of_the_project()
+    try:
+        _run(run, {**_settings(run), **options})
+    finally:
+        if given is None:  # under plain `alembic` there is no command that closes it
+            run.db_manager.dispose()
+
+
+def _run(run: Run, settings: dict[str, Any]) -> None:
     engine = run.db_manager.engine
     if context.is_offline_mode():
         context.configure(

@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime, timedelta
 from http.cookies import SimpleCookie
-from time import perf_counter
 from typing import Any
 
 import pytest
@@ -12,6 +11,7 @@ from hypothesis import strategies as st
 import lback.core.http.cookies
 from lback.core.http.cookies import cookie_header, parse_cookies
 from lback.core.response import Response
+from tests.growth import assert_linear
 
 TOKEN = "!#%&'*+-.^_`|~0123456789abcxyzABCXYZ"
 PLAIN = "!#%&'()*+-./0123456789:<=>?@ABCXYZ[]^_`abcxyz{|}~"
@@ -113,11 +113,8 @@ def test_octets_that_are_no_utf_8_stay_as_the_client_sent_them() -> None:
     ],
     ids=lambda field: field[:6],
 )
-def test_a_hostile_field_is_read_quickly(hostile: str) -> None:
-    started = perf_counter()
-    parse_cookies(hostile)
-
-    assert perf_counter() - started < 5
+def test_a_hostile_field_is_read_in_linear_time(hostile: str) -> None:
+    assert_linear(parse_cookies, hostile)
 
 
 def test_more_names_than_are_remembered_are_read_all_the_same(

@@ -60,6 +60,14 @@ def alembic(root: Path, *arguments: str) -> str:
     return result.stdout
 
 
+def current(root: Path) -> list[str]:
+    database = manager(root)
+    try:
+        return Migrations(database, root).current()
+    finally:
+        database.dispose()
+
+
 def test_plain_alembic_makes_and_runs_migrations(root: Path) -> None:
     alembic(root, "revision", "--autogenerate", "-m", "Begin")
     [path] = (root / "migrations" / "versions").glob("*.py")
@@ -69,6 +77,6 @@ def test_plain_alembic_makes_and_runs_migrations(root: Path) -> None:
     assert "from shop.models import Isbn" in text
     assert "op.create_table('lback_users'" in text
     assert "CREATE TABLE books" in alembic(root, "upgrade", "head", "--sql")
-    assert Migrations(manager(root), root).current() == []
+    assert current(root) == []
     alembic(root, "upgrade", "head")
-    assert Migrations(manager(root), root).current() == ["0001_begin"]
+    assert current(root) == ["0001_begin"]
