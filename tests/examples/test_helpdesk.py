@@ -23,7 +23,15 @@ CHAPTERS = sorted((ROOT / "docs" / "tutorial").glob("[0-9]*.md"))
 EXAMPLE = ROOT / "examples" / "helpdesk"
 # What .gitignore of the project keeps out of version control.
 PRIVATE = shutil.ignore_patterns(
-    ".env", "db.sqlite3*", "uploads", "staticfiles", "__pycache__", ".pytest_cache"
+    ".env",
+    "db.sqlite3*",
+    "uploads",
+    "staticfiles",
+    "__pycache__",
+    ".pytest_cache",
+    # They name the very wheel of the Lback that made the project.
+    "requirements*.txt",
+    "vendor",
 )
 PASSWORD = "correct horse battery staple"
 
