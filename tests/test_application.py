@@ -55,7 +55,7 @@ def test_a_class_answers_the_methods_it_has_a_handler_for() -> None:
     client = Client(app)
     assert client.get("/books/7").json() == {"id": 7}
     assert client.delete("/books/7").status_code == 204
-    assert client.post("/books/7").headers["allow"] == "DELETE, GET"
+    assert client.post("/books/7").headers["allow"] == "DELETE, GET, HEAD, OPTIONS"
     assert client.head("/books/7").status_code == 200
 
 

@@ -7,8 +7,15 @@ from typing import TYPE_CHECKING, Any
 from lback.core.dependencies import Dependencies
 from lback.core.errors.exception_handlers import ExceptionHandlers
 from lback.core.errors.http_errors import error_response, failure_response, handled_response
-from lback.core.exceptions import HTTPException, MethodNotAllowed, RouteNotFound, Unauthorized
-from lback.core.http.methods import HTTPMethod
+from lback.core.exceptions import (
+    HTTPException,
+    MethodNotAllowed,
+    NotFound,
+    RouteNotFound,
+    Unauthorized,
+    UnstorableValue,
+)
+from lback.core.http.methods import HTTPMethod, supported_methods
 from lback.core.http.request_validation import RequestValidator
 from lback.core.middleware_manager import MiddlewareManager
 from lback.core.request import ApplicationBinding, Request
@@ -186,7 +193,8 @@ class AppController:
 
     def _finish(self, request: Request, response: Response | None, heard: bool) -> None:
         self._unit_of_work.close(request)
-        request.close()
+        if response is None or response.body.__class__ in (bytes, str):
+            request.close()  # else `serve` does, when the answer has been sent
         if heard:
             self.dispatcher.send("request_finished", self, request=request, response=response)
 
@@ -230,17 +238,22 @@ class AppController:
     def _unmatched(self, request: Request) -> Response:
         # An error that is common is handed over and not raised: the way is the same, and shorter.
         allowed = self.router.allowed_methods(request.path)
+        if request.path == "*" and request.method is HTTPMethod.OPTIONS:
+            # Asked of the server as a whole (RFC 9110 §9.3.7).
+            routes = self.router.routes
+            allowed = list({str(method) for route in routes for method in route.methods or ()})
         if allowed is None:
             error: HTTPException = RouteNotFound(request.path, str(request.method))
             return self._error_response(request, error)
         if request.method is not HTTPMethod.OPTIONS:
-            error = MethodNotAllowed(request.path, str(request.method), allowed)
+            error = MethodNotAllowed(request.path, str(request.method), supported_methods(allowed))
             return self._error_response(request, error)
-        methods = {*allowed, "OPTIONS", *(["HEAD"] if "GET" in allowed else [])}
-        return Response(None, 204, {"Allow": ", ".join(sorted(methods))})
+        return Response(None, 204, {"Allow": ", ".join(supported_methods(allowed))})
 
     def _error_response(self, request: Request, error: Exception) -> Response:
         self._unit_of_work.roll_back(request, error)
+        if isinstance(error, UnstorableValue):
+            error = _as_address_or_value(error, request)
         if not isinstance(error, HTTPException):
             self.dispatcher.send("exception_caught", self, request=request, exception=error)
         handler = request.error_handler
@@ -269,6 +282,12 @@ class AppController:
                 "(its class says sets_user = True)",
                 ", ".join(closed),
             )
+
+
+def _as_address_or_value(error: UnstorableValue, request: Request) -> HTTPException:
+    """Return the error as 404 if the path names the value that cannot be, else as it is."""
+    variables = map(str, request.path_params.values())
+    return NotFound() if any(text in error.values for text in variables) else error
 
 
 def _require_user(request: Request) -> None:

@@ -1,6 +1,6 @@
 """The errors of the framework: those with a status end as a response, the others stop a start."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Any
@@ -80,6 +80,20 @@ class BadRequest(_Fixed):
 
     status_code = 400
     message = "Bad Request"
+
+
+class UnstorableValue(BadRequest):
+    """A statement met a value that no column can hold: too large, too long, or malformed.
+
+    It is answered with 404 where a variable of the path is among the values of the statement, for
+    then the address names nothing, and with 400 otherwise.
+
+    Attributes:
+        values: The values of the statement as text.
+    """
+
+    message = "A value is too large, too long or of a form that cannot be stored."
+    values: Collection[str] = frozenset()
 
 
 class Unauthorized(_Fixed):

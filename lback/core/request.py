@@ -11,10 +11,10 @@ from lback.core.http.absolute_uri import absolute_uri, server_host
 from lback.core.http.body import NO_BODY, BodyStream, input_of
 from lback.core.http.cookies import parse_cookies
 from lback.core.http.headers import RequestHeaders
-from lback.core.http.hosts import client_address, host_name, is_trusted_proxy
+from lback.core.http.hosts import client_address, first_member, host_name, is_trusted_proxy
 from lback.core.http.limits import DEFAULT_LIMITS, Limits
 from lback.core.http.methods import METHODS, HTTPMethod, is_token
-from lback.core.http.multidict import MultiDict, parse_query
+from lback.core.http.multidict import FormData, MultiDict, NoFields, parse_query
 from lback.core.http.wsgi_text import decoded_path, raw_path
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 Form: TypeAlias = Mapping[str, Any]
 # To an UploadedFile or a list of them; as a union every view would have to tell the two apart.
 Files: TypeAlias = dict[str, Any]
-BodyParser: TypeAlias = "Callable[[Request], tuple[Form | None, Files]]"
+BodyParser: TypeAlias = "Callable[[Request], tuple[Form | None, Files | None]]"
 
 _WITH_DATA = frozenset({HTTPMethod.POST, HTTPMethod.PUT, HTTPMethod.PATCH})
 # Context keys that have an attribute of their own; reading these parses and opens nothing.
@@ -307,7 +307,7 @@ class Request:
         if not self._body_is_parsed:
             self._parse()
         if self.uploads is None:
-            self.uploads = {}
+            self.uploads = FormData()
         return self.uploads
 
     @files.setter
@@ -318,12 +318,26 @@ class Request:
     @property
     def POST(self) -> Form:  # noqa: N802  the documented name
         """The parsed body of a POST request; empty for other methods and without a body."""
-        return (self.parsed_body or {}) if self.method is HTTPMethod.POST else {}
+        posted = self.method is HTTPMethod.POST
+        return (self.parsed_body or self._empty_form()) if posted else FormData()
 
     @property
     def DATA(self) -> Form:  # noqa: N802  the documented name
         """The parsed body of a POST, PUT or PATCH request; empty otherwise."""
-        return (self.parsed_body or {}) if self.method in _WITH_DATA else {}
+        return (self.parsed_body or self._empty_form()) if self.method in _WITH_DATA else FormData()
+
+    def _empty_form(self) -> Form:
+        """Return an empty form; one that says why when it is read, for a body that is not a form."""
+        if self.parsed_body is not None:
+            return self.parsed_body
+        if self._body_parser is None or not self.body_bytes:
+            return FormData()
+        kind = self.get_header("Content-Type") or ""
+        if "json" in kind.partition(";")[0].lower():
+            return NoFields(BadRequest("the body is JSON, but not an object of names and values"))
+        return NoFields(
+            HTTPException("the body is not a form; send form fields or a JSON object", 415)
+        )
 
     # Where it was sent to.
 
@@ -332,8 +346,8 @@ class Request:
         """Whether the client speaks HTTPS, by the server's word or that of a trusted proxy."""
         if self._environ.get("wsgi.url_scheme") == "https":
             return True
-        forwarded = self.headers.get("X-FORWARDED-PROTO")
-        return forwarded is not None and forwarded.lower() == "https" and self._proxy_is_trusted
+        proto = first_member(self.headers.get("X-FORWARDED-PROTO")).lower()
+        return proto == "https" and self._proxy_is_trusted
 
     @property
     def get_host(self) -> str:
@@ -347,7 +361,7 @@ class Request:
         host: str | None = self.headers.get("HOST")
         config = self.config
         if config is not None and config.USE_X_FORWARDED_HOST and self._proxy_is_trusted:
-            host = self.headers.get("X-FORWARDED-HOST") or host
+            host = first_member(self.headers.get("X-FORWARDED-HOST")) or host
         if host is None:
             return server_host(self._environ)
         if host_name(host) is None:
@@ -516,7 +530,7 @@ class Request:
         return {**self._binding.services, **self._context, **held}
 
     def close(self) -> None:
-        """Close the uploaded files; the controller does so when the request has been answered."""
+        """Close the uploaded files; done when the answer to the request has been sent."""
         for held in (self.uploads or {}).values():
             for file in held if isinstance(held, list) else [held]:
                 file.close()

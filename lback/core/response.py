@@ -6,10 +6,9 @@ from http import HTTPStatus
 from typing import Any, TypeAlias
 from urllib.parse import quote
 
-import msgspec
-
 from lback.core.http.cookies import cookie_header
 from lback.core.http.headers import Headers, HeaderValue, field_value
+from lback.core.http.json_encoding import json_encode as json_encode
 from lback.core.http.response_body import (
     TEXT_TYPE,
     assigned_body,
@@ -42,23 +41,6 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _SCHEME = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.-]*)\s*:")
 # What RFC 3986 reserves, and the percent sign, so that an encoded URL stays as it is.
 _URL_RESERVED = "%/:=&?~#+!$,;'@()*[]"
-
-
-def _plain(value: Any) -> Any:
-    """Reduce what msgspec does not know to what it knows: subclasses and read-only mappings."""
-    if isinstance(value, str):
-        return str.__str__(value)
-    if isinstance(value, int):
-        return int(value)
-    if isinstance(value, Mapping):
-        return dict(value)
-    raise TypeError(
-        f"data of type {type(value).__name__} has no JSON form; "
-        "make it a dict, a list, text or a number first"
-    )
-
-
-json_encode = msgspec.json.Encoder(enc_hook=_plain).encode
 
 
 class Response:
@@ -132,7 +114,7 @@ class Response:
             value: Any text; what a cookie cannot hold is quoted.
             **attributes: `max_age` (seconds), `expires` (datetime or seconds since the epoch),
                 `path` ("/"), `domain`, `secure` (False), `httponly` (True), `samesite` ("Lax",
-                "Strict" or "None", which needs `secure`).
+                "Strict" or "None", which needs `secure`), `partitioned` (False; needs `secure`).
 
         Raises:
             TypeError: An unknown attribute.
@@ -140,10 +122,34 @@ class Response:
         """
         self.headers.append("Set-Cookie", cookie_header(name, value, **attributes))
 
-    def delete_cookie(self, name: str, *, path: str = "/", domain: str | None = None) -> None:
-        """Have the browser forget a cookie; path and domain as it was set with."""
-        secure = name.lower().startswith(("__host-", "__secure-"))
-        self.set_cookie(name, max_age=0, expires=0, path=path, domain=domain, secure=secure)
+    def delete_cookie(
+        self,
+        name: str,
+        *,
+        path: str | None = "/",
+        domain: str | None = None,
+        secure: bool = False,
+        **attributes: Any,
+    ) -> None:
+        """Have the browser forget a cookie.
+
+        Give the attributes that it was set with: a browser finds the cookie by path and domain,
+        and takes the removal in a frame of another site only with `secure` and `samesite="None"`.
+
+        Args:
+            name: As in `set_cookie`.
+            path: As in `set_cookie`.
+            domain: As in `set_cookie`.
+            secure: As in `set_cookie`; always true for names that begin with `__Host-` or
+                `__Secure-`.
+            **attributes: `httponly`, `samesite` and `partitioned`, as in `set_cookie`.
+
+        Raises:
+            TypeError, ValueError: As in `set_cookie`.
+        """
+        secure = secure or name.lower().startswith(("__host-", "__secure-"))
+        attributes |= {"path": path, "domain": domain, "secure": secure}
+        self.set_cookie(name, max_age=0, expires=0, **attributes)
 
     def get_wsgi_response(self) -> WsgiResponse:
         """Return status line, header pairs and body for a WSGI server (PEP 3333).
@@ -264,8 +270,9 @@ class HTMLResponse(Response):
 class JSONResponse(Response):
     """Data in an envelope: `{"data": …}`, and `"message"` beside it when one is given.
 
-    Dates become ISO 8601 text, decimals and UUIDs text, enumerations their value, sets and
-    tuples lists, dataclasses objects; NaN and infinity become null.
+    Dates become ISO 8601 text, decimals and UUIDs text, enumerations their value, sets, tuples
+    and other sequences lists, dataclasses objects; NaN and infinity become null. Subclasses are
+    written as the class that they derive from.
 
     Raises:
         TypeError: The data holds an object that has no JSON form; names its type.

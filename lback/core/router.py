@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from lback.core.exceptions import MethodNotAllowed, RouteNotFound
-from lback.core.http.methods import METHODS, is_token
+from lback.core.http.methods import METHODS, is_token, supported_methods
 from lback.core.routing.patterns import PathPattern
 from lback.core.routing.route_tree import RouteTree
 from lback.core.routing.views import View, check_view, methods_of, view_name
@@ -162,7 +162,7 @@ class Router:
             allowed = self.allowed_methods(path)
             if allowed is None:
                 raise RouteNotFound(path, str(method))
-            raise MethodNotAllowed(path, str(method), allowed)
+            raise MethodNotAllowed(path, str(method), supported_methods(allowed))
         route, params = found
         return route.view, params, route.requires_auth
 

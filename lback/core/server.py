@@ -17,6 +17,7 @@ from lback.core.config_manager import (
 from lback.core.dispatcher_instance import dispatcher
 from lback.core.exceptions import ConfigurationError
 from lback.core.http import development_server
+from lback.core.http.response_body import ClosedTogether
 from lback.core.logging_setup import setup_logging
 from lback.core.middleware_loader import import_class
 from lback.core.request import Request
@@ -83,6 +84,9 @@ def serve(
             "no answer to %s %r", environ.get("REQUEST_METHOD"), environ.get("PATH_INFO")
         )
         status, headers, body = _last_resort()
+    if request is not None and request.uploads:
+        # A stream may still read them: they stay open until the server closes the answer.
+        body = ClosedTogether(body, request.close)
     if heard:
         facts = _facts_of(environ)
         del facts["headers"], facts["environ"]

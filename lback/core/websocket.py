@@ -25,7 +25,10 @@ logger = logging.getLogger(__name__)
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 TRY_AGAIN_LATER = 1013  # https://www.iana.org/assignments/websocket
-SERIALIZED_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#\sA-Z]+|null")
+SERIALIZED_ORIGIN = re.compile(
+    # Of web pages the host is in lower case; of apps and extensions as they have it.
+    r"https?://[^/?#\sA-Z]+|(?!https?:)[a-z][a-z0-9+.-]*://[^/?#\s]+|null"
+)
 
 
 class WebSocketServer:

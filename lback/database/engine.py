@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from lback.core.exceptions import ConfigurationError
 from lback.core.settings.database_uri import database_uri
 from lback.core.settings.secret_names import is_secret
-from lback.database import missing_schema, sqlite
+from lback.database import missing_schema, mysql, sqlite, unstorable
 from lback.database.models import Base
 from lback.distribution import install_hint
 
@@ -215,12 +215,23 @@ def _build_engine(url: URL, *, debug: bool) -> Engine:
     arguments = CONNECT_ARGUMENTS[dialect].items()
     # What the URL says comes first.
     connect_args = {name: value for name, value in arguments if name not in url.query}
+    driver_url = url
+    if url.get_driver_name() == "pymysql":
+        driver_url, tls = mysql.driver_options(url)
+        connect_args |= tls
     try:
-        engine = create_engine(url, hide_parameters=not debug, connect_args=connect_args, **options)
+        engine = create_engine(
+            driver_url, hide_parameters=not debug, connect_args=connect_args, **options
+        )
     except (ModuleNotFoundError, NoSuchModuleError) as error:
         raise ConfigurationError(_missing_driver(url, dialect)) from error
+    except (TypeError, ValueError) as error:
+        if not url.query:
+            raise
+        raise ConfigurationError(_refused_options(url, error)) from error
     _Connector(url).listen(engine)
     missing_schema.listen(engine)
+    unstorable.listen(engine)
     if dialect == "sqlite":
         sqlite.listen(engine)
     return engine
@@ -233,6 +244,11 @@ def _missing_driver(url: URL, dialect: str) -> str:
             f"run: {install_hint(EXTRAS[dialect])}"
         )
     return f"the driver of {url.drivername!r} is not known; write sqlite:///file"
+
+
+def _refused_options(url: URL, error: Exception) -> str:
+    names, words = ", ".join(sorted(url.query)), " ".join(str(error).split())
+    return f"the driver cannot use an option of the URL ({names}): {words}"
 
 
 class _Connector:
@@ -264,6 +280,10 @@ class _Connector:
             if self._was_connected:
                 raise
             raise ConfigurationError(self._refusal(error)) from error
+        except (TypeError, ValueError, AttributeError) as error:
+            if self._was_connected or not self._url.query:
+                raise
+            raise ConfigurationError(_refused_options(self._url, error)) from error
         self._was_connected = True
         return connection
 

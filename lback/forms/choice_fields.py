@@ -5,6 +5,7 @@ from enum import Enum
 from typing import Any, ClassVar, TypeAlias
 
 from lback.forms.choice_widgets import Choices, ChoiceWidget, Select, SelectMultiple, flat
+from lback.forms.errors import Invalid
 from lback.forms.field import Field, Messages
 
 ChoiceSource: TypeAlias = Choices | type[Enum] | Callable[[], Choices]
@@ -77,7 +78,17 @@ class ChoiceField(Field):
         return found
 
     def _by_text(self) -> dict[str, Any]:
-        return {self.widget.format(value): value for value, _ in flat(self.choices)}
+        """Return the choices by the texts that mean them.
+
+        Members of an enumeration go by their name in HTML and by their value in JSON; where both
+        are the same text, the name counts.
+        """
+        values = [value for value, _ in flat(self.choices)]
+        members = [value for value in values if isinstance(value, Enum)]
+        return {
+            **{self.widget.format(member.value): member for member in members},
+            **{self.widget.format(value): value for value in values},
+        }
 
 
 class MultipleChoiceField(ChoiceField):
@@ -102,12 +113,18 @@ class MultipleChoiceField(ChoiceField):
     def to_python(self, raw: Any) -> Any:
         """Return the values that were chosen."""
         known = self._by_text()
-        chosen = {self.widget.format(item) for item in listed(raw)}
-        if not chosen <= known.keys():
+        texts = {self.widget.format(item) for item in listed(raw)}
+        if not texts <= known.keys():
             raise self.invalid("invalid_choice")
-        return [value for text, value in known.items() if text in chosen]
+        chosen = {self.widget.format(known[text]) for text in texts}
+        offered = (value for value, _ in flat(self.choices))
+        return [value for value in offered if self.widget.format(value) in chosen]
 
     def has_changed(self, initial: Any, raw: Any) -> bool:
         """Tell whether others were chosen."""
         before = {self.widget.format(item) for item in initial or ()}
-        return before != {self.widget.format(item) for item in listed(raw)}
+        try:
+            after = self.to_python(raw)
+        except Invalid:
+            return True
+        return before != {self.widget.format(item) for item in after}

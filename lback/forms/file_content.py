@@ -54,6 +54,15 @@ ACTIVE_EXTENSIONS = frozenset(
         *("dll", "msi", "scr", "ps1", "vbs", "jar", "htaccess", "lnk", "url", "desktop"),
     }
 )
+# What some servers run wherever it stands in a name, as in "shell.php.jpg". A page that was printed
+# to a file has the name of its site before the ending: "www.bank.com.pdf" is no program.
+SERVER_EXTENSIONS = frozenset(
+    {
+        *("php", "php2", "php3", "php4", "php5", "php6", "php7", "php8", "phps", "pht", "phtml"),
+        *("phar", "asp", "aspx", "asa", "ashx", "asmx", "cer", "cfm", "jsp", "jspx"),
+        *("cgi", "fcgi", "shtml", "htaccess"),
+    }
+)
 _ACTIVE_TEXT = re.compile(
     rb"<(?:!doctype|html|head|body|script|svg|iframe|\?xml|\?php|!\[CDATA\[|style|img|a\s)|^#!|^MZ|^\x7fELF",
     re.IGNORECASE,

@@ -1,6 +1,7 @@
 """Fields for files: checked by size, by name and by content before anybody keeps them."""
 
 from collections.abc import Iterable
+from string import ascii_lowercase, digits
 from typing import Any, ClassVar
 
 from lback.core.http.uploaded_file import UploadedFile
@@ -9,6 +10,7 @@ from lback.forms.file_content import (
     ACTIVE_EXTENSIONS,
     BY_EXTENSION,
     IMAGE_EXTENSIONS,
+    SERVER_EXTENSIONS,
     head_of,
     is_active,
     kind_of,
@@ -19,6 +21,7 @@ from lback.forms.widgets import CLEARED, FileInput
 MAX_SIZE = 5 * 1024 * 1024
 MAX_PIXELS = 50_000_000
 NAME_LENGTH = 200
+_LETTERS = ascii_lowercase + digits
 
 
 class FileField(Field):
@@ -43,6 +46,8 @@ class FileField(Field):
         "max_size": "The file has {size}; at most {limit} are taken.",
         "name": "The name of the file cannot be used; please give it another one.",
         "extension": "Files ending in {found} are not taken here{offer}.",
+        "no_extension": "Files without an ending in their name are not taken here{offer}.",
+        "inner_extension": "Files with {found} in their name are not taken here; please rename it.",
         "content": "The content of the file is not what its name says.",
         "active": "The file holds a program or a page, which is not taken here.",
     }
@@ -102,15 +107,19 @@ class FileField(Field):
     def _checked_extension(self, filename: str) -> str:
         if not 0 < len(filename) <= NAME_LENGTH or filename.startswith(".") or "\0" in filename:
             raise self.invalid("name")
-        # Some servers run "shell.php.jpg": every part of a name counts.
-        parts = [part.strip().lower() for part in filename.split(".")[1:]]
-        extension = parts[-1] if parts else ""
+        # Windows drops dots and blanks at the end, and servers what follows a name.
+        parts = [part.strip().lower() for part in filename.rstrip(". ").split(".")[1:]]
+        extension = parts.pop() if parts else ""
         if self.extensions is not None and extension not in self.extensions:
             offer = f"; please choose one of {', '.join(self.extensions)}"
-            raise self.invalid("extension", found=f".{extension}", offer=offer)
-        for part in parts:
-            if part in ACTIVE_EXTENSIONS and part not in (self.extensions or ()):
-                raise self.invalid("extension", found=f".{part}", offer="")
+            key = "extension" if extension else "no_extension"
+            raise self.invalid(key, found=f".{extension}", offer=offer)
+        allowed = self.extensions or ()
+        if _name_in(extension) in ACTIVE_EXTENSIONS and extension not in allowed:
+            raise self.invalid("extension", found=f".{extension}", offer="")
+        for part in map(_name_in, parts):
+            if part in SERVER_EXTENSIONS and part not in allowed:
+                raise self.invalid("inner_extension", found=f".{part}")
         return extension
 
     def check_content(self, value: UploadedFile, extension: str) -> None:
@@ -167,6 +176,11 @@ class ImageField(FileField):
             raise self.invalid("content")
         if size[0] * size[1] > self.max_pixels:
             raise self.invalid("max_pixels", width=size[0], height=size[1])
+
+
+def _name_in(part: str) -> str:
+    """Return the letters and digits that a part of a file name begins with: "asp;" is "asp"."""
+    return part[: len(part) - len(part.lstrip(_LETTERS))]
 
 
 def readable_size(size: int) -> str:

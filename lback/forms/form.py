@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from markupsafe import Markup
 
 from lback.core.exceptions import ValidationError
+from lback.core.http.multidict import NoFields
 from lback.forms.bound_field import BoundField, Layout, as_block, as_paragraph, as_row
 from lback.forms.errors import NON_FIELD, ErrorDict, ErrorList, Invalid, errors_by_field
 from lback.forms.field import Field
@@ -63,6 +64,8 @@ class Form:
         prefix: str = "",
         session: Any = None,
     ) -> None:
+        if isinstance(data, NoFields):
+            raise data.reason
         self.data: Values = {} if data is None else data
         self.files: Values = {} if files is None else files
         self.is_bound = data is not None or files is not None

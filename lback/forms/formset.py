@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup, escape
 
+from lback.core.http.multidict import NoFields
 from lback.forms.errors import ErrorList
 from lback.forms.form import Form
 from lback.forms.markup import Rendered, tag
@@ -51,6 +52,8 @@ class Formset:
         can_delete: bool = True,
         session: Any = None,
     ) -> None:
+        if isinstance(data, NoFields):
+            raise data.reason
         self.form_class = form_class
         self.data = data
         self.files = files

@@ -111,17 +111,18 @@ class DecimalField(_NumberField):
 
     def to_python(self, raw: Any) -> Any:
         """Return the number."""
-        return raw if isinstance(raw, Decimal) else Decimal(self.number(raw, _NUMBER))
+        value = raw if isinstance(raw, Decimal) else Decimal(self.number(raw, _NUMBER))
+        if not value.is_finite():
+            raise self.invalid("invalid")
+        return value
 
     def check(self, value: Any) -> None:
         """Check limits and digits."""
         super().check(value)
-        _, digits, exponent = value.normalize().as_tuple()
-        places = max(0, -exponent)
+        whole, places = _digit_counts(value)
         if self.decimal_places is not None and places > self.decimal_places:
             raise self.invalid("places", limit=self.decimal_places)
         if self.max_digits is not None:
-            whole = max(0, len(digits) + exponent) if any(digits) else 0
             limit = self.max_digits - (self.decimal_places or 0)
             if whole > limit or (self.decimal_places is None and whole + places > self.max_digits):
                 raise self.invalid("digits", limit=limit)
@@ -134,12 +135,29 @@ class DecimalField(_NumberField):
         return {**super().attributes(), "step": step, "inputmode": "decimal"}
 
 
+def _digit_counts(value: Decimal) -> tuple[int, int]:
+    """Return how many digits stand before and after the point, without zeros that say nothing.
+
+    The digits are counted as they are: arithmetic would round them to the precision of the context.
+    """
+    _, digits, exponent = value.as_tuple()
+    text = "".join(map(str, digits)).lstrip("0")
+    kept = text.rstrip("0")
+    if not kept:
+        return 0, 0
+    point = int(exponent) + len(text) - len(kept)  # the place of the last digit that is kept
+    return max(0, len(kept) + point), max(0, -point)
+
+
 class BooleanField(Field):
     """Yes or no. Required, it has to be yes, as for terms that somebody must accept."""
 
     widget_class = CheckboxInput
     empty_value = False
-    messages: ClassVar[Messages] = {"required": "Please tick this box to go on."}
+    messages: ClassVar[Messages] = {
+        "required": "Please tick this box to go on.",
+        "invalid": "Please answer with yes or no.",
+    }
 
     def __init__(self, *, required: bool = False, **options: Any) -> None:
         super().__init__(required=required, **options)
@@ -150,6 +168,8 @@ class BooleanField(Field):
 
     def to_python(self, raw: Any) -> Any:
         """Return the answer."""
+        if isinstance(raw, (list, dict)):
+            raise self.invalid("invalid")
         return is_on(raw)
 
     def has_changed(self, initial: Any, raw: Any) -> bool:

@@ -5,6 +5,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from itertools import accumulate
+from math import isfinite
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -17,6 +18,10 @@ URL_LENGTH = 2048
 JSON_LENGTH = 100_000
 JSON_DEPTH = 200
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"?', re.DOTALL)
+# Python neither writes nor reads whole numbers of more than 4,300 digits.
+_TOO_LARGE = 10**4300
+_TOO_DEEP = f"more than {JSON_DEPTH} levels inside each other"
+_TOO_MANY_DIGITS = "a whole number has more than 4,300 digits"
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 # RFC 5322 §3.2.3 without quoted strings, which no provider gives out, and all letters of RFC 6531.
@@ -246,22 +251,33 @@ class JSONField(Field):
             raise self.invalid("max_length", limit=self.max_length, length=len(raw))
         else:
             value = self._parsed(raw)
-        for text in _texts(value):
-            if "\0" in text or _SURROGATE.search(text):
-                raise self.invalid("characters")
+        if _depth(value) > JSON_DEPTH:
+            raise self.invalid("invalid", reason=_TOO_DEEP)
+        for scalar in _scalars(value):
+            self._check_scalar(scalar)
         return value
+
+    def _check_scalar(self, value: Any) -> None:
+        if isinstance(value, str) and ("\0" in value or _SURROGATE.search(value)):
+            raise self.invalid("characters")
+        if isinstance(value, float) and not isfinite(value):
+            raise self.invalid("invalid", reason="a number is too large, or is none")
+        if isinstance(value, int) and abs(value) >= _TOO_LARGE:
+            raise self.invalid("invalid", reason=_TOO_MANY_DIGITS)
 
     def _parsed(self, raw: str) -> Any:
         # Before it is read: how deep the reader of Python gets depends on its version.
-        if _depth(raw) > JSON_DEPTH:
-            raise self.invalid("invalid", reason=f"more than {JSON_DEPTH} levels inside each other")
+        if _depth_of_text(raw) > JSON_DEPTH:
+            raise self.invalid("invalid", reason=_TOO_DEEP)
         try:
-            return json.loads(raw, parse_constant=_refuse)
+            return json.loads(raw.removeprefix("\ufeff"), parse_constant=_refuse)
         except json.JSONDecodeError as error:
             reason = f"{error.msg[:1].lower()}{error.msg[1:]}, line {error.lineno}"
             raise self.invalid("invalid", reason=reason) from None
-        except ValueError as error:
+        except _NoNumber as error:
             raise self.invalid("invalid", reason=str(error)) from None
+        except ValueError:  # Python's limit for the digits of a whole number
+            raise self.invalid("invalid", reason=_TOO_MANY_DIGITS) from None
 
     def prepare(self, value: Any) -> Any:
         """Return the value; the widget shows no value as nothing."""
@@ -277,8 +293,12 @@ class JSONField(Field):
             return True
 
 
+class _NoNumber(ValueError):
+    """NaN or an infinity, which JSON has not."""
+
+
 def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is no number")
+    raise _NoNumber(f"{constant} is no number")
 
 
 def _inside(value: Any) -> list[Any]:
@@ -287,15 +307,24 @@ def _inside(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def _texts(value: Any) -> Iterator[str]:
+def _scalars(value: Any) -> Iterator[Any]:
     waiting = [value]
     while waiting:
         item = waiting.pop()
-        if isinstance(item, str):
+        if isinstance(item, (dict, list)):
+            waiting.extend(_inside(item))
+        else:
             yield item
-        waiting.extend(_inside(item))
 
 
-def _depth(raw: str) -> int:
+def _depth(value: Any) -> int:
+    depth, level = 0, [value]
+    while any(isinstance(item, (dict, list)) for item in level):
+        depth += 1
+        level = [inner for item in level for inner in _inside(item)]
+    return depth
+
+
+def _depth_of_text(raw: str) -> int:
     brackets = (letter for letter in _STRING.sub("", raw) if letter in "[{]}")
     return max(accumulate(1 if bracket in "[{" else -1 for bracket in brackets), default=0)

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, TypeAlias
 
 from markupsafe import Markup
 
+from lback.core.http.multidict import MultiDict
 from lback.forms.markup import Attributes, tag, text_area
 
 Values: TypeAlias = Mapping[str, Any]
@@ -21,9 +22,14 @@ def values_of(data: Values, name: str) -> list[Any]:
 
 
 def last_of(data: Values, name: str) -> Any:
-    """Return what was sent under a name, the last where there were several, or `None`."""
-    held = values_of(data, name)
-    return held[-1] if held else None
+    """Return what was sent under a name, or `None`.
+
+    Of several fields of one name the last counts. A list in JSON is one value, and stays a list.
+    """
+    held = data.get(name)
+    if isinstance(held, list) and isinstance(data, MultiDict):
+        return held[-1]
+    return held
 
 
 class Widget:
@@ -217,8 +223,9 @@ class CheckboxInput(Widget):
         )
 
     def value_from(self, data: Values, files: Values, name: str) -> Any:  # noqa: ARG002  signature
-        """Return whether it was on."""
-        return is_on(last_of(data, name))
+        """Return whether it was on; a list or an object of JSON as it is."""
+        held = last_of(data, name)
+        return held if isinstance(held, (list, dict)) else is_on(held)
 
     def was_sent(self, data: Values, files: Values, name: str) -> bool:  # noqa: ARG002  signature
         """Return true: an unchecked box is sent by not being sent."""
@@ -266,7 +273,7 @@ class FileInput(Widget):
 
     def value_from(self, data: Values, files: Values, name: str) -> Any:
         """Return the uploaded file; an empty control sends one without name and content."""
-        held = last_of(files, name)
+        held = next(reversed(values_of(files, name)), None)
         if held is not None and (held.filename or held.size):
             return held
         return CLEARED if self.clearable and is_on(last_of(data, f"{name}-clear")) else None

@@ -6,6 +6,7 @@ from urllib.parse import quote, urlencode
 from lback.auth.bearer import CHALLENGE as BEARER_CHALLENGE
 from lback.auth.sign_in import ADMIN_USER, USER, database_session, signed_in_account
 from lback.core.base_middleware import BaseMiddleware
+from lback.core.http.accept import page_weight, prefers_json
 from lback.core.response import RedirectResponse
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ def _user(request: "Request") -> "Account | None":
         bearer: BearerAuthentication | None = request.get_context("bearer_authentication")
         credentials = None if bearer is None else bearer.credentials_of(request)
         if bearer is not None and credentials is not None:
+            request.add_context("authenticated_by", "bearer")
             return bearer.account(database_session(request), credentials)
     return signed_in_account(request, USER, request.user_manager)
 
@@ -78,7 +80,8 @@ def _admin_user(request: "Request") -> "Account | None":
 
 def _is_navigation(request: "Request") -> bool:
     # What a script fetches must fail where it is asked for: a login page is no answer to it.
-    return "text/html" in (request.environ.get("HTTP_ACCEPT") or "")
+    accepted = request.environ.get("HTTP_ACCEPT") or ""
+    return page_weight(accepted) > 0 and not prefers_json(accepted)
 
 
 def _sign_in_page(request: "Request") -> str:

@@ -5,12 +5,13 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, BinaryIO
+from urllib.parse import parse_qsl
 
 from lback.core.base_middleware import SimpleMiddleware
 from lback.core.exceptions import BadRequest, HTTPException
 from lback.core.http.body import BodyStream
-from lback.core.http.multidict import MultiDict, parse_query
-from lback.middleware.content_type import media_type, utf_8_parameters
+from lback.core.http.multidict import FormData, MultiDict, parse_query
+from lback.middleware.content_type import media_type, parameters, require_codec
 from lback.middleware.json_body import parse_json
 from lback.middleware.multipart_form import FormLimits, parse_multipart
 
@@ -25,8 +26,8 @@ _URLENCODED = "application/x-www-form-urlencoded"
 _FORMS = frozenset({_MULTIPART, _URLENCODED})
 _JSON_TYPE = "application/json"
 _JSON = re.compile(r"application/(?:json|[^/]*\+json)")  # RFC 8259 §11, RFC 6839 §3.1
-# RFC 2046 §5.1.1: at most 70 characters, the last of them no space.
-_BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,\-./:=? ]{0,69}[0-9A-Za-z'()+_,\-./:=?]")
+# RFC 2046 §5.1.1 allows fewer characters and 70 of them; clients send what is printable.
+_BOUNDARY = re.compile(r"[ -~]{0,199}[!-~]")
 
 
 class BodyParsingMiddleware(SimpleMiddleware):
@@ -38,9 +39,10 @@ class BodyParsingMiddleware(SimpleMiddleware):
       parsed body is `None`, and its text is in `request.body_text`.
     - Any other type, and no body: `None`.
 
-    All text is UTF-8. What cannot be read as its type says is never half read: the one who asks
-    gets a `BadRequest` (400), or an `HTTPException` with status 413 for what is larger than a
-    setting allows, and 415 for another charset and for a compressed body, which is not inflated.
+    Text is UTF-8; a form may name another charset of which ASCII is a part (RFC 7578 section 5.1).
+    What cannot be read as its type says is never half read: the one who asks gets a `BadRequest`
+    (400), or an `HTTPException` with status 413 for what is larger than a setting allows, and 415
+    for a charset that is not read and for a compressed body, which is not inflated.
 
     Args:
         config: `MAX_FORM_FIELDS`, `MAX_FORM_FILES`, `MAX_FORM_FIELD_SIZE`,
@@ -56,7 +58,7 @@ class BodyParsingMiddleware(SimpleMiddleware):
         """Have the body parsed when it is first read."""
         request.set_body_parser(self.parse)
 
-    def parse(self, request: "Request") -> "tuple[Form | None, Files]":
+    def parse(self, request: "Request") -> "tuple[Form | None, Files | None]":
         """Return the values and the files that a body holds.
 
         Raises:
@@ -66,21 +68,22 @@ class BodyParsingMiddleware(SimpleMiddleware):
         field = request.get_header("Content-Type")
         kind = _kind_of(field) if field else None
         if field is None or kind is None:
-            return None, {}
+            return None, None
         stream = _unread_body(request)
         if stream is None:
-            return None, {}
+            return None, None
         _require_plain(request)
-        found = utf_8_parameters(field, "the body")
+        found, codec = _parameters_and_codec(field)
         if kind == _MULTIPART:
-            return parse_multipart(stream, _boundary(found), self._limits) or (None, {})
+            form = parse_multipart(stream, _boundary(found), self._limits, found.get("charset"))
+            return form or (None, None)
         body: bytes = request.body_bytes
         if not body:
-            return None, {}
+            return None, None
         if kind == _URLENCODED:
-            return _urlencoded(body, self._limits), {}
+            return _urlencoded(body, self._limits, codec), None
         value = parse_json(body, self._json_depth)
-        return (value if isinstance(value, dict) else None), {}
+        return (FormData(value) if isinstance(value, dict) else None), None
 
 
 @lru_cache(256)  # the same few come again and again
@@ -90,6 +93,12 @@ def _kind_of(field: str) -> str | None:
     if kind in _FORMS:
         return kind
     return _JSON_TYPE if _JSON.fullmatch(kind) else None
+
+
+@lru_cache(256)
+def _parameters_and_codec(field: str) -> tuple[Mapping[str, str], str]:
+    found = parameters(field)
+    return found, require_codec(found.get("charset"), "the body")
 
 
 def _unread_body(request: "Request") -> "BodyStream | BinaryIO | None":
@@ -109,21 +118,38 @@ def _require_plain(request: "Request") -> None:
 def _boundary(found: Mapping[str, str]) -> str:
     boundary = found.get("boundary", "")
     if not _BOUNDARY.fullmatch(boundary):
-        raise BadRequest(
-            "Content-Type has no boundary of 1 to 70 letters, digits, '()+_,-./:=? and spaces"
-        )
+        raise BadRequest("Content-Type has no boundary of 1 to 200 printable ASCII characters")
     return boundary
 
 
-def _urlencoded(body: bytes, limits: FormLimits) -> MultiDict:
+def _urlencoded(body: bytes, limits: FormLimits, codec: str) -> MultiDict:
     try:
         form = parse_query(body.decode(), limits.fields, errors="strict")
     except UnicodeDecodeError as error:
-        raise BadRequest("the form is no UTF-8") from error
+        if codec == "utf-8":
+            raise BadRequest("the form is no UTF-8") from error
+        form = _urlencoded_otherwise(body, limits, codec)
     except BadRequest as error:
         raise BadRequest(f"{error.message} (MAX_FORM_FIELDS)") from error
     if len(body) > limits.field_size:
         _check_sizes(form, limits.field_size)
+    return form
+
+
+def _urlencoded_otherwise(body: bytes, limits: FormLimits, codec: str) -> MultiDict:
+    """Read a form in the charset that it is labelled with, for it is not UTF-8.
+
+    The URL standard knows UTF-8 alone, so that is tried first whatever the label says.
+    """
+    form = MultiDict()
+    if body.count(b"&") >= limits.fields:
+        raise BadRequest(f"more than {limits.fields} parameters (MAX_FORM_FIELDS)")
+    try:
+        pairs = parse_qsl(body.decode(codec), True, encoding=codec, errors="strict")
+    except UnicodeDecodeError as error:
+        raise BadRequest("the form is not in the charset of its Content-Type") from error
+    for name, value in pairs:
+        form.add(name, value)
     return form
 
 

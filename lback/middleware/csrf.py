@@ -8,7 +8,13 @@ from secrets import token_bytes
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from lback.core.base_middleware import SimpleMiddleware
-from lback.core.exceptions import BadRequest, ConfigurationError, Forbidden, HTTPException
+from lback.core.exceptions import (
+    BadRequest,
+    ConfigurationError,
+    Forbidden,
+    HTTPException,
+    Unauthorized,
+)
 from lback.core.http.origins import origin_of, origin_of_url
 
 if TYPE_CHECKING:
@@ -91,8 +97,12 @@ class CSRFMiddleware(SimpleMiddleware):
     of this origin or of `CSRF_TRUSTED_ORIGINS`, and brings the token of the session: in the
     header `X-CSRF-Token`, or in the form field `csrf_token`, which `{{ csrf_input }}` writes.
 
-    Not asked are views marked with `csrf_exempt`, paths without a view, and requests that have a
-    bearer token and no cookie: no browser adds one by itself.
+    Not asked are views marked with `csrf_exempt`, paths without a view, and requests that were
+    authenticated by a token in `Authorization`, or have one and no cookie: no browser adds one by
+    itself. A middleware that authenticates by such a token of its own says so with
+    `request.add_context("authenticated_by", "token")`.
+
+    Where a route wants a signed-in user and there is none, what fails the check is answered 401.
 
     Args:
         config: `CSRF_TRUSTED_ORIGINS` and `DEBUG`, which has the page say why, are read here.
@@ -116,6 +126,7 @@ class CSRFMiddleware(SimpleMiddleware):
 
         Raises:
             Forbidden: It does not pass.
+            Unauthorized: It does not pass, and the route wants a user that nobody signed in as.
             HTTPException: 413, the form that should hold the token is too large.
         """
         if request.method in _SAFE or _is_excused(request):
@@ -124,6 +135,7 @@ class CSRFMiddleware(SimpleMiddleware):
             request, explain=self._config.DEBUG is True
         )
         if fault is not None:
+            _require_user(request)
             logger.warning("refused %s %r: %s", request.method, request.path, fault)
             raise Forbidden(
                 f"CSRF check failed: {fault}" if self._config.DEBUG is True else _REFUSED
@@ -161,7 +173,7 @@ def _is_excused(request: "Request") -> bool:
     if environ.get(CHECKED) is True:
         return True
     scheme = (environ.get("HTTP_AUTHORIZATION") or "").partition(" ")[0].lower()
-    if scheme and scheme not in _AMBIENT and "HTTP_COOKIE" not in environ:
+    if scheme and scheme not in _AMBIENT and _is_by_token(request):
         return True
     router = request.router
     if router is None:
@@ -169,6 +181,26 @@ def _is_excused(request: "Request") -> bool:
     found = router.find(request.path, request.method)
     # Its own mark: one that a class inherits was not meant for it.
     return found is None or getattr(found[0].view, "__dict__", {}).get(_MARK) is True
+
+
+def _is_by_token(request: "Request") -> bool:
+    if "HTTP_COOKIE" not in request.environ:
+        return True
+    # Asked first, for the user is found when that is read. A cookie may be a load balancer's.
+    user = request.user
+    return user is not None and request.get_context("authenticated_by", "session") != "session"
+
+
+def _require_user(request: "Request") -> None:
+    """Raise Unauthorized if the route wants a signed-in user and there is none.
+
+    A visitor whose session has ended is then sent to sign in, instead of reading of a form.
+    """
+    router = request.router
+    found = None if router is None else router.find(request.path, request.method)
+    if found is not None and found[0].requires_auth and request.user is None:
+        request.route_requires_auth = True
+        raise Unauthorized
 
 
 def _own_origin(request: "Request") -> str | None:

@@ -2,6 +2,7 @@
 
 import json
 from array import array
+from codecs import BOM_UTF8
 from itertools import accumulate
 from typing import Any
 
@@ -32,6 +33,7 @@ def parse_json(body: bytes, max_depth: int) -> Any:
     Raises:
         BadRequest: It is no JSON, or breaks one of these rules.
     """
+    body = body.removeprefix(BOM_UTF8)  # RFC 8259 section 8.1 lets a reader ignore it
     openings = len(body.translate(None, _ALL_BUT_OPENINGS))
     if openings > max_depth and _depth(_without_strings(body)) > max_depth:
         raise BadRequest(f"the JSON nests deeper than {max_depth} levels (MAX_JSON_DEPTH)")

@@ -1,7 +1,7 @@
 """A multipart form: read piece by piece, files beyond memory go to disk, all of it or nothing."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from tempfile import SpooledTemporaryFile
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, cast
 
@@ -10,18 +10,18 @@ from multipart import (  # type: ignore[import-untyped]  # it ships annotations,
     MultipartSegment,
     ParserLimitReached,
     PushMultipartParser,
-    StrictParserError,
 )
 
 from lback.core.exceptions import BadRequest, HTTPException
 from lback.core.http.multidict import MultiDict
-from lback.core.http.uploaded_file import UploadedFile
-from lback.middleware.content_type import require_utf_8
+from lback.core.http.uploaded_file import UploadedFile, full_disk_is_507
+from lback.middleware.content_disposition import encoded_parameters, has_name
+from lback.middleware.content_type import require_codec
+from lback.middleware.multipart_stream import delimited_pieces
 
 if TYPE_CHECKING:
     from lback.core.config import Config
 
-_PIECE = 65536
 _HEADERS_IN_A_PART = 16
 _PLAIN_ENCODINGS = frozenset({"", "7bit", "8bit", "binary"})
 
@@ -48,17 +48,18 @@ class FormLimits(NamedTuple):
 
 
 def parse_multipart(
-    stream: Any, boundary: str, limits: FormLimits
+    stream: Any, boundary: str, limits: FormLimits, charset: str | None = None
 ) -> tuple[MultiDict, MultiDict] | None:
     """Read a form (RFC 7578) from a stream, and return its fields and its files.
 
-    What follows the last boundary is ignored, what precedes the first is refused. On any
-    failure all files are closed.
+    What precedes the first boundary and follows the last is ignored (RFC 2046 section 5.1.1).
+    On any failure all files are closed.
 
     Args:
         stream: What `read(size)` is called on; it ends with the body.
         boundary: The parameter of the `Content-Type`.
         limits: What is accepted.
+        charset: Label for the text of parts that name none; None stands for UTF-8.
 
     Returns:
         `None` where the stream is empty.
@@ -69,15 +70,14 @@ def parse_multipart(
             read here.
     """
     with ExitStack() as opened:
-        form = _Form(limits, opened)
+        form = _Form(limits, opened, charset)
         parser = PushMultipartParser(
             boundary,
             max_header_size=limits.header_size,
             max_header_count=_HEADERS_IN_A_PART,
-            strict=True,
         )
         try:
-            _feed(parser, form, _pieces(stream, len(boundary) + 4))
+            _feed(parser, form, delimited_pieces(stream, boundary), f"--{boundary}--".encode())
         except ParserLimitReached as error:
             raise form.header_too_large() from error
         except MultipartError as error:
@@ -87,50 +87,39 @@ def parse_multipart(
     return (form.fields, form.files) if form.begun else None
 
 
-def _feed(parser: PushMultipartParser, form: "_Form", pieces: Iterator[bytes]) -> None:
+def _feed(parser: PushMultipartParser, form: "_Form", pieces: Iterator[bytes], last: bytes) -> None:
     for piece in pieces:
         form.begun = True
-        try:
-            for event in parser.parse(piece):
-                form.take(event)
-        except StrictParserError:
-            # Raised as well for what follows the end, which is to be ignored (RFC 2046 §5.1.1);
-            # closing raises only where the end was not reached.
-            parser.close()
-            return
+        for event in parser.parse(piece):
+            form.take(event)
+        if form.is_between_parts and piece.endswith(last):
+            next(pieces, None)  # raises if the body is shorter than declared
+            break
     if form.begun:
         parser.close()
-
-
-def _pieces(stream: Any, first_size: int) -> Iterator[bytes]:
-    """Yield the stream in pieces; the first is as long as a boundary with its line breaks.
-
-    The parser wants to see the boundary in the first piece. So it is found at the beginning or
-    not at all, however the stream cuts its pieces.
-    """
-    first = b""
-    while len(first) < first_size and (more := stream.read(first_size - len(first))):
-        first += more
-    if first:
-        yield first
-    while piece := stream.read(_PIECE):
-        yield piece
 
 
 class _Form:
     """The parts of a form, as the parser finds them."""
 
-    def __init__(self, limits: FormLimits, opened: ExitStack) -> None:
+    def __init__(self, limits: FormLimits, opened: ExitStack, charset: str | None) -> None:
         self.fields = MultiDict()
         self.files = MultiDict()
         self.begun = False
         self._limits = limits
+        self._charset = charset
         self._opened = opened
         self._memory_left = limits.memory
         self._field_count = self._file_count = 0
         self._part: MultipartSegment | None = None
+        self._name, self._filename, self._codec = "", cast(str | None, None), "utf-8"
         self._text = bytearray()
         self._file: SpooledTemporaryFile[bytes] | None = None
+
+    @property
+    def is_between_parts(self) -> bool:
+        """Whether each part that began has ended."""
+        return self._part is None
 
     def take(self, event: MultipartSegment | bytes | bytearray | None) -> None:
         """Take an event of the parser: a part begins, goes on, or ends."""
@@ -139,7 +128,8 @@ class _Form:
         elif event is None:
             self._end()
         elif self._file is not None:
-            self._file.write(event)
+            with full_disk_is_507():
+                self._file.write(event)
         else:
             self._text += event
             if len(self._text) > self._limits.field_size:
@@ -158,8 +148,14 @@ class _Form:
         )
 
     def _begin(self, part: MultipartSegment) -> None:
+        disposition = part.header("Content-Disposition", "")
+        encoded = encoded_parameters(disposition)
         self._part = part
-        if part.filename is None:
+        self._name = encoded.get("name", part.name) or ""
+        self._filename = encoded.get("filename", part.filename)
+        if not self._name and not has_name(disposition):
+            raise BadRequest("the form cannot be read: Content-Disposition of a part has no name")
+        if self._filename is None:
             self._field_count += 1
             if self._field_count > self._limits.fields:
                 raise BadRequest(f"more than {self._limits.fields} fields (MAX_FORM_FIELDS)")
@@ -169,10 +165,10 @@ class _Form:
                 raise BadRequest(f"more than {self._limits.files} files (MAX_FORM_FILES)")
         self._check_header(part)
         self._text = bytearray()
-        if part.filename is not None:
+        if self._filename is not None:
             # At least 1, for 0 would mean no limit.
-            spool = SpooledTemporaryFile(max_size=max(self._memory_left, 1))  # noqa: SIM115  outlives this function on purpose
-            self._file = self._opened.enter_context(spool)
+            self._file = SpooledTemporaryFile(max_size=max(self._memory_left, 1))  # noqa: SIM115  outlives this function on purpose
+            self._opened.callback(_discard, self._file)
 
     def _check_header(self, part: MultipartSegment) -> None:
         lines = part.headerlist
@@ -187,18 +183,18 @@ class _Form:
                 "send it as it is",
                 415,
             )
-        if part.filename is None:
-            require_utf_8(part.charset, self._what())
+        if self._filename is None:
+            self._codec = require_codec(part.charset or self._charset, self._what())
 
     def _end(self) -> None:
         part, file = cast(MultipartSegment, self._part), self._file
-        name = part.name or ""
         if file is None:
             try:
-                self.fields.add(name, self._text.decode())
+                self.fields.add(self._name, self._text.decode(self._codec))
             except UnicodeDecodeError as error:
-                raise BadRequest(f"{self._what()} is no UTF-8") from error
-        elif part.filename or part.size:
+                label = "UTF-8" if self._codec == "utf-8" else part.charset or self._charset
+                raise BadRequest(f"{self._what()} is no {label}") from error
+        elif self._filename or part.size:
             self._keep(part, file)
         else:  # a file input in which nothing was chosen
             file.close()
@@ -207,17 +203,23 @@ class _Form:
     def _keep(self, part: MultipartSegment, file: "SpooledTemporaryFile[bytes]") -> None:
         if part.size <= self._memory_left:
             self._memory_left -= part.size
-        file.seek(0)
+        with full_disk_is_507():
+            file.seek(0)
         uploaded = UploadedFile(
-            part.filename or "",
+            self._filename or "",
             part.content_type or "application/octet-stream",
             cast(BinaryIO, file),
-            part.name or "",
+            self._name,
             part.size,
             dict(part.headerlist),
         )
         self.files.add(uploaded.field_name, uploaded)
 
     def _what(self) -> str:
-        part = cast(MultipartSegment, self._part)
-        return f"{'field' if part.filename is None else 'file'} {(part.name or '')[:60]!r}"
+        return f"{'field' if self._filename is None else 'file'} {self._name[:60]!r}"
+
+
+def _discard(file: "SpooledTemporaryFile[bytes]") -> None:
+    """Close a file that is not kept; what a full disk still refuses to take is not needed."""
+    with suppress(OSError):
+        file.close()

@@ -1,7 +1,7 @@
 """Sessions around a request: found when first asked for, kept when they were changed."""
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lback.core.base_middleware import BaseMiddleware
 from lback.core.errors.http_errors import handled_response
@@ -103,7 +103,7 @@ class SessionMiddleware(BaseMiddleware):
         if session.session_id is None and not session:
             sessions.delete(session)
             if self._cookie in request.cookies:
-                response.delete_cookie(self._cookie, path=self._path, domain=self._domain)
+                response.delete_cookie(self._cookie, **self._attributes(request))
             return
         kept = sessions.save(session)
         if kept and request.cookies.get(self._cookie) != session.session_id:
@@ -111,11 +111,16 @@ class SessionMiddleware(BaseMiddleware):
                 self._cookie,
                 session.session_id or "",
                 max_age=sessions.seconds_left(session),
-                secure=self._always_secure or request.is_secure,
-                samesite=self._samesite,
-                path=self._path,
-                domain=self._domain,
+                **self._attributes(request),
             )
+
+    def _attributes(self, request: "Request") -> dict[str, Any]:
+        return {
+            "secure": self._always_secure or request.is_secure,
+            "samesite": self._samesite,
+            "path": self._path,
+            "domain": self._domain,
+        }
 
 
 def _refresh(session: "AppSession", sessions: "SessionManager") -> None:

@@ -8,10 +8,12 @@ from whitenoise import WhiteNoise
 
 from lback.core.exceptions import NotFound
 from lback.core.file_response import FileResponse, find_file, type_of_file
+from lback.core.http.accept import accepted_codings
 from lback.static_files.manifest import FILE_NAME, Manifest
 from lback.static_files.sources import is_hidden, names_in
 
 SECONDS_OF_PLAIN_NAMES = 60
+_CODINGS = ("gzip", "br")
 # `FileResponse` has its own, which are right for compressed copies and parts as well.
 _OF_THE_FILE = frozenset({"content-length", "content-type", "etag", "last-modified"})
 
@@ -50,7 +52,9 @@ class CollectedFiles:
         found = self._files.get(name)
         if found is None:
             raise NotFound
-        path, fields = found.get_path_and_headers({"HTTP_ACCEPT_ENCODING": accept_encoding})
+        # WhiteNoise reads no weights: it is told of what the client does take.
+        taken = ", ".join(accepted_codings(accept_encoding, _CODINGS))
+        path, fields = found.get_path_and_headers({"HTTP_ACCEPT_ENCODING": taken})
         headers = {key: value for key, value in fields if key.lower() not in _OF_THE_FILE}
         return FileResponse(path, headers=headers, content_type=type_of_file(Path(name)))
 

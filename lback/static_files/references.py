@@ -5,15 +5,25 @@ import re
 from collections.abc import Callable
 from urllib.parse import quote, unquote
 
-# Comments come first, so that what stands in them is passed over.
+# The tokens of CSS that a reference may stand in or look like (CSS Syntax 3, section 4): at each
+# place the first that fits is taken whole. Strings, comments and malformed url() are passed over.
 _CSS = re.compile(
     r"""/\*[\#@]\s*sourceMappingURL=(?P<map>\S+)\s*\*/
-    | /\*.*?\*/
-    | @import\s+(?P<q>["'])(?P<import>[^"'\n]*)(?P=q)
-    | url\(\s*(?P<uq>["']?)(?P<url>[^"'()\n]*?)(?P=uq)\s*\)""",
+    | /\*.*?(?:\*/|\Z)
+    | @import(?:\s|/\*(?>.*?\*/))*+(?P<q>["'])(?P<import>(?:(?!(?P=q))[^\\\n]|\\.)*)(?P=q)
+    | (?<![\w\\-])url\(\s*(?:
+        (?P<uq>["'])(?P<url>(?:(?!(?P=uq))[^\\\n]|\\.)*)(?P=uq)
+        | (?P<bare>(?:[^"'()\\\s]|\\.)*)
+      )\s*\)
+    | (?<![\w\\-])url\((?:[^)\\]|\\.)*(?:\)|\Z)
+    | "(?:[^"\\\n]|\\.)*"?
+    | '(?:[^'\\\n]|\\.)*'?
+    | \\.""",
     re.VERBOSE | re.DOTALL | re.IGNORECASE,
 )
+_ESCAPE = re.compile(r"\\(?:([0-9a-fA-F]{1,6})\s?|(\n)|(.))", re.DOTALL)
 _SCRIPT = re.compile(r"^//[#@]\s*sourceMappingURL=(?P<map>\S+)[ \t]*$", re.MULTILINE)
+_KINDS = ("map", "import", "url", "bare")
 _PATTERNS = {".css": _CSS, ".js": _SCRIPT, ".mjs": _SCRIPT}
 _ELSEWHERE = re.compile(r"[a-z][a-z0-9+.-]*:|//|#", re.IGNORECASE)
 
@@ -38,11 +48,12 @@ def rewrite(name: str, text: str, static_url: str, new_name: NewName) -> str:
     """
 
     def replaced(found: re.Match[str]) -> str:
-        kind = found.lastgroup if found.lastgroup in ("map", "url", "import") else None
+        groups = found.groupdict()
+        kind = next((kind for kind in _KINDS if groups.get(kind) is not None), None)
         if kind is None:
             return found[0]
         reference = found[kind]
-        target = _target(name, reference, static_url)
+        target = _target(name, _ESCAPE.sub(_unescaped, reference), static_url)
         if target is None:
             return found[0]
         line = text.count("\n", 0, found.start()) + 1
@@ -53,6 +64,13 @@ def rewrite(name: str, text: str, static_url: str, new_name: NewName) -> str:
         return before + _renamed(reference, other) + after
 
     return _PATTERNS[posixpath.splitext(name)[1].lower()].sub(replaced, text)
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    if found[1]:
+        number = int(found[1], 16)
+        return chr(number) if 0 < number < 0xD800 or 0xDFFF < number < 0x110000 else "\ufffd"
+    return found[3] or ""
 
 
 def _target(name: str, reference: str, static_url: str) -> str | None:

@@ -12,8 +12,9 @@ from wsgiref.validate import WSGIWarning, validator
 import msgspec
 
 from lback.auth.sign_in import begin
-from lback.core.http.cookies import parse_cookies
+from lback.core.http.hosts import first_member, host_name, is_allowed
 from lback.middleware.csrf import CHECKED as CSRF_CHECKED
+from lback.testing.cookies import CookieJar, Place
 
 if TYPE_CHECKING:
     from lback.core.http.app_session import AppSession
@@ -62,7 +63,7 @@ class ClientResponse:
 
 
 class Client:
-    """Sends requests to an application and keeps its cookies.
+    """Sends requests to an application, and keeps its cookies as a browser does.
 
     Every request and answer is checked by `wsgiref.validate`. An `Application` that has no
     settings is put into development mode, as `run` does.
@@ -88,7 +89,17 @@ class Client:
         self.application = application
         self.headers = dict(headers or {})
         self.environ = {CSRF_CHECKED: not enforce_csrf, **(environ or {})}
-        self.cookies: dict[str, str] = {}
+        self._cookies = CookieJar()
+
+    @property
+    def cookies(self) -> CookieJar:
+        """The cookies that are kept: a mapping of names to values."""
+        return self._cookies
+
+    @cookies.setter
+    def cookies(self, values: Mapping[str, str]) -> None:
+        self._cookies = CookieJar()
+        self._cookies.update(values)
 
     def sign_in(self, account: "Account") -> None:
         """Go on as somebody who is signed in, without asking for the password.
@@ -165,7 +176,8 @@ class Client:
 
         Args:
             method: Any method.
-            url: Path, with a query string if you like; percent-encoded or not.
+            url: Path, with a query string if you like; percent-encoded or not. A whole URL also
+                says scheme and host; else it is one of http://localhost.
             query: Parameters to add to the query string.
             data: Form fields, or the body itself.
             files: Field name to content, `(file name, content)` or `(file name, content,
@@ -173,7 +185,11 @@ class Client:
             json: Anything that has a JSON form.
             headers: Header fields.
             environ: WSGI variables.
-            follow_redirects: Go where the answer sends, at most ten times.
+            follow_redirects: Go where the answer sends, at most ten times, on the hosts of the
+                application.
+
+        Raises:
+            AssertionError: There are more redirects, or one leads to another site.
         """
         body, content_type = _body_of(data, files, json)
         fields = {**self.headers, **({"Content-Type": content_type} if content_type else {})}
@@ -186,8 +202,32 @@ class Client:
             if answer.status_code not in (307, 308):
                 method, body = "HEAD" if method == "HEAD" else "GET", b""
                 fields.pop("Content-Type", None)
-            answer = self._send(method, _redirected(answer), body, fields, variables)
+            url = self._redirected(answer, fields)
+            answer = self._send(method, url, body, fields, variables)
         raise AssertionError(f"more than ten redirects, the last to {answer.url}")
+
+    def _redirected(self, answer: ClientResponse, headers: dict[str, str]) -> str:
+        """Return where an answer leads.
+
+        Raises:
+            AssertionError: To another host than those of the application.
+        """
+        target = urljoin(answer.url, answer.headers["location"])
+        parts = urlsplit(target)
+        if not parts.netloc:
+            return target.partition("#")[0]
+        asked = next((headers[name] for name in headers if name.lower() == "host"), None)
+        own = asked or _split(answer.url)[1]
+        config = getattr(self.application, "config", None)
+        named = [host for host in getattr(config, "ALLOWED_HOSTS", None) or [] if host != "*"]
+        if host_name(parts.netloc) != host_name(own) and not is_allowed(parts.netloc, named):
+            raise AssertionError(
+                f"the answer leads to {target}, another site that this application cannot answer "
+                "for; leave out follow_redirects and look at headers['location']"
+            )
+        for name in [name for name in headers if name.lower() == "host"]:
+            headers[name] = parts.netloc
+        return target.partition("#")[0]
 
     def _send(
         self,
@@ -199,6 +239,10 @@ class Client:
     ) -> ClientResponse:
         environ = self._environ(method, url, body, headers)
         environ.update(variables)
+        place = _place_of(environ)
+        cookies = self.cookies.header(place)
+        if cookies:
+            environ.setdefault("HTTP_COOKIE", cookies)
         begun: list[Any] = []
 
         def start_response(status: str, fields: list[tuple[str, str]], *_: Any) -> Any:
@@ -214,25 +258,28 @@ class Client:
         finally:
             chunks.close()  # type: ignore[attr-defined]  # the validator's iterator has it
         answer = ClientResponse(begun[0], begun[1], received, url)
-        self._keep_cookies(answer)
+        for name, value in answer.header_list:
+            if name.lower() == "set-cookie":
+                self.cookies.keep(value, place)
         return answer
 
     def _environ(
         self, method: str, url: str, body: bytes, headers: Mapping[str, str]
     ) -> dict[str, Any]:
-        path, _, query = url.partition("?")
+        scheme, host, local = _split(url)
+        path, _, query = local.partition("?")
         environ: dict[str, Any] = {
             "REQUEST_METHOD": method,
             "SCRIPT_NAME": "",
             "PATH_INFO": _unquoted(path),
             "QUERY_STRING": quote(query, safe="%/:?&=+,;@!$'()*~[]"),
             "SERVER_NAME": "localhost",
-            "SERVER_PORT": "80",
+            "SERVER_PORT": "443" if scheme == "https" else "80",
             "SERVER_PROTOCOL": "HTTP/1.1",
             "REMOTE_ADDR": "127.0.0.1",
-            "HTTP_HOST": "localhost",
+            "HTTP_HOST": host,
             "wsgi.version": (1, 0),
-            "wsgi.url_scheme": "http",
+            "wsgi.url_scheme": scheme,
             "wsgi.input": io.BytesIO(body),
             "wsgi.errors": io.StringIO(),
             "wsgi.multithread": True,
@@ -241,23 +288,11 @@ class Client:
         }
         if body:
             environ["CONTENT_LENGTH"] = str(len(body))
-        if self.cookies:
-            environ["HTTP_COOKIE"] = "; ".join(f"{k}={v}" for k, v in self.cookies.items())
         for name, value in headers.items():
             key = name.upper().replace("-", "_")
             prefix = "" if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else "HTTP_"
             environ[prefix + key] = value
         return environ
-
-    def _keep_cookies(self, answer: ClientResponse) -> None:
-        for name, value in answer.header_list:
-            if name.lower() == "set-cookie":
-                pair, _, attributes = value.partition(";")
-                for cookie, held in parse_cookies(pair).items():
-                    if "max-age=0" in attributes.lower():
-                        self.cookies.pop(cookie, None)
-                    else:
-                        self.cookies[cookie] = held
 
 
 def _unquoted(path: str) -> str:
@@ -272,9 +307,21 @@ def _with_query(url: str, query: Mapping[str, Any] | None) -> str:
     return f"{url}{'&' if '?' in url else '?'}{urlencode(query, doseq=True)}"
 
 
-def _redirected(answer: ClientResponse) -> str:
-    target = urlsplit(urljoin(answer.url, answer.headers["location"]))
-    return f"{target.path or '/'}{'?' if target.query else ''}{target.query}"
+def _split(url: str) -> tuple[str, str, str]:
+    """Return scheme, host and the rest of a URL; a path alone is one of http://localhost."""
+    if not url.lower().startswith(("http://", "https://")):
+        return "http", "localhost", url
+    parts = urlsplit(url)
+    rest = f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}"
+    return parts.scheme.lower(), parts.netloc, rest
+
+
+def _place_of(environ: Mapping[str, Any]) -> Place:
+    host = host_name(environ.get("HTTP_HOST", "localhost")) or "localhost"
+    forwarded = first_member(environ.get("HTTP_X_FORWARDED_PROTO")).lower()
+    secure = "https" in (environ["wsgi.url_scheme"], forwarded)
+    path = quote(environ["SCRIPT_NAME"] + environ["PATH_INFO"], "/:@!$&'()*+,;=~", "latin-1")
+    return Place(host, path, secure)
 
 
 def _body_of(data: Any, files: Any, json: Any) -> tuple[bytes, str | None]:

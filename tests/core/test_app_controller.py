@@ -279,13 +279,33 @@ def test_options_names_the_methods_and_asks_nobody_to_sign_in(
     assert client.options("/nope").status_code == 404
 
 
+def test_options_of_the_server_names_what_any_route_takes(app: Application, client: Client) -> None:
+    app.add_route("/a", lambda request: "a", ["GET"])
+    app.add_route("/b", lambda request: "b", ["DELETE"])
+    environ = {"REQUEST_METHOD": "OPTIONS", "PATH_INFO": "*"}
+    answer = app.app_controller.handle_request(Request.from_environ(environ))
+    assert (answer.status_code, answer.body) == (204, b"")
+    assert answer.headers["Allow"] == "DELETE, GET, HEAD, OPTIONS"
+    environ["REQUEST_METHOD"] = "GET"
+    assert app.app_controller.handle_request(Request.from_environ(environ)).status_code == 404
+
+
+def test_a_class_without_the_method_says_which_would_do(app: Application, client: Client) -> None:
+    class Thing:
+        def get(self, request: Request) -> str:
+            return "thing"
+
+    app.add_route("/", Thing, ["GET", "PUT"], requires_auth=False)
+    assert client.put("/").headers["allow"] == "GET, HEAD, OPTIONS"
+
+
 def test_another_method_is_a_405_that_says_which_would_do(
     app: Application, client: Client, signals: Signals
 ) -> None:
     app.add_route("/", lambda request: "home", ["GET"], requires_auth=False)
     answer = client.post("/")
     assert answer.status_code == 405
-    assert answer.headers["allow"] == "GET"
+    assert answer.headers["allow"] == "GET, HEAD, OPTIONS"
     assert client.request("PURGE", "/").status_code == 405
     assert signals.names.count("error_response_generated") == 2
     assert "exception_caught" not in signals.names
@@ -498,7 +518,7 @@ def test_a_client_that_reads_json_gets_json_errors(app: Application, client: Cli
     assert missing.status_code == 404
     assert missing.json() == {"data": {"error": "Route Not Found", "details": None}}
     refused = client.post("/get", headers=JSON_ONLY)
-    assert refused.headers["allow"] == "GET"
+    assert refused.headers["allow"] == "GET, HEAD, OPTIONS"
     failed = client.get("/fail", headers=JSON_ONLY)
     assert failed.json() == {"data": {"error": "Internal Server Error", "details": None}}
     browser = client.get("/nope", headers={"Accept": "text/html,application/json;q=0.9"})

@@ -519,10 +519,31 @@ def test_a_trusted_proxy_that_forwards_no_host_leaves_the_field() -> None:
     config = Config(None, settings={"TRUSTED_PROXIES": ["10.0.0.1"], "USE_X_FORWARDED_HOST": True})
     assert configured(config, REMOTE_ADDR="10.0.0.1", HTTP_HOST="a").get_host == "a"
     request = configured(
-        config, REMOTE_ADDR="10.0.0.1", HTTP_HOST="a", HTTP_X_FORWARDED_HOST="a, b"
+        config, REMOTE_ADDR="10.0.0.1", HTTP_HOST="a", HTTP_X_FORWARDED_HOST="a b, c"
     )
     with pytest.raises(BadRequest):
         _ = request.get_host
+
+
+@pytest.mark.parametrize(
+    ("proto", "host", "uri"),
+    [
+        ("https,http", "shop.example", "https://shop.example/"),
+        ("https, https", "shop.example:8443, inner", "https://shop.example:8443/"),
+        (" HTTPS , http", "shop.example,inner,inner2", "https://shop.example/"),
+        ("http,https", " shop.example , inner", "http://shop.example/"),
+        (",https", ",shop.example", "http://inner/"),
+    ],
+)
+def test_of_a_list_from_several_proxies_the_word_of_the_first_counts(
+    proto: str, host: str, uri: str
+) -> None:
+    config = Config(None, settings={"TRUSTED_PROXIES": ["10.0.0.1"], "USE_X_FORWARDED_HOST": True})
+    sent = {"HTTP_X_FORWARDED_PROTO": proto, "HTTP_X_FORWARDED_HOST": host, "HTTP_HOST": "inner"}
+    request = configured(config, REMOTE_ADDR="10.0.0.1", **sent)
+    assert request.build_absolute_uri("/") == uri
+    stranger = configured(config, REMOTE_ADDR="192.0.2.1", **sent)
+    assert stranger.build_absolute_uri("/") == "http://inner/"
 
 
 @pytest.mark.parametrize(

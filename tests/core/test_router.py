@@ -235,7 +235,7 @@ def test_a_wrong_method_names_those_of_all_routes_of_the_path(router: Router) ->
     router.add_route("/{number:int}", view, ["PATCH"])
     with pytest.raises(MethodNotAllowed) as error:
         router.resolve("/x", "POST")
-    assert error.value.allowed_methods == ["DELETE", "GET", "PUT"]
+    assert error.value.allowed_methods == ["DELETE", "GET", "HEAD", "OPTIONS", "PUT"]
     assert router.allowed_methods("/x") == ["DELETE", "GET", "PUT"]
     with pytest.raises(MethodNotAllowed):
         router.resolve("/x", "HEAD")

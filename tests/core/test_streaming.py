@@ -1,6 +1,7 @@
 """Streams: made while they are sent, and closed exactly once."""
 
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from io import BytesIO
 from typing import Any
 from wsgiref.util import setup_testing_defaults
@@ -8,8 +9,12 @@ from wsgiref.validate import validator
 
 import pytest
 
+from lback import Application
+from lback.core.request import Request
 from lback.core.response import Response
 from lback.core.streaming import StreamingResponse
+from lback.core.types import UploadedFile
+from lback.testing import Client
 
 
 class Source:
@@ -232,3 +237,46 @@ def test_an_error_while_closing_the_generator_still_closes_the_source() -> None:
     with pytest.raises(RuntimeError, match="cannot close"):
         body.close()  # type: ignore[attr-defined]  # a server looks for it
     assert closed == ["source"]
+
+
+@pytest.mark.parametrize("size", [10, 3_000_000])
+def test_uploads_stay_open_until_the_stream_has_been_sent(size: int) -> None:
+    app = Application(DEBUG=True)
+    taken: list[UploadedFile] = []
+
+    @app.route("/upper", ["POST"], requires_auth=False)
+    def upper(request: Request) -> Response:
+        upload = request.files["f"]
+        assert isinstance(upload, UploadedFile)
+        taken.append(upload)
+        pieces = (piece.upper() for piece in iter(lambda: upload.read(1000), b""))
+        return StreamingResponse(pieces, content_type="text/plain")
+
+    answer = Client(app).post("/upper", files={"f": ("a.txt", b"x" * size)})
+
+    assert answer.body == b"X" * size
+    assert taken[0].file.closed
+
+
+@pytest.mark.parametrize("breaks", ["view", "stream", "head"])
+def test_uploads_are_closed_whatever_comes_of_the_answer(breaks: str) -> None:
+    app = Application(DEBUG=False, ALLOWED_HOSTS=["localhost"], SECRET_KEY="kT4-q9ZpW2_xR7mL8vNc")
+    taken: list[UploadedFile] = []
+
+    def pieces() -> Iterator[bytes]:
+        yield b"begun"
+        raise OSError("broken")
+
+    @app.route("/", ["POST"], requires_auth=False)
+    def view(request: Request) -> Response:
+        upload = request.files["f"]
+        assert isinstance(upload, UploadedFile)
+        taken.append(upload)
+        if breaks == "view":
+            raise RuntimeError("broken")
+        return StreamingResponse(pieces(), 204 if breaks == "head" else 200)
+
+    with suppress(OSError):
+        Client(app).post("/", files={"f": ("a.txt", b"x")})
+
+    assert taken[0].file.closed

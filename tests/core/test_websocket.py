@@ -356,6 +356,23 @@ def test_an_origin_that_no_browser_sends_is_a_mistake(origin: str) -> None:
     assert repr(origin) in str(error.value)
 
 
+@pytest.mark.parametrize(
+    "origin",
+    ["capacitor://localhost", "chrome-extension://abcdefgh", "safari-web-extension://0D1E-2F"],
+)
+def test_apps_and_extensions_have_origins_of_their_own(origin: str) -> None:
+    async def story() -> None:
+        server = local_server(allowed_origins=[origin])
+        async with server.running():
+            async with connect(address(server), origin=Origin(origin)) as client:
+                await client.send("hello")
+                assert await client.recv() == "Echo: hello"
+            with pytest.raises(InvalidStatus):
+                await connect(address(server), origin=Origin(f"{origin}.evil"))
+
+    run(story())
+
+
 def test_a_single_origin_is_not_taken_for_a_list() -> None:
     with pytest.raises(TypeError, match=r"write \['https://example.com'\]"):
         local_server(allowed_origins="https://example.com")

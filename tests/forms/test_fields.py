@@ -3,8 +3,8 @@
 import json
 from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta, timezone
-from decimal import Decimal
-from enum import Enum
+from decimal import Decimal, localcontext
+from enum import Enum, IntEnum, StrEnum
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -14,6 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lback import ValidationError
+from lback.core.http.multidict import MultiDict
+from lback.core.response import json_encode
 from lback.forms import (
     BooleanField,
     CharField,
@@ -379,12 +381,100 @@ def test_choices_that_are_asked_for_each_form() -> None:
         ("[" * 5000, "200 levels"),
         ('{"a":' * 201, "200 levels"),
         ('["\\\\", ' + "[" * 200, "200 levels"),
-        ("9" * 5000, "no JSON"),
+        ("9" * 5000, "a whole number has more than 4,300 digits"),
         ("[1,]", "no JSON"),
+        ('{"a": 1e999}', "a number is too large"),
+        ('[[{"a": [-1e999]}]]', "a number is too large"),
+        ([float("inf")], "a number is too large"),
+        ({"a": float("nan")}, "or is none"),
+        ([10**5000], "a whole number has more than 4,300 digits"),
     ],
 )
-def test_what_is_no_json(raw: str, reason: str) -> None:
-    assert reason in refusal(JSONField(), raw)
+def test_what_is_no_json(raw: Any, reason: str) -> None:
+    sentence = refusal(JSONField(), raw)
+    assert reason in sentence
+    assert "sys." not in sentence
+
+
+def test_json_is_taken_to_its_limits() -> None:
+    assert JSONField().clean("[1e308, -1e308, 1e-999]") == [1e308, -1e308, 0.0]
+    assert JSONField().clean("9" * 4300) == int("9" * 4300)
+    assert JSONField().clean('\ufeff{"a": 1}') == {"a": 1}
+
+
+PRICE = DecimalField(max_digits=10, decimal_places=2)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    ["1.001", "1." + "0" * 30 + "1", "12345678." + "0" * 25 + "1", "0.001", "1e-3", "123456789",
+     "1e9", "123456789012345678901234567890", Decimal("NaN"), Decimal("Infinity"), "1" + "0" * 40],
+)  # fmt: skip
+@pytest.mark.parametrize("precision", [1, 5, 28, 100])
+def test_digits_are_counted_whatever_the_precision_of_the_context(raw: Any, precision: int) -> None:
+    with localcontext() as context:
+        context.prec = precision
+        assert refusal(PRICE, raw)
+        places = DecimalField(decimal_places=2)
+        if "." in str(raw):
+            assert refusal(places, "1234567890123456789012345678.901")
+
+
+@pytest.mark.parametrize(
+    ("raw", "value"),
+    [("1.50000", "1.5"), ("12345678.90", "12345678.90"), ("0.00", "0"), ("00012.3", "12.3"),
+     ("1" + "0" * 7, "10000000"), ("1e7", "10000000"), ("0e5", "0"), ("-1.9", "-1.9")],
+)  # fmt: skip
+@pytest.mark.parametrize("precision", [1, 28])
+def test_a_number_is_taken_exactly_whatever_the_context(
+    raw: str, value: str, precision: int
+) -> None:
+    with localcontext() as context:
+        context.prec = precision
+        taken = PRICE.clean(raw)
+    assert taken == Decimal(value)
+
+
+def test_a_list_in_json_is_one_value_and_no_field_that_came_twice() -> None:
+    class Sent(Form):
+        title = CharField()
+        count = IntegerField()
+        agreed = BooleanField()
+        size = ChoiceField(Size)
+        facts = JSONField()
+
+    body = {"title": ["a", "b"], "count": [1], "agreed": [False], "size": ["s"], "facts": [1, 2]}
+    form = Sent(body)
+    assert not form.is_valid()
+    assert list(form.errors) == ["title", "count", "agreed", "size"]
+    assert form.cleaned_data == {"facts": [1, 2]}
+
+    twice = MultiDict(title=["a", "b"], count="1", agreed=["off", "on"], size="SMALL", facts="[1]")
+    assert Sent(twice).is_valid()
+    assert Sent(MultiDict(title=["a", "b"])).raw_of("title") == "b"
+
+
+@pytest.mark.parametrize("raw", ["SMALL", "s", Size.SMALL])
+def test_a_member_is_taken_by_its_name_in_html_and_its_value_in_json(raw: Any) -> None:
+    assert ChoiceField(Size).clean(raw) is Size.SMALL
+    assert MultipleChoiceField(Size).clean([raw, "VERY_LARGE"]) == [Size.SMALL, Size.VERY_LARGE]
+    assert not MultipleChoiceField(Size).has_changed([Size.SMALL], [raw])
+
+
+def test_members_of_every_kind_of_enumeration_come_back_from_json() -> None:
+    class Number(IntEnum):
+        ONE = 1
+        TWO = 2
+
+    class Word(StrEnum):
+        YES = "yes"
+
+    for kind in (Size, Number, Word):
+        for member in kind:
+            sent = json.loads(json_encode(member))
+            assert ChoiceField(kind).clean(sent) is member
+    crossed = Enum("crossed", {"A": "B", "B": "A"})
+    assert ChoiceField(crossed).clean("A") is crossed["A"]
 
 
 def test_brackets_in_a_text_are_no_levels() -> None:

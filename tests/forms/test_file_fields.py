@@ -100,10 +100,36 @@ def test_names_that_no_image_has(name: str) -> None:
 @pytest.mark.parametrize(
     "name",
     ["page.html", "x.SVG", "x.svg ", "shell.php", "shell.php.jpg", "shell.php.", "a.js", "x.exe",
-     "x.htm.txt", "x.phar.zip", "x. html"],
+     "x.phar.zip", "x. html", "x.exe.", "x.exe. ", "x.php;.txt", "x.PHP5.txt", "x.exe::$DATA"],
 )  # fmt: skip
 def test_names_of_what_might_be_run(name: str) -> None:
     assert "not taken here" in refusal(FileField(), upload(name, b"harmless"))
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["www.bank.com.txt", "x.htm.txt", "index.html.txt", "Intro to node.js.txt", "www.sklep.pl.txt",
+     "Screenshot 2020-08-04 at 21.42.34.txt", "v1.2.txt", "a..txt", "setup.py.txt"],
+)  # fmt: skip
+def test_names_with_dots_of_what_nobody_runs(name: str) -> None:
+    for field in (FileField(), FileField(extensions=["txt"])):
+        assert field.clean(upload(name, b"harmless")).filename == name
+
+
+@pytest.mark.parametrize(
+    ("name", "extensions", "sentence"),
+    [
+        ("a.exe", None, "Files ending in .exe are not taken here."),
+        ("a.exe", ["txt"], "Files ending in .exe are not taken here; please choose one of txt."),
+        ("a", ["txt"],
+         "Files without an ending in their name are not taken here; please choose one of txt."),
+        ("a.php.txt", None, "Files with .php in their name are not taken here; please rename it."),
+    ],
+)  # fmt: skip
+def test_the_sentence_about_a_name_is_true(
+    name: str, extensions: list[str] | None, sentence: str
+) -> None:
+    assert refusal(FileField(extensions=extensions), upload(name, b"x")) == sentence
 
 
 @pytest.mark.parametrize("name", ["", ".htaccess", "..", "x" * 201, "../.env", "C:\\.bashrc"])

@@ -1,5 +1,6 @@
 """Body parsing as a view sees it: values when asked for, or one clear refusal."""
 
+import errno
 import io
 import logging
 import tracemalloc
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lback import Application
 from lback.core.config import Config
 from lback.core.exceptions import BadRequest, HTTPException
 from lback.core.http.body import BodyStream, body_stream
@@ -20,7 +22,9 @@ from lback.core.middleware_loader import load_middlewares_from_config
 from lback.core.middleware_manager import MiddlewareManager
 from lback.core.request import Request
 from lback.core.response import Response
+from lback.forms import CharField, Form, Formset
 from lback.middleware import BodyParsingMiddleware
+from lback.testing import Client
 from tests.growth import assert_linear
 
 URLENCODED = "application/x-www-form-urlencoded"
@@ -393,7 +397,7 @@ def test_identity_is_no_compression(content_type: str, body: bytes) -> None:
 
 
 @EACH_TYPE
-@pytest.mark.parametrize("charset", ["latin-1", "utf-16", "utf-7", "no-such", "x" * 5000])
+@pytest.mark.parametrize("charset", ["utf-16", "utf-7", "no-such", "x" * 5000])
 def test_another_charset_is_refused_rather_than_guessed(
     content_type: str, body: bytes, charset: str
 ) -> None:
@@ -401,6 +405,37 @@ def test_another_charset_is_refused_rather_than_guessed(
 
     assert error.status_code == 415
     assert error.message == f"the body is in {charset[:40]!r}; send UTF-8"
+
+
+@EACH_TYPE
+@pytest.mark.parametrize(
+    "charset", ["us-ascii", "iso-8859-1", "latin1", "windows-1252", "utf8", '"UTF-8"', "GBK"]
+)
+def test_a_charset_with_ascii_in_it_is_accepted(
+    content_type: str, body: bytes, charset: str
+) -> None:
+    assert parsed(body, f"{content_type}; charset={charset}").POST == {"a": "1"}
+
+
+@pytest.mark.parametrize("charset", ["iso-8859-1", "windows-1252"])
+@pytest.mark.parametrize("body", ["a=ü".encode(), b"a=%C3%BC", b"a=\xfc", b"a=%FC"])
+def test_a_labelled_form_is_utf_8_or_else_what_it_says(charset: str, body: bytes) -> None:
+    assert parsed(body, f"{URLENCODED}; charset={charset}").POST == {"a": "ü"}
+
+
+def test_a_labelled_form_has_the_same_limits() -> None:
+    kind = f"{URLENCODED}; charset=iso-8859-1"
+    assert parsed(b"a=%FC&a=2&b", kind).POST == {"a": ["ü", "2"], "b": ""}
+    error = refusal(parsed(b"a=%FC&b=2&c=3", kind, MAX_FORM_FIELDS=2))
+    assert error.message == "more than 2 parameters (MAX_FORM_FIELDS)"
+    error = refusal(parsed(b"a=%81", f"{URLENCODED}; charset=cp1252"))
+    assert (error.status_code, "charset" in error.message) == (400, True)
+
+
+@pytest.mark.parametrize("charset", ["", "; charset=utf-8", "; charset=iso-8859-1"])
+def test_json_is_utf_8_whatever_its_label_says(charset: str) -> None:
+    assert parsed('{"a":"ü"}'.encode(), JSON + charset).POST == {"a": "ü"}
+    assert refusal(parsed(b'{"a":"\xfc"}', JSON + charset)).status_code == 400
 
 
 @EACH_TYPE
@@ -438,13 +473,109 @@ def test_no_body_and_no_type_does_worse_than_a_refusal(
 def test_a_failure_that_is_not_the_clients_stays_one_as_well() -> None:
     class Broken(io.BytesIO):
         def read(self, size: int | None = -1) -> bytes:
-            raise OSError("the disk is full")
+            raise OSError(errno.ENOSPC, "the disk is full")
 
     request = request_with(b"a=1", URLENCODED, source=Broken())
     middleware().process_request(request)
     for _ in range(2):
         with pytest.raises(OSError, match="the disk is full"):
             _ = request.parsed_body
+
+
+class NoMoreData(OSError):
+    """As Gunicorn says that a client broke off."""
+
+
+class InvalidChunkSize(Exception):
+    """As Gunicorn says that a chunk is malformed."""
+
+    code = 400
+
+
+@EACH_TYPE
+@pytest.mark.parametrize(
+    "error", [NoMoreData(), InvalidChunkSize("zz"), ConnectionResetError("gone"), TimeoutError()]
+)
+def test_a_body_that_breaks_off_is_a_bad_request_on_every_server(
+    content_type: str, body: bytes, error: Exception
+) -> None:
+    class Broken(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            raise error
+
+    request = request_with(body, content_type, source=Broken())
+    middleware().process_request(request)
+    refused = refusal(request)
+    assert refused.status_code == 400
+    assert refused.message == "the body broke off, or its chunks are malformed"
+
+
+def test_a_mistake_in_what_reads_the_body_stays_one() -> None:
+    class Broken(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            raise RuntimeError("a mistake")
+
+    request = request_with(b"a=1", URLENCODED, source=Broken())
+    middleware().process_request(request)
+    with pytest.raises(RuntimeError, match="a mistake"):
+        _ = request.parsed_body
+
+
+def test_a_missing_field_is_a_bad_request_that_names_it() -> None:
+    app = Application(DEBUG=True)
+
+    def view(request: Request) -> Any:
+        place = request.GET.get("place", "")
+        if place == "nested":
+            return request.DATA["a"]["title"]
+        if place == "own":
+            own: dict[str, Any] = {}
+            return own["title"]
+        return getattr(request, place)["title"]
+
+    app.add_route("/", view, ["GET", "POST", "PUT"], requires_auth=False)
+    client = Client(app, headers={"Accept": "application/json"})
+    sent: list[dict[str, Any]] = [
+        {"data": {"a": "1"}}, {"json": {"a": {}}}, {"files": {"a": b"x"}}, {}, {"json": {}},
+    ]  # fmt: skip
+    for options in sent:
+        for method, place in [("POST", "POST"), ("PUT", "DATA"), ("GET", "GET"), ("POST", "files")]:
+            answer = client.request(method, f"/?place={place}", **options)
+            assert answer.status_code == 400
+            assert answer.json()["data"]["error"] == "the field 'title' is missing"
+    for place in ("nested", "own"):
+        assert client.post(f"/?place={place}", json={"a": {}}).status_code == 500
+
+
+def test_a_missing_field_is_a_key_error_as_well() -> None:
+    request = parsed(b"a=1", URLENCODED)
+    with pytest.raises(KeyError):
+        _ = request.POST["title"]
+    assert request.POST.get("title", "none") == "none"
+    assert "title" not in request.POST
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "status"),
+    [(b'["a"]', JSON, 400), (b'"text"', JSON, 400), (b"null", JSON, 400), (b"1", JSON, 400),
+     (b"title=a", "text/plain", 415), (b"<title>a</title>", "application/xml", 415)],
+)  # fmt: skip
+def test_a_form_is_not_made_of_a_body_that_is_none(body: bytes, kind: str, status: int) -> None:
+    class Title(Form):
+        title = CharField(required=False)
+
+    for use in (
+        Title.of,
+        lambda request: Title(request.POST),
+        lambda request: Formset.of(request, Title),
+        lambda request: request.DATA["title"],
+    ):
+        request = parsed(body, kind)
+        with pytest.raises(HTTPException) as refused:
+            use(request)
+        assert refused.value.status_code == status
+    assert parsed(body, kind).POST == {}
+    assert parsed(b"", kind).POST == {}
 
 
 @pytest.mark.parametrize("kind", [URLENCODED, JSON, "multipart/form-data"])

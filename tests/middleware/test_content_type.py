@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lback.core.exceptions import BadRequest, HTTPException
-from lback.middleware.content_type import media_type, parameters, require_utf_8
+from lback.middleware.content_type import codec_of, media_type, parameters, require_codec
 from tests.growth import assert_linear
 
 TOKEN = st.text("abcXYZ019!#$%&'*+-.^_`|~", min_size=1, max_size=10)
@@ -33,6 +33,7 @@ def test_quoted_values_come_back_as_they_were_written(values: dict[str, str]) ->
         ("a/b;x=1;y=2", {"x": "1", "y": "2"}),
         ("a/b\t;\tx=1\t", {"x": "1"}),
         ("a/b; boundary=----=_Part_1/2", {"boundary": "----=_Part_1/2"}),
+        ("a/b; boundary=a,b:c@d{e}$(f)[g]<h>?", {"boundary": "a,b:c@d{e}$(f)[g]<h>?"}),
         ('a/b; x="a;b=c"; y=d', {"x": "a;b=c", "y": "d"}),
         (r'a/b; x="a\"b\\"', {"x": 'a"b\\'}),
     ],
@@ -43,8 +44,8 @@ def test_parameters_are_read_as_clients_write_them(field: str, expected: dict[st
 
 @pytest.mark.parametrize(
     "field",
-    ["a/b; x", "a/b; x=", 'a/b; x="', 'a/b; x="\\"', "a/b; x=a b", "a/b; x = 1", "a/b; x=a,b",
-     'a/b; x="a"b', "a/b; =1", "a/b; x=1\n", "a/b; x=1 y=2"],
+    ["a/b; x", "a/b; x=", 'a/b; x="', 'a/b; x="\\"', "a/b; x=a b", "a/b; x = 1", "a/b; x=a,",
+     "a/b; x=a, b", 'a/b; x="a"b', "a/b; =1", "a/b; x=1\n", "a/b; x=1 y=2"],
 )  # fmt: skip
 def test_parameters_that_cannot_be_read_are_refused(field: str) -> None:
     with pytest.raises(BadRequest, match="Content-Type cannot be read"):
@@ -82,13 +83,26 @@ def test_no_field_costs_more_than_its_length(tail: str) -> None:
     assert_linear(read, tail)
 
 
-@pytest.mark.parametrize("charset", [None, "utf-8", "UTF-8", "utf8", "US-ASCII", "ascii"])
-def test_utf_8_is_accepted_with_what_is_part_of_it(charset: str | None) -> None:
-    require_utf_8(charset, "the body")
+@pytest.mark.parametrize(
+    ("charset", "codec"),
+    [
+        *((label, "utf-8") for label in (None, "utf-8", "UTF-8", "utf8", "US-ASCII", "ascii")),
+        ("ISO-8859-1", "latin_1"), ("latin1", "latin_1"), ("Latin-1", "latin_1"), ("L1", "latin_1"),
+        ("windows-1252", "cp1252"), ("CP1252", "cp1252"), ("iso-8859-15", "iso8859_15"),
+        ("koi8-r", "koi8_r"), ("GBK", "gbk"), ("Shift_JIS", "shift_jis"), ("big5", "big5"),
+        *((label, None) for label in ("utf-16", "UTF-7", "utf-32le", "hz", "iso-2022-jp", "idna",
+          "unicode_escape", "base64", "zlib", "cp037", "no-such", "", "os", "x" * 5000, "\u0661")),
+    ],
+)  # fmt: skip
+def test_a_charset_is_read_if_ascii_is_part_of_it(charset: str | None, codec: str | None) -> None:
+    assert codec_of(charset) == codec
+    if codec is not None:
+        letters = "".join(map(chr, range(128)))
+        assert letters.encode().decode(codec) == letters
 
 
 def test_another_charset_is_named_in_the_refusal() -> None:
     with pytest.raises(HTTPException) as refused:
-        require_utf_8("ISO-8859-1", "field 'x'")
+        require_codec("UTF-16", "field 'x'")
     assert refused.value.status_code == 415
-    assert refused.value.message == "field 'x' is in 'ISO-8859-1'; send UTF-8"
+    assert refused.value.message == "field 'x' is in 'UTF-16'; send UTF-8"

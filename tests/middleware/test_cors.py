@@ -38,6 +38,18 @@ def preflight(who: Client, origin: str = APP, method: str = "PUT") -> Any:
     return who.options("/", headers=fields)
 
 
+@pytest.mark.parametrize(
+    "origin", ["capacitor://localhost", "chrome-extension://abcdefgh", "moz-extension://0D1E-2F"]
+)
+def test_apps_and_extensions_are_allowed_when_they_are_named(origin: str) -> None:
+    who = client(CORS_ORIGINS=[origin])
+    assert who.get("/", headers={"Origin": origin}).headers["access-control-allow-origin"] == origin
+    assert preflight(who, origin).status_code == 204
+    assert "access-control-allow-origin" not in preflight(who, f"{origin}x").headers
+    other = client(CORS_ORIGINS=[APP]).get("/", headers={"Origin": origin})
+    assert "access-control-allow-origin" not in other.headers
+
+
 def test_without_origins_nothing_is_said() -> None:
     answer = client().get("/", headers={"Origin": APP})
     assert ALLOW not in answer.headers

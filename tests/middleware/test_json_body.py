@@ -59,7 +59,7 @@ def test_what_is_accepted_means_the_same_to_the_standard_library(body: bytes) ->
     "text",
     ["NaN", "[Infinity]", "-Infinity", "nan", "1e400", "-1e400", "01", "+1", ".5", "1.", "[1,]",
      '{"a":1,}', "{a: 1}", "{'a': 1}", "// x\n1", "1 2", " ", "[", "]", '"', '"\t"', '"\\x41"',
-     "tru", "undefined", "\ufeff1", '"\\ud800"', '"\\udc00"', '"\\ud800\\u0041"',
+     "tru", "undefined", "\ufeff\ufeff1", '"\\ud800"', '"\\udc00"', '"\\ud800\\u0041"',
      '["\\udc00\\ud800"]', '{"\\ud800": 1}', '"\\ud800 and more text"'],
 )  # fmt: skip
 def test_what_is_no_json_is_refused(text: str) -> None:
@@ -72,6 +72,13 @@ def test_what_is_no_json_is_refused(text: str) -> None:
 def test_what_is_no_utf_8_is_refused(body: bytes) -> None:
     with pytest.raises(BadRequest, match="the JSON is no UTF-8"):
         parse_json(body, 200)
+
+
+def test_a_byte_order_mark_in_front_is_ignored() -> None:
+    assert parse_json(b'\xef\xbb\xbf{"a": "\xef\xbb\xbf"}', 4) == {"a": "\ufeff"}
+    for body in (b"\xef\xbb\xbf", b"\xef\xbb\xbf\xef\xbb\xbf1", b"1\xef\xbb\xbf", b"\xef\xbb1"):
+        with pytest.raises(BadRequest):
+            parse_json(body, 4)
 
 
 def test_utf_16_is_no_json() -> None:

@@ -2,19 +2,24 @@
 
 import logging
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import select
 
 from lback import Application, HTMLResponse, Request, Response, render
+from lback.auth import ApiKeyManager
 from lback.core import ConfigurationError
+from lback.database import DatabaseManager
 from lback.middleware import CSRFMiddleware, csrf_exempt, csrf_token, rotate_csrf_token
 from lback.middleware.csrf import _is_token_of
 from lback.sessions import SessionManager
 from lback.testing import Client
+from lback.users import User, UserManager
 
 SETTINGS: dict[str, Any] = {
     "DEBUG": False,
@@ -530,3 +535,70 @@ def test_the_token_can_be_called_in_templates(app: Application, tmp_path: Path) 
     page = browser(app).get("/form").text
     assert page.count('<input type="hidden" name="csrf_token"') == 1
     assert re.search(r">[\w-]{86}$", page)
+
+
+# Who was refused, and how a program that has a token comes through.
+
+CHAIN = [
+    f"lback.middleware.{name}Middleware"
+    for name in ("SecurityHeaders", "Session", "Authentication", "BodyParsing", "CSRF")
+]
+PROGRAM = {"Accept": "application/json"}
+PERSON = {"Accept": "text/html,*/*;q=0.8", "Origin": "http://localhost"}
+
+
+@pytest.fixture
+def site(database: DatabaseManager) -> Iterator[Application]:
+    """An application with the middlewares of a new project and a closed route."""
+    app = Application(
+        **{**SETTINGS, "MIDDLEWARES": CHAIN, "LOGIN_URL": "/sign-in"},
+        DATABASE_URL=database.url.render_as_string(hide_password=False),
+    )
+    app.db_manager.create_tables()
+    app.add_route("/closed", lambda request: request.user.username, ["GET", "POST"])
+    app.add_route("/open", change, ["POST"], requires_auth=False)
+    yield app
+    app.db_manager.dispose()
+
+
+@pytest.fixture
+def key(site: Application, quick_passwords: None) -> str:
+    with site.db_manager.session() as session:
+        ada = UserManager().register(session, "ada", "correct horse")
+        return ApiKeyManager(UserManager()).create(session, ada, "robot")[0]
+
+
+def test_a_program_without_credentials_is_told_to_authenticate(site: Application) -> None:
+    for headers in (PROGRAM, {**PROGRAM, "Cookie": "balancer=1"}):
+        answer = browser(site).post("/closed", headers=headers, json={})
+        assert answer.status_code == 401
+        assert answer.headers["www-authenticate"].startswith("Bearer ")
+
+
+def test_a_person_whose_session_ended_is_sent_to_sign_in(site: Application) -> None:
+    answer = browser(site).post("/closed", headers=PERSON, data={"name": "a"})
+    assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in")
+    assert browser(site).post("/open", headers=PERSON, data={"name": "a"}).status_code == 403
+
+
+def test_a_token_comes_through_whatever_cookies_a_balancer_adds(
+    site: Application, key: str
+) -> None:
+    headers = {**PROGRAM, "Authorization": f"Bearer {key}", "Cookie": "balancer=1; b=2"}
+    assert browser(site).post("/closed", headers=headers).text == "ada"
+    assert browser(site).post("/open", headers=headers).status_code == 200
+
+
+def test_a_wrong_token_beside_a_cookie_is_refused_as_such(site: Application, key: str) -> None:
+    headers = {**PROGRAM, "Authorization": f"Bearer {key}x", "Cookie": "balancer=1"}
+    for path in ("/closed", "/open"):
+        assert browser(site).post(path, headers=headers).status_code in (401, 403)
+
+
+def test_a_signed_in_visitor_needs_the_token_of_the_form(site: Application, key: str) -> None:
+    client = browser(site)
+    with site.db_manager.session() as session:
+        client.sign_in(session.scalars(select(User)).one())
+    assert client.get("/closed").text == "ada"
+    for extra in ({}, {"Authorization": "Basic YTpi"}, {"Authorization": "Whatever abc"}):
+        assert client.post("/closed", headers={**PERSON, **extra}).status_code == 403

@@ -75,6 +75,21 @@ def test_a_name_changes_with_what_the_file_refers_to(files: StaticFiles, root: P
         ("url(/media/a.png)", "url(/media/a.png)"),
         ("url(#filter)", "url(#filter)"),
         ("url()", "url()"),
+        # Tokens that only look like a reference or a comment, and references that look like none.
+        ('a[x="image/*"] {} b { c: url(part.css) }', 'a[x="image/*"] {} b { c: url(part.D.css) }'),
+        ("a[x='/*'] {} url(part.css) /* ' */", "a[x='/*'] {} url(part.D.css) /* ' */"),
+        ('.a\\" { } url(part.css)', '.a\\" { } url(part.D.css)'),
+        ("x: '\\'url(part.css)'; url(part.css)", "x: '\\'url(part.css)'; url(part.D.css)"),
+        ('content: "url(part.css)"', 'content: "url(part.css)"'),
+        ("it's\nurl(part.css)", "it's\nurl(part.D.css)"),
+        ("/* it's */ url(part.css)", "/* it's */ url(part.D.css)"),
+        ("my-url(part.css)", "my-url(part.css)"),
+        ('url("a(1).css")', 'url("a%281%29.D.css")'),
+        ("url(a\\(1\\).css)", "url(a%281%29.D.css)"),
+        ('url("\\70 art.css")', 'url("part.D.css")'),
+        ("@import/* first */'part.css';", "@import/* first */'part.D.css';"),
+        ("url(data:x,<a b='/*'>) url(part.css)", "url(data:x,<a b='/*'>) url(part.D.css)"),
+        ("url(part.css) /* no end url(part.css)", "url(part.D.css) /* no end url(part.css)"),
     ],
 )
 def test_references_of_css_follow(
@@ -82,11 +97,20 @@ def test_references_of_css_follow(
 ) -> None:
     write(root / "static/css/a.css", reference)
     write(root / "static/css/part.css", "p {}")
+    write(root / "static/css/a(1).css", "p {}")
     write(root / "static/css/a.css.map", "{}")
     write(root / "static/my file.txt", "x")
     found = run(files)
     assert re.sub(r"\.[0-9a-f]{12}\.", ".D.", text(files, "css/a.css")) == becomes
     assert found.warnings == []
+
+
+def test_a_style_sheet_of_unfinished_tokens_is_read_in_linear_time(
+    files: StaticFiles, root: Path
+) -> None:
+    for token in ("@import/**/", "url(", "url('", "'", "/*", "\\", "url(\\", "@import '"):
+        write(root / "static/css/a.css", token * 20_000)
+        assert text(files, "css/a.css") == token * 20_000
 
 
 def test_source_maps_of_scripts_follow(files: StaticFiles, root: Path) -> None:

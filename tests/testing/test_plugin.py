@@ -11,7 +11,7 @@ from tests.conftest import execute
 PROJECT = {
     "settings.py": """
         DEBUG = False
-        SECRET_KEY = "only for these tests of tests"
+        SECRET_KEY = "kT4-q9ZpW2_xR7mL8vNc"
         ALLOWED_HOSTS = ["shop.example"]
         ROOT_URLCONF = "urls"
         INSTALLED_APPS = ["shop"]

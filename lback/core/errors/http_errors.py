@@ -12,6 +12,7 @@ from lback.core.exceptions import (
     RouteNotFound,
     Unauthorized,
 )
+from lback.core.http.accept import prefers_json
 from lback.core.response import STATUS_LINES, Response
 
 if TYPE_CHECKING:
@@ -86,9 +87,8 @@ def failure_response(handler: "ErrorHandler", error: Exception, request: "Reques
 
 
 def wants_json(request: "Request") -> bool:
-    """Tell whether a client reads JSON and does not read pages."""
-    accepted = request.environ.get("HTTP_ACCEPT") or ""
-    return "application/json" in accepted and "text/html" not in accepted
+    """Return True if the client reads JSON and does not prefer pages (`Accept`)."""
+    return prefers_json(request.environ.get("HTTP_ACCEPT") or "")
 
 
 def _unhandled(handler: "ErrorHandler", error: Exception, request: "Request") -> Response:

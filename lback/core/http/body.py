@@ -1,6 +1,7 @@
 """The body of a request: a stream that ends where the client said it would."""
 
-from collections.abc import Iterator
+import errno
+from collections.abc import Callable, Iterator
 from io import BytesIO
 from typing import Any, BinaryIO, Final
 
@@ -8,6 +9,9 @@ from lback.core.exceptions import BadRequest, HTTPException
 from lback.core.http.limits import DEFAULT_LIMITS
 
 _PIECE = 65536
+_FAULTS_OF_THIS_MACHINE = frozenset(
+    {errno.ENOSPC, errno.EDQUOT, errno.ENOMEM, errno.ENOBUFS, errno.EMFILE, errno.ENFILE, errno.EIO}
+)
 
 
 def content_length(environ: dict[str, Any]) -> int | None:
@@ -81,7 +85,7 @@ class BodyStream:
     def _read_all(self) -> bytes:
         left = _PIECE if self._length is None else self._length - self.consumed
         if left <= _PIECE and self._length is not None:  # the usual body comes in one piece
-            first: bytes = self._source.read(left) if left > 0 else b""
+            first: bytes = _piece_of(self._source.read, left) if left > 0 else b""
             self.consumed += len(first)
             if len(first) >= left:
                 return first
@@ -117,7 +121,7 @@ class BodyStream:
             size = min(size, self._length - self.consumed)
         if size <= 0:
             return b""
-        piece: bytes = read(size)
+        piece = _piece_of(read, size)
         self.consumed += len(piece)
         if self._length is None:
             if self.consumed > self._limit:
@@ -125,6 +129,28 @@ class BodyStream:
         elif not piece:
             raise BadRequest(f"the body ended after {self.consumed} of {self._length} bytes")
         return piece
+
+
+def _piece_of(read: Callable[[int], bytes], size: int) -> bytes:
+    """Read from `wsgi.input`, of which servers say in many ways that the client broke off.
+
+    Raises:
+        BadRequest: The connection is gone, the body is too short, or a chunk is malformed.
+        OSError: This machine has no memory, no disk or no file handles left.
+    """
+    try:
+        return read(size)
+    except Exception as error:
+        if not _is_of_client(error):
+            raise
+        raise BadRequest("the body broke off, or its chunks are malformed") from error
+
+
+def _is_of_client(error: Exception) -> bool:
+    if isinstance(error, (OSError, EOFError)):
+        return getattr(error, "errno", None) not in _FAULTS_OF_THIS_MACHINE
+    # Gunicorn's errors of parsing, such as InvalidChunkSize, carry the status that they deserve.
+    return getattr(error, "code", None) in range(400, 500)
 
 
 # Shared by all requests without a body: it keeps no place, for there is nothing to read.

@@ -115,11 +115,11 @@ def _is_newer(last_modified: str | None, field: str | None) -> bool | None:
 
 def _seconds(field: str | None) -> float | None:
     """Read an HTTP date, in any of its three forms; `None` for what is no date."""
-    parsed = parsedate_tz(field) if field and len(field) <= _MAX_DATE else None
-    if parsed is None:
-        return None
     try:
+        parsed = parsedate_tz(field) if field and len(field) <= _MAX_DATE else None
+        if parsed is None:
+            return None
         moment = datetime(*parsed[:6], tzinfo=UTC)
-    except ValueError:
+    except (ValueError, OverflowError, IndexError):  # of a year beyond 9999, and of odd texts
         return None
     return moment.timestamp() - (parsed[9] or 0)

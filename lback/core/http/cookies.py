@@ -5,6 +5,8 @@ from datetime import datetime
 from email.utils import formatdate
 
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+# Browsers send any name that a page has set, brackets and letters of all scripts included.
+_SENT_NAME = re.compile(r"[^\x00-\x20\x7f=;,\"]+")
 _PLAIN_VALUE = re.compile(r"[!#$%&'()*+\-./0-9:<=>?@A-Z\[\]^_`a-z{|}~]*")
 _NEEDS_OCTAL = re.compile(rb"[^!#$%&'()*+\-./0-9:<=>?@A-Z\[\]^_`a-z{|}~ ]")
 _QUOTED_PAIR = re.compile(r"\\(?:([0-3][0-7][0-7])|(.))")
@@ -20,8 +22,13 @@ def parse_cookies(field: str) -> dict[str, str]:
 
     A malformed pair is left out and hides no other; of two with one name the last counts, as
     in the standard library. Values are not URL-decoded; quoted ones are unquoted.
+
+    Args:
+        field: As PEP 3333 hands it over, bytes read as Latin-1. They are UTF-8, as browsers send
+            them; a name or value that is not stays as it is.
     """
     cookies = {}
+    is_ascii = field.isascii()
     for pair in field.replace("; ", ";").split(";"):
         name, equals, value = pair.partition("=")
         if name not in _KNOWN_NAMES:
@@ -30,15 +37,17 @@ def parse_cookies(field: str) -> dict[str, str]:
             continue
         value = value.strip(" \t")
         if value[:1] == '"':
-            value = _unquote(value)
+            value = _utf_8(_unquote(value))
+        elif not is_ascii:
+            value = _utf_8(value)
         cookies[name] = value
     return cookies
 
 
 def _name_of(text: str) -> str:
-    """Return the name that a pair begins with, or nothing if it is no token."""
-    name = text.strip(" \t")
-    if not _TOKEN.fullmatch(name):
+    """Return the name that a pair begins with, or nothing if no browser would send it."""
+    name = _utf_8(text.strip(" \t"))
+    if not _SENT_NAME.fullmatch(name):
         return ""
     if len(_KNOWN_NAMES) < _KNOWN_NAMES_LIMIT and len(name) < 128:
         _KNOWN_NAMES.add(name)
@@ -51,10 +60,16 @@ def _unquote(value: str) -> str:
     inner = value[1:-1]
     if "\\" not in inner:
         return inner
-    text = _QUOTED_PAIR.sub(lambda m: chr(int(m[1], 8)) if m[1] else m[2], inner)
+    return _QUOTED_PAIR.sub(lambda m: chr(int(m[1], 8)) if m[1] else m[2], inner)
+
+
+def _utf_8(text: str) -> str:
+    """Read as UTF-8 what was read as Latin-1; text that is no UTF-8 stays as it is."""
+    if text.isascii():
+        return text
     try:
         return text.encode("latin-1").decode()
-    except UnicodeError:  # not written by `cookie_header`: keep what the client sent
+    except UnicodeError:
         return text
 
 
@@ -69,6 +84,7 @@ def cookie_header(
     secure: bool = False,
     httponly: bool = True,
     samesite: str | None = "Lax",
+    partitioned: bool = False,
 ) -> str:
     """Write the value of a `Set-Cookie` field (RFC 6265 §4.1, RFC 6265bis for the prefixes).
 
@@ -82,6 +98,7 @@ def cookie_header(
         secure: Send over HTTPS only.
         httponly: Keep it from scripts.
         samesite: "Lax", "Strict", "None" (which needs `secure`), or `None` to leave it out.
+        partitioned: Keep one for each site that has this one in a frame (CHIPS); needs `secure`.
 
     Raises:
         ValueError: A name, path, domain or combination that browsers would refuse.
@@ -104,6 +121,7 @@ def cookie_header(
     parts += ["Secure"] * bool(secure) + ["HttpOnly"] * bool(httponly)
     if samesite is not None:
         parts.append(f"SameSite={_same_site(name, samesite, secure)}")
+    parts += _partition(name, partitioned, secure)
     return "; ".join(parts)
 
 
@@ -121,7 +139,7 @@ def _http_date(moment: datetime | float) -> str:
         moment = moment.timestamp()
     try:
         return formatdate(moment, usegmt=True)
-    except OverflowError:
+    except (OverflowError, ValueError, OSError):  # as the platform has it
         raise ValueError(f"expires {moment!r} lies beyond the years that a date can name") from None
 
 
@@ -131,6 +149,12 @@ def _check_prefix(name: str, path: str | None, domain: str | None, secure: bool)
         raise ValueError(f'cookie {name} needs secure=True, path="/" and no domain')
     if prefix.startswith("__secure-") and not secure:
         raise ValueError(f"cookie {name} needs secure=True")
+
+
+def _partition(name: str, partitioned: bool, secure: bool) -> list[str]:
+    if partitioned and not secure:
+        raise ValueError(f"cookie {name}: partitioned needs secure=True")
+    return ["Partitioned"] * bool(partitioned)
 
 
 def _same_site(name: str, samesite: str, secure: bool) -> str:

@@ -19,6 +19,11 @@ def host_name(host: str) -> str | None:
     return found[1].rstrip(".").lower() if found else None
 
 
+def first_member(field: str | None) -> str:
+    """Return the first member of a list in a field, which the proxy next to the client wrote."""
+    return (field or "").partition(",")[0].strip(" \t")
+
+
 def is_allowed(host: str, patterns: Iterable[str]) -> bool:
     """Tell whether a `Host` field fits a list of names.
 

@@ -1,7 +1,9 @@
 """The methods of HTTP, as an enumeration that compares with text."""
 
 import re
+from collections.abc import Iterable
 from enum import Enum
+from functools import lru_cache
 from typing import Any
 
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
@@ -42,6 +44,20 @@ class HTTPMethod(str, Enum):  # noqa: UP042  StrEnum would bring its own __str__
 
 
 METHODS: dict[str, HTTPMethod] = {method.value: method for method in HTTPMethod}
+
+
+def supported_methods(methods: Iterable[str]) -> list[str]:
+    """Return all methods that work where these do, in the order of the alphabet.
+
+    HEAD works wherever GET does, and OPTIONS everywhere.
+    """
+    return list(_supported(tuple(methods)))
+
+
+@lru_cache(256)  # each set of methods that the routes of an application have
+def _supported(methods: tuple[str, ...]) -> list[str]:
+    named = {str(method) for method in methods}
+    return sorted({*named, "OPTIONS", *(["HEAD"] if "GET" in named else [])})
 
 
 def is_token(text: str) -> bool:

@@ -4,10 +4,48 @@ from binascii import a2b_qp
 from typing import Any
 from urllib.parse import unquote
 
-from lback.core.exceptions import BadRequest
+from lback.core.exceptions import BadRequest, HTTPException
 
 
-class MultiDict(dict[str, Any]):
+class MissingField(BadRequest, KeyError):
+    """A field that a view reads by its name was not sent: 400, and a `KeyError` as well."""
+
+    def __init__(self, name: object) -> None:
+        super().__init__(f"the field {str(name)[:100]!r} is missing")
+
+    __str__ = BadRequest.__str__
+
+
+class FormData(dict[str, Any]):
+    """What a client sent, by field name: an absent name is the client's mistake.
+
+    `data["title"]` raises `MissingField`, which is answered with 400; `data.get("title")` does not.
+    """
+
+    __slots__ = ()
+
+    def __missing__(self, name: object) -> Any:
+        raise MissingField(name)
+
+
+class NoFields(FormData):
+    """An empty form in place of a body that is none, such as a JSON list.
+
+    Args:
+        reason: Raised where a field is read, and by a form that is given this.
+    """
+
+    __slots__ = ("reason",)
+
+    def __init__(self, reason: HTTPException) -> None:
+        super().__init__()
+        self.reason = reason
+
+    def __missing__(self, name: object) -> Any:
+        raise self.reason
+
+
+class MultiDict(FormData):
     """A dict whose value is the one that was sent, or the list of them where there were several.
 
     `getlist` spares the caller the difference.

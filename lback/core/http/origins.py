@@ -3,9 +3,14 @@
 import re
 
 # What a browser sends in `Origin`: no user, no path, the port only where it is not the usual one.
+# Apps and extensions have schemes of their own: capacitor://localhost, chrome-extension://…
 _ORIGIN = re.compile(
-    r"(https?)://([a-z0-9](?:[a-z0-9._-]{0,253})|\[[0-9a-f:.]{2,45}\])(?::([0-9]{1,5}))?",
+    r"([a-z][a-z0-9+.-]{1,62})://([a-z0-9](?:[a-z0-9._-]{0,253})|\[[0-9a-f:.]{2,45}\])(?::([0-9]{1,5}))?",
     re.IGNORECASE,
+)
+# Schemes of which nothing has an origin that says who it is, or whose URLs run what they say.
+_WITHOUT_ORIGIN = frozenset(
+    {"about", "blob", "data", "file", "filesystem", "ftp", "javascript", "vbscript", "ws", "wss"}
 )
 _USUAL_PORTS = {"http": "80", "https": "443"}
 
@@ -19,7 +24,9 @@ def origin_of(text: str) -> str | None:
     if found is None:
         return None
     scheme, host, port = found[1].lower(), found[2].lower(), found[3]
-    suffix = f":{port}" if port is not None and port != _USUAL_PORTS[scheme] else ""
+    if scheme in _WITHOUT_ORIGIN:
+        return None
+    suffix = f":{port}" if port is not None and port != _USUAL_PORTS.get(scheme) else ""
     return f"{scheme}://{host}{suffix}"
 
 

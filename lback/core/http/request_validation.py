@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from lback.core.exceptions import BadRequest, HTTPException
 from lback.core.http.body import NO_BODY, body_stream
-from lback.core.http.hosts import LOOPBACK_HOSTS, is_allowed, is_trusted_proxy
+from lback.core.http.hosts import LOOPBACK_HOSTS, first_member, is_allowed, is_trusted_proxy
 from lback.core.http.limits import Limits
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class RequestValidator:
         proxied = config.USE_X_FORWARDED_HOST and is_trusted_proxy(
             environ.get("REMOTE_ADDR"), config.TRUSTED_PROXIES
         )
-        named = (environ.get("HTTP_X_FORWARDED_HOST") if proxied else None) or host
+        named = (first_member(environ.get("HTTP_X_FORWARDED_HOST")) if proxied else None) or host
         if named is None:  # HTTP/1.0 has no Host field
             named = environ.get("SERVER_NAME", "")
         patterns = config.ALLOWED_HOSTS or (LOOPBACK_HOSTS if config.DEBUG is True else ())

@@ -1,7 +1,7 @@
 """The body of a response: what may be one, and how it becomes bytes."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 TEXT_TYPE = "text/plain; charset=utf-8"
@@ -72,6 +72,29 @@ def encoded_text(body: str, media_type: str | None) -> tuple[bytes, str]:
         return body.encode(found[1]), media_type
     except (LookupError, UnicodeError):
         return body.encode(), _CHARSET.sub("; charset=utf-8", media_type)
+
+
+class ClosedTogether:
+    """A body at whose end something else is closed as well.
+
+    Args:
+        body: An iterable of bytes.
+        release: Called once, when the body is closed.
+    """
+
+    def __init__(self, body: Iterable[bytes], release: Callable[[], None]) -> None:
+        self._body = body
+        self._release = release
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._body)
+
+    def close(self) -> None:
+        """Close the body, and the rest whatever comes of that."""
+        try:
+            close(self._body)
+        finally:
+            self._release()
 
 
 def close(body: Any) -> None:

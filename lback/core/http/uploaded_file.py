@@ -1,8 +1,21 @@
 """An uploaded file: what a client sent in one part of a form, and what it says about it."""
 
+import errno
+import os
 import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import BinaryIO
 
+from lback.core.exceptions import HTTPException
+
+_PIECE = 1024 * 1024
+# File systems without hard links, such as FAT and some network shares.
+_NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
@@ -43,6 +56,46 @@ class UploadedFile:
         """Move to another place, as a file does, and return it."""
         return self.file.seek(offset, whence)
 
+    def save(
+        self, path: str | os.PathLike[str], *, overwrite: bool = False, mode: int = 0o644
+    ) -> Path:
+        """Store the file on disk, whole or not at all, and return its path.
+
+        The content is written to a temporary file in the same directory, flushed to the disk, and
+        renamed. Nothing is left where that fails.
+
+        Args:
+            path: Where to; the directory must exist. Never take it from `filename`: choose a name,
+                or check it.
+            overwrite: Replace a file that is there already.
+            mode: Permissions of the file.
+
+        Raises:
+            FileExistsError: There is a file already, and `overwrite` is false.
+            HTTPException: 507, the disk is full.
+            OSError: The directory is missing or cannot be written to.
+        """
+        target = Path(path)
+        with full_disk_is_507():
+            descriptor, name = tempfile.mkstemp(".tmp", f".{target.name[:100]}.", target.parent)
+            temporary = Path(name)
+            try:
+                self._write_to(descriptor, mode)
+                _rename(temporary, target, overwrite=overwrite)
+            finally:
+                temporary.unlink(missing_ok=True)
+            _sync_directory(target.parent)
+        self.seek(0)
+        return target
+
+    def _write_to(self, descriptor: int, mode: int) -> None:
+        with open(descriptor, "wb") as file:
+            os.fchmod(descriptor, mode)
+            self.seek(0)
+            shutil.copyfileobj(self.file, file, _PIECE)
+            file.flush()
+            os.fsync(descriptor)
+
     def close(self) -> None:
         """Close the file; a file in a temporary place is gone then."""
         close = getattr(self.file, "close", None)
@@ -63,3 +116,46 @@ def bare_filename(filename: str) -> str:
     """Return a client's file name without directories of any system and control characters."""
     name = _CONTROL.sub("", filename).replace("\\", "/").rpartition("/")[2].strip()
     return "" if name in (".", "..") else name
+
+
+def _rename(temporary: Path, target: Path, *, overwrite: bool) -> None:
+    if overwrite:
+        temporary.replace(target)
+        return
+    try:
+        os.link(temporary, target)  # unlike a rename, it never replaces
+    except FileExistsError:
+        raise FileExistsError(
+            errno.EEXIST,
+            "there is a file already; save with overwrite=True or another name",
+            str(target),
+        ) from None
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY))  # takes the name
+        try:
+            temporary.replace(target)
+        except OSError:
+            target.unlink(missing_ok=True)
+            raise
+
+
+def _sync_directory(path: Path) -> None:
+    # The new name is on the disk only when the directory is.
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def full_disk_is_507() -> Iterator[None]:
+    """Raise an HTTPException with status 507 where a disk or a quota is full (RFC 4918 §11.5)."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        raise HTTPException("the disk is full", 507) from error

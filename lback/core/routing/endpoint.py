@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from lback.core.dependencies import missing_setting
 from lback.core.exceptions import ConfigurationError, MethodNotAllowed
 from lback.core.http.headers import HeaderValue
-from lback.core.http.methods import METHODS, HTTPMethod
+from lback.core.http.methods import METHODS, HTTPMethod, supported_methods
 from lback.core.request import Request
 from lback.core.response import JSON_TYPE, HTMLResponse, Response, json_encode, status_line
 from lback.core.routing.views import handled_methods, view_name
@@ -81,7 +81,7 @@ def _by_method(
 ) -> Any:
     handler = handlers.get(request.method)  # type: ignore[call-overload]  # text finds its member
     if handler is None:
-        raise MethodNotAllowed(request.path, str(request.method), sorted(map(str, handlers)))
+        raise MethodNotAllowed(request.path, str(request.method), supported_methods(handlers))
     return handler(request, params)
 
 

@@ -258,3 +258,32 @@ def test_no_date_is_an_error(noise: str, moment: datetime) -> None:
     status(if_modified_since=date[: len(noise)] + noise)
     known = moment.replace(microsecond=0) >= datetime(2024, 1, 2)  # noqa: DTZ001  as the bounds
     assert status(if_modified_since=date) == (304 if known else None)
+
+
+HUGE_DATES = [
+    "Fri, 31 Dec 99999 23:59:59 GMT", "Fri, 31 Dec 99999999999999999999 23:59:59 GMT",
+    "Fri, 31 Dec 9999 23:59:59 GMT", "Fri, 31 Dec 9999 23:59:59 -9999",
+    "Mon, 00 Jan 0000 00:00:00 GMT",
+    "Mon, 29 Feb 2023 00:00:00 GMT", "Thu, 01 Jan 1970 99:99:99 GMT",
+    "1 Jan 1 0:0:0 +99999999999999",
+    "0", ",", "Sat, 01 Jan", "Sat, 01 Jan 2000 12.34", "٣ Jan 2000 00:00:00 GMT",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("date", HUGE_DATES)
+@pytest.mark.parametrize(
+    "field", ["IF_MODIFIED_SINCE", "IF_UNMODIFIED_SINCE", "IF_RANGE", "IF_NONE_MATCH", "RANGE"]
+)
+def test_a_date_that_is_none_is_ignored_and_never_a_failure(field: str, date: str) -> None:
+    environ = {f"HTTP_{field}": date}
+    if field == "IF_RANGE":
+        environ["HTTP_RANGE"] = "bytes=0-1"
+    modified = "Thu, 01 Jan 2026 00:00:00 GMT"
+    assert precondition_status(environ, '"a"', modified) in (None, 304, 412)
+    assert wanted_range(environ, 10, '"a"', modified) is None
+
+
+@pytest.mark.parametrize("year", ["99999", "99999999999999999999"])
+def test_a_year_beyond_9999_does_not_count(year: str) -> None:
+    environ = {"HTTP_IF_MODIFIED_SINCE": f"Fri, 31 Dec {year} 23:59:59 GMT"}
+    assert precondition_status(environ, None, "Thu, 01 Jan 2026 00:00:00 GMT") is None

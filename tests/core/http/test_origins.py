@@ -16,6 +16,12 @@ from lback.core.http.origins import origin_of, origin_of_url
         ("http://a.example:443", "http://a.example:443"),
         ("https://[::1]:8443", "https://[::1]:8443"),
         ("http://localhost:8000", "http://localhost:8000"),
+        ("capacitor://localhost", "capacitor://localhost"),
+        ("ionic://localhost", "ionic://localhost"),
+        ("app://obsidian.md", "app://obsidian.md"),
+        ("tauri://localhost:443", "tauri://localhost:443"),
+        ("Moz-Extension://0D1E2F30-aa", "moz-extension://0d1e2f30-aa"),
+        ("chrome-extension://" + "a" * 32, "chrome-extension://" + "a" * 32),
     ],
 )
 def test_an_origin_is_scheme_host_and_port(text: str, origin: str) -> None:
@@ -31,6 +37,8 @@ def test_an_origin_is_scheme_host_and_port(text: str, origin: str) -> None:
         "https://a.example/", "https://a@b", "https://a b", "https://a.example:", "file://x",
         "https://a.example:123456", "https://.a", "javascript://a", "https://a,b", "https://é",
         "https://a.example\n", " https://a.example",
+        "data://a", "blob://a", "wss://a.example", "capacitor://", "a://localhost", "1a://b",
+        "capacitor://localhost/", "capacitor://a@b", "x" * 100 + "://a",
     ],
 )  # fmt: skip
 def test_what_is_no_origin_is_none(text: str) -> None:

@@ -1,6 +1,12 @@
 """An uploaded file: a stream with a label, and the label is never a path."""
 
+import errno
 import io
+import stat
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -105,3 +111,109 @@ def test_no_name_leads_to_another_directory(sent: str) -> None:
 
 def test_its_repr_is_for_developers() -> None:
     assert repr(uploaded()) == "<UploadedFile 'a.txt' 7 bytes>"
+
+
+# Saving.
+
+
+def names_in(directory: Path) -> list[str]:
+    return sorted(path.name for path in directory.iterdir())
+
+
+def test_a_file_is_saved_whole_and_readable(tmp_path: Path) -> None:
+    upload = uploaded(b"x" * 3_000_000)
+    upload.read(10)
+    saved = upload.save(tmp_path / "a.bin")
+
+    assert saved == tmp_path / "a.bin"
+    assert saved.read_bytes() == b"x" * 3_000_000
+    assert stat.S_IMODE(saved.stat().st_mode) == 0o644
+    assert upload.read(1) == b"x", "it can be read again"
+    assert names_in(tmp_path) == ["a.bin"]
+    private = upload.save(str(tmp_path / "b.bin"), mode=0o600)
+    assert stat.S_IMODE(private.stat().st_mode) == 0o600
+
+
+def test_a_file_that_is_there_stays_unless_asked(tmp_path: Path) -> None:
+    target = tmp_path / "a.txt"
+    target.write_text("before")
+    with pytest.raises(FileExistsError, match="there is a file already; save with overwrite=True"):
+        uploaded(b"after").save(target)
+    assert target.read_text() == "before"
+    uploaded(b"after").save(target, overwrite=True)
+    assert target.read_text() == "after"
+    assert names_in(tmp_path) == ["a.txt"]
+
+
+def test_of_many_that_save_under_one_name_one_succeeds(tmp_path: Path) -> None:
+    def save(number: int) -> bool:
+        try:
+            uploaded(str(number).encode() * 100_000).save(tmp_path / "a.txt")
+        except FileExistsError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        saved = [number for number, done in enumerate(pool.map(save, range(8))) if done]
+    assert len(saved) == 1
+    assert (tmp_path / "a.txt").read_text() == str(saved[0]) * 100_000
+    assert names_in(tmp_path) == ["a.txt"]
+
+
+def test_a_source_that_fails_leaves_nothing(tmp_path: Path) -> None:
+    class Broken(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            raise OSError(errno.EIO, "the disk is broken")
+
+    upload = UploadedFile("a.txt", "text/plain", Broken(b"x"), "f", 1)
+    (tmp_path / "kept.txt").write_text("kept")
+    for options in ({}, {"overwrite": True}):
+        with pytest.raises(OSError, match="the disk is broken"):
+            upload.save(tmp_path / "kept.txt", **options)
+    assert names_in(tmp_path) == ["kept.txt"]
+    assert (tmp_path / "kept.txt").read_text() == "kept"
+
+
+def test_a_directory_that_is_missing_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="missing"):
+        uploaded().save(tmp_path / "missing" / "a.txt")
+
+
+ON_A_FULL_DISK = """
+import os, sys, tempfile
+from pathlib import Path
+from lback import Application
+from lback.testing import Client
+
+disk = Path(sys.argv[1])
+tempfile.tempdir = str(disk) if sys.argv[2] == "parsing" else None
+app = Application(DEBUG=False, ALLOWED_HOSTS=["localhost"], SECRET_KEY="kT4-q9ZpW2_xR7mL8vNc",
+                  MAX_UPLOAD_MEMORY_SIZE=1000)
+
+@app.route("/", ["POST"], requires_auth=False)
+def view(request):
+    request.files["f"].save(disk / "a.bin")
+    return "saved"
+
+client = Client(app)
+for size in (400_000, 10_000):
+    print(client.post("/", files={"f": ("a", b"x" * size)}).status_code, os.listdir(disk))
+"""
+
+
+@pytest.mark.parametrize("place", ["saving", "parsing"])
+def test_a_full_disk_is_507_and_leaves_nothing(tmp_path: Path, place: str) -> None:
+    disk, script = tmp_path / "disk", tmp_path / "script.py"
+    disk.mkdir()
+    script.write_text(ON_A_FULL_DISK)
+    mounted = (
+        f"mount -t tmpfs -o size=128k tmpfs {disk} && exec {sys.executable} {script} {disk} {place}"
+    )
+    run = subprocess.run(
+        ["unshare", "--map-root-user", "--mount", "sh", "-c", mounted],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if "unshare" in run.stderr or "mount:" in run.stderr:
+        pytest.skip(f"no disk of a test's own: {run.stderr}")
+    assert run.stdout.splitlines() == ["507 []", "200 ['a.bin']"], run.stderr
+    assert "Traceback" not in run.stderr

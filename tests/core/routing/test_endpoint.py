@@ -455,7 +455,7 @@ def test_head_is_answered_by_get_unless_there_is_a_head() -> None:
 def test_a_method_without_a_handler_names_those_that_have_one(method: str) -> None:
     with pytest.raises(MethodNotAllowed) as refused:
         call(Page, "/", method, mailer=1)
-    assert refused.value.allowed_methods == ["GET", "HEAD", "POST"]
+    assert refused.value.allowed_methods == ["GET", "HEAD", "OPTIONS", "POST"]
     assert refused.value.method == method
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from lback.core.config import Config
+from lback.core.exceptions import ConfigurationError
 from lback.core.settings.env_file import LOADED, load_env_file
 
 
@@ -113,3 +114,27 @@ def test_a_misspelt_name_in_the_file_is_warned_of(
     assert caplog.messages == [
         "ALLOWED_HOST (.env) is no setting of Lback; did you mean ALLOWED_HOSTS?"
     ]
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("DEBUG=true\r\n".encode("utf-16"), "looks like UTF-16, as Windows PowerShell writes it"),
+        ("DEBUG=true\n".encode("utf-16-be"), "looks like UTF-16"),
+        ("A=1\nNAME=Müller\n".encode("latin-1"), ", line 2: byte 10 is not UTF-8; save the file"),
+    ],
+)
+def test_a_file_in_another_encoding_is_named_in_one_line(
+    path: Path, content: bytes, reason: str
+) -> None:
+    path.write_bytes(content)
+    with pytest.raises(ConfigurationError) as raised:
+        load_env_file(path)
+    assert str(raised.value).startswith(str(path))
+    assert reason in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_byte_order_mark_is_no_part_of_a_name(path: Path) -> None:
+    path.write_bytes(b"\xef\xbb\xbfSHOP_A=\xc3\xa4\r\nSHOP_B=2\r\n")
+    assert load_env_file(path).values == {"SHOP_A": "ä", "SHOP_B": "2"}

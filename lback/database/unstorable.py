@@ -1,0 +1,87 @@
+"""Values that no column can hold: one error on every database, answered with 400 or 404."""
+
+import logging
+from typing import Any
+
+from sqlalchemy import Engine, event
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.exc import DataError
+
+from lback.core.exceptions import UnstorableValue
+
+logger = logging.getLogger(__name__)
+
+# Numbers of MySQL and MariaDB that PyMySQL has among its data errors, and that say nothing of a
+# value: a column without a default was left out, a primary key is NULL.
+_NO_VALUE = frozenset({1263, 1364, 1171})
+# Wrong dates and numbers out of range, which PyMySQL has among other errors.
+_WRONG_VALUE = frozenset({1292, 1366, 1411, 1525, 1690})
+
+
+class UnstorableData(UnstorableValue, DataError):
+    """A `DataError` of SQLAlchemy that is answered as an `HTTPException`.
+
+    Args:
+        context: What SQLAlchemy knows of the statement that failed.
+    """
+
+    def __init__(self, context: ExceptionContext) -> None:
+        engine = context.engine
+        DataError.__init__(
+            self,
+            context.statement,
+            context.parameters,
+            context.original_exception,
+            hide_parameters=engine is None or engine.hide_parameters,
+        )
+        self.values = frozenset(_texts(context.parameters))
+
+
+def listen(engine: Engine) -> None:
+    """Raise `UnstorableData` where a statement fails for a value that no column can hold."""
+    event.listen(engine, "handle_error", _translate)
+
+
+def _translate(context: ExceptionContext) -> None:
+    error = context.original_exception
+    if not _is_unstorable(error, context):
+        return
+    logger.warning("a value cannot be stored: %s: %s", type(error).__name__, _first_line(error))
+    raise UnstorableData(context)
+
+
+def _is_unstorable(error: BaseException, context: ExceptionContext) -> bool:
+    if isinstance(error, UnicodeEncodeError):  # half of a surrogate pair
+        return True
+    if isinstance(error, OverflowError):  # a number beyond 64 bits, on SQLite
+        return True
+    if isinstance(error, LookupError):  # a text that an Enum column does not have
+        return "is not among the defined enum values" in str(error)
+    if context.dialect.name in ("mysql", "mariadb"):
+        return _is_wrong_for_mysql(error, context)
+    return isinstance(context.sqlalchemy_exception, DataError)
+
+
+def _is_wrong_for_mysql(error: BaseException, context: ExceptionContext) -> bool:
+    number = error.args[0] if error.args else None
+    if isinstance(context.sqlalchemy_exception, DataError):
+        return number not in _NO_VALUE
+    # PyMySQL itself refuses infinity and NaN, by a text alone.
+    return number in _WRONG_VALUE or str(number).endswith("can not be used with MySQL")
+
+
+def _first_line(error: BaseException) -> str:
+    lines = str(error).splitlines()
+    return lines[0][:200] if lines else ""
+
+
+def _texts(parameters: Any) -> list[str]:
+    """Return all values of a statement as text, be there one set of them or many."""
+    if isinstance(parameters, dict):
+        parameters = list(parameters.values())
+    if isinstance(parameters, (list, tuple)):
+        return [text for value in parameters for text in _texts(value)]
+    try:
+        return [str(parameters)]
+    except ValueError:  # an integer of too many digits
+        return []

@@ -1,0 +1,90 @@
+"""Bodies that break off or are malformed: 400 and one line in the log, on each server."""
+
+import socket
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+from tests.cli.serving import Running, running
+
+URLS = """
+from lback import Request, path
+
+def form(request: Request) -> str:
+    return str(dict(request.POST))
+
+def raw(request: Request) -> str:
+    return str(len(request.body_bytes))
+
+urlpatterns = [
+    path("/", lambda request: "home", requires_auth=False),
+    path("/form", form, ["POST"], requires_auth=False),
+    path("/raw", raw, ["POST"], requires_auth=False),
+]
+"""
+DEPLOYED = {"DEBUG": "false", "ALLOWED_HOSTS": "localhost", "SECRET_KEY": "for these tests " * 3}
+SERVERS = {
+    "gunicorn": ("serve", "--port", "0", "--workers", "1", "--threads", "4"),
+    "development": ("runserver", "--port", "0"),
+}
+HEAD = "Host: localhost\r\nContent-Type: multipart/form-data; boundary=b\r\n"
+CHUNKED = f"{HEAD}Transfer-Encoding: chunked\r\n\r\n"
+BROKEN = {
+    "too short": f"{HEAD}Content-Length: 500\r\n\r\n--b\r\nContent-Disp",
+    "a size that is none": f"{CHUNKED}zz\r\nabc\r\n0\r\n\r\n",
+    "a negative size": f"{CHUNKED}-3\r\nabc\r\n0\r\n\r\n",
+    "a chunk that is too long": f"{CHUNKED}3\r\nabcXX0\r\n\r\n",
+    "a chunk that is too short": f"{CHUNKED}50\r\nabc",
+    "no last chunk": f"{CHUNKED}3\r\nabc\r\n",
+}
+
+
+@pytest.fixture(scope="module", params=SERVERS)
+def served(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Running]:
+    """Each server in turn."""
+    project = tmp_path_factory.mktemp("shop")
+    middlewares = ["lback.middleware.BodyParsingMiddleware"]
+    (project / "settings.py").write_text(f'ROOT_URLCONF = "urls"\nMIDDLEWARES = {middlewares}\n')
+    (project / "urls.py").write_text(URLS)
+    with running(*SERVERS[request.param], cwd=project, **DEPLOYED) as program:
+        yield program
+
+
+def send(served: Running, text: str) -> bytes:
+    """Send a request, say that nothing follows, and return the answer."""
+    with closing(socket.create_connection(("127.0.0.1", served.port), timeout=20)) as connection:
+        connection.sendall(text.encode())
+        connection.shutdown(socket.SHUT_WR)
+        return b"".join(iter(lambda: connection.recv(65536), b""))
+
+
+@pytest.mark.parametrize("path", ["/form", "/raw"])
+@pytest.mark.parametrize("kind", BROKEN)
+def test_it_is_a_bad_request_of_one_line(served: Running, path: str, kind: str) -> None:
+    before = len(served.printed.splitlines())
+
+    answer = send(served, f"POST {path} HTTP/1.1\r\n{BROKEN[kind]}")
+
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    added = served.printed.splitlines()[before:]
+    assert len([line for line in added if "answered 400: the " in line]) == 1
+    assert "Traceback" not in served.printed
+    assert served.get("/") == (200, "home")
+
+
+@pytest.mark.parametrize("path", ["/form", "/raw"])
+def test_a_client_that_is_gone_leaves_no_traceback(served: Running, path: str) -> None:
+    for body in BROKEN.values():
+        with closing(socket.create_connection(("127.0.0.1", served.port))) as connection:
+            connection.sendall(f"POST {path} HTTP/1.1\r\n{body}".encode())
+    served.until(lambda: served.get("/") == (200, "home"))
+    assert "Traceback" not in served.printed
+
+
+def test_options_of_the_whole_server(served: Running) -> None:
+    answer = send(served, "OPTIONS * HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 204 ")
+    assert b"GET, HEAD, OPTIONS, POST" in answer
