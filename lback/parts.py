@@ -35,6 +35,7 @@ Services: TypeAlias = Mapping[str, Any]
 MODELS = (
     "lback.admin.models",
     "lback.auth.api_keys",
+    "lback.auth.database_attempts",
     "lback.auth.refresh_tokens",
     "lback.sessions.database",
     "lback.users",
@@ -144,7 +145,7 @@ def _account_tokens(services: "Services") -> "AccountTokens[Any]":
 def _login_throttle(services: "Services") -> "LoginThrottle":
     from lback.auth import LoginThrottle
 
-    return LoginThrottle.of(services["config"])
+    return LoginThrottle.of(services["config"], services["db_manager"])
 
 
 def _api_key_manager(services: "Services") -> "ApiKeyManager":

@@ -13,7 +13,7 @@ from lback.accounts.answers import (
     state,
     text,
 )
-from lback.accounts.letters import Letters
+from lback.accounts.letters import Letters, count_letter
 from lback.accounts.passwords import current_password_problem
 from lback.accounts.sign_up import address_problem, invalid, sent, spent
 from lback.core.exceptions import ValidationError
@@ -46,7 +46,8 @@ def change_email(request: "Request") -> Response:
     problem = current_password_problem(request)
     if problem:
         return invalid(request, "change_email", {"current_password": [problem]}, form=form)
-    Letters(request).verify_email(user.id, email)
+    count_letter(request, email)
+    Letters(request).verify_email(user, email)
     return sent(request, email)
 
 

@@ -49,6 +49,8 @@ def reset_password(
     try:
         account_tokens.reset_password(session, token, text(request, "password"))
     except ValidationError as error:
+        if "token" in error.errors:
+            return spent(request, error, "forgot_password")
         return invalid(request, "reset_password", error.errors, **context)
     Letters(request).password_changed(account)
     # Not signed in by it: whoever holds the mail has not shown that they can do without it.
@@ -69,7 +71,7 @@ def change_password(
         return invalid(request, "change_password", {"current_password": [problem]}, **context)
     session: Any = request.db_session
     try:
-        user_manager.set_password(session, user, text(request, "password"))
+        user_manager.replace_password(session, user, text(request, "password"))
     except ValidationError as error:
         return invalid(request, "change_password", error.errors, **context)
     keep_signed_in(request, user)

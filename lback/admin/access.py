@@ -5,10 +5,14 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from sqlalchemy import select
+
 from lback.admin.section import Section
+from lback.auth import policies
 from lback.core.exceptions import ConfigurationError, Forbidden, NotFound
 from lback.core.response import RedirectResponse, Response
-from lback.forms.identity import identity_of
+from lback.forms.identity import compared, identity_of, mapper_of
+from lback.forms.model_fields import any_of
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -154,14 +158,23 @@ def visible_sections(request: "Request") -> list[Section]:
     return [one for one in every if one.may(user, "view") or one.may(user, "add")]
 
 
-def row_of(section: Section, key: str, session: "Session") -> Any:
+def row_of(request: "Request", section: Section, key: str, session: "Session") -> Any:
     """Return the row of a key in a path.
 
     Raises:
-        NotFound: There is none.
+        NotFound: There is none that the user may see: the two are not told apart.
     """
     identity = identity_of(section.model, key)
-    row = None if identity is None else session.get(section.model, identity)
-    if row is None:
+    row = None if identity is None else _found(section, identity, session)
+    if row is None or not policies.readable(session, user_of(request), [row]):
         raise NotFound(f"There is no such {section.label.lower()}; it may have been deleted.")
     return row
+
+
+def _found(section: Section, identity: tuple[Any, ...], session: "Session") -> Any:
+    columns = mapper_of(section.model).primary_key
+    pairs = zip(columns, identity, strict=True)
+    if all(compared(column, value) is value for column, value in pairs):
+        return session.get(section.model, identity)
+    # Too large for a column of PostgreSQL, which `get` would hand it to as it is.
+    return session.scalars(select(section.model).where(any_of(columns, [identity]))).first()

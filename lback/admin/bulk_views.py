@@ -7,12 +7,14 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import lazyload
 
-from lback.admin.access import address, demand, guarded, registry_of, row_of, section_of, user_of
-from lback.admin.deletion import Dependants, blocking, deleted_models, dependants
+from lback.admin.access import address, demand, guarded, row_of, section_of, user_of
+from lback.admin.deletion import blocking, dependants
+from lback.admin.deletion_rules import forbidden_rows
 from lback.admin.history import record
 from lback.admin.options import asks_first, label_of_action
 from lback.admin.page import page
 from lback.admin.section import Section
+from lback.auth import policies
 from lback.core.exceptions import BadRequest
 from lback.core.response import RedirectResponse, Response
 from lback.forms.identity import identity_of, identity_text, mapper_of
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
 def delete_row(request: "Request", section: str, key: str, db_session: "Session") -> Response:
     """Ask whether a row is to be deleted, with all that goes with it, or delete it."""
     held = section_of(request, section)
-    row = row_of(held, key, db_session)
+    row = row_of(request, held, key, db_session)
     return _delete(request, held, [row], db_session)
 
 
@@ -69,9 +71,16 @@ def _chosen(request: "Request", section: Section, session: "Session") -> list[An
     if not wanted:
         return []
     columns = mapper_of(section.model).primary_key
-    query = select(section.model).where(any_of(columns, wanted)).order_by(*columns)
+    user = user_of(request)
+    keys_seen = section.rows(user).where(any_of(columns, wanted)).with_only_columns(*columns)
+    seen = [tuple(key) for key in session.execute(keys_seen.order_by(None))]
+    if not seen:
+        return []
+    query = select(section.model).where(any_of(columns, seen)).order_by(*columns)
     query = query.with_for_update().options(lazyload("*"))
-    return list(session.scalars(query).unique())
+    # What was read before the lock, such as the user who is signed in, may be old.
+    rows = session.scalars(query.execution_options(populate_existing=True)).unique().all()
+    return section.visible(user, policies.readable(session, user, rows))
 
 
 def _delete(
@@ -81,7 +90,7 @@ def _delete(
     for row in rows:
         demand(section, user, "delete", row)
     found = dependants(session, rows)
-    forbidden = _forbidden(request, found)
+    forbidden = forbidden_rows(request, found)
     hindered = bool(blocking(found) or forbidden)
     confirmed = request.method == "POST" and "confirmed" in request.POST
     if hindered or not confirmed:
@@ -105,17 +114,6 @@ def _delete(
         )  # fmt: skip
     flash(request, f"{_counted(section, len(rows))} deleted.", "success")
     return _back(request, section)
-
-
-def _forbidden(request: "Request", found: Sequence[Dependants]) -> list[str]:
-    """Return what would be deleted and the user may not delete."""
-    registry, user = registry_of(request), user_of(request)
-    sections = [registry.section_of(model) for model in deleted_models(found)]
-    return [
-        section.label_plural
-        for section in sections
-        if section is not None and not section.may(user, "delete")
-    ]
 
 
 def _ask(

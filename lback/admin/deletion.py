@@ -29,6 +29,7 @@ class Dependants:
         count: How many, at most one more than `MAX_ROWS`.
         labels: The first of them.
         inner: What depends on them.
+        rows: The rows, at most `MAX_ROWS`.
     """
 
     model: type[Any] | None
@@ -37,6 +38,7 @@ class Dependants:
     count: int
     labels: list[str]
     inner: list["Dependants"] = field(default_factory=list)
+    rows: list[Any] = field(default_factory=list, repr=False)
 
     def all(self) -> Iterator["Dependants"]:
         """Give this one and all inside it."""
@@ -102,7 +104,7 @@ def _dependants_by(
     inner = dependants(session, deeper, depth + 1) if effect == DELETED else []
     name = model_name(child.class_)
     called = name if number == 1 else plural_of(name)
-    return Dependants(child.class_, called, effect, number, labels, inner)
+    return Dependants(child.class_, called, effect, number, labels, inner, inside)
 
 
 def _referring(mapper: Mapper[Any], rows: Sequence[Any], key: ForeignKeyConstraint) -> Any:

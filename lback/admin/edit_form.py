@@ -1,17 +1,20 @@
 """The form of a row: its fields in groups, its inline rows, and the state it was made from."""
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from lback.admin.columns import build_column, shown
-from lback.admin.history import changes_of
+from lback.admin.columns import Column, build_column, shown
+from lback.admin.history import HIDDEN, changes_of
+from lback.admin.inlines import AdminInlines
 from lback.admin.locking import STATE, state_of
 from lback.admin.models import Change
+from lback.admin.options import Inline
 from lback.admin.pickers import add_pickers
+from lback.admin.related import RelatedRows
 from lback.admin.section import Section
 from lback.core.exceptions import ValidationError
-from lback.forms import InlineFormset, ModelForm
 from lback.forms.bound_field import BoundField, label_from
 from lback.forms.errors import NON_FIELD
 from lback.forms.identity import mapper_of
@@ -22,10 +25,13 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from lback.core.request import Request
+    from lback.forms import ModelForm
 
 
 # The numbers of a failed CHECK in MariaDB and MySQL, which report it as an operational error.
 _CHECK_FAILED = (4025, 3819)
+# A user who may do one of these to the rows of an inline is shown them.
+SEEN_BY = ("view", "add", "change", "delete")
 REFUSED = "The database does not accept these values together; please check them."
 
 
@@ -66,19 +72,22 @@ class EditForm:
         self._drop_read_only(user, writable=writable)
         section.options.prepare_form(request, self.form)
         add_pickers(request, self.form)
+        self.user = user
         self.inlines = self._build_inlines(data, files) if writable else []
         self.sent_state = str(request.POST.get(STATE, ""))
 
     def _drop_read_only(self, user: Any, *, writable: bool) -> None:
         names = self.section.options.fields_read_only(user, self.row)
         for name in list(self.form.fields):
-            if name in names or not writable:
+            # A field of the class that the options leave out is not shown, and so not taken.
+            if name in names or not writable or name not in self.section.field_names:
                 del self.form.fields[name]
 
-    def _build_inlines(self, data: Any, files: Any) -> list[InlineFormset]:
+    def _build_inlines(self, data: Any, files: Any) -> list[AdminInlines]:
         parent = self.row if self.row is not None else blank_row(self.section.model)
+        known = [(inline, self._section_of(inline)) for inline in self.section.options.inlines]
         return [
-            InlineFormset(
+            AdminInlines(
                 self.section.inline_form(inline),
                 data,
                 files,
@@ -88,9 +97,16 @@ class EditForm:
                 maximum=inline.maximum,
                 can_delete=inline.can_delete,
                 session=self.session,
+                section=section,
+                user=self.user,
             )
-            for inline in self.section.options.inlines
+            for inline, section in known
+            if section is None or any(section.may(self.user, action) for action in SEEN_BY)
         ]
+
+    def _section_of(self, inline: Inline) -> Section | None:
+        relation = mapper_of(self.section.model).relationships[inline.relationship]
+        return self.section.neighbours.get(relation.mapper.class_)
 
     # Its state.
 
@@ -127,13 +143,14 @@ class EditForm:
 
     def changes(self) -> list[Change]:
         """Return what is about to change."""
-        found = changes_of(self.section, self.form)
+        found = changes_of(self.form, self.section.is_secret)
         for formset in self.inlines:
             name = label_from(formset.relation.key)
+            is_secret = partial(self.section.is_secret_of, formset.relation.mapper.class_)
             for form in formset.filled:
                 held = getattr(form, "instance", None)
                 prefix = f"{name}: {shown(held)}: " if held is not None else f"{name}: new: "
-                found += changes_of(None, form, prefix)
+                found += changes_of(form, is_secret, prefix)
             found += [Change(name, shown(row), shown(None)) for row in formset.deleted()]
         return found
 
@@ -167,19 +184,30 @@ class EditForm:
     @property
     def groups(self) -> list[tuple[str, list[BoundField | tuple[str, str]]]]:
         """Titles, and the fields below them; one that is read only is a label and a text."""
-        return [
+        groups = [
             (title, [item for name in names if (item := self._item(name)) is not None])
             for title, names in self.section.fieldsets
         ]
+        added = [name for name in self.form.fields if name not in self.section.field_names]
+        # Those that `prepare_form` has added.
+        return [*groups, ("", [self.form[name] for name in added])] if added else groups
 
     def _item(self, name: str) -> BoundField | tuple[str, str] | None:
         if name in self.form.fields:
             return self.form[name]
+        declared = name in self.section.options.form.declared_fields
+        if self.row is None or (declared and not hasattr(self.section.model, name)):
+            return None  # a field that is made for writing has no value to be shown
         column = build_column(self.section.options, name, f"{self.section.where}.fields")
-        if self.row is None:
-            return None
         hidden = self.section.is_secret(name)
-        return column.label, "(not shown)" if hidden else shown(column.value(self.row))
+        return column.label, HIDDEN if hidden else shown(self._value(column))
+
+    def now(self, name: str) -> str:
+        """Return what a column of the row shows now."""
+        return shown(self._value(build_column(self.section.options, name, self.section.where)))
+
+    def _value(self, column: Column) -> Any:
+        return RelatedRows(self.session, self.user, [column], [self.row]).value(column, self.row)
 
     @property
     def is_multipart(self) -> bool:

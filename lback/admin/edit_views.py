@@ -3,15 +3,18 @@
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import LargeBinary
+from sqlalchemy.orm import object_session
 
 from lback.admin.access import address, demand, guarded, row_of, section_of, user_of
-from lback.admin.columns import shown
+from lback.admin.deletion import dependants
+from lback.admin.deletion_rules import forbidden_rows
 from lback.admin.edit_form import EditForm
 from lback.admin.history import ACTIONS, of_row, record
 from lback.admin.locking import lock
 from lback.admin.page import page
 from lback.admin.section import Section
-from lback.core.exceptions import NotFound, ValidationError
+from lback.auth import policies
+from lback.core.exceptions import Forbidden, NotFound, ValidationError
 from lback.core.response import RedirectResponse, Response
 from lback.forms.bound_field import as_block
 from lback.forms.file_content import kind_of
@@ -42,11 +45,12 @@ def add_row(request: "Request", section: str, db_session: "Session") -> Response
 def edit_row(request: "Request", section: str, key: str, db_session: "Session") -> Response:
     """Show the form of a row, or change it."""
     held, user = section_of(request, section), user_of(request)
-    row = row_of(held, key, db_session)
+    row = row_of(request, held, key, db_session)
     demand(held, user, "view", row)
     title = held.options.label_of(row)
     if request.method == "POST":
         demand(held, user, "change", row)
+        held.options.before_lock(request, row)
         if not lock(db_session, row):
             raise NotFound(f"This {held.label.lower()} was deleted meanwhile.")
     writable = held.may(user, "change", row)
@@ -69,18 +73,47 @@ def _saved(request: "Request", form: EditForm) -> Response | None:
     section.options.before_save(request, form.form)
     if not form.form.is_valid():
         return None
+    _check_removed(request, form)
     try:
         row = form.save()
     except ValidationError as error:
         form.show_error(error)
         return None
     done = "add" if is_new else "change"
+    _check_saved(section, user_of(request), done, row)
     if changes or is_new:
         record(form.session, user_of(request), done, section, row, changes)
     section.options.after_save(request, form.form, is_new=is_new)
     form.session.flush()
     flash(request, f"{section.options.label_of(row)} was {ACTIONS[done]}.", "success")
     return RedirectResponse(_next_page(request, section, row), 303)
+
+
+def _check_removed(request: "Request", form: EditForm) -> None:
+    """Refuse to remove inline rows with others that depend on them and may not be written.
+
+    Raises:
+        Forbidden: Names these.
+    """
+    for formset in form.inlines:
+        found = dependants(form.session, formset.deleted())
+        names = forbidden_rows(request, found)
+        if names:
+            raise Forbidden(
+                f"With these rows, {', '.join(names).lower()} would be changed as well."
+            )
+
+
+def _check_saved(section: Section, user: Any, done: str, row: Any) -> None:
+    """Refuse, and so take back, what a user may not write or has moved out of their own sight.
+
+    Raises:
+        Forbidden: The policy of the model does not allow the row as it is now.
+    """
+    session: Any = object_session(row)
+    seen = policies.readable(session, user, [row])
+    if not seen or (done == "add" and not policies.allows(user, done, row)):
+        raise Forbidden(f"You may not {done} such {section.label_plural.lower()}.")
 
 
 def _next_page(request: "Request", section: Section, row: Any) -> str:
@@ -94,7 +127,7 @@ def _next_page(request: "Request", section: Section, row: Any) -> str:
 def _conflict(request: "Request", section: Section, form: EditForm, title: str) -> Response:
     """Show what somebody else wrote beside what was entered; sending it again overwrites it."""
     now = [
-        (form.form[name].label, shown(getattr(form.row, name)))
+        (form.form[name].label, form.now(name))
         for name in form.form.changed_data
         if name in mapper_of(section.model).attrs and not section.is_secret(name)
     ]
@@ -133,7 +166,7 @@ def send_file(
 ) -> Response:
     """Send a file that a column keeps: as an attachment, so that no browser runs it here."""
     held = section_of(request, section)
-    row = row_of(held, key, db_session)
+    row = row_of(request, held, key, db_session)
     demand(held, user_of(request), "view", row)
     prop = mapper_of(held.model).column_attrs.get(name)
     allowed = name in held.field_names and not held.is_secret(name)

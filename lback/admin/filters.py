@@ -9,11 +9,19 @@ from sqlalchemy import Column, ColumnElement, DateTime, and_, select, types
 from sqlalchemy.orm import ColumnProperty, RelationshipDirection, RelationshipProperty, Session
 
 from lback.admin.columns import attribute_of, shown
+from lback.auth import policies
 from lback.core.exceptions import ConfigurationError
 from lback.database import UTCDateTime, utc_now
 from lback.forms.bound_field import label_from
 from lback.forms.errors import Invalid
-from lback.forms.identity import identity_of, identity_text, label_of, mapper_of, python_type_of
+from lback.forms.identity import (
+    compared,
+    identity_of,
+    identity_text,
+    key_value,
+    label_of,
+    mapper_of,
+)
 from lback.forms.model_columns import field_for
 from lback.forms.model_fields import any_of
 
@@ -31,14 +39,14 @@ class Filter:
         name: As the options write it; `is-<name>` in a query string.
         label: What it is called.
         condition: Gives the condition for what was sent, or `None` for what it does not know.
-        choices: Gives the values offered; `None` where somebody writes one.
+        choices: Gives the values that a user is offered; `None` where somebody writes one.
         target: The model whose rows are chosen, where it is one.
     """
 
     name: str
     label: str
     condition: Callable[[str], ColumnElement[bool] | None]
-    choices: Callable[[Session], list[tuple[str, str]]] | None
+    choices: Callable[[Session, Any], list[tuple[str, str]]] | None
     target: type[Any] | None = None
 
     @property
@@ -97,11 +105,11 @@ def _value_filter(prop: Any, column: Column[Any], name: str, label: str) -> Filt
 def _key_condition(column: Column[Any], text: str) -> ColumnElement[bool] | None:
     if text == EMPTY:
         return column.is_(None)
-    try:
-        kind = python_type_of(column.type)
-        return column == (int(text) if issubclass(kind, int) and len(text) < 19 else kind(text))
-    except (ValueError, TypeError):
+    value = key_value(column, text[:LONGEST_VALUE])
+    if value is None:
         return None
+    same: ColumnElement[bool] = column == compared(column, value)
+    return same
 
 
 def _choosing(
@@ -116,7 +124,7 @@ def _choosing(
             return column.is_(None)
         return column == values[text] if text in values else None
 
-    return Filter(name, label, chosen, lambda _: offered)
+    return Filter(name, label, chosen, lambda *_: offered)
 
 
 def _empty(column: Any) -> list[tuple[str, str]]:
@@ -137,14 +145,16 @@ def _relation_filter(attribute: Any, prop: Any, name: str, label: str) -> Filter
             return None
         if not many and len(prop.local_columns) == 1:
             # No join for one column.
-            equal: ColumnElement[bool] = next(iter(prop.local_columns)) == key[0]
+            local = next(iter(prop.local_columns))
+            equal: ColumnElement[bool] = local == compared(local, key[0])
             return equal
         same = any_of(keys, [key])
         found: ColumnElement[bool] = attribute.any(same) if many else attribute.has(same)
         return found
 
-    def offered(session: Session) -> list[tuple[str, str]]:
-        rows = session.scalars(select(target).order_by(*keys).limit(MAX_OPTIONS + 1)).unique().all()
+    def offered(session: Session, user: Any) -> list[tuple[str, str]]:
+        query = policies.scoped(user, select(target).order_by(*keys)).limit(MAX_OPTIONS + 1)
+        rows = session.scalars(query).unique().all()
         return [(identity_text(row), label_of(row)) for row in rows]
 
     return Filter(name, label, chosen, offered, target)
@@ -168,7 +178,7 @@ def _date_filter(column: Column[Any], name: str, label: str) -> Filter:
         return None if span is None else between(column, *span)
 
     offered = [*PERIODS, *_empty(column)]
-    return Filter(name, label, chosen, lambda _: offered)
+    return Filter(name, label, chosen, lambda *_: offered)
 
 
 def period(text: str, today: date) -> tuple[date, date] | None:

@@ -1,7 +1,7 @@
 """The history: who did what to which row, when, and what changed by it."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import select
@@ -10,7 +10,9 @@ from sqlalchemy.orm import Session
 from lback.admin.columns import shown
 from lback.admin.models import LONGEST_LABEL, AdminEntry, Change
 from lback.admin.section import Section
-from lback.forms import Form
+from lback.auth import policies
+from lback.forms import Field, Form
+from lback.forms.choice_fields import listed
 from lback.forms.formset import DELETE
 from lback.forms.identity import identity_text
 from lback.forms.inline_formset import KEY
@@ -19,19 +21,37 @@ LONGEST_VALUE = 300
 HIDDEN = "(not shown)"
 
 
-def changes_of(section: Section | None, form: Form, prefix: str = "") -> list[Change]:
-    """Return what a valid form is about to change; to be asked before it is saved."""
+def changes_of(form: Form, is_secret: Callable[[str], bool], prefix: str = "") -> list[Change]:
+    """Return what a valid form is about to change; to be asked before it is saved.
+
+    Args:
+        form: The form.
+        is_secret: Returns True for a field whose values are not to be shown.
+        prefix: Put before the names of the fields.
+    """
     found = []
     for name in form.changed_data:
         if name in (KEY, DELETE) or name not in form.cleaned_data:
             continue
         label = f"{prefix}{form[name].label}"
-        if section is not None and section.is_secret(name):
+        if is_secret(name):
             found.append(Change(label, HIDDEN, HIDDEN))
         else:
-            before, after = shown(form.initial_of(name)), shown(form.cleaned_data[name])
+            field = form.fields[name]
+            before, after = (
+                _text(field, form.initial_of(name)),
+                _text(field, form.cleaned_data[name]),
+            )
             found.append(Change(label, _cut(before), _cut(after)))
     return found
+
+
+def _text(field: Field, value: Any) -> str:
+    """Return a value for the history; of rows that a policy may hide, the keys alone."""
+    model = getattr(field, "model", None)
+    if model is None or policies.policy_of(model) is None:
+        return shown(value)
+    return shown([str(key) for key in listed(field.prepare(value)) if key is not None])
 
 
 def record(

@@ -5,8 +5,8 @@ import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time
-from decimal import Decimal, InvalidOperation
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
 from enum import Enum
 from typing import Any
 from uuid import UUID
@@ -14,9 +14,19 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, and_, false, literal, or_
 from sqlalchemy.engine import Dialect
 
-from lback.forms.identity import python_type_of
+from lback.database import UTCDateTime
+from lback.forms.identity import compared, python_type_of
 
 _LONGEST_TOKEN = 2000
+_LONGEST_NUMBER = 100
+_UNREADABLE = (
+    ValueError,
+    TypeError,
+    binascii.Error,
+    RecursionError,
+    ArithmeticError,
+    KeyError,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +68,10 @@ def _step(
     if value is None:
         beyond = false() if nulls_last else column.is_not(None)
         return or_(beyond, and_(column.is_(None), rest))
-    value = literal(value, column.type)  # `column > True` would not be understood
+    if compared(column, value) is value:
+        value = literal(value, column.type)  # `column > True` would not be understood
+    else:
+        value = compared(column, value)
     beyond = column < value if key.descending else column > value
     same = and_(column == value, rest)
     if not key.nullable:
@@ -87,7 +100,7 @@ def values_of(token: str, keys: Sequence[SortKey]) -> list[Any] | None:
         if not isinstance(held, list) or len(held) != len(keys):
             return None
         return [_typed(value, key.expression) for value, key in zip(held, keys, strict=True)]
-    except (ValueError, TypeError, binascii.Error, RecursionError, InvalidOperation, KeyError):
+    except _UNREADABLE:
         return None
 
 
@@ -109,10 +122,29 @@ def _typed(value: Any, expression: ColumnElement[Any]) -> Any:
     if issubclass(python_type, bool) or python_type in (int, float, str):
         return _same_type(value, python_type)
     if python_type in (datetime, date, time):
-        return python_type.fromisoformat(_same_type(value, str))
-    if python_type in (Decimal, UUID):
-        return python_type(_same_type(value, str))
+        return _moment(python_type.fromisoformat(_same_type(value, str)), kind)
+    if python_type is Decimal:
+        return _decimal(_same_type(value, str))
+    if python_type is UUID:
+        return UUID(_same_type(value, str))
     raise TypeError(f"rows sorted by {python_type.__name__} cannot be paged")
+
+
+def _moment(value: Any, kind: Any) -> Any:
+    """Return a date, a time or a moment; one with a time zone, where the column wants one."""
+    if not isinstance(value, datetime):
+        return value
+    wants_zone = isinstance(kind, UTCDateTime) or bool(getattr(kind, "timezone", False))
+    if wants_zone != (value.tzinfo is not None):
+        raise ValueError("a moment of another kind than those of the column")
+    return value.astimezone(UTC) if wants_zone else value
+
+
+def _decimal(text: str) -> Decimal:
+    value = Decimal(text[:_LONGEST_NUMBER])
+    if not value.is_finite() or abs(value.adjusted()) > _LONGEST_NUMBER:
+        raise ValueError("no number of a database")
+    return value
 
 
 def _same_type(value: Any, wanted: type[Any]) -> Any:

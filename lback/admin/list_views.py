@@ -17,6 +17,7 @@ from lback.admin.options import asks_first, label_of_action
 from lback.admin.page import page
 from lback.admin.pickers import found_rows
 from lback.admin.section import Section
+from lback.auth import policies
 from lback.core.exceptions import ConfigurationError, Forbidden, NotFound
 from lback.core.response import Response, json_encode
 from lback.core.streaming import StreamingResponse
@@ -36,7 +37,7 @@ YEARS_SHOWN = 12
 def show_list(request: "Request", section: str, db_session: "Session") -> Response:
     """Show one page of the rows."""
     held, user = section_of(request, section), user_of(request)
-    listing = Listing(held, request.GET, db_session)
+    listing = Listing(held, request.GET, db_session, user)
     return page(
         request,
         "list.html",
@@ -68,7 +69,7 @@ def _shown_filters(listing: Listing) -> list[dict[str, Any]]:
     found = []
     for name, item in listing.section.filters.items():
         chosen = listing.chosen[name][1] if name in listing.chosen else ""
-        choices = None if item.choices is None else item.choices(listing.session)
+        choices = None if item.choices is None else item.choices(listing.session, listing.user)
         if choices is not None and len(choices) > MAX_OPTIONS:
             choices = None  # too many to be listed: its key is written
         found.append({"item": item, "chosen": chosen, "choices": choices})
@@ -95,10 +96,14 @@ def _dates(listing: Listing) -> dict[str, Any] | None:
 
 def _years(listing: Listing) -> list[str]:
     column = listing.section.column(listing.section.options.date_hierarchy, "date_hierarchy").sort
-    # Two ends of an index; counting the years would read all of it.
-    ends = select(
-        select(func.min(column)).scalar_subquery(), select(func.max(column)).scalar_subquery()
-    )
+    if listing.section.has_scope:
+        ends = listing.section.rows(listing.user).order_by(None)
+        ends = ends.with_only_columns(func.min(column), func.max(column))
+    else:
+        # Two ends of an index; counting the years would read all of it.
+        ends = select(
+            select(func.min(column)).scalar_subquery(), select(func.max(column)).scalar_subquery()
+        )
     first, last = listing.session.execute(ends).one()
     if first is None:
         return []
@@ -111,7 +116,8 @@ def find(request: "Request", section: str, db_session: "Session") -> Response:
     """Answer the search of a picker."""
     held = section_of(request, section)
     text = request.GET.get("q", "")
-    rows = found_rows(db_session, held, text if isinstance(text, str) else "")
+    user = user_of(request)
+    rows = found_rows(db_session, held, user, text if isinstance(text, str) else "")
     return Response(json_encode({"rows": rows}), 200, None, "application/json; charset=utf-8")
 
 
@@ -133,25 +139,25 @@ def export(request: "Request", section: str, kind: str) -> Response:
     headers = {
         "Content-Disposition": f'attachment; filename="{held.slug}-{date.today():%Y-%m-%d}.{kind}"',  # noqa: DTZ011  the day of the reader
     }
-    rows = _exported(database, held, dict(request.GET))
+    rows = _exported(database, held, dict(request.GET), user_of(request))
     return StreamingResponse(write(held, rows), 200, headers, content_type)
 
 
 def _exported(
-    database: "DatabaseManager", section: Section, query: Mapping[str, Any]
+    database: "DatabaseManager", section: Section, query: Mapping[str, Any], user: Any
 ) -> Iterator[list[Any]]:
     with database.create_session() as session:
-        listing = Listing(section, query, session)
+        if policies.exist() or section.has_row_rule:
+            # Its roles may be asked for, and the session of the request is closed by then.
+            user = session.get(type(user), user.id)
+        listing = Listing(section, query, session, user)
         for batch in listing.batches(EXPORT_BATCH, EXPORT_MAXIMUM):
             for row in batch:
-                yield [_exported_value(section, column, row) for column in section.export_columns]
+                yield [_exported_value(listing, column, row) for column in section.export_columns]
 
 
-def _exported_value(section: Section, column: Any, row: Any) -> Any:
-    if section.is_secret(column.name):
-        return None
-    value = column.value(row)
-    return None if value is None else value
+def _exported_value(listing: Listing, column: Any, row: Any) -> Any:
+    return None if listing.section.is_secret(column.name) else listing.value(column, row)
 
 
 def _csv(section: Section, rows: Iterator[list[Any]]) -> Iterator[str]:

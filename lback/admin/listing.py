@@ -16,15 +16,17 @@ from sqlalchemy import (
     cast,
     inspect,
     literal_column,
-    select,
 )
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
+from lback.admin.columns import Column
 from lback.admin.counting import Count, count
 from lback.admin.filters import Filter, between, span_of
 from lback.admin.keyset import SortKey, after, token_of, values_of
+from lback.admin.related import RelatedRows
 from lback.admin.search import condition, words_of
 from lback.admin.section import Section
+from lback.auth import policies
 from lback.forms.identity import mapper_of
 
 SEARCH, SORT, AFTER, BEFORE, DATE = "q", "sort", "after", "before", "date"
@@ -51,11 +53,15 @@ class Listing:
         section: Whose list.
         query: The query string.
         session: Where the rows are.
+        user: Who reads: rows that they may not see are left out.
     """
 
-    def __init__(self, section: Section, query: Mapping[str, Any], session: Session) -> None:
+    def __init__(
+        self, section: Section, query: Mapping[str, Any], session: Session, user: Any
+    ) -> None:
         self.section = section
         self.session = session
+        self.user = user
         self.dialect = session.get_bind().dialect
         self._query = {name: _last(value) for name, value in query.items()}
         self.search = " ".join(words_of(self._query.get(SEARCH)))
@@ -95,7 +101,7 @@ class Listing:
             walked: Whether the order is to be walked through until a page is full, as is quick
                 where many rows fit: SQLite would collect and sort them all.
         """
-        section, joined = self.section, _Joins(self.section.model)
+        section, joined = self.section, _Joins(self.section.model, self.user)
         terms = [
             replace(term, expression=joined.expression(term.expression, term.path))
             for term in (section.search if self.search else [])
@@ -110,7 +116,7 @@ class Listing:
         if walked and conditions:
             # It looks for no index behind a comparison of what is true.
             conditions = [literal_column("1") == and_(*conditions).self_group()]
-        return joined.apply(select(section.model)).where(*conditions)
+        return joined.apply(section.rows(self.user)).where(*conditions)
 
     @cached_property
     def _is_walked(self) -> bool:
@@ -149,10 +155,19 @@ class Listing:
             behind = False
         tokens = [token_of(values) for _, values in (rows[:1] + rows[-1:])]
         return Page(
-            [row for row, _ in rows],
+            self._shown([row for row, _ in rows], self.section.columns),
             tokens[0] if rows and before else None,
             tokens[-1] if rows and behind else None,
         )
+
+    def _shown(self, rows: list[Any], columns: list[Column]) -> list[Any]:
+        seen = self.section.visible(self.user, rows)
+        self._related = RelatedRows(self.session, self.user, columns, seen)
+        return seen
+
+    def value(self, column: Column, row: Any) -> Any:
+        """Return what a column shows of a row that was read last."""
+        return self._related.value(column, row)
 
     def _place(self) -> tuple[str | None, bool]:
         if self._query.get(BEFORE):
@@ -163,7 +178,7 @@ class Listing:
     def _rows(
         self, limit: int, token: str | None, *, backwards: bool = False
     ) -> list[tuple[Any, list[Any]]]:
-        joined = _Joins(self.section.model)
+        joined = _Joins(self.section.model, self.user)
         keys = self.sort_keys(joined)
         if backwards:
             keys = [key.reversed() for key in keys]
@@ -182,7 +197,7 @@ class Listing:
         while read < maximum:
             rows = self._rows(min(size, maximum - read), token)
             if rows:
-                yield [row for row, _ in rows]
+                yield self._shown([row for row, _ in rows], self.section.export_columns)
             if len(rows) < size:
                 return
             read += len(rows)
@@ -193,7 +208,8 @@ class Listing:
     def count(self) -> Count:
         """How many rows there are on all pages."""
         table: Any = mapper_of(self.section.model).local_table
-        return count(self.session, self.query(), table, filtered=self.is_narrowed)
+        narrowed = self.is_narrowed or self.section.has_scope
+        return count(self.session, self.query(), table, filtered=narrowed)
 
     # Addresses.
 
@@ -221,8 +237,9 @@ class Listing:
 class _Joins:
     """The rows of other tables that a list is sorted or searched by, each joined once."""
 
-    def __init__(self, model: type[Any]) -> None:
+    def __init__(self, model: type[Any], user: Any) -> None:
         self._model = model
+        self._user = user
         self._joined: dict[tuple[str, ...], Any] = {}
         self._onto: list[tuple[Any, Any]] = []
 
@@ -236,7 +253,10 @@ class _Joins:
             if names not in self._joined:
                 target = aliased(step.property.mapper.class_)
                 self._joined[names] = target
-                self._onto.append((target, getattr(here, step.key).of_type(target)))
+                attribute = getattr(here, step.key).of_type(target)
+                seen = policies.scope_condition(self._user, target)
+                # A row that the user may not read counts as if there were none.
+                self._onto.append((target, attribute if seen is None else attribute.and_(seen)))
             here = self._joined[names]
         if not path:
             return expression

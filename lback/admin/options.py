@@ -106,14 +106,30 @@ class ModelAdmin:
         """Tell whether somebody may do something: `view`, `add`, `change` or `delete`.
 
         By default a superuser may, and whoever has the permission `"<slug>.<action>"`. Whoever
-        may change rows may see them.
+        may change rows may see them. The policy of the model (`lback.auth.policies`) is asked
+        besides, whatever this returns. A rule of this method that hides rows holds on every page,
+        but it is asked row by row: a policy leaves them out in the database.
         """
         wanted = ("view", "change") if action == "view" else (action,)
         return any(user.has_permission(f"{self.slug}.{name}") for name in wanted)
 
+    def allows_write(self, user: Any, action: str, row: Any) -> bool:  # noqa: ARG002  for rules
+        """Return True if a user may `change` or `delete` a row, beside what `allows` says.
+
+        A rule that is about writing alone stands here: it leaves what is shown as it is.
+        """
+        return True
+
     def fields_read_only(self, user: Any, row: Any) -> Sequence[str]:  # noqa: ARG002  for rules
         """Return the fields that somebody may see and not write; a row of `None` is a new one."""
         return self.read_only
+
+    def before_lock(self, request: "Request", row: Any) -> None:
+        """Look at what was sent for a row before the row is locked.
+
+        What is written here in a transaction of its own does not wait for the one of the request,
+        which on SQLite is the only one that may write as soon as the row is locked.
+        """
 
     def prepare_form(self, request: "Request", form: ModelForm) -> None:
         """Change a form before it is shown or checked."""

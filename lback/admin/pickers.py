@@ -3,14 +3,15 @@
 from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
-from sqlalchemy import Select, false, or_, select
+from sqlalchemy import Select, false, or_
 
 from lback.admin.access import address, registry_of, user_of
 from lback.admin.search import condition
 from lback.admin.section import Section
+from lback.auth import policies
 from lback.forms import ForeignKeyField, ManyToManyField, ModelForm
 from lback.forms.choice_widgets import Select as SelectWidget
-from lback.forms.identity import identity_text, python_type_of
+from lback.forms.identity import compared, identity_text, python_type_of
 from lback.forms.markup import Attributes, tag
 from lback.forms.model_fields import Labels
 
@@ -64,6 +65,7 @@ class RowPicker(SelectWidget):
 def add_pickers(request: "Request", form: ModelForm) -> None:
     """Give each field that chooses a row of a section a picker."""
     registry, user = registry_of(request), user_of(request)
+    narrow_rows(form, user)
     for field in form.fields.values():
         if not isinstance(field, (ForeignKeyField, ManyToManyField)):
             continue
@@ -82,23 +84,47 @@ def add_pickers(request: "Request", form: ModelForm) -> None:
         field.bind(form.session)
 
 
-def found_rows(session: "Session", section: Section, text: str) -> list[dict[str, str]]:
-    """Return the keys and labels of the first rows that a search finds."""
-    query = _searched(session, section, text)
-    rows = session.scalars(query.limit(MAX_FOUND)).unique().all()
+def narrow_rows(form: ModelForm, user: Any) -> None:
+    """Offer a user only the rows that they may read.
+
+    A field whose row is hidden from them is left out, and what is hidden in a list is kept: else
+    saving the form would take away a reference that the user does not even see.
+    """
+    for name, field in list(form.fields.items()):
+        if not isinstance(field, (ForeignKeyField, ManyToManyField)):
+            continue
+        field.narrow(lambda query: policies.scoped(user, query))
+        held = None if form.instance is None else form.initial_of(name)
+        if held is None or policies.policy_of(field.model) is None:
+            continue
+        if isinstance(field, ManyToManyField):
+            known = policies.readable(form.session, user, held)
+            field.keep([row for row in held if row not in known])
+            continue
+        row = held if isinstance(held, field.model) else form.session.get(field.model, held)
+        if row is not None and not policies.readable(form.session, user, [row]):
+            del form.fields[name]
+
+
+def found_rows(session: "Session", section: Section, user: Any, text: str) -> list[dict[str, str]]:
+    """Return the keys and labels of the first rows that a search finds and a user may see."""
+    query = _searched(session, section, user, text)
+    rows = section.visible(user, session.scalars(query.limit(MAX_FOUND)).unique().all())
     label_of = section.options.label_of
     return [{"key": identity_text(row), "label": label_of(row)} for row in rows]
 
 
-def _searched(session: "Session", section: Section, text: str) -> Select[Any]:
-    query = select(section.model).order_by(*section.key).options(*section.loads)
+def _searched(session: "Session", section: Section, user: Any, text: str) -> Select[Any]:
+    query = section.rows(user).order_by(*section.key).options(*section.loads)
     plain = [term for term in section.search if not term.path]
     dialect = session.get_bind().dialect
     found = condition(plain, text, dialect)
     if not text.strip():
         return query
     # Without a column to search there is the key.
-    by_key = [column == int(text) for column in section.key if _is_integer(column, text)]
+    by_key = [
+        column == compared(column, int(text)) for column in section.key if _is_integer(column, text)
+    ]
     return query.where(or_(false(), *by_key, *([] if found is None else [found])))
 
 

@@ -109,14 +109,17 @@ class AdminRegistry:
             ConfigurationError: An option that cannot work, or two models of one slug.
         """
         sections: dict[str, Section] = {}
+        neighbours: dict[type[Any], Section] = {}
         for entry in self:
-            section = Section(entry.model, entry.options)
+            section = neighbours[entry.model] = Section(entry.model, entry.options)
+            section.neighbours = neighbours
             other = sections.setdefault(section.slug, section)
             if other is not section:
                 raise ConfigurationError(
                     f"{section.where} and {other.where} both have the slug {section.slug!r}; "
                     "give one of them another slug"
                 )
+        for section in sections.values():
             section.check()
         self._sections = sections
 

@@ -5,6 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
+from sqlalchemy import Select, select
+from sqlalchemy.orm import object_session
+
 from lback.admin.columns import (
     Column,
     attribute_of,
@@ -17,6 +20,7 @@ from lback.admin.columns import (
 from lback.admin.filters import Filter, build_filter
 from lback.admin.options import Inline, ModelAdmin, label_of_action
 from lback.admin.search import SearchTerm, build_search
+from lback.auth import policies
 from lback.core.exceptions import ConfigurationError
 from lback.core.settings.secret_names import is_secret
 from lback.forms import ForeignKeyField, ModelForm, model_form
@@ -54,6 +58,8 @@ class Section:
         name = model_name(model)
         self.slug = kind.slug or name.replace(" ", "-")
         self.options.slug = self.slug  # permissions go by it
+        # All sections of the registry by model; it fills them in.
+        self.neighbours: Mapping[type[Any], Section] = {}
         self.label = kind.label or name.capitalize()
         self.label_plural = kind.label_plural or plural_of(name).capitalize()
         if not _SLUG.fullmatch(self.slug) or self.slug in _TAKEN:
@@ -244,6 +250,8 @@ class Section:
             ties = {other.key for other in child.relationships if back & set(other.local_columns)}
             ties |= {child.get_property_by_column(column).key for column in back}
             names = [name for name in form_attributes(child) if name not in ties]
+            # As in the form of a row: who names a secret one in `fields` wants it.
+            names = [name for name in names if not self.is_secret_of(child.class_, name)]
         return model_form(child.class_, fields=list(names))
 
     def pickers(self) -> Iterator[tuple[str, ForeignKeyField]]:
@@ -260,11 +268,72 @@ class Section:
     def may(self, user: Any, action: str, row: Any = None) -> bool:
         """Tell whether somebody may do something here."""
         active = user is not None and getattr(user, "is_active", False)
-        return bool(active and self.options.allows(user, action, row))
+        if not active or not self.options.allows(user, action, row):
+            return False
+        if (
+            row is not None
+            and action != "view"
+            and not self.options.allows_write(user, action, row)
+        ):
+            return False
+        session = None if row is None else object_session(row)
+        if session is None:
+            return True
+        if action == "view":
+            return bool(policies.readable(session, user, [row]))
+        return policies.allows(user, action, row)
+
+    def rows(self, user: Any) -> Select[Any]:
+        """Return the rows that the policy of the model lets a user read; see `visible`."""
+        return policies.scoped(user, select(self.model))
+
+    @property
+    def has_scope(self) -> bool:
+        """Whether a policy may leave rows out."""
+        return policies.policy_of(self.model) is not None
+
+    @cached_property
+    def has_row_rule(self) -> bool:
+        """Whether the options have a rule of their own, which may go by the row."""
+        return type(self.options).allows is not ModelAdmin.allows
+
+    def hidden_inlines(self, user: Any) -> list[str]:
+        """Return the relationships of inlines of which a user may not see every row."""
+        found = []
+        for inline in self.options.inlines:
+            relation = mapper_of(self.model).relationships[inline.relationship]
+            section = self.neighbours.get(relation.mapper.class_)
+            if section is not None and not section._shows_all(user):
+                found.append(inline.relationship)
+        return found
+
+    def _shows_all(self, user: Any) -> bool:
+        ruled = (self.has_scope or self.has_row_rule) and not user.is_superuser
+        return self.may(user, "view") and not ruled
+
+    def visible(self, user: Any, rows: Sequence[Any]) -> list[Any]:
+        """Return those rows out of `rows` that the options let a user view as well."""
+        if not self.has_row_rule:
+            return list(rows)
+        return [row for row in rows if self.options.allows(user, "view", row)]
 
     def is_secret(self, name: str) -> bool:
-        """Tell whether history and exports must not show a field."""
-        return name in self.options.secret or is_secret(name)
+        """Tell whether history and exports must not show a field, also one of a related row."""
+        if name in self.options.secret or is_secret(name):
+            return True
+        *steps, last = name.split(".")
+        model: type[Any] = self.model
+        for step in steps:
+            relation = mapper_of(model).relationships.get(step)
+            if relation is None:
+                return False
+            model = relation.mapper.class_
+        return bool(steps) and self.is_secret_of(model, last)
+
+    def is_secret_of(self, model: type[Any], name: str) -> bool:
+        """Tell whether history and exports must not show a field of another model."""
+        section = self.neighbours.get(model)
+        return is_secret(name) if section is None else section.is_secret(name)
 
     def __repr__(self) -> str:
         return f"<Section {self.slug}>"

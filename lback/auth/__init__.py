@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         require,
         require_user,
     )
+    from lback.auth.policies import Policy, policy, scoped
     from lback.auth.refresh_tokens import TokenManager, TokenPair
     from lback.auth.sign_in import keep_signed_in, login, logout, logout_everywhere
     from lback.auth.throttle import LoginThrottle, TooManyAttempts
@@ -32,6 +33,7 @@ __all__ = [
     "LoginThrottle",
     "PermissionRequired",
     "PermissionRequiredMixin",
+    "Policy",
     "TokenManager",
     "TokenPair",
     "TooManyAttempts",
@@ -43,8 +45,10 @@ __all__ = [
     "logout_everywhere",
     "may",
     "permission_required",
+    "policy",
     "require",
     "require_user",
+    "scoped",
 ]
 
 # Each is imported when it is first asked for: most of them bring the library of the database.
@@ -59,6 +63,7 @@ __getattr__, __dir__ = lazy_names(
         "LoginThrottle": "lback.auth.throttle",
         "PermissionRequired": "lback.auth.permissions",
         "PermissionRequiredMixin": "lback.auth.permissions",
+        "Policy": "lback.auth.policies",
         "TokenManager": "lback.auth.refresh_tokens",
         "TokenPair": "lback.auth.refresh_tokens",
         "TooManyAttempts": "lback.auth.throttle",
@@ -70,7 +75,9 @@ __getattr__, __dir__ = lazy_names(
         "logout_everywhere": "lback.auth.sign_in",
         "may": "lback.auth.permissions",
         "permission_required": "lback.auth.permissions",
+        "policy": "lback.auth.policies",
         "require": "lback.auth.permissions",
         "require_user": "lback.auth.permissions",
+        "scoped": "lback.auth.policies",
     },
 )

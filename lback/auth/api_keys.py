@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import String, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from lback.core.exceptions import Forbidden
 from lback.database import Base, utc_now
+from lback.users.account_lock import lock_account
 
 if TYPE_CHECKING:
     from lback.users import Account, AccountManager
@@ -71,7 +73,13 @@ class ApiKeyManager:
 
         Returns:
             The key itself, to be shown once and kept by its owner, and its row.
+
+        Raises:
+            Forbidden: The account has got another password since it was loaded, or was deactivated:
+                the request for the key may come from a thief.
         """
+        if not lock_account(session, account):
+            raise Forbidden("The account was changed in this moment; please try again.")
         text = PREFIX + secrets.token_urlsafe(KEY_BYTES)
         row = ApiKey(
             key_hash=_hash(text),
@@ -82,6 +90,8 @@ class ApiKeyManager:
         )
         session.add(row)
         session.flush()
+        # A clock that was set back must not make a new key one of before.
+        row.created_at = max(row.created_at, *_beginnings(account))
         return text, row
 
     def is_key(self, text: str) -> bool:
@@ -91,6 +101,8 @@ class ApiKeyManager:
     def account(self, session: Session, key: str) -> "Account | None":
         """Return whose key this is, or `None` if it is none, has ended, or its owner is not active.
 
+        Keys end with their account, and when its password is reset.
+
         The use is noted, at most once an hour.
         """
         row = session.scalars(select(ApiKey).where(ApiKey.key_hash == _hash(key))).one_or_none()
@@ -98,7 +110,7 @@ class ApiKeyManager:
         if row is None or row.revoked_at is not None or (row.expires_at and row.expires_at <= now):
             return None
         account: Account | None = self._manager.get(session, row.account_id)
-        if account is None or not account.is_active:
+        if account is None or not account.is_active or row.created_at < max(_beginnings(account)):
             return None
         if row.last_used_at is None or now - row.last_used_at > TIME_BETWEEN_NOTES:
             row.last_used_at = now
@@ -106,7 +118,11 @@ class ApiKeyManager:
 
     def keys_of(self, session: Session, account: "Account") -> list[ApiKey]:
         """Return the keys of an account that were not taken back, the newest first."""
-        query = select(ApiKey).where(ApiKey.account_id == account.id, ApiKey.revoked_at.is_(None))
+        query = select(ApiKey).where(
+            ApiKey.account_id == account.id,
+            ApiKey.revoked_at.is_(None),
+            ApiKey.created_at >= max(_beginnings(account)),
+        )
         return list(session.scalars(query.order_by(ApiKey.id.desc())))
 
     def revoke(self, session: Session, account: "Account", key_id: int) -> bool:
@@ -116,6 +132,15 @@ class ApiKeyManager:
             return False
         row.revoked_at = utc_now()
         return True
+
+
+def _beginnings(account: "Account") -> list[datetime]:
+    """Return the moments before which no key of an account can have been made.
+
+    A key that is older than its account belonged to a deleted one with the same id.
+    """
+    moments = (account.created_at, account.keys_valid_from)
+    return [moment for moment in moments if moment is not None]
 
 
 def _hash(key: str) -> str:

@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
+from lback.auth.devices import device_of
+from lback.auth.sign_in import PASSWORD_CHECKED
 from lback.auth.throttle import LoginThrottle, address_of
 from lback.core.exceptions import ConfigurationError
 from lback.users import Account
@@ -39,14 +41,17 @@ def authenticate(
     if request.db_session is None:
         raise ConfigurationError("an account can only be checked in a database; set DATABASE_URL")
     address, counted = address_of(request), f"{manager.model.__tablename__}:{username.strip()}"
+    device = device_of(request, manager.model.signs_in_as, counted)
     if isinstance(throttle, LoginThrottle):
-        throttle.begin(counted, address)
+        throttle.begin(counted, address, device)
     account: Account | None = manager.authenticate(request.db_session, username, password)
     if isinstance(throttle, LoginThrottle):
         if account is None:
             throttle.failed(address)
         else:
-            throttle.succeeded(counted)
+            throttle.succeeded(counted, device)
+    if account is not None:
+        request.environ[PASSWORD_CHECKED] = account
     if account is None and request.dispatcher is not None:
         request.dispatcher.send("user_login_failed", manager, request=request, username=username)
     return account

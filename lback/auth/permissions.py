@@ -20,7 +20,9 @@ def may(user: Any, permission: str, thing: Any = None) -> bool:
 
     A thing with a method `allows(user, permission)` answers itself: an author may edit their own
     text without a role, and an editor may not edit one that is closed. Else the roles of the user
-    count. Who is not signed in, or not active, may do nothing; a superuser may do everything.
+    count. Beside that, the policy of the thing must allow the last word of the permission, such as
+    `edit`; see `lback.auth.policies`. Who is not signed in, or not active, may do nothing; a
+    superuser may do everything.
 
     Args:
         user: An account, or `None`.
@@ -32,9 +34,17 @@ def may(user: Any, permission: str, thing: Any = None) -> bool:
     if getattr(user, "is_superuser", False):
         return True
     allows = getattr(thing, "allows", None)
-    if allows is not None:
-        return bool(allows(user, permission))
-    return bool(user.has_permission(permission))
+    granted = user.has_permission(permission) if allows is None else allows(user, permission)
+    return bool(granted) and _policy_allows(user, permission, thing)
+
+
+def _policy_allows(user: Any, permission: str, thing: Any) -> bool:
+    if not hasattr(type(thing), "__mapper__"):
+        return True
+    # An import here, because it brings the library of the database: with a row, that is there.
+    from lback.auth import policies
+
+    return policies.allows(user, permission.rpartition(".")[2], thing)
 
 
 def require_user(request: "Request") -> Any:

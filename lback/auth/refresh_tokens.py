@@ -12,6 +12,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from lback.core.exceptions import Unauthorized
 from lback.database import Base, DatabaseManager
+from lback.users.account_lock import end_sessions
 
 if TYPE_CHECKING:
     from lback.auth.access_tokens import AccessTokens
@@ -40,6 +41,24 @@ class RefreshToken(Base):
     version: Mapped[int]
     expires_at: Mapped[float] = mapped_column(Double, index=True)
     used_at: Mapped[float | None] = mapped_column(Double)
+
+
+class RefreshFamily(Base):
+    """A row for each sign-in: it is locked while one of its tokens is exchanged or ended.
+
+    Attributes:
+        family: As in `RefreshToken`.
+        account_id: Whose it is, among the users of the site.
+        expires_at: When the last of its tokens expires.
+        ended_at: When it was ended; no token is added from then on.
+    """
+
+    __tablename__ = "lback_refresh_families"
+
+    family: Mapped[str] = mapped_column(String(32), primary_key=True)
+    account_id: Mapped[int] = mapped_column(index=True)
+    expires_at: Mapped[float] = mapped_column(Double, index=True)
+    ended_at: Mapped[float | None] = mapped_column(Double)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,22 +117,26 @@ class TokenManager:
 
     def issue(self, session: Session, account: "Account") -> TokenPair:
         """Return a pair for somebody who has just proved who they are."""
-        expired = RefreshToken.expires_at <= self._clock()
-        session.execute(delete(RefreshToken).where(expired))
-        return self._pair(session, account, secrets.token_hex(16))
+        now = self._clock()
+        session.execute(delete(RefreshToken).where(RefreshToken.expires_at <= now))
+        session.execute(delete(RefreshFamily).where(RefreshFamily.expires_at <= now))
+        family = RefreshFamily(family=secrets.token_hex(16), account_id=account.id)
+        session.add(family)
+        return self._pair(session, account, family)
 
-    def _pair(self, session: Session, account: "Account", family: str) -> TokenPair:
-        text = secrets.token_urlsafe(TOKEN_BYTES)
+    def _pair(self, session: Session, account: "Account", family: RefreshFamily) -> TokenPair:
+        text, version = secrets.token_urlsafe(TOKEN_BYTES), account.session_version
+        family.expires_at = self._clock() + self._lifetime
         row = RefreshToken(
             token_hash=_hash(text),
-            family=family,
+            family=family.family,
             account_id=account.id,
-            version=account.session_version,
-            expires_at=self._clock() + self._lifetime,
+            version=version,
+            expires_at=family.expires_at,
         )
         session.add(row)
         session.flush()
-        access = self._access.issue(str(account.id), account.session_version)
+        access = self._access.issue(str(account.id), version)
         return TokenPair(access, text, self._access.seconds)
 
     def account(self, session: Session, token: str) -> "Account | None":
@@ -138,42 +161,72 @@ class TokenManager:
         Raises:
             Unauthorized: It is none, or has ended.
         """
-        pair = None
         with self._db_manager.session() as session:
-            row = session.get(RefreshToken, _hash(refresh_token))
-            if row is not None and self._is_spent(session, row):
-                session.execute(delete(RefreshToken).where(RefreshToken.family == row.family))
-            elif row is not None and row.expires_at > self._clock():
-                account = self._valid_account(session, row.account_id, row.version)
-                pair = None if account is None else self._pair(session, account, row.family)
+            pair = self._exchanged(session, _hash(refresh_token))
         if pair is None:
             raise Unauthorized(
                 SPENT, headers={"WWW-Authenticate": 'Bearer realm="users", error="invalid_token"'}
             )
         return pair
 
-    def _is_spent(self, session: Session, row: RefreshToken) -> bool:
-        """Mark a token as used, in one step: of two requests at once only one gets a pair."""
-        statement = (
-            update(RefreshToken)
-            .where(RefreshToken.token_hash == row.token_hash, RefreshToken.used_at.is_(None))
-            .values(used_at=self._clock())
-            .execution_options(synchronize_session=False)
+    def _exchanged(self, session: Session, token_hash: str) -> TokenPair | None:
+        family = self._locked_family(session, token_hash)
+        # Read after the lock: of two requests with one token, the second finds it used.
+        row = session.get(RefreshToken, token_hash, populate_existing=True)
+        if family is None or row is None or family.ended_at is not None:
+            return None
+        if row.used_at is not None:
+            self._end(session, family)
+            return None
+        row.used_at = now = self._clock()
+        account = self._valid_account(session, row.account_id, row.version)
+        if account is None or row.expires_at <= now:
+            return None
+        return self._pair(session, account, family)
+
+    def _locked_family(self, session: Session, token_hash: str) -> RefreshFamily | None:
+        """Lock the family of a token, so that none of its tokens is added or ended meanwhile."""
+        row = session.get(RefreshToken, token_hash)
+        if row is None:
+            return None
+        return self._lock(session, row) or self._added_family(session, row)
+
+    def _lock(self, session: Session, row: RefreshToken) -> RefreshFamily | None:
+        return session.get(RefreshFamily, row.family, with_for_update=True, populate_existing=True)
+
+    def _added_family(self, session: Session, row: RefreshToken) -> RefreshFamily | None:
+        """Add the family of a token that was made before there were rows for families."""
+        # Those who find it missing at once wait at the account, and only the first one adds it.
+        account = session.get(self._manager.model, row.account_id, with_for_update=True)
+        family = None if account is None else self._lock(session, row)
+        if account is None or family is not None:
+            return family
+        family = RefreshFamily(
+            family=row.family, account_id=row.account_id, expires_at=row.expires_at
         )
-        return session.connection().execute(statement).rowcount == 0
+        session.add(family)
+        session.flush()
+        return family
+
+    def _end(self, session: Session, family: RefreshFamily) -> None:
+        family.ended_at = self._clock()
+        session.execute(delete(RefreshToken).where(RefreshToken.family == family.family))
 
     def revoke(self, session: Session, refresh_token: str) -> None:
         """End what came out of one sign-in; without effect where the token is none of ours.
 
         Access tokens are good until they expire; `revoke_all` ends them as well.
         """
-        row = session.get(RefreshToken, _hash(refresh_token))
-        if row is not None:
-            session.execute(delete(RefreshToken).where(RefreshToken.family == row.family))
+        family = self._locked_family(session, _hash(refresh_token))
+        if family is not None:
+            self._end(session, family)
 
     def revoke_all(self, session: Session, account: "Account") -> None:
         """End all tokens of an account, and its sessions with them."""
-        account.session_version += 1
+        # A token that is being made right now holds the number of before, and is refused.
+        end_sessions(session, account)
+        ended = update(RefreshFamily).where(RefreshFamily.account_id == account.id)
+        session.execute(ended.values(ended_at=self._clock()))
         session.execute(delete(RefreshToken).where(RefreshToken.account_id == account.id))
 
 

@@ -16,6 +16,10 @@ logger = logging.getLogger(__name__)
 
 USER, ADMIN_USER = "user", "admin_user"
 _KEYS = {USER: "_user", ADMIN_USER: "_admin_user"}
+# Where cookies for devices wait, in the environ of a request; see `lback.auth.devices`.
+DEVICE_COOKIES = "lback.device_cookies"
+# Whose password was right in this request, as `lback.auth.authenticate` left it in the environ.
+PASSWORD_CHECKED = "lback.password_checked"  # noqa: S105  the name of a place
 # Where the CSRF middleware keeps its secret: who knew the session before must not know this one's.
 CSRF_KEY = "_csrf"
 
@@ -48,6 +52,11 @@ def login(request: "Request", account: "Account") -> None:
     session.delete(CSRF_KEY)
     begin(session, account)
     request.set_context(**{name: account})
+    if request.environ.get(PASSWORD_CHECKED) is account:
+        # An import here, because most requests are no sign-in.
+        from lback.auth.devices import remember_device
+
+        remember_device(request, account)
     logger.info("%r signed in", account)
     _tell(request, "user_logged_in", account)
 
@@ -81,7 +90,10 @@ def logout_everywhere(request: "Request", account: "Account") -> None:
 
     Signals: as `logout`, for this session.
     """
-    account.session_version += 1
+    # An import here, because most requests need no library of the database for their session.
+    from lback.users.account_lock import end_sessions
+
+    end_sessions(database_session(request), account)
     if request.session is not None and _is_signed_in(request, account):
         logout(request)
 

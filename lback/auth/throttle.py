@@ -12,6 +12,7 @@ from lback.users.models import USERNAME_LENGTH, username_key
 if TYPE_CHECKING:
     from lback.core.config import Config
     from lback.core.request import Request
+    from lback.database import DatabaseManager
 
 
 class TooManyAttempts(HTTPException):
@@ -49,28 +50,44 @@ class LoginThrottle:
         self._seconds = seconds
 
     @classmethod
-    def of(cls, config: "Config") -> "LoginThrottle":
-        """Build the throttle that the settings `LOGIN_ATTEMPTS_…` describe."""
-        redis = config.LOGIN_ATTEMPTS_STORE == "redis"
+    def of(cls, config: "Config", db_manager: "DatabaseManager | None" = None) -> "LoginThrottle":
+        """Build the throttle that the settings `LOGIN_ATTEMPTS_…` describe.
+
+        Args:
+            config: The settings.
+            db_manager: The database; without one, this process counts where the database should.
+        """
         return cls(
-            RedisAttempts.from_url(config.REDIS_URL) if redis else MemoryAttempts(),
+            _attempts(config, db_manager),
             per_account=config.LOGIN_ATTEMPTS_PER_ACCOUNT,
             per_address=config.LOGIN_ATTEMPTS_PER_ADDRESS,
             seconds=config.LOGIN_ATTEMPTS_SECONDS,
         )
 
-    def begin(self, name: str, address: str) -> None:
+    def begin(self, name: str, address: str, device: str | None = None) -> None:
         """Count an attempt before the password is looked at.
 
         Counted beforehand, so that many at once do not all pass.
 
+        Args:
+            name: The account, or what else is counted.
+            address: Where the request came from.
+            device: A device that has signed in to this account before; it has a count of its own,
+                and what others did to the account does not keep it out.
+
         Raises:
             TooManyAttempts: There were too many; nothing is checked then.
         """
+        if device is not None:
+            self._add(device)
+            return
         from_there = self._attempts.peek(address_key(address))
         if from_there.number >= self._per_address:
             raise TooManyAttempts(from_there.seconds_left)
-        count = self._attempts.add(account_key(name), self._seconds)
+        self._add(account_key(name))
+
+    def _add(self, key: str) -> None:
+        count = self._attempts.add(key, self._seconds)
         if count.number > self._per_account:
             raise TooManyAttempts(count.seconds_left)
 
@@ -78,9 +95,24 @@ class LoginThrottle:
         """Count a wrong password against the address it came from."""
         self._attempts.add(address_key(address), self._seconds)
 
-    def succeeded(self, name: str) -> None:
-        """Forget the attempts at an account, for its owner has come."""
-        self._attempts.forget(account_key(name))
+    def succeeded(self, name: str, device: str | None = None) -> None:
+        """Forget the attempts at an account, for its owner has come.
+
+        Those of a device are forgotten by themselves: the ones from elsewhere go on to count.
+        """
+        self._attempts.forget(account_key(name) if device is None else device)
+
+
+def _attempts(config: "Config", db_manager: "DatabaseManager | None") -> Attempts:
+    if config.LOGIN_ATTEMPTS_STORE == "redis":
+        return RedisAttempts.from_url(config.REDIS_URL)
+    if config.LOGIN_ATTEMPTS_STORE == "memory" or db_manager is None:
+        return MemoryAttempts()
+    # An import here, because it brings the library of the database.
+    from lback.auth.database_attempts import DatabaseAttempts
+
+    # In a project the tables are made by migrations, which would meet one that is there.
+    return DatabaseAttempts(db_manager, create_table=not config.PROJECT_ROOT)
 
 
 def account_key(name: str) -> str:

@@ -173,6 +173,15 @@ def _sign_in(app: "Application") -> Iterator[Problem]:
         )
 
 
+def _login_attempts(app: "Application") -> Iterator[Problem]:
+    if app.config.LOGIN_ATTEMPTS_STORE == "memory":
+        yield Problem(
+            "LOGIN_ATTEMPTS_STORE is 'memory'",
+            "each worker counts wrong passwords by itself, and forgets them when it is replaced",
+            "leave it at 'database', or take 'redis'",
+        )
+
+
 def _sqlite(app: "Application") -> Iterator[Problem]:
     if app.db_manager.url.get_backend_name() == "sqlite":
         yield Problem(
@@ -240,6 +249,7 @@ CHECKS: Mapping[str, Check] = {
     "deploy.csrf": _csrf,
     "deploy.headers": _headers,
     "deploy.sign_in": _sign_in,
+    "deploy.login_attempts": _login_attempts,
     "deploy.sqlite": _sqlite,
     "deploy.static_files": _static_files,
     "deploy.server": _server,

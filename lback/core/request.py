@@ -327,7 +327,7 @@ class Request:
         return (self.parsed_body or self._empty_form()) if self.method in _WITH_DATA else FormData()
 
     def _empty_form(self) -> Form:
-        """Return an empty form; one that says why when it is read, for a body that is not a form."""
+        """Return an empty form; one that raises when it is read if the body is not a form."""
         if self.parsed_body is not None:
             return self.parsed_body
         if self._body_parser is None or not self.body_bytes:

@@ -17,6 +17,7 @@ from lback.core.config_manager import (
 from lback.core.dispatcher_instance import dispatcher
 from lback.core.exceptions import ConfigurationError
 from lback.core.http import development_server
+from lback.core.http.after_answer import AFTER_ANSWER, FollowedBody
 from lback.core.http.response_body import ClosedTogether
 from lback.core.logging_setup import setup_logging
 from lback.core.middleware_loader import import_class
@@ -100,6 +101,8 @@ def serve(
             **facts,
         )
     start_response(status, headers)
+    if AFTER_ANSWER in environ and status < "4":
+        return FollowedBody(body, environ[AFTER_ANSWER])
     return body
 
 

@@ -6,12 +6,13 @@ from typing import Any
 from urllib.parse import quote, unquote
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, inspect
+from sqlalchemy import BigInteger, ColumnElement, Integer, inspect, literal
 from sqlalchemy.orm import Mapper
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 _INTEGER = re.compile(r"-?[0-9]{1,19}")
 _LARGEST = 2**63 - 1
+_LARGEST_INTEGER = 2**15 - 1  # of a SMALLINT, the smallest of them
 _LONGEST = 1000
 
 
@@ -33,7 +34,7 @@ def identity_of(model: type[Any], text: str) -> tuple[Any, ...] | None:
     parts = text.split(",")
     if len(parts) != len(columns) or len(text) > _LONGEST or "\0" in text:
         return None
-    values = [_value(column, unquote(part)) for column, part in zip(columns, parts, strict=True)]
+    values = [key_value(column, unquote(part)) for column, part in zip(columns, parts, strict=True)]
     return None if any(value is None for value in values) else tuple(values)
 
 
@@ -70,7 +71,19 @@ def key_text(value: Any) -> str:
     return value.isoformat() if isinstance(value, date) else quote(str(value), safe="")
 
 
-def _value(column: ColumnElement[Any], text: str) -> Any:
+def compared(column: ColumnElement[Any], value: Any) -> Any:
+    """Return a value in a form that may be compared with a column, however large it is.
+
+    PostgreSQL makes an integer of the type of the column out of what it is compared with, and
+    fails where that is too small for it.
+    """
+    large = isinstance(value, int) and abs(value) > _LARGEST_INTEGER
+    small_column = isinstance(column.type, Integer) and not isinstance(column.type, BigInteger)
+    return literal(value, BigInteger()) if large and small_column else value
+
+
+def key_value(column: ColumnElement[Any], text: str) -> Any:
+    """Return what a text means as a value of a key, or `None` if it means none."""
     kind = python_type_of(column.type)
     if issubclass(kind, int):
         number = int(text) if _INTEGER.fullmatch(text) else None

@@ -12,7 +12,7 @@ from lback.forms.choice_fields import BLANK, listed
 from lback.forms.choice_widgets import ChoiceWidget, Select, SelectMultiple
 from lback.forms.errors import Invalid
 from lback.forms.field import Field, Messages
-from lback.forms.identity import identity_of, identity_text, key_text, label_of, mapper_of
+from lback.forms.identity import compared, identity_of, identity_text, key_text, label_of, mapper_of
 from lback.forms.markup import Attributes
 from lback.forms.widgets import TextInput, Widget
 
@@ -97,6 +97,14 @@ class _RowField(Field):
             return self._query
         return select(self.model).order_by(*mapper_of(self.model).primary_key)
 
+    def narrow(self, narrowed: Callable[[Query[Any]], Query[Any]]) -> None:
+        """Offer fewer rows.
+
+        Args:
+            narrowed: Gives the statement that reads fewer rows than the one it is given.
+        """
+        self._query = narrowed(self.query)
+
     @property
     def session(self) -> Session:
         """The session of the form.
@@ -121,10 +129,13 @@ class _RowField(Field):
 
     def labels_of(self, texts: Sequence[str]) -> list[tuple[str, str]]:
         """Return those of the keys that are offered, each with what its row is called."""
-        try:
-            return [(identity_text(row), self.label_of_row(row)) for row in self.rows(texts)]
-        except Invalid:
-            return []
+        found = []
+        for text in texts:
+            try:
+                found += [(identity_text(row), self.label_of_row(row)) for row in self.rows([text])]
+            except Invalid:
+                continue  # not offered, as if it had not been asked for
+        return found
 
     def _options(self) -> list[tuple[str, str]]:
         rows = self.session.scalars(self.query.limit(self.max_options + 1)).unique().all()
@@ -196,23 +207,30 @@ class ManyToManyField(_RowField):
     widget_class: ClassVar[type[Widget]] = RowSelectMultiple
     messages: ClassVar[Messages] = {"required": "Please choose at least one."}
 
+    _kept: Sequence[Any] = ()
+
+    def keep(self, rows: Sequence[Any]) -> None:
+        """Keep rows among the chosen ones that are not offered and not shown."""
+        self._kept = rows
+
     def is_empty(self, raw: Any) -> bool:
         """Tell whether nothing was chosen."""
         return not raw
 
     def clean_empty(self, initial: Any) -> Any:
-        """Return an empty list."""
+        """Return the rows that are kept in any case: usually none."""
         super().clean_empty(initial)
-        return []
+        return list(self._kept)
 
     def to_python(self, raw: Any) -> Any:
         """Return the rows, in the order chosen."""
         texts = [self.token(item, "invalid_choice") for item in listed(raw) if item != ""]
-        return self.rows(texts)
+        return [*self.rows(texts), *self._kept]
 
     def prepare(self, value: Any) -> Any:
         """Return the keys of the rows."""
-        return [super(ManyToManyField, self).prepare(item) for item in value or ()]
+        shown = [item for item in value or () if not any(item is kept for kept in self._kept)]
+        return [super(ManyToManyField, self).prepare(item) for item in shown]
 
     def has_changed(self, initial: Any, raw: Any) -> bool:
         """Tell whether other rows were chosen."""
@@ -224,9 +242,12 @@ def any_of(
 ) -> ColumnElement[bool]:
     """Return the condition that the key of a row is one of these."""
     if len(columns) == 1:
-        return columns[0].in_([key[0] for key in keys])
+        return columns[0].in_([compared(columns[0], key[0]) for key in keys])
     return or_(
-        *(and_(*(c == value for c, value in zip(columns, key, strict=True))) for key in keys)
+        *(
+            and_(*(c == compared(c, value) for c, value in zip(columns, key, strict=True)))
+            for key in keys
+        )
     )
 
 

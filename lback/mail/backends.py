@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from lback.core.exceptions import ConfigurationError
+from lback.core.http.mail_address import mailed_address
+from lback.mail.message import OutgoingMail
 
 if TYPE_CHECKING:
     from lback.core.config import Config
@@ -70,7 +72,7 @@ class SMTPBackend:
                 server.starttls(context=ssl.create_default_context())
             if self._user:
                 server.login(self._user, self._password)
-            server.send_message(message)
+            server.send_message(message, *_envelope(message))
 
     def _connect(self) -> smtplib.SMTP:
         if self._security == "tls":
@@ -82,6 +84,25 @@ class SMTPBackend:
 
     def __repr__(self) -> str:
         return f"<SMTPBackend {self._host}:{self._port}>"
+
+
+def _envelope(message: EmailMessage) -> tuple[str, list[str]]:
+    """Return the addresses of sender and recipients, each checked against the list of letters.
+
+    Raises:
+        ValueError: One of them is not allowed, or there is no recipient.
+    """
+    if isinstance(message, OutgoingMail):
+        sender, recipients = message.sender_address, list(message.recipients)
+    else:
+        # Made by other code: what the library reads in the header fields must be plain addresses.
+        fields = [field for name in ("To", "Cc", "Bcc") for field in message.get_all(name, [])]
+        recipients = [one.addr_spec for field in fields for one in field.addresses]
+        sender = message["From"].addresses[0].addr_spec if message["From"] else ""
+    plain = [mailed_address(address) for address in (sender, *recipients)]
+    if None in plain or not recipients:
+        raise ValueError(f"the mail {message['Subject']!r} has an address that is not allowed")
+    return str(plain[0]), [str(address) for address in plain[1:]]
 
 
 class ConsoleBackend:

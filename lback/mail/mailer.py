@@ -76,14 +76,19 @@ class Mailer:
         """
         self.backend.deliver(mail.as_email(self._config.MAIL_FROM))
 
-    def send_later(self, mail: Mail) -> None:
+    def send_later(self, mail: Mail, *, is_sent: bool = True) -> None:
         """Send a mail beside the requests; one that cannot be delivered is tried again and logged.
 
+        Args:
+            mail: What is to be sent.
+            is_sent: `False` does all but deliver it, so that the work tells nothing about whether
+                there is a recipient.
+
         Raises:
-            ValueError: An address or the subject holds a line break.
+            ValueError: An address or the subject is not allowed; see `Mail.as_email`.
         """
         message = mail.as_email(self._config.MAIL_FROM)
-        self.do_later(lambda: self._deliver(message))
+        self.do_later(lambda: self._deliver(message) if is_sent else None)
 
     def do_later(self, job: Job) -> None:
         """Do something beside the requests, such as to find out whether a mail is to be sent."""

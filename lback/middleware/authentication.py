@@ -4,7 +4,13 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
 from lback.auth.bearer import CHALLENGE as BEARER_CHALLENGE
-from lback.auth.sign_in import ADMIN_USER, USER, database_session, signed_in_account
+from lback.auth.sign_in import (
+    ADMIN_USER,
+    DEVICE_COOKIES,
+    USER,
+    database_session,
+    signed_in_account,
+)
 from lback.core.base_middleware import BaseMiddleware
 from lback.core.http.accept import page_weight, prefers_json
 from lback.core.response import RedirectResponse
@@ -49,6 +55,10 @@ class AuthenticationMiddleware(BaseMiddleware):
 
     def process_response(self, request: "Request", response: "Response") -> "Response":
         """Show the way in to somebody who was refused for not being signed in."""
+        if DEVICE_COOKIES in request.environ:
+            from lback.auth.devices import set_cookies
+
+            set_cookies(request, response)
         if response.status_code != 401 or "WWW-Authenticate" in response.headers:
             return response
         if _is_navigation(request):

@@ -109,6 +109,17 @@ class DatabaseSessionStore:
         statement = update(StoredSession).where(StoredSession.id_hash == hash_of(session_id))
         self._execute(statement.values(expires_at=expires_at))
 
+    def replace(self, session_id: str, new_id: str, record: SessionRecord) -> bool:
+        """Put a record under a new id in the place of a session; false where that is gone."""
+        statement = update(StoredSession).where(StoredSession.id_hash == hash_of(session_id))
+        values = {
+            "id_hash": hash_of(new_id),
+            "data": record.data,
+            "created_at": record.created_at,
+            "expires_at": record.expires_at,
+        }
+        return self._execute(statement.values(values)) > 0
+
     def delete(self, session_id: str) -> None:
         """Forget a session; without effect if it is gone."""
         self._execute(delete(StoredSession).where(StoredSession.id_hash == hash_of(session_id)))

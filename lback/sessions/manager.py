@@ -23,7 +23,7 @@ PART_BEFORE_REFRESH = 0.1
 class _KeptSession(AppSession):
     """A session that knows its times, and which one it takes the place of."""
 
-    __slots__ = ("created_at", "expires_at", "replaced_id")
+    __slots__ = ("created_at", "expires_at", "replaced_id", "restarted")
 
     def __init__(
         self,
@@ -33,6 +33,8 @@ class _KeptSession(AppSession):
     ) -> None:
         super().__init__(data, session_id)
         self.replaced_id: str | None = None
+        # True if its user signed in or out after it was loaded: it needs no old record.
+        self.restarted = False
         self.created_at = None if record is None else record.created_at
         self.expires_at = 0.0 if record is None else record.expires_at
 
@@ -97,23 +99,31 @@ class SessionManager:
         data = _to_json(session)
         kept = True
         if session.session_id is None:
-            self._keep_new(session, data)
+            kept = self._keep_new(session, data)
         else:
             kept = self._store.save(session.session_id, data, self._expiry_of(session))
         session.modified = session.modified and not kept
         return kept
 
-    def _keep_new(self, session: AppSession, data: str) -> None:
+    def _keep_new(self, session: AppSession, data: str) -> bool:
         session_id, now = new_session_id(), self._clock()
         # A session with another id goes on with the life it had.
         created_at = getattr(session, "created_at", None) or now
         record = SessionRecord(data, created_at, self._expiry_of(session))
-        self._store.create(session_id, record)
+        if isinstance(session, _KeptSession) and session.replaced_id and not session.restarted:
+            # In one step: after a sign-out meanwhile, it has ended under every id.
+            if not self._store.replace(session.replaced_id, session_id, record):
+                return False
+            session.replaced_id = None
+        else:
+            self._store.create(session_id, record)
         session.session_id = session_id
         if isinstance(session, _KeptSession):
             session.created_at, session.expires_at = record.created_at, record.expires_at
+            session.restarted = False
         self._delete_replaced(session)
         self._clean(now)
+        return True
 
     def _expiry_of(self, session: AppSession) -> float:
         now = self._clock()
@@ -157,6 +167,8 @@ class SessionManager:
     def rotate(self, session: AppSession, *, restart: bool = False) -> None:
         """Give a session another id when it is next saved; the id it had is gone then.
 
+        A session that was ended by another request meanwhile is not kept, unless it restarts.
+
         To be done when somebody signs in, so that an id that was known before is worth nothing.
         Nothing is written at once, so it may be called while the request is writing.
 
@@ -176,7 +188,7 @@ class SessionManager:
         session.session_id = None
         session.modified = True
         if restart:
-            session.created_at = None
+            session.created_at, session.restarted = None, True
 
     def end(self, session: AppSession) -> None:
         """Forget the values of a session, and have its id gone when it is next saved.

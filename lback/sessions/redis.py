@@ -22,6 +22,13 @@ redis.call('PEXPIRE', KEYS[1], ARGV[2])
 return 1
 """
 
+REPLACE = """
+if redis.call('DEL', KEYS[1]) == 0 then return 0 end
+redis.call('HSET', KEYS[2], 'data', ARGV[1], 'created_at', ARGV[2], 'expires_at', ARGV[3])
+redis.call('PEXPIRE', KEYS[2], ARGV[4])
+return 1
+"""
+
 
 class RedisSessionStore:
     """Keeps each session as a hash of Redis, below the hash of its id.
@@ -37,6 +44,7 @@ class RedisSessionStore:
         self._clock = clock
         self._call = Calls()
         self._save = client.register_script(SAVE)
+        self._replace = client.register_script(REPLACE)
 
     @classmethod
     def from_url(cls, url: str) -> "RedisSessionStore":
@@ -81,6 +89,17 @@ class RedisSessionStore:
     def _run_save(self, session_id: str, expires_at: float, data: str) -> bool:
         arguments: list[Any] = [repr(expires_at), self._milliseconds_to(expires_at), data]
         return bool(self._call(lambda: self._save(keys=[_key(session_id)], args=arguments)))
+
+    def replace(self, session_id: str, new_id: str, record: SessionRecord) -> bool:
+        """Put a record under a new id in the place of a session; false where that is gone."""
+        keys = [_key(session_id), _key(new_id)]
+        arguments: list[Any] = [
+            record.data,
+            repr(record.created_at),
+            repr(record.expires_at),
+            self._milliseconds_to(record.expires_at),
+        ]
+        return bool(self._call(lambda: self._replace(keys=keys, args=arguments)))
 
     def delete(self, session_id: str) -> None:
         """Forget a session; without effect if it is gone."""

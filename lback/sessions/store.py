@@ -53,6 +53,19 @@ class SessionStore(Protocol):
         """Move the end of a session and leave its data; without effect where it is gone."""
         ...
 
+    def replace(self, session_id: str, new_id: str, record: SessionRecord) -> bool:
+        """Put a record under a new id in the place of a session, in one step.
+
+        Args:
+            session_id: The session that ends by it.
+            new_id: The id of the one that takes its place.
+            record: What is kept under the new id.
+
+        Returns:
+            False, and without effect, where the session is gone.
+        """
+        ...
+
     def delete(self, session_id: str) -> None:
         """Forget a session; without effect if it is gone."""
         ...
@@ -93,6 +106,14 @@ class MemorySessionStore:
             record = self._records.get(session_id)
             if record is not None:
                 self._records[session_id] = replace(record, expires_at=expires_at)
+
+    def replace(self, session_id: str, new_id: str, record: SessionRecord) -> bool:
+        """Put a record under a new id in the place of a session; false where that is gone."""
+        with self._lock:
+            if self._records.pop(session_id, None) is None:
+                return False
+            self._records[new_id] = record
+            return True
 
     def delete(self, session_id: str) -> None:
         """Forget a session; without effect if it is gone."""

@@ -1,5 +1,6 @@
 """The rules for what somebody writes of themselves: username and email address."""
 
+from lback.core.http.mail_address import mailed_address
 from lback.users.models import EMAIL_LENGTH, USERNAME_LENGTH, clean_email, clean_username
 
 EMAIL_RULE = "write an email address such as ada@example.org"
@@ -13,7 +14,12 @@ def is_username(username: str) -> bool:
 def username_problem(username: str, email: str | None) -> str | None:
     """Say what is wrong with a new username, or `None`."""
     problem = _shape_problem(username)
-    if problem is None and "@" in username and clean_email(username) != clean_email(email):
+    # In normal form, for other characters become an @ by it.
+    if (
+        problem is None
+        and "@" in clean_username(username)
+        and clean_email(username) != clean_email(email)
+    ):
         # Who signs in may write either: one must not be the other of somebody else.
         return "a username with @ in it must be the email address of the account"
     return problem
@@ -34,7 +40,12 @@ def email_problem(email: str | None) -> str | None:
     cleaned = clean_email(email)
     if cleaned is None:
         return None
-    name, _, domain = cleaned.rpartition("@")
     # Whether it works is known when a mail arrives; this finds what cannot be an address.
-    fine = name and domain and cleaned.isprintable() and not set(' ,;<>"\\') & set(cleaned)
-    return None if fine and len(cleaned) <= EMAIL_LENGTH else EMAIL_RULE
+    fine = len(cleaned) <= EMAIL_LENGTH and mailed_address(cleaned) is not None
+    return None if fine else EMAIL_RULE
+
+
+def is_email(email: str) -> bool:
+    """Return True if a text could be a kept address, so that it may be looked up."""
+    # Some were kept before there were stricter rules for new ones.
+    return email.isprintable() and len(email) <= EMAIL_LENGTH

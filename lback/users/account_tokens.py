@@ -4,7 +4,9 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from lback.core.exceptions import ValidationError
 from lback.database import utc_now
+from lback.security.passwords import hash_password
 from lback.security.tokens import TokenSigner
+from lback.users.account_lock import lock_account
 from lback.users.account_rules import email_problem
 from lback.users.models import Account, clean_email
 
@@ -44,6 +46,11 @@ class AccountTokens(Generic[A]):
         """Return a token that lets somebody set a new password; spent with any new password."""
         return self._signer.sign(self._purpose("reset"), [account.id, self._reset_state(account)])
 
+    def for_nobody(self) -> str:
+        """Return a token that opens nothing, made with the same work as that of `for_reset`."""
+        state = self._signer.fingerprint("reset", 0, "", 0, None)
+        return self._signer.sign(self._purpose("nobody"), [0, state])
+
     def account_to_reset(self, session: "Session", token: str) -> A:
         """Return the account whose password a token lets be set.
 
@@ -57,13 +64,20 @@ class AccountTokens(Generic[A]):
         return account
 
     def reset_password(self, session: "Session", token: str, password: str) -> A:
-        """Set a new password; all sessions end, and the address counts as verified.
+        """Set a new password; the address counts as verified.
+
+        All sessions, tokens and API keys of the account end, and so do links to other addresses.
 
         Raises:
             ValidationError: As `account_to_reset`, or the password breaks a rule.
         """
         account = self.account_to_reset(session, token)
-        self._manager.set_password(session, account, password)
+        self._manager.check_password(password, account)
+        password_hash = hash_password(password)
+        lock_account(session, account)
+        # Asked again, for another request may have spent the token while this one waited.
+        self.account_to_reset(session, token)
+        self._manager.store_password_hash(session, account, password_hash)
         account.email_verified_at = account.email_verified_at or utc_now()
         return account
 
@@ -101,6 +115,8 @@ class AccountTokens(Generic[A]):
                 account.
         """
         account, address = self.account_to_verify(session, token)
+        lock_account(session, account)
+        self.account_to_verify(session, token)  # spent by another request while this one waited?
         self._manager.set_email(session, account, address)
         account.email_verified_at = utc_now()
         session.flush()
@@ -155,5 +171,11 @@ class AccountTokens(Generic[A]):
         return self._signer.fingerprint("reset", account.id, *parts)
 
     def _email_state(self, account: A) -> str:
-        parts = (account.email, account.email_verified_at)
+        # With password and version: a link that a thief asked for ends when the owner is back.
+        parts = (
+            account.email,
+            account.email_verified_at,
+            account.password_hash,
+            account.session_version,
+        )
         return self._signer.fingerprint("email", account.id, *parts)

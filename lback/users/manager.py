@@ -4,14 +4,16 @@ import logging
 from collections.abc import Collection
 from typing import Any, Generic, TypeVar
 
+from sqlalchemy import event
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from lback.core.exceptions import ValidationError
 from lback.security.password_policy import PasswordPolicy
 from lback.security.passwords import hash_password, needs_rehash, verify_password
-from lback.users.account_rules import email_problem, is_username, username_problem
-from lback.users.models import Account, User, clean_email
+from lback.users.account_lock import end_api_keys, end_sessions, lock_account, renew_hash
+from lback.users.account_rules import email_problem, is_email, is_username, username_problem
+from lback.users.models import EMAIL_LENGTH, Account, User, clean_email, clean_username
 from lback.users.repository import AccountRepository
 from lback.users.roles import roles_named
 
@@ -24,6 +26,7 @@ TAKEN = {
     "email": "this email address belongs to an account; sign in, or use another one",
 }
 WRONG_PASSWORD = "this is not your password"  # noqa: S105  a message
+CHANGED = "the account was changed in this moment; sign in and try again"
 
 
 class AccountManager(Generic[A]):
@@ -100,7 +103,14 @@ class AccountManager(Generic[A]):
             logger.info("a sign-in as %s was refused", account or "nobody we know")
             return None
         if needs_rehash(account.password_hash):
-            account.password_hash = hash_password(password)
+            renewed = hash_password(password)
+            # Only at the commit: until then, others may have to write, such as who counts attempts.
+            event.listen(
+                session,
+                "before_commit",
+                lambda session: renew_hash(session, account, renewed),
+                once=True,
+            )
         return account
 
     def get(self, session: Session, user_id: int) -> A | None:
@@ -114,14 +124,16 @@ class AccountManager(Generic[A]):
     def get_by_email(self, session: Session, email: str) -> A | None:
         """Return the account with an email address, whatever the case of its letters."""
         cleaned = clean_email(email)
-        if cleaned is None or email_problem(cleaned) is not None:
+        if cleaned is None or not is_email(cleaned):
             return None
         return self._accounts.get_by_email(session, cleaned)
 
     def find(self, session: Session, login: str) -> A | None:
         """Return the account that somebody names by username or by email address."""
         # A username with an @ in it is always the address of the account.
-        look_up = self.get_by_email if "@" in login else self.get_by_username
+        # Cut, for the normal form of a long text takes long.
+        has_at = "@" in clean_username(login[: EMAIL_LENGTH + 1])
+        look_up = self.get_by_email if has_at else self.get_by_username
         return look_up(session, login)
 
     def list(
@@ -145,15 +157,58 @@ class AccountManager(Generic[A]):
         return self._accounts.list(session, search, is_active, limit, offset)
 
     def set_password(self, session: Session, account: A, password: str) -> None:
-        """Replace the password; all sessions of the account end.
+        """Replace the password without asking for the current one.
+
+        All sessions, tokens and API keys of the account end.
+
+        Args:
+            session: The session that the account belongs to.
+            account: A stored account.
+            password: The new password.
 
         Raises:
             ValidationError: The password breaks a rule.
         """
         self.check_password(password, account)
-        account.password_hash = hash_password(password)
-        account.session_version += 1
-        session.flush()
+        password_hash = hash_password(password)
+        lock_account(session, account)
+        self.store_password_hash(session, account, password_hash)
+
+    def replace_password(self, session: Session, account: A, password: str) -> None:
+        """Replace the password for a user who has just proved their identity.
+
+        All sessions and tokens of the account end; its API keys stay.
+
+        Args:
+            session: The session that the account belongs to.
+            account: As it was loaded when the proof was checked.
+            password: The new password.
+
+        Raises:
+            ValidationError: The password breaks a rule, or the account has changed since: its
+                owner set another password, or it was deactivated.
+        """
+        self.check_password(password, account)
+        password_hash = hash_password(password)
+        if not lock_account(session, account):
+            raise ValidationError({"current_password": [CHANGED]})
+        self.store_password_hash(session, account, password_hash, end_keys=False)
+
+    def store_password_hash(
+        self, session: Session, account: A, password_hash: str, *, end_keys: bool = True
+    ) -> None:
+        """Put a new hash in place and end what the old password let in; see `set_password`.
+
+        Args:
+            session: The session that the account belongs to.
+            account: An account that is locked; see `lback.users.account_lock.lock_account`.
+            password_hash: The hash of the new password.
+            end_keys: Whether the API keys end as well.
+        """
+        account.password_hash = password_hash
+        if end_keys:
+            end_api_keys(account)
+        end_sessions(session, account)
         logger.info("%r has a new password", account)
 
     def change_password(
@@ -164,11 +219,12 @@ class AccountManager(Generic[A]):
         `lback.auth.keep_signed_in` has the session at hand go on.
 
         Raises:
-            ValidationError: The current password is wrong, or the new one breaks a rule.
+            ValidationError: The current password is wrong, or the new one breaks a rule, or the
+                account has changed in this moment.
         """
         if not verify_password(current_password, account.password_hash):
             raise ValidationError({"current_password": [WRONG_PASSWORD]})
-        self.set_password(session, account, password)
+        self.replace_password(session, account, password)
 
     def check_password(self, password: str, *about: Account | str | None) -> None:
         """Refuse a new password that breaks a rule.
@@ -193,10 +249,13 @@ class AccountManager(Generic[A]):
         A username that was the old address becomes the new one.
 
         Raises:
-            ValidationError: It is no address, or belongs to another account.
+            ValidationError: It is no address, or belongs to another account, or the account has got
+                another password since it was loaded.
         """
         _refuse(email=[email_problem(email)])
         cleaned = clean_email(email)
+        if not lock_account(session, account):
+            raise ValidationError({"email": [CHANGED]})
         if cleaned == account.email:
             return
         if cleaned is not None and self._accounts.get_by_email(session, cleaned) is not None:
@@ -210,11 +269,13 @@ class AccountManager(Generic[A]):
 
     def activate(self, session: Session, account: A) -> None:
         """Let somebody sign in again."""
+        lock_account(session, account)
         self._set_active(session, account, active=True)
 
     def deactivate(self, session: Session, account: A) -> None:
         """Keep somebody from signing in, and end all sessions; the account stays."""
-        account.session_version += 1
+        lock_account(session, account)
+        end_sessions(session, account)
         self._set_active(session, account, active=False)
 
     def _set_active(self, session: Session, account: A, *, active: bool) -> None:
@@ -228,10 +289,12 @@ class AccountManager(Generic[A]):
         Raises:
             ValidationError: There is no role of that name; names all there are.
         """
+        lock_account(session, account)
         self.set_roles(session, account, {*(role.name for role in account.roles), *names})
 
     def remove_roles(self, session: Session, account: A, *names: str) -> None:
         """Take roles from an account; without effect where it does not have them."""
+        lock_account(session, account)
         kept = [role.name for role in account.roles if role.name not in names]
         self.set_roles(session, account, kept)
 
@@ -241,6 +304,7 @@ class AccountManager(Generic[A]):
         Raises:
             ValidationError: There is no role of that name; names all there are.
         """
+        lock_account(session, account)
         account.roles = roles_named(session, names)
         session.flush()
         logger.info("%r has the roles %s", account, ", ".join(sorted(names)) or "none")

@@ -1,13 +1,15 @@
 """The accounts that are kept: who somebody is, and the hash of what only they know."""
 
+import secrets
 import unicodedata
 from collections.abc import Collection
 from datetime import datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import Column, ForeignKey, String, Table
+from sqlalchemy import Column, ForeignKey, String, Table, event
 from sqlalchemy.orm import Mapped, declared_attr, mapped_column, relationship, validates
 
+from lback.core.http.mail_address import readable_domain
 from lback.database import Base, utc_now
 from lback.users.roles import Role
 
@@ -17,9 +19,12 @@ USERNAME_KEY_LENGTH = 3 * USERNAME_LENGTH
 EMAIL_LENGTH = 254  # RFC 5321 §4.5.3.1.3, without the angle brackets
 PASSWORD_HASH_LENGTH = 255
 
-# Every table says it: SQLite alone would give the id of a deleted account to the next one, and
-# with it whatever still names that id, such as a session.
+# SQLite alone would give the id of a deleted account to the next one, and with it whatever still
+# names that id. Every table of accounts is given this by `_never_reuse_ids`.
 NEVER_REUSE_IDS = {"sqlite_autoincrement": True}
+# Sessions and tokens hold the number. It starts at random, so that those of a deleted account do
+# not fit another one, even where the ids of a table do come back.
+_FIRST_VERSIONS = 2**30
 
 
 def clean_username(username: str) -> str:
@@ -30,9 +35,14 @@ def clean_username(username: str) -> str:
 def clean_email(email: str | None) -> str | None:
     """Return an email address as it is kept, `None` for an empty one.
 
-    No provider tells addresses apart by case, and two accounts must not share a mailbox.
+    No provider tells addresses apart by case, and two accounts must not share a mailbox. The
+    letters of a domain are composed (NFC), and take the place of their `xn--` form.
     """
-    return (email or "").strip().lower() or None
+    text = (email or "").strip()
+    if len(text) > EMAIL_LENGTH:
+        return text  # no address, and its normal form would take long
+    name, at, domain = unicodedata.normalize("NFC", text.lower()).rpartition("@")
+    return f"{name}{at}{readable_domain(domain)}" or None
 
 
 def username_key(username: str) -> str:
@@ -52,7 +62,9 @@ class Account:
 
     Attributes:
         email_verified_at: When a mail to the address was answered; `None` where that is open.
-        session_version: Sessions that were begun under another number have ended.
+        session_version: Sessions that were begun under another number have ended; the first
+            number is random.
+        keys_valid_from: API keys that were made before have ended; `None` where none have.
         roles: What it may do; see `has_permission`.
         signs_in_as: The name under which a request knows it.
         template_attributes: What templates from the database may read.
@@ -68,7 +80,8 @@ class Account:
     email_verified_at: Mapped[datetime | None]
     password_hash: Mapped[str] = mapped_column(String(PASSWORD_HASH_LENGTH))
     is_active: Mapped[bool] = mapped_column(default=True)
-    session_version: Mapped[int] = mapped_column(default=0)
+    session_version: Mapped[int] = mapped_column(default=lambda: secrets.randbelow(_FIRST_VERSIONS))
+    keys_valid_from: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
 
     @declared_attr
@@ -97,6 +110,12 @@ class Account:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.id}>"
+
+
+@event.listens_for(Account, "instrument_class", propagate=True)
+def _never_reuse_ids(mapper: Any, _: type[Any]) -> None:
+    """Give the table of every model of accounts `AUTOINCREMENT` on SQLite."""
+    mapper.local_table.kwargs.update(NEVER_REUSE_IDS)
 
 
 def _roles_table(model: Any) -> Table:

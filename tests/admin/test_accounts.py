@@ -57,7 +57,7 @@ def test_the_rules_of_accounts_hold(ada: Client, session: Any, form_of: Any) -> 
 
 
 def test_a_new_password_ends_the_sessions_of_others_and_not_ones_own(
-    ada: Client, gallery: Application, session: Any, form_of: Any, helper: Client
+    ada: Client, gallery: Application, session: Any, form_of: Any, helper: Client, password: str
 ) -> None:
     hal = gallery.admin_user_manager.get_by_username(session, "hal")
     me = gallery.admin_user_manager.get_by_username(session, "ada")
@@ -70,7 +70,7 @@ def test_a_new_password_ends_the_sessions_of_others_and_not_ones_own(
     assert helper.get("/admin/").status_code == 302
     assert enter(gallery, "hal", NEW).get("/admin/").status_code == 200
     url = f"/admin/admin-user/row/{me.id}"
-    data = form_of(ada.get(url).text) | {"new_password": NEW + "!"}
+    data = form_of(ada.get(url).text) | {"new_password": NEW + "!", "current_password": password}
     assert ada.post(url, data=data).status_code == 303
     assert ada.get("/admin/").status_code == 200
 

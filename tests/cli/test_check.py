@@ -87,6 +87,7 @@ def test_a_fit_application_has_no_errors(tmp_path: Path) -> None:
         ({"ALLOWED_HOSTS": ["a.org", "*"]}, r"ALLOWED_HOSTS holds '\*'"),
         ({"TRUSTED_PROXIES": ["10.0.0.1", "0.0.0.0/0"]}, "'0.0.0.0/0', which is everybody"),
         ({"TRUSTED_PROXIES": ["::/0"]}, "'::/0', which is everybody"),
+        ({"LOGIN_ATTEMPTS_STORE": "memory"}, "LOGIN_ATTEMPTS_STORE is 'memory'"),
         ({"middlewares": 1}, "no middleware checks where forms come from, such as those for /"),
         ({"middlewares": 0}, "no middleware sends the header fields that protect pages"),
         (

@@ -62,3 +62,68 @@ def test_a_cookie_that_was_copied_ends_when_its_owner_signs_out(app: Application
     assert is_signed_in(thief)
     owner.post("/accounts/sign-out")
     assert not is_signed_in(thief)
+
+
+def kept_session(app: Application) -> str:
+    session = app.session_manager.create()
+    session["_user"] = [1, 1]
+    app.session_manager.save(session)
+    return session.session_id or ""
+
+
+def test_a_rotation_in_flight_does_not_outlive_the_sign_out(app: Application) -> None:
+    sessions = app.session_manager
+    session_id = kept_session(app)
+    in_flight, signing_out = sessions.load(session_id), sessions.load(session_id)
+    assert in_flight is not None
+    assert signing_out is not None
+    sessions.rotate(in_flight)
+    sessions.end(signing_out)
+    sessions.save(signing_out)
+    assert not sessions.save(in_flight)
+    assert in_flight.session_id is None
+    assert "_user" not in signing_out
+
+
+def test_of_two_rotations_in_flight_one_goes_on(app: Application) -> None:
+    sessions = app.session_manager
+    session_id = kept_session(app)
+    both = [sessions.load(session_id), sessions.load(session_id)]
+    kept = []
+    for session in both:
+        assert session is not None
+        sessions.rotate(session)
+        kept.append(sessions.save(session))
+    assert kept == [True, False]
+
+
+def test_a_sign_in_in_flight_is_not_undone_by_the_end_of_the_session_before(
+    app: Application,
+) -> None:
+    sessions = app.session_manager
+    session_id = kept_session(app)
+    signing_in, ended = sessions.load(session_id), sessions.load(session_id)
+    assert signing_in is not None
+    assert ended is not None
+    sessions.rotate(signing_in, restart=True)
+    sessions.delete(ended)
+    assert sessions.save(signing_in)
+
+
+def test_a_password_that_is_changed_beside_a_sign_out_leaves_the_browser_out(
+    app: Application,
+) -> None:
+    browser = Client(app)
+    browser.post("/accounts/sign-in", data=FORM)
+    other = Client(app)
+    other.cookies = dict(browser.cookies)
+
+    def sign_out_meanwhile(**_: object) -> None:
+        app.dispatcher.disconnect("db_session_committed", sign_out_meanwhile)
+        assert other.post("/accounts/sign-out").status_code == 303
+
+    app.dispatcher.connect("db_session_committed", sign_out_meanwhile)
+    form = {"current_password": "correct horse", "password": "battery staple"}
+    browser.post("/accounts/password", data=form)
+    assert not is_signed_in(browser)
+    assert not is_signed_in(other)

@@ -84,6 +84,16 @@ def test_what_was_deleted_stays_deleted(store: SessionStore) -> None:
     assert store.load(ID) is None
 
 
+def test_another_id_takes_the_place_of_one_that_is_there(store: SessionStore) -> None:
+    other = SessionRecord('{"cart":[2]}', RECORD.created_at, RECORD.expires_at + 1)
+    store.create(ID, RECORD)
+    assert store.replace(ID, "b" * 43, other)
+    assert store.load(ID) is None
+    assert store.load("b" * 43) == other
+    assert not store.replace(ID, "c" * 43, RECORD)
+    assert store.load("c" * 43) is None
+
+
 def test_a_touch_moves_the_end_and_nothing_else(store: SessionStore) -> None:
     store.create(ID, RECORD)
     store.touch(ID, 1_700_009_999.0)

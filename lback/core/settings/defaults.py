@@ -89,7 +89,7 @@ class Settings:
     LOGIN_ATTEMPTS_PER_ACCOUNT: int = 10  # wrong passwords in LOGIN_ATTEMPTS_SECONDS
     LOGIN_ATTEMPTS_PER_ADDRESS: int = 50
     LOGIN_ATTEMPTS_SECONDS: int = 600
-    LOGIN_ATTEMPTS_STORE: str = "memory"  # memory (of one process) or redis
+    LOGIN_ATTEMPTS_STORE: str = "database"  # or redis, or memory (of one process)
 
     # Access tokens for programs (JWT); off while JWT_AUDIENCE is empty.
     JWT_AUDIENCE: str = ""  # whom they are for, such as https://api.example.com

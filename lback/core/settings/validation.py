@@ -246,7 +246,7 @@ RULES: Mapping[str, Callable[[Any], None]] = {
     "MAIL_PORT": _port,
     "MAIL_SECURITY": _one_of("starttls", "tls", "none"),
     "MAIL_FROM": _mail_address,
-    "LOGIN_ATTEMPTS_STORE": _one_of("memory", "redis"),
+    "LOGIN_ATTEMPTS_STORE": _one_of("database", "redis", "memory"),
     "JWT_ALGORITHM": _one_of("HS256", "HS384", "HS512", "RS256", "PS256", "ES256", "Ed25519"),
     **dict.fromkeys(_SIZES, _positive),
     "CACHES": check_caches,

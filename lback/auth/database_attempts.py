@@ -1,0 +1,147 @@
+"""Attempts counted in a table of the database, for all processes together."""
+
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeVar, cast
+
+from sqlalchemy import Double, MetaData, String, Table, case, delete, inspect, select, update
+from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from lback.auth.attempts import Count
+from lback.core.exceptions import ConfigurationError
+from lback.database import Base, DatabaseManager
+
+T = TypeVar("T")
+
+SECONDS_BETWEEN_CLEANINGS = 600.0
+# How much the clocks of two machines may differ.
+CLOCK_SKEW = 60.0
+MISSING = (
+    "the table lback_attempts is missing; run: lback makemigrations && lback migrate "
+    "(or choose another LOGIN_ATTEMPTS_STORE)"
+)
+
+
+class Attempt(Base):
+    """A row for each thing that is counted.
+
+    Attributes:
+        key: What is counted; names and addresses of clients are not in it, or hashed.
+        number: How often it was.
+        ends_at: When the counting begins anew, in seconds since the epoch.
+    """
+
+    __tablename__ = "lback_attempts"
+
+    key: Mapped[str] = mapped_column(String(150), primary_key=True)
+    number: Mapped[int]
+    ends_at: Mapped[float] = mapped_column(Double, index=True)
+
+
+class DatabaseAttempts:
+    """Counts in the table `lback_attempts`.
+
+    Each call is a short transaction of its own, so that a count survives a request that is rolled
+    back. On SQLite it waits for the one that is writing: a request must not count while its own
+    database session has uncommitted changes, for it would wait for itself.
+
+    Args:
+        db_manager: Opens the sessions on the database.
+        create_table: Make the table where it is missing, for applications without migrations.
+        clock: Gives the seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        db_manager: DatabaseManager,
+        *,
+        create_table: bool = True,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._db_manager = db_manager
+        self._create_table = create_table
+        self._clock = clock
+        self._cleaned_at = 0.0
+
+    def add(self, key: str, seconds: float) -> Count:
+        """Count one more, and return how many there are now."""
+        count: Count | None = None
+        while count is None:
+            # Two who count the first one at once: the second one finds it and begins again.
+            count = self._run(partial(self._added, key, seconds))
+        return count
+
+    def _added(self, key: str, seconds: float, session: Session) -> Count | None:
+        now = self._clock()
+        # One that ends later than it could was begun before a clock was set back.
+        latest = now + seconds + CLOCK_SKEW
+        is_over = (Attempt.ends_at <= now) | (Attempt.ends_at > latest)
+        # In this order, for MySQL reads what it has assigned already.
+        statement = (
+            update(Attempt)
+            .where(Attempt.key == key)
+            .ordered_values(
+                (Attempt.number, case((is_over, 1), else_=Attempt.number + 1)),
+                (Attempt.ends_at, case((is_over, now + seconds), else_=Attempt.ends_at)),
+            )
+            .execution_options(synchronize_session=False)
+        )
+        if session.connection().execute(statement).rowcount:
+            row = session.execute(select(Attempt.number, Attempt.ends_at).where(Attempt.key == key))
+            number, ends_at = row.one()
+            return Count(number, ends_at - now)
+        self._clean(session, now)
+        session.add(Attempt(key=key, number=1, ends_at=now + seconds))
+        try:
+            session.flush()
+        except IntegrityError:
+            session.rollback()
+            return None
+        return Count(1, seconds)
+
+    def _clean(self, session: Session, now: float) -> None:
+        if now - self._cleaned_at >= SECONDS_BETWEEN_CLEANINGS:
+            self._cleaned_at = now
+            session.execute(delete(Attempt).where(Attempt.ends_at <= now))
+
+    def peek(self, key: str) -> Count:
+        """Return how many there are."""
+        return self._recovering(partial(self._peeked, key))
+
+    def _peeked(self, key: str) -> Count:
+        query = select(Attempt.number, Attempt.ends_at).where(Attempt.key == key)
+        with self._db_manager.connection() as connection:
+            row = connection.execute(query).one_or_none()
+        now = self._clock()
+        return Count(row[0], row[1] - now) if row is not None and row[1] > now else Count(0, 0.0)
+
+    def forget(self, key: str) -> None:
+        """Begin anew."""
+        self._run(lambda session: session.execute(delete(Attempt).where(Attempt.key == key)))
+
+    def _run(self, work: Callable[[Session], T]) -> T:
+        return self._recovering(partial(self._transact, work))
+
+    def _transact(self, work: Callable[[Session], T]) -> T:
+        with self._db_manager.session() as session:
+            return work(session)
+
+    def _recovering(self, work: Callable[[], T]) -> T:
+        """Do the work, and do it again where the table had to be made first."""
+        try:
+            return work()
+        except (OperationalError, ProgrammingError) as error:
+            if error.connection_invalidated or self._has_table():
+                raise
+            if not self._create_table:
+                raise ConfigurationError(MISSING) from error
+        metadata = MetaData()
+        cast(Table, Attempt.__table__).to_metadata(metadata)
+        self._db_manager.create_tables(metadata)
+        return work()
+
+    def _has_table(self) -> bool:
+        inspector: Any = inspect(self._db_manager.engine)
+        return bool(inspector.has_table(Attempt.__tablename__))

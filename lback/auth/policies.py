@@ -1,0 +1,213 @@
+"""Policies: which rows of a model a user may read and write, said once for the whole project.
+
+What permissions do not know is the row. A policy knows it, and needs no request: views, tasks and
+the admin ask the same one.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
+
+from sqlalchemy import ColumnElement, Select, false, inspect, select, tuple_
+from sqlalchemy.orm import Mapper, Session, object_session
+
+from lback.core.app_controller import is_authenticated
+from lback.core.exceptions import ConfigurationError
+
+P = TypeVar("P", bound="type[Policy]")
+S = TypeVar("S", bound=Select[Any])
+
+
+class Policy:
+    """Which rows of one model a user may read and write; by default all.
+
+    A class that inherits from this one is registered with `policy`. Superusers are not asked: they
+    may read and write every row.
+
+    Args:
+        model: The model whose rows it is about.
+    """
+
+    def __init__(self, model: type[Any]) -> None:
+        self.model = model
+
+    def scope(self, user: Any, statement: Select[Any]) -> Select[Any]:  # noqa: ARG002  for rules
+        """Return a statement that reads only the rows that a user may read.
+
+        Args:
+            user: An account, of the site or of the admin; `None` where no user is signed in.
+            statement: A `select` of the model, to be narrowed by `where` and `join`.
+        """
+        return statement
+
+    def allows(self, user: Any, action: str, row: Any) -> bool:  # noqa: ARG002  for rules
+        """Return True if a user may write a row; by default, if it is one that they may read.
+
+        Args:
+            user: As for `scope`.
+            action: `"add"`, `"change"`, `"delete"`, or a word of the project.
+            row: A row that belongs to a database session.
+        """
+        return self.is_in_scope(user, row)
+
+    def is_in_scope(self, user: Any, row: Any) -> bool:
+        """Return True if a user may read a row, as the database has it now.
+
+        Raises:
+            ValueError: The row belongs to no session, so that there is nothing to ask.
+        """
+        session = object_session(row)
+        if session is None:
+            raise ValueError(f"{row!r} belongs to no database session: add it to one first")
+        session.flush()
+        return bool(readable(session, user, [row]))
+
+
+_policies: dict[type[Any], Policy] = {}
+
+
+def policy(model: type[Any]) -> Callable[[P], P]:
+    """Register the decorated class as the policy of a model, and of those that inherit from it.
+
+    Raises:
+        ConfigurationError: The model has a policy, or the class does not inherit from `Policy`.
+    """
+
+    def register(kind: P) -> P:
+        if not isinstance(kind, type) or not issubclass(kind, Policy):
+            raise ConfigurationError(
+                f"{kind!r} is no policy of {model.__name__}; "
+                "write class NotePolicy(Policy), with methods scope and allows"
+            )
+        held = _policies.get(model)
+        if held is not None and type(held) is not kind:
+            raise ConfigurationError(
+                f"{model.__name__} has the policy {type(held).__qualname__} already; "
+                f"put the rules of {kind.__qualname__} into it"
+            )
+        _policies[model] = kind(model)
+        return kind
+
+    return register
+
+
+def remove_policy(model: type[Any]) -> None:
+    """Forget the policy of a model, such as at the end of a test; without effect if it has none."""
+    _policies.pop(model, None)
+
+
+def exist() -> bool:
+    """Return True if any model has a policy."""
+    return bool(_policies)
+
+
+def policy_of(model: type[Any]) -> Policy | None:
+    """Return the policy of a model, or of the nearest one that it inherits from."""
+    return next((_policies[kind] for kind in model.__mro__ if kind in _policies), None)
+
+
+def scoped(user: Any, statement: S) -> S:
+    """Return a statement that reads only the rows that the policies of its models let a user read.
+
+    Models that are joined and not selected are not narrowed: select them, or narrow them by
+    `scope_condition`.
+
+    Args:
+        user: An account, or `None`.
+        statement: A `select` of models.
+    """
+    models = {entity["entity"] for entity in statement.column_descriptions if entity["entity"]}
+    for model in models:
+        held = policy_of(model) if isinstance(model, type) else None
+        if held is None or _is_superuser(user):
+            continue
+        if user is not None and not _may_do_anything(user):
+            return statement.where(false())
+        statement = held.scope(user, statement)  # type: ignore[assignment]  # a select stays one
+    return statement
+
+
+def scope_condition(user: Any, target: Any) -> ColumnElement[bool] | None:
+    """Return the condition that a joined row is one that a user may read; `None` for every row.
+
+    Args:
+        user: An account, or `None`.
+        target: The model, or an alias of it.
+    """
+    mapper: Mapper[Any] = inspect(target).mapper
+    if policy_of(mapper.class_) is None or _is_superuser(user):
+        return None
+    names = [mapper.get_property_by_column(column).key for column in mapper.primary_key]
+    keys = [getattr(target, name) for name in names]
+    found = _keys_only(scoped(user, select(mapper.class_)), mapper)
+    return keys[0].in_(found) if len(keys) == 1 else tuple_(*keys).in_(found)
+
+
+def allows(user: Any, action: str, row: Any) -> bool:
+    """Return True if the policy of a row lets a user write it; see `Policy.allows`.
+
+    Call it before a row is changed and, where the change could move it out of what the user may
+    read, once more after it: it flushes, and a request that is refused is rolled back.
+
+    Args:
+        user: An account, or `None`.
+        action: `"add"`, `"change"`, `"delete"`, or a word of the project.
+        row: A row that belongs to a database session; a new one is flushed first.
+    """
+    held = policy_of(type(row))
+    if held is None or _is_superuser(user):
+        return True
+    if user is not None and not _may_do_anything(user):
+        return False
+    return held.allows(user, action, row)
+
+
+def readable(session: Session, user: Any, rows: Iterable[Any]) -> list[Any]:
+    """Return those of some rows that a user may read, with one query for each model.
+
+    Args:
+        session: The session that the rows belong to.
+        user: An account, or `None`.
+        rows: Rows of any models.
+    """
+    wanted = list(rows)
+    found: dict[type[Any], set[tuple[Any, ...]] | None] = {}
+    for model in {type(row) for row in wanted}:
+        of_model = [row for row in wanted if type(row) is model]
+        found[model] = _readable_keys(session, user, model, of_model)
+    return [row for row in wanted if _is_among(row, found[type(row)])]
+
+
+def _is_among(row: Any, keys: set[tuple[Any, ...]] | None) -> bool:
+    return keys is None or _key_of(row) in keys
+
+
+def _readable_keys(
+    session: Session, user: Any, model: type[Any], rows: Sequence[Any]
+) -> set[tuple[Any, ...]] | None:
+    if policy_of(model) is None or _is_superuser(user):
+        return None
+    mapper: Mapper[Any] = inspect(model)
+    statement = scoped(user, select(model))
+    keys = [_key_of(row) for row in rows]
+    columns = mapper.primary_key
+    same = columns[0].in_([k[0] for k in keys]) if len(columns) == 1 else tuple_(*columns).in_(keys)
+    statement = _keys_only(statement.where(same), mapper)
+    with session.no_autoflush:
+        return {tuple(key) for key in session.execute(statement)}
+
+
+def _keys_only(statement: Select[Any], mapper: Mapper[Any]) -> Select[Any]:
+    keys = mapper.primary_key
+    return statement.with_only_columns(*keys, maintain_column_froms=True).order_by(None)
+
+
+def _key_of(row: Any) -> tuple[Any, ...]:
+    return tuple(inspect(type(row)).primary_key_from_instance(row))
+
+
+def _is_superuser(user: Any) -> bool:
+    return bool(getattr(user, "is_superuser", False)) and _may_do_anything(user)
+
+
+def _may_do_anything(user: Any) -> bool:
+    return is_authenticated(user) and bool(getattr(user, "is_active", True))
