@@ -9,7 +9,7 @@ from lback.admin.access import address, demand, guarded, row_of, section_of, use
 from lback.admin.deletion import dependants
 from lback.admin.deletion_rules import forbidden_rows
 from lback.admin.edit_form import EditForm
-from lback.admin.history import ACTIONS, of_row, record
+from lback.admin.history import ACTIONS, as_stored, of_row, record
 from lback.admin.locking import lock
 from lback.admin.page import page
 from lback.admin.section import Section
@@ -82,7 +82,7 @@ def _saved(request: "Request", form: EditForm) -> Response | None:
     done = "add" if is_new else "change"
     _check_saved(section, user_of(request), done, row)
     if changes or is_new:
-        record(form.session, user_of(request), done, section, row, changes)
+        record(form.session, user_of(request), done, section, row, as_stored(changes))
     section.options.after_save(request, form.form, is_new=is_new)
     form.session.flush()
     flash(request, f"{section.options.label_of(row)} was {ACTIONS[done]}.", "success")

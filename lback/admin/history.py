@@ -2,16 +2,18 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import inspect, select
 from sqlalchemy.orm import Session
 
 from lback.admin.columns import shown
 from lback.admin.models import LONGEST_LABEL, AdminEntry, Change
 from lback.admin.section import Section
 from lback.auth import policies
-from lback.forms import Field, Form
+from lback.core.http.uploaded_file import UploadedFile
+from lback.forms import Field, Form, ModelForm
 from lback.forms.choice_fields import listed
 from lback.forms.formset import DELETE
 from lback.forms.identity import identity_text
@@ -19,6 +21,19 @@ from lback.forms.inline_formset import KEY
 
 LONGEST_VALUE = 300
 HIDDEN = "(not shown)"
+
+
+@dataclass(frozen=True, slots=True)
+class FieldChange(Change):
+    """A change that a form is about to make.
+
+    Attributes:
+        form: The form.
+        name: Name of the field.
+    """
+
+    form: Form
+    name: str
 
 
 def changes_of(form: Form, is_secret: Callable[[str], bool], prefix: str = "") -> list[Change]:
@@ -42,8 +57,33 @@ def changes_of(form: Form, is_secret: Callable[[str], bool], prefix: str = "") -
                 _text(field, form.initial_of(name)),
                 _text(field, form.cleaned_data[name]),
             )
-            found.append(Change(label, _cut(before), _cut(after)))
+            found.append(FieldChange(label, _cut(before), _cut(after), form, name))
     return found
+
+
+def as_stored(changes: Sequence[Change]) -> list[Change]:
+    """Return changes with the values that were stored, which a default may have filled.
+
+    Args:
+        changes: What `changes_of` returned before the forms were saved.
+    """
+    found = []
+    for change in changes:
+        if not isinstance(change, FieldChange):
+            found.append(change)
+        elif (stored := _stored(change)) != change.before:
+            found.append(Change(change.field, change.before, stored))
+    return found
+
+
+def _stored(change: FieldChange) -> str:
+    if not isinstance(change.form, ModelForm):
+        return change.after
+    row = change.form.instance
+    is_column = row is not None and change.name in inspect(type(row)).column_attrs
+    if not is_column or isinstance(change.form.cleaned_data[change.name], UploadedFile):
+        return change.after
+    return _cut(shown(getattr(row, change.name)))
 
 
 def _text(field: Field, value: Any) -> str:

@@ -63,7 +63,10 @@ def makemigrations(
         return 0
     for written in migrations.create_layout():
         click.echo(f"Wrote {_shown(written)}")
-    path = migrations.make(message, answers=answers, empty=empty)
+    warnings: list[str] = []
+    path = migrations.make(message, answers=answers, empty=empty, warn=warnings.append)
+    for sentence in warnings:
+        click.echo(f"While old code serves: {sentence}.", err=True)
     if path is None:
         click.echo("No changes.")
     else:
@@ -98,21 +101,46 @@ def _ask_value(gap: Gap) -> str | None:
         "lback migrate",
         "lback migrate 0003    # up to this one",
         "lback migrate --fake  # the tables are there already",
+        "lback migrate --wait 600  # another host may migrate for ten minutes",
     ),
 )
 @click.argument("revision", default="")
 @click.option("--fake", is_flag=True, help="Only note that they are applied.")
-def migrate(revision: str, fake: bool) -> None:
+@click.option(
+    "--wait",
+    type=click.FloatRange(min=0),
+    metavar="SECONDS",
+    help="How long to wait for another process that migrates (default: 60).",
+)
+def migrate(revision: str, fake: bool, wait: float | None) -> None:
     """Apply the migrations that the database lacks."""
-    _migrate(_migrations(open_project()), revision, fake=fake)
+    _migrate(_migrations(open_project()), revision, fake=fake, wait=wait)
 
 
-def _migrate(migrations: Migrations, revision: str = "", *, fake: bool = False) -> None:
-    done = migrations.migrate(revision, fake=fake)
+def _migrate(
+    migrations: Migrations,
+    revision: str = "",
+    *,
+    fake: bool = False,
+    wait: float | None = None,
+) -> None:
+    done = migrations.migrate(revision, fake=fake, wait=wait, on_wait=_show_wait)
     for name in done:
         click.echo(f"{'Noted' if fake else 'Applied'} {name}")
-    if not done:
-        click.echo("Nothing to migrate.")
+    if done:
+        return
+    later = migrations.later()
+    if later:
+        click.echo(
+            f"Warning: the database is at {' and '.join(later)}, of later code than this; "
+            "it is left as it is.",
+            err=True,
+        )
+    click.echo("Nothing to migrate.")
+
+
+def _show_wait(seconds: float) -> None:
+    click.echo(f"Waiting for another process that migrates: {seconds:.0f} s", err=True)
 
 
 @click.command(

@@ -246,6 +246,19 @@ def test_a_row_is_changed_and_the_history_says_how(
         assert "{{ 7*7 }}" in shown
 
 
+def test_the_history_of_a_new_row_says_what_was_stored(
+    form_of: Any, ada: Client, works: Any, session: Any
+) -> None:
+    data = form_of(ada.get("/admin/painting/add").text)
+    data |= {"title": "New", "style": "", "painter": str(works[0].painter_id)}
+    answer = ada.post("/admin/painting/add", data=data)
+    assert answer.status_code == 303, answer.text
+    changed = {c.field: (c.before, c.after) for c in entries(session)[0].changed}
+    assert changed["Title"] == (EMPTY, "New")
+    # Left empty, and filled by the default: nothing that became empty.
+    assert changed.get("Style") in (None, (EMPTY, "Oil"))
+
+
 def test_a_row_that_nobody_touched_is_no_change(
     form_of: Any, ada: Client, works: Any, session: Any
 ) -> None:

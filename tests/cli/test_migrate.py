@@ -187,3 +187,43 @@ def test_seeds_without_a_table_are_refused_with_the_way_out(project: Path, run_a
     [outcome] = run_all("db seed")
     assert outcome.code == 1
     assert "refuses the seeds of project: no such table: a. The models and" in outcome.err
+
+
+def test_old_code_starts_on_a_database_of_later_code(project: Path, run_all: RunAll) -> None:
+    run_all("makemigrations", "migrate")
+    write_model(project, FIRST + "    stars: Mapped[int] = mapped_column(default=3)\n")
+    run_all("makemigrations", "migrate --wait 5")
+    execute(project, "INSERT INTO notes (text) VALUES ('of old code')")
+    assert execute(project, "SELECT stars FROM notes") == [(3,)]
+    (project / "migrations/versions/0002_add_notes_stars.py").unlink()
+    write_model(project, FIRST)
+    migrated, shown, made = run_all("migrate", "showmigrations", "makemigrations")
+    assert (migrated.code, migrated.out) == (0, "Nothing to migrate.\n")
+    assert "Warning: the database is at 0002_add_notes_stars, of later code" in migrated.err
+    assert shown.out == "[x] 0001_initial  initial\n"
+    assert made.code == 1
+
+
+def test_what_old_code_breaks_on_is_said(project: Path, run_all: RunAll) -> None:
+    run_all("makemigrations", "migrate")
+    write_model(project, "    body: Mapped[str] = mapped_column(String(90))\n")
+    [renamed, _] = run_all("makemigrations --rename notes.text=body --no-renames", "migrate")
+    assert renamed.code == 0
+    assert (
+        "While old code serves: old code still reads notes.text, which this renames: keep the "
+        "name in the model (mapped_column('text'))"
+    ) in renamed.err
+    assert "still reads and writes notes.due, which this drops: first deploy code without it" in (
+        renamed.err
+    )
+    body = "    body: Mapped[str] = mapped_column(String(90))\n"
+    write_model(project, f"{body}    a: Mapped[int | None]\n")
+    [added, _] = run_all("makemigrations", "migrate")
+    assert "old code" not in added.err
+    write_model(project, "    body: Mapped[int]\n    a: Mapped[int]\n")
+    [changed, _] = run_all("makemigrations", "migrate")
+    assert "still writes notes.body in its old type" in changed.err
+    assert "may leave notes.a empty, which this forbids" in changed.err
+    (project / "notes" / "models.py").write_text("")
+    [dropped] = run_all("makemigrations")
+    assert "still reads the table notes, which this drops" in dropped.err

@@ -5,6 +5,7 @@ from lback.database.migrations.errors import MigrationError
 from lback.database.migrations.history import MigrationState
 from lback.database.migrations.manager import Migrations
 from lback.database.migrations.questions import Answers, Gap, Rename
+from lback.database.migrations.stored import temporary_default
 
 __all__ = [
     "Answers",
@@ -14,4 +15,5 @@ __all__ = [
     "Migrations",
     "Rename",
     "run_environment",
+    "temporary_default",
 ]

@@ -1,18 +1,25 @@
 """The changes of a new migration: what Alembic found, made into what was meant."""
 
-from alembic.operations.ops import DowngradeOps, MigrationScript, UpgradeOps
-from alembic.runtime.migration import MigrationContext
+from collections.abc import Callable, Iterator
 
+from alembic.operations.ops import DowngradeOps, MigrationScript, ModifyTableOps, UpgradeOps
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import MetaData, Table, inspect
+
+from lback.database.migrations.comparisons import TEMPORARY
 from lback.database.migrations.gaps import fill_gaps, fill_gaps_of_undoing
 from lback.database.migrations.names import describe
+from lback.database.migrations.old_code import warnings_on
+from lback.database.migrations.operations import DropTemporaryDefault, RenameColumn, RenameTable
 from lback.database.migrations.questions import Answers
-from lback.database.migrations.renames import write_renames
-from lback.database.migrations.types import keep_types
+from lback.database.migrations.renames import DROPS, write_renames
+from lback.database.migrations.types import keep_schemas, keep_types
 
 
 def revise(
     message: str,
     answers: Answers,
+    warn: Callable[[str], None] | None,
     migration: MigrationContext,
     script: MigrationScript,
 ) -> bool:
@@ -27,6 +34,9 @@ def revise(
         return False
     _rewrite(upgrade, downgrade, script.imports, migration, answers)
     answers.check_all_used()
+    for sentence in warnings_on(upgrade.ops):
+        if warn is not None:
+            warn(sentence)
     script.message = message or describe(upgrade.ops)
     return True
 
@@ -38,8 +48,51 @@ def _rewrite(
     migration: MigrationContext,
     answers: Answers,
 ) -> None:
+    _put_drops_first(upgrade)
     write_renames(upgrade, migration, answers.is_rename)
-    fill_gaps(upgrade, imports, answers.value_for)
+    ended = list(_ended_defaults(migration))
+    _forget_defaults(upgrade, ended)
+    upgrade.ops[:0] = ended
+    fill_gaps(upgrade, imports, answers.value_for, migration.dialect)
     upgrade.reverse_into(downgrade)
     fill_gaps_of_undoing(downgrade, imports)
     keep_types(upgrade, downgrade, migration.opts["target_metadata"])
+    keep_schemas(upgrade)
+
+
+def _put_drops_first(upgrade: UpgradeOps) -> None:
+    """Drop indexes and constraints before the columns that they are on get other types."""
+    for changes in upgrade.ops:
+        if isinstance(changes, ModifyTableOps):
+            drops = [op for op in changes.ops if isinstance(op, DROPS)]
+            # MariaDB needs an index as long as there is a foreign key on it.
+            drops.sort(key=lambda op: getattr(op, "constraint_type", "") != "foreignkey")
+            changes.ops[:] = [*drops, *(op for op in changes.ops if not isinstance(op, DROPS))]
+
+
+def _forget_defaults(upgrade: UpgradeOps, ended: list[DropTemporaryDefault]) -> None:
+    """Have renames, which MySQL is told all of a column for, not bring a default back."""
+    old_names = {op.new: op.old for op in upgrade.ops if isinstance(op, RenameTable)}
+    gone = {(op.table, op.column.name) for op in ended}
+    for op in upgrade.ops:
+        if isinstance(op, RenameColumn) and (old_names.get(op.table, op.table), op.old) in gone:
+            op.column.server_default = None
+
+
+def _ended_defaults(migration: MigrationContext) -> Iterator[DropTemporaryDefault]:
+    """Yield what drops the defaults that were for the time of an earlier change."""
+    if migration.connection is None:
+        return
+    models = migration.opts["target_metadata"].tables
+    inspector = inspect(migration.connection)
+    for schema, table, name in migration.opts.get(TEMPORARY, ()):
+        if not inspector.has_table(table, schema=schema):
+            continue
+        connection = migration.connection
+        found = Table(table, MetaData(), schema=schema, autoload_with=connection, resolve_fks=False)
+        model = models.get(f"{schema}.{table}" if schema else table)
+        wanted = model.c.get(name) if model is not None else None
+        if name not in found.c or found.c[name].server_default is None:
+            continue
+        if wanted is None or wanted.server_default is None:
+            yield DropTemporaryDefault(table, found.c[name], schema)

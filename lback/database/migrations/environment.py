@@ -1,9 +1,9 @@
 """The environment of a run: what `migrations/env.py` calls, under `lback` and plain `alembic`."""
 
-import ast
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -11,15 +11,17 @@ from alembic import context
 from alembic.autogenerate.api import AutogenContext
 from alembic.operations.ops import MigrationScript
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import MetaData
+from sqlalchemy import Connection, MetaData
 from sqlalchemy.types import TypeEngine
 
 from lback.core import server
 from lback.core.exceptions import ConfigurationError
 from lback.database.engine import DatabaseManager
-from lback.database.migrations import transaction
+from lback.database.migrations import comparisons, lineage, transaction
+from lback.database.migrations import implementations as _implementations  # noqa: F401  for Alembic
 from lback.database.migrations.journal import Journal
 from lback.database.migrations.names import name_for
+from lback.database.migrations.sources import tables_in_schemas, temporary_defaults, texts
 from lback.database.models import Base
 
 Guard: TypeAlias = Callable[[Any], AbstractContextManager[Any]]
@@ -36,12 +38,16 @@ class Run:
         metadata: The tables of the models.
         journal: Told what is done.
         revise: Changes what a new migration will hold; `None` leaves it as Alembic found it.
+        wait: For how many seconds to wait for another run; None waits for a minute.
+        on_wait: Told now and then for how long the run has waited.
     """
 
     db_manager: DatabaseManager
     metadata: MetaData
     journal: Journal = field(default_factory=Journal)
     revise: Callable[[MigrationContext, MigrationScript], bool] | None = None
+    wait: float | None = None
+    on_wait: Callable[[float], None] | None = None
 
 
 def run_environment(**options: Any) -> None:
@@ -77,21 +83,41 @@ def _run(run: Run, settings: dict[str, Any]) -> None:
         with context.begin_transaction():
             context.run_migrations()
         return
-    prepared, running = _guards()
+    prepared, running = _guards(run)
     with engine.connect() as connection, prepared(connection):
         run.journal.follow(connection)
         context.configure(connection=connection, **settings)
         with context.begin_transaction(), running(connection):
             context.run_migrations()
+            if _goes_somewhere():
+                _note_lineage(connection)
 
 
-def _guards() -> tuple[Guard, Guard]:
+def _guards(run: Run) -> tuple[Guard, Guard]:
     """Return what surrounds a run that goes to a revision; one that looks needs nothing."""
+    if not _goes_somewhere():
+        return nullcontext, nullcontext
+    prepare = partial(transaction.prepared, wait=run.wait, on_wait=run.on_wait)
+    return prepare, partial(transaction.running, wait=run.wait, on_wait=run.on_wait)
+
+
+def _goes_somewhere() -> bool:
     try:
         context.get_revision_argument()
     except KeyError:
-        return nullcontext, nullcontext
-    return transaction.prepared, transaction.running
+        return False
+    return True
+
+
+def _note_lineage(connection: Connection) -> None:
+    """Note which migration follows which, of those that the database has now."""
+    scripts = context.script.revision_map
+    heads = context.get_context().get_current_heads()
+    nodes = scripts._get_ancestor_nodes(scripts.get_revisions(heads), check=False)
+    parents = {node.revision: list(node._versioned_down_revisions) for node in nodes}
+    lineage.note(connection, parents)
+    if not transaction.undoes_definitions(connection.dialect.name):
+        connection.commit()  # there is no transaction around the run
 
 
 def _run_of_the_project() -> Run:
@@ -103,13 +129,16 @@ def _run_of_the_project() -> Run:
 
 def _settings(run: Run) -> dict[str, Any]:
     dialect = run.db_manager.engine.dialect.name
+    own_tables = _OwnTables(run.metadata)
     return {
         "target_metadata": run.metadata,
         # On all databases, so that a file written on one of them works on the others.
         "render_as_batch": True,
         "transactional_ddl": transaction.undoes_definitions(dialect),
         "render_item": _render_item,
-        "include_name": _OwnTables(),
+        "include_name": own_tables,
+        "include_schemas": bool(own_tables.schemas),
+        comparisons.TEMPORARY: TemporaryDefaults(),
         "on_version_apply": run.journal.step,
         "process_revision_directives": _Revision(run),
     }
@@ -136,26 +165,55 @@ class _OwnTables:
     without migrations, and still have to be made by one.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, metadata: MetaData) -> None:
+        self._models = {table.schema for table in metadata.tables.values() if table.schema}
         self._named: frozenset[str] | None = None
+        self._in_schemas: frozenset[tuple[str, str]] = frozenset()
 
-    def __call__(self, name: str | None, kind: str, _: Any) -> bool:
-        return kind != "table" or name in self._names()
+    def __call__(self, name: str | None, kind: str, parents: Any) -> bool:
+        if kind == "schema":
+            return name is None or name in self.schemas
+        if kind != "table":
+            return True
+        schema = parents.get("schema_name")
+        if schema is None:
+            return name in self._names()
+        return (schema, name) in self._in_schemas
+
+    @property
+    def schemas(self) -> set[str]:
+        """The schemas of models and migrations, beside the usual one."""
+        self._names()
+        return self._models | {schema for schema, _ in self._in_schemas}
 
     def _names(self) -> frozenset[str]:
         if self._named is None:
             paths = [Path(script.path) for script in context.script.walk_revisions()]
-            self._named = frozenset(text for path in paths for text in _texts(path))
+            self._named = frozenset(text for path in paths for text in texts(path))
+            self._in_schemas = frozenset(t for path in paths for t in tables_in_schemas(path))
         return self._named
 
 
-def _texts(path: Path) -> list[str]:
-    constants = (node for node in ast.walk(ast.parse(path.read_text("utf-8"))))
-    return [
-        node.value
-        for node in constants
-        if isinstance(node, ast.Constant) and isinstance(node.value, str)
-    ]
+class TemporaryDefaults:
+    """The columns that migrations gave a default for the time of a change: schema, table, name."""
+
+    def __init__(self) -> None:
+        self._found: frozenset[tuple[str | None, str, str]] | None = None
+
+    def __contains__(self, place: object) -> bool:
+        return place in self._places()
+
+    def __iter__(self) -> Iterator[tuple[str | None, str, str]]:
+        return iter(sorted(self._places(), key=str))
+
+    def __len__(self) -> int:
+        return len(self._places())
+
+    def _places(self) -> frozenset[tuple[str | None, str, str]]:
+        if self._found is None:
+            paths = [Path(script.path) for script in context.script.walk_revisions()]
+            self._found = frozenset(place for path in paths for place in temporary_defaults(path))
+        return self._found
 
 
 class _Revision:

@@ -1,19 +1,23 @@
 """Gaps: a column that must not be empty, in a table whose rows were there before it."""
 
+import enum
 import json
 from collections.abc import Callable, Iterator
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from enum import Enum
 from typing import Any
 from uuid import UUID
 
 from alembic.operations.ops import AddColumnOp, DowngradeOps, ModifyTableOps, OpContainer
-from sqlalchemy import Column
+from sqlalchemy import Column, Enum, Interval, String
+from sqlalchemy.engine import Dialect
 
+from lback.database.migrations.conversions import convert
 from lback.database.migrations.errors import MigrationError
+from lback.database.migrations.kinds import Kind, kind_of_type
 from lback.database.migrations.operations import AddFilledColumn
 from lback.database.migrations.questions import Gap, kind_of
+from lback.database.migrations.stored import python_source, stored
 
 ValueFor = Callable[[Gap], str]
 
@@ -21,8 +25,10 @@ ValueFor = Callable[[Gap], str]
 NOTHING: dict[type, Any] = {
     bool: False, bytes: b"", date: date(1970, 1, 1), datetime: datetime(1970, 1, 1, tzinfo=UTC),
     Decimal: Decimal(0), dict: {}, float: 0.0, int: 0, list: [], str: "", time: time(),
-    UUID: UUID(int=0),
+    timedelta: timedelta(), UUID: UUID(int=0),
 }  # fmt: skip
+
+_TEXT, _SPAN = Kind("str", String()), Kind("interval", Interval())
 
 FROM_TEXT: dict[type, Callable[[str], Any]] = {
     bool: lambda text: {"true": True, "1": True, "false": False, "0": False}[text.lower()],
@@ -31,14 +37,23 @@ FROM_TEXT: dict[type, Callable[[str], Any]] = {
     datetime: lambda text: _aware(datetime.fromisoformat(text)),
     dict: json.loads,
     time: time.fromisoformat,
+    timedelta: lambda text: convert(text, _TEXT, _SPAN),
 }
 
 
-def fill_gaps(operations: OpContainer, imports: set[str], value_for: ValueFor) -> None:
+def fill_gaps(
+    operations: OpContainer, imports: set[str], value_for: ValueFor, dialect: Dialect
+) -> None:
     """Have each new column that must not be empty filled in the rows that are there.
 
     The value is the default that the model gives the column or, where that is no plain value,
-    what `value_for` says.
+    what `value_for` says. It is written as the column stores it.
+
+    Args:
+        operations: Operations of the migration; changed in place.
+        imports: Lines of the migration that import something; added to.
+        value_for: Asked for values that no model gives.
+        dialect: Dialect of the database.
 
     Raises:
         MigrationError: The answer is no value of that type.
@@ -47,8 +62,25 @@ def fill_gaps(operations: OpContainer, imports: set[str], value_for: ValueFor) -
         value = _default(column)
         if value is None:
             value = _given(changes.table_name, column, value_for)
-        changes_op = AddFilledColumn(changes.table_name, column, _python(value, imports))
-        _replace(operations, changes, index, changes_op)
+        kept = _keeps_default(column, dialect)
+        kind = column.type
+        if not _is_of_lback(column):
+            value, kind = stored(value, column.type, dialect)
+        source = python_source(value, imports)
+        if kept:
+            imports.add("from lback.database.migrations import temporary_default")
+        filled = AddFilledColumn(
+            changes.table_name, column, source, kind, changes.schema, keeps_default=kept
+        )
+        _replace(operations, changes, index, filled)
+
+
+def _keeps_default(column: Column[Any], dialect: Dialect) -> bool:
+    return bool(kind_of_type(column.type, dialect).name)
+
+
+def _is_of_lback(column: Column[Any]) -> bool:
+    return type(column.type).__module__.startswith("lback.database")
 
 
 def fill_gaps_of_undoing(operations: DowngradeOps, imports: set[str]) -> None:
@@ -56,13 +88,15 @@ def fill_gaps_of_undoing(operations: DowngradeOps, imports: set[str]) -> None:
     for changes, index, column in _gaps(operations):
         kind = kind_of(column.type)
         if kind in NOTHING:
-            value = _python(NOTHING[kind], imports)
-            _replace(operations, changes, index, AddFilledColumn(changes.table_name, column, value))
+            nothing = column.type.enums[0] if isinstance(column.type, Enum) else NOTHING[kind]
+            value = python_source(nothing, imports)
+            filled = AddFilledColumn(changes.table_name, column, value, column.type, changes.schema)
+            _replace(operations, changes, index, filled)
 
 
 def _gaps(operations: OpContainer) -> Iterator[tuple[ModifyTableOps, AddColumnOp, Column[Any]]]:
     for changes in list(operations.ops):
-        if isinstance(changes, ModifyTableOps) and changes.schema is None:
+        if isinstance(changes, ModifyTableOps):
             for op in list(changes.ops):
                 if isinstance(op, AddColumnOp) and _is_gap(op.column):
                     yield changes, op, op.column
@@ -92,6 +126,9 @@ def _default(column: Column[Any]) -> Any:
     # A moment is as good as another one. A token, computed once, would be everybody's.
     if default.is_callable and kind_of(column.type) in (date, datetime):
         return default.arg(None)
+    if default.is_callable and kind_of(column.type) is dict:
+        value = default.arg(None)
+        return value if value in ({}, []) else None
     return None
 
 
@@ -100,34 +137,23 @@ def _given(table: str, column: Column[Any], value_for: ValueFor) -> Any:
     text = value_for(gap)
     if gap.kind is None:
         return text
-    if issubclass(gap.kind, Enum):
-        return _member(gap, gap.kind, text)
     try:
+        if issubclass(gap.kind, enum.Enum):
+            return _member(gap, gap.kind, column.type, text)
         return FROM_TEXT.get(gap.kind, gap.kind)(text)
     except (KeyError, ValueError, TypeError, ArithmeticError):
         raise MigrationError(f"{gap}: {text!r} is no {gap.kind.__name__}") from None
 
 
-def _member(gap: Gap, kind: type[Enum], name: str) -> Enum:
-    """Return the member of an enumeration with this name, by which the database keeps it."""
-    members = kind.__members__
-    if name not in members:
-        raise MigrationError(f"{gap}: {name!r} is not one of {', '.join(members)}")
-    return members[name]
+def _member(gap: Gap, kind: type[enum.Enum], type_: Any, text: str) -> enum.Enum:
+    """Return the member of an enumeration that a person means: by its name, or as it is stored."""
+    if text in kind.__members__:
+        return kind[text]
+    stored = list(type_.enums)
+    if text not in stored:
+        raise MigrationError(f"{gap}: {text!r} is not one of {', '.join(kind.__members__)}")
+    return list(kind)[stored.index(text)]
 
 
 def _aware(moment: datetime) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def _python(value: Any, imports: set[str]) -> str:
-    """Write a value as Python, and note what has to be imported for it."""
-    if isinstance(value, (date, time, Decimal, UUID)):
-        name = type(value).__name__
-        module = {"Decimal": "decimal", "UUID": "uuid"}.get(name, "datetime")
-        imports.add(f"from {module} import {name}")
-        text = value.isoformat() if isinstance(value, (date, time)) else str(value)
-        constructor = f"{name}.fromisoformat" if isinstance(value, (date, time)) else name
-        return f"{constructor}({text!r})"
-    # A member of an enumeration is kept by its name.
-    return repr(getattr(value, "name", value))

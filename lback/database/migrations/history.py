@@ -2,6 +2,7 @@
 
 import re
 import warnings
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -11,6 +12,7 @@ from alembic.script import Script, ScriptDirectory
 from alembic.util import CommandError
 
 from lback.database.migrations.errors import MigrationError, place_in, reason
+from lback.database.migrations.lineage import ancestors
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,22 +102,46 @@ class History:
             return "there are none yet: run makemigrations"
         return f"the last ones are {', '.join(self.names[-3:])}"
 
-    def before(self, names: list[str]) -> set[str]:
-        """Return these migrations and all that they follow.
+    def before(
+        self, names: list[str], lineage: Mapping[str, Iterable[str]] | None = None
+    ) -> set[str]:
+        """Return these migrations and all that they follow, as far as there are files of them.
+
+        Args:
+            names: Names of migrations.
+            lineage: What each migration that the database has follows, as it is noted there.
 
         Raises:
-            MigrationError: The database has one of them, and there is no file of it.
+            MigrationError: The database has one of them, and there is no file of it; nor does it
+                follow those that there are.
         """
-        unknown = [name for name in names if name not in self.names]
-        if unknown:
-            raise MigrationError(
-                f"the database is at {unknown[0]!r}, and {self._directory} has no such migration: "
-                "it was migrated by other code. Fetch that code; or, if the database is to stay "
-                "as it is, run: alembic stamp --purge REVISION"
-            )
-        revisions = self.scripts.revision_map.get_revisions(tuple(names))
-        ancestors = self.scripts.revision_map._get_ancestor_nodes(revisions, check=False)
-        return {node.revision for node in ancestors}
+        known = self.known(names, lineage)
+        revisions = self.scripts.revision_map.get_revisions(tuple(known))
+        nodes = self.scripts.revision_map._get_ancestor_nodes(revisions, check=False)
+        return {node.revision for node in nodes}
+
+    def known(
+        self, names: list[str], lineage: Mapping[str, Iterable[str]] | None = None
+    ) -> list[str]:
+        """Return names of migrations, with what later ones follow in the place of those.
+
+        Raises:
+            MigrationError: A migration is unknown and does not follow those that there are.
+        """
+        found: list[str] = []
+        for name in names:
+            if name in self.names:
+                found.append(name)
+                continue
+            followed = ancestors(lineage or {}, name) & set(self.names)
+            if not set(self.heads) <= followed:
+                raise MigrationError(
+                    f"the database is at {name!r}, and {self._directory} has no such migration: it "
+                    "was migrated by other code, whose migrations do not follow these. Fetch that "
+                    "code, or check that DATABASE_URL names the database of this project"
+                )
+            found.extend(sorted(followed))
+        return found
 
     def parents(self, name: str) -> list[str]:
         """Return the migrations that one follows."""

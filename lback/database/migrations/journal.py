@@ -5,8 +5,11 @@ from typing import Any
 
 from sqlalchemy import Connection, event
 
+from lback.database.migrations import lineage
+
 _CHANGES = re.compile(r"\s*(CREATE|ALTER|DROP|RENAME|TRUNCATE|INSERT|UPDATE|DELETE)\b", re.I)
 _DEFINES = re.compile(r"\s*(CREATE|ALTER|DROP|RENAME|TRUNCATE)\b", re.I)
+_OURS = ("alembic_version", lineage.TABLE)
 SHOWN = 100
 
 
@@ -41,7 +44,7 @@ class Journal:
         self.done.extend(step.up_revision_ids)
 
     def _note(self, _: Any, __: Any, statement: str, *___: Any) -> None:
-        if _CHANGES.match(statement) and "alembic_version" not in statement:
+        if _CHANGES.match(statement) and not any(name in statement for name in _OURS):
             words = " ".join(statement.split())
             shown = words if len(words) <= SHOWN else f"{words[:SHOWN]}..."
             self._open.append((len(self.done), shown))

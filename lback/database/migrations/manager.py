@@ -1,6 +1,7 @@
 """Migrations of a project: made from its models, applied, undone and listed."""
 
 import shutil
+import warnings
 from argparse import Namespace
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,7 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from lback.core.exceptions import ConfigurationError
 from lback.database.creation import is_missing
 from lback.database.engine import DatabaseManager
-from lback.database.migrations import transaction
+from lback.database.migrations import lineage, transaction
 from lback.database.migrations.changes import revise
 from lback.database.migrations.environment import ATTRIBUTE, Run
 from lback.database.migrations.errors import MigrationError, place_in, reason
@@ -85,7 +86,12 @@ class Migrations:
         return list(missing.values())
 
     def make(
-        self, message: str = "", *, answers: Answers | None = None, empty: bool = False
+        self,
+        message: str = "",
+        *,
+        answers: Answers | None = None,
+        empty: bool = False,
+        warn: Callable[[str], None] | None = None,
     ) -> Path | None:
         """Write a migration from the database as it is to the models as they are.
 
@@ -93,6 +99,7 @@ class Migrations:
             message: What it does, in words; empty lets the changes speak.
             answers: What only a person knows, such as what was renamed.
             empty: Write one without changes, to be filled by hand.
+            warn: Told what code from before the migration, if it still serves, breaks on.
 
         Returns:
             The file, or `None` where nothing changed.
@@ -109,7 +116,8 @@ class Migrations:
             made = command.revision(self._config(), message or "change by hand", rev_id=name)
             return _path(made)
         self._check_at_head(history)
-        revised = partial(revise, message or ("" if head else "initial"), answers or Answers())
+        words = message or ("" if head else "initial")
+        revised = partial(revise, words, answers or Answers(), warn)
         with self._told():
             made = command.revision(self._config(self._run(revised)), message, autogenerate=True)
         return _path(made)
@@ -160,6 +168,29 @@ class Migrations:
             history.scripts.run_env()
         return found
 
+    def later(self) -> list[str]:
+        """Return the last migrations of a database that later code migrated; empty if none did.
+
+        Raises:
+            MigrationError: The database was migrated by code of another kind.
+            ConfigurationError: The database cannot be reached.
+        """
+        history, current = self._history(), self.current()
+        unknown = [name for name in current if name not in history.names]
+        if unknown:
+            history.known(unknown, self._lineage())
+        return unknown
+
+    def _lineage(self) -> dict[str, list[str]]:
+        with self._db_manager.engine.connect() as connection:
+            return lineage.read(connection)
+
+    def _applied(self, history: History, current: list[str] | None = None) -> set[str]:
+        """Return the migrations that the database has, as far as there are files of them."""
+        current = self.current() if current is None else current
+        unknown = set(current) - set(history.names)
+        return history.before(current, self._lineage() if unknown else None)
+
     def status(self) -> list[MigrationState]:
         """Return all migrations, the oldest first.
 
@@ -168,19 +199,30 @@ class Migrations:
             ConfigurationError: The database cannot be reached.
         """
         history = self._history()
-        applied, heads = history.before(self.current()), history.heads
+        applied, heads = self._applied(history), history.heads
         return [
             MigrationState(script.revision, script.doc, script.revision in applied, is_head)
             for script in history.migrations
             for is_head in [script.revision in heads]
         ]
 
-    def migrate(self, name: str = "", *, fake: bool = False) -> list[str]:
+    def migrate(
+        self,
+        name: str = "",
+        *,
+        fake: bool = False,
+        wait: float | None = None,
+        on_wait: Callable[[float], None] | None = None,
+    ) -> list[str]:
         """Apply what is missing, as a whole, and return the names of what was applied.
+
+        A database that later code has migrated already is left as it is; see `later`.
 
         Args:
             name: The last one to apply; empty applies all.
             fake: Only note that they are applied: the tables are there already.
+            wait: For how many seconds to wait for another run; None waits for a minute.
+            on_wait: Told now and then for how many seconds it has waited.
 
         Raises:
             MigrationError: A migration failed, the database has a later one, or there are
@@ -190,7 +232,7 @@ class Migrations:
         history = self._history()
         target = history.find(name) if name else history.only_head()
         current = self.current()
-        applied = history.before(current)
+        applied = self._applied(history, current)
         if target is None or (target in applied and not name):
             return []
         if target in applied:
@@ -200,7 +242,8 @@ class Migrations:
                 f"the database is past {target}; to undo what follows it, run: rollback {target}"
             )
         go = command.stamp if fake else command.upgrade
-        return self._go(partial(go, revision=target), is_first=not current)
+        run = self._run(wait=wait, on_wait=on_wait)
+        return self._go(partial(go, revision=target), run, is_first=not current)
 
     def rollback(self, target: str = "1") -> list[str]:
         """Undo migrations, the last one first, and return their names.
@@ -217,12 +260,13 @@ class Migrations:
             return []
         # Of a migration that joined others, any: Alembic undoes what follows it.
         before = [*self._history().parents(undone[-1]), NOTHING_YET][0]
-        return self._go(partial(command.downgrade, revision=before), is_first=False)
+        return self._go(partial(command.downgrade, revision=before), self._run(), is_first=False)
 
     def undone_by(self, target: str = "1") -> list[str]:
         """Return what `rollback` would undo, the last one first."""
         history = self._history()
-        applied = history.before(self.current())
+        self._refuse_later()
+        applied = self._applied(history)
         latest = [name for name in reversed(history.names) if name in applied]
         if target == NOTHING_YET:
             return latest
@@ -238,15 +282,23 @@ class Migrations:
 
     def _check_at_head(self, history: History) -> None:
         head = history.only_head()
-        if history.before(self.current()) != set(history.names):
+        self._refuse_later()
+        if self._applied(history) != set(history.names):
             raise MigrationError(
                 f"the database is not at the last migration, {head}, so that the changes of the "
                 "models cannot be told from those of the migrations; run migrate first"
             )
 
-    def _go(self, go: Callable[[AlembicConfig], None], *, is_first: bool) -> list[str]:
+    def _refuse_later(self) -> None:
+        later = self.later()
+        if later:
+            raise MigrationError(
+                f"the database is at {' and '.join(later)}, of later code than this; fetch that "
+                "code first"
+            )
+
+    def _go(self, go: Callable[[AlembicConfig], None], run: Run, *, is_first: bool) -> list[str]:
         """Run a command that changes the database; return the names of what it did."""
-        run = self._run()
         try:
             go(self._config(run))
         except ConfigurationError:
@@ -285,9 +337,13 @@ class Migrations:
         return self._db_manager.engine.dialect.name
 
     def _run(
-        self, revised: Callable[[MigrationContext, MigrationScript], bool] | None = None
+        self,
+        revised: Revise | None = None,
+        *,
+        wait: float | None = None,
+        on_wait: Callable[[float], None] | None = None,
     ) -> Run:
-        return Run(self._db_manager, self._metadata, revise=revised)
+        return Run(self._db_manager, self._metadata, revise=revised, wait=wait, on_wait=on_wait)
 
     def _history(self) -> History:
         if not self.exist:
@@ -313,7 +369,11 @@ class Migrations:
             MigrationError: What is wrong with a file, or that there is no database.
         """
         try:
-            yield
+            with warnings.catch_warnings():
+                # Both are compared by `comparisons`.
+                warnings.filterwarnings("ignore", "Skipped unsupported reflection of expression")
+                warnings.filterwarnings("ignore", "Computed default on ")
+                yield
         except MigrationError:
             raise
         except ConfigurationError as error:

@@ -16,8 +16,11 @@ from alembic.operations.ops import (
     MigrateOperation,
     ModifyTableOps,
 )
-from sqlalchemy import Column
+from sqlalchemy import Column, text
 from sqlalchemy.types import TypeEngine
+
+# Stands for a default while the rest of a column is written.
+_PLACE = "'a temporary default'"
 
 
 @dataclass(slots=True)
@@ -26,10 +29,11 @@ class RenameTable(MigrateOperation):
 
     old: str
     new: str
+    schema: str | None = None
 
     def reverse(self) -> "RenameTable":
         """Return what gives it the old name."""
-        return RenameTable(self.new, self.old)
+        return RenameTable(self.new, self.old, self.schema)
 
 
 @dataclass(slots=True)
@@ -41,10 +45,11 @@ class RenameColumn(MigrateOperation):
     new: str
     column: Column[Any]  # as it is in the database
     type_: TypeEngine[Any]
+    schema: str | None = None
 
     def reverse(self) -> "RenameColumn":
         """Return what gives it the old name."""
-        return RenameColumn(self.table, self.new, self.old, self.column, self.type_)
+        return RenameColumn(self.table, self.new, self.old, self.column, self.type_, self.schema)
 
 
 @dataclass(slots=True)
@@ -54,16 +59,90 @@ class AddFilledColumn(MigrateOperation):
     table: str
     column: Column[Any]
     value: str  # as it is written in Python
+    value_type: TypeEngine[Any]
+    schema: str | None = None
+    keeps_default: bool = False  # whether the database gives the value until the next migration
 
     def reverse(self) -> ModifyTableOps:
         """Return what drops the column."""
-        drop = DropColumnOp.from_column_and_tablename(None, self.table, self.column)
-        return ModifyTableOps(self.table, [drop])
+        drop = DropColumnOp.from_column_and_tablename(self.schema, self.table, self.column)
+        return ModifyTableOps(self.table, [drop], schema=self.schema)
+
+
+@dataclass(slots=True)
+class DropTemporaryDefault(MigrateOperation):
+    """The database no longer gives a column the default that was for the time of a change."""
+
+    table: str
+    column: Column[Any]
+    schema: str | None = None
+
+    def reverse(self) -> ModifyTableOps:
+        """Return nothing: code that knows the column is there already."""
+        return ModifyTableOps(self.table, [], schema=self.schema)
+
+
+@dataclass(slots=True)
+class AddCheck(MigrateOperation):
+    """A condition that each row of a table has to meet is added."""
+
+    table: str
+    name: str
+    condition: str
+    schema: str | None = None
+
+    def reverse(self) -> "DropCheck":
+        """Return what drops it."""
+        return DropCheck(self.table, self.name, self.condition, self.schema)
+
+
+@dataclass(slots=True)
+class DropCheck(MigrateOperation):
+    """A condition that each row of a table has to meet is dropped."""
+
+    table: str
+    name: str
+    condition: str
+    schema: str | None = None
+
+    def reverse(self) -> AddCheck:
+        """Return what adds it again."""
+        condition = self.condition.strip()
+        if condition.upper().startswith("CHECK "):
+            condition = condition[len("CHECK ") :]
+        return AddCheck(self.table, self.name, condition, self.schema)
+
+
+@renderers.dispatch_for(AddCheck)
+def _write_add_check(context: AutogenContext, op: AddCheck) -> str:
+    # A colon would begin the name of a parameter.
+    condition = op.condition.replace(":", "\\:")
+    place = "" if context._has_batch else f", {op.table!r}"
+    prefix = "batch_op" if context._has_batch else "op"
+    return (
+        f"{prefix}.create_check_constraint(op.f({op.name!r}){place}, sa.text({condition!r})"
+        f"{_schema(context, op.schema)})"
+    )
+
+
+@renderers.dispatch_for(DropCheck)
+def _write_drop_check(context: AutogenContext, op: DropCheck) -> str:
+    place = "" if context._has_batch else f", {op.table!r}"
+    prefix = "batch_op" if context._has_batch else "op"
+    return (
+        f"{prefix}.drop_constraint(op.f({op.name!r}){place}, type_='check'"
+        f"{_schema(context, op.schema)})"
+    )
+
+
+def _schema(context: AutogenContext, schema: str | None) -> str:
+    return f", schema={schema!r}" if schema and not context._has_batch else ""
 
 
 @renderers.dispatch_for(RenameTable)
 def _write_rename_table(_: AutogenContext, op: RenameTable) -> str:
-    return f"op.rename_table({op.old!r}, {op.new!r})"
+    schema = f", schema={op.schema!r}" if op.schema else ""
+    return f"op.rename_table({op.old!r}, {op.new!r}{schema})"
 
 
 @renderers.dispatch_for(RenameColumn)
@@ -74,6 +153,7 @@ def _write_rename_column(context: AutogenContext, op: RenameColumn) -> list[str]
     rename = AlterColumnOp(
         op.table,
         op.old,
+        schema=op.schema,
         modify_name=op.new,
         existing_type=op.type_,
         existing_nullable=column.nullable,
@@ -85,15 +165,57 @@ def _write_rename_column(context: AutogenContext, op: RenameColumn) -> list[str]
 
 @renderers.dispatch_for(AddFilledColumn)
 def _write_filled_column(context: AutogenContext, op: AddFilledColumn) -> list[str]:
-    empty = Column(op.column.name, op.column.type, comment=op.column.comment)
-    add = AddColumnOp.from_column_and_tablename(None, op.table, empty)
-    close = AlterColumnOp(
-        op.table, op.column.name, existing_type=op.column.type, modify_nullable=False
+    return _with_default(context, op) if op.keeps_default else _with_update(context, op)
+
+
+def _with_default(context: AutogenContext, op: AddFilledColumn) -> list[str]:
+    name = op.column.name
+    column = Column(
+        name,
+        op.column.type,
+        server_default=text(_PLACE),
+        nullable=False,
+        comment=op.column.comment,
     )
-    name, kind = op.column.name, _repr_type(op.column.type, context)
+    add = AddColumnOp.from_column_and_tablename(op.schema, op.table, column)
+    default = f"temporary_default({op.value}, {_repr_type(op.value_type, context)})"
+    lines = render_op(context, ModifyTableOps(op.table, [add], schema=op.schema))
     return [
-        *render_op(context, ModifyTableOps(op.table, [add])),
-        f"table = sa.table({op.table!r}, sa.column({name!r}, {kind}))",
-        f"op.execute(table.update().values({{{name!r}: {op.value}}}))",
-        *render_op(context, ModifyTableOps(op.table, [close])),
+        f"# The default is for code that serves from before this migration and leaves out {name}.",
+        "# The next migration that makemigrations writes drops it.",
+        *(line.replace(f"sa.text({_PLACE!r})", default) for line in lines),
     ]
+
+
+def _with_update(context: AutogenContext, op: AddFilledColumn) -> list[str]:
+    empty = Column(op.column.name, op.column.type, comment=op.column.comment)
+    add = AddColumnOp.from_column_and_tablename(op.schema, op.table, empty)
+    close = AlterColumnOp(
+        op.table,
+        op.column.name,
+        schema=op.schema,
+        existing_type=op.column.type,
+        modify_nullable=False,
+    )
+    name, kind = op.column.name, _repr_type(op.value_type, context)
+    schema = f", schema={op.schema!r}" if op.schema else ""
+    return [
+        *render_op(context, ModifyTableOps(op.table, [add], schema=op.schema)),
+        f"table = sa.table({op.table!r}, sa.column({name!r}, {kind}){schema})",
+        f"op.execute(table.update().values({{{name!r}: {op.value}}}))",
+        *render_op(context, ModifyTableOps(op.table, [close], schema=op.schema)),
+    ]
+
+
+@renderers.dispatch_for(DropTemporaryDefault)
+def _write_drop_of_default(context: AutogenContext, op: DropTemporaryDefault) -> list[str]:
+    drop = AlterColumnOp(
+        op.table,
+        op.column.name,
+        schema=op.schema,
+        existing_type=op.column.type,
+        existing_nullable=op.column.nullable,
+        existing_comment=op.column.comment,
+        modify_server_default=None,
+    )
+    return render_op(context, ModifyTableOps(op.table, [drop], schema=op.schema))

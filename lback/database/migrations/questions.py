@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
-from sqlalchemy.types import JSON, TypeDecorator, TypeEngine
+from sqlalchemy.types import JSON, Interval, TypeDecorator, TypeEngine
 
 from lback.core.exceptions import did_you_mean
 from lback.database.migrations.errors import MigrationError
@@ -12,6 +13,8 @@ from lback.database.migrations.errors import MigrationError
 
 def kind_of(type_: TypeEngine[Any]) -> type | None:
     """Return the type that values of a column type have in Python; `None` if that is unknown."""
+    if isinstance(type_, Interval):
+        return timedelta
     if isinstance(type_, TypeDecorator):
         type_ = type_.impl_instance
     try:

@@ -23,8 +23,11 @@ from alembic.operations.ops import (
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Column, Constraint, ForeignKeyConstraint, Table, UniqueConstraint
 
-from lback.database.migrations.operations import RenameColumn, RenameTable
+from lback.database.migrations.comparisons import checks_of_renamed
+from lback.database.migrations.operations import AddCheck, DropCheck, RenameColumn, RenameTable
 from lback.database.migrations.questions import Rename, kind_of
+
+DROPS = (DropIndexOp, DropConstraintOp, DropCheck)
 
 IsRename = Callable[[Rename, bool], bool]
 # Of the columns of two tables, how many must have the same name to ask whether they are one.
@@ -36,7 +39,10 @@ def write_renames(operations: UpgradeOps, context: MigrationContext, is_rename: 
     renamed: list[MigrateOperation] = []
     for dropped, created in _pairs_of_tables(operations):
         if dropped in operations.ops and created in operations.ops:
-            rename = Rename(None, dropped.table_name, created.table_name)
+            schema = dropped.schema
+            rename = Rename(
+                None, _full(schema, dropped.table_name), _full(schema, created.table_name)
+            )
             if is_rename(rename, _are_alike(dropped, created)):
                 renamed.append(_rename_table(operations, context, dropped, created))
     for changes in _changes(operations):
@@ -46,13 +52,13 @@ def write_renames(operations: UpgradeOps, context: MigrationContext, is_rename: 
 
 
 def _changes(operations: UpgradeOps) -> list[ModifyTableOps]:
-    return [op for op in operations.ops if isinstance(op, ModifyTableOps) and op.schema is None]
+    return [op for op in operations.ops if isinstance(op, ModifyTableOps)]
 
 
 def _pairs_of_tables(operations: UpgradeOps) -> list[tuple[DropTableOp, CreateTableOp]]:
     dropped = [op for op in operations.ops if isinstance(op, DropTableOp)]
     created = [op for op in operations.ops if isinstance(op, CreateTableOp)]
-    return [(old, new) for old in dropped for new in created]
+    return [(old, new) for old in dropped for new in created if old.schema == new.schema]
 
 
 def _are_alike(dropped: DropTableOp, created: CreateTableOp) -> bool:
@@ -68,9 +74,25 @@ def _rename_table(
     operations.ops.remove(dropped)
     operations.ops.remove(created)
     drops, added = _constraint_changes(old, new)
-    operations.ops.append(ModifyTableOps(old.name, drops))
-    operations.ops.append(ModifyTableOps(new.name, [*_column_changes(old, new, context), *added]))
-    return RenameTable(old.name, new.name)
+    dropped_checks, added_checks = _check_changes(context, dropped, created)
+    changes = [*_column_changes(old, new, context), *added, *added_checks]
+    schema = dropped.schema
+    operations.ops.append(ModifyTableOps(old.name, [*drops, *dropped_checks], schema=schema))
+    operations.ops.append(ModifyTableOps(new.name, changes, schema=schema))
+    return RenameTable(old.name, new.name, schema)
+
+
+def _check_changes(
+    context: MigrationContext, dropped: DropTableOp, created: CreateTableOp
+) -> tuple[list[DropCheck], list[AddCheck]]:
+    if context.connection is None:
+        return [], []
+    model = context.opts["target_metadata"].tables[_full(created.schema, created.table_name)]
+    return checks_of_renamed(context.connection, dropped.table_name, model)
+
+
+def _full(schema: str | None, name: str) -> str:
+    return f"{schema}.{name}" if schema else name
 
 
 def _column_changes(
@@ -78,23 +100,25 @@ def _column_changes(
 ) -> Iterator[MigrateOperation]:
     for column in new.c:
         if column.name not in old.c:
-            yield AddColumnOp.from_column_and_tablename(None, new.name, column)
+            yield AddColumnOp.from_column_and_tablename(new.schema, new.name, column)
         else:
-            yield from _alteration(new.name, old.c[column.name], column, context)
+            yield from _alteration((new.schema, new.name), old.c[column.name], column, context)
     for column in old.c:
         if column.name not in new.c:
-            yield DropColumnOp.from_column_and_tablename(None, new.name, column)
+            yield DropColumnOp.from_column_and_tablename(new.schema, new.name, column)
 
 
 def _alteration(
-    table: str, old: Column[Any], new: Column[Any], context: MigrationContext
+    place: tuple[str | None, str], old: Column[Any], new: Column[Any], context: MigrationContext
 ) -> Iterator[AlterColumnOp]:
     """Yield what gives a column of the database the type of the one of the models."""
     differs = context.impl.compare_type(old, new)
     if differs or old.nullable != new.nullable:
+        schema, table = place
         yield AlterColumnOp(
             table,
             new.name,
+            schema=schema,
             existing_type=old.type if differs else new.type,
             existing_nullable=old.nullable,
             modify_type=new.type if differs else None,
@@ -137,16 +161,17 @@ def _rename_columns(
         for dropped in sorted(drops, key=lambda op: op.column_name):
             old, new = dropped.to_column(), added.column
             if not is_rename(
-                Rename(table, old.name, new.name), kind_of(old.type) == kind_of(new.type)
+                Rename(_full(changes.schema, table), old.name, new.name),
+                kind_of(old.type) == kind_of(new.type),
             ):
                 continue
             changes.ops.remove(added)
             changes.ops.remove(dropped)
-            alterations = list(_alteration(table, old, new, context))
+            alterations = list(_alteration((changes.schema, table), old, new, context))
             changes.ops[:0] = alterations
             # Where the types are the same, the one of the models fits every database.
             kind = old.type if alterations and alterations[0].modify_type is not None else new.type
-            yield RenameColumn(table, old.name, new.name, old, kind)
+            yield RenameColumn(table, old.name, new.name, old, kind, changes.schema)
             break
 
 
@@ -154,11 +179,11 @@ def _take_drops(operations: UpgradeOps) -> list[ModifyTableOps]:
     """Take the drops of indexes and constraints out, those of foreign keys first."""
     taken: list[ModifyTableOps] = []
     for changes in _changes(operations):
-        drops = [op for op in changes.ops if isinstance(op, (DropIndexOp, DropConstraintOp))]
+        drops = [op for op in changes.ops if isinstance(op, DROPS)]
         changes.ops[:] = [op for op in changes.ops if op not in drops]
         drops.sort(key=lambda op: getattr(op, "constraint_type", "") != "foreignkey")
         if drops:
-            taken.append(ModifyTableOps(changes.table_name, drops))
+            taken.append(ModifyTableOps(changes.table_name, drops, schema=changes.schema))
         if not changes.ops:
             operations.ops.remove(changes)
     return taken

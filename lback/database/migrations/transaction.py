@@ -4,9 +4,11 @@ SQLite and PostgreSQL undo a run that fails. MariaDB and MySQL commit with each 
 defines something, and can only be told to wait.
 """
 
+import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from typing import TypeAlias
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
@@ -17,10 +19,39 @@ from lback.database.migrations.errors import MigrationError
 WAIT_SECONDS = 60
 _KEY = 7170018
 _NAME = "CONCAT('lback_migrations_', MD5(DATABASE()))"
-_BUSY = (
-    "another process migrates this database, or writes to it, for more than "
-    f"{WAIT_SECONDS} seconds; wait until it is done and try again"
-)
+# A line on how long it takes is due each time that many seconds have passed.
+_PROGRESS_SECONDS = 5
+_SQLITE_MILLISECONDS = 200  # the longest that SQLite waits by itself, between two looks
+OnWait: TypeAlias = Callable[[float], None]
+
+
+class _Waiting:
+    """Tries something again and again, for so long and no longer."""
+
+    def __init__(self, wait: float | None, on_wait: OnWait | None) -> None:
+        self._wait = WAIT_SECONDS if wait is None else wait
+        self._on_wait = on_wait
+
+    def until(self, attempt: Callable[[], bool]) -> None:
+        """Return when an attempt succeeds.
+
+        Raises:
+            MigrationError: None did in that time.
+        """
+        begin = time.monotonic()
+        due = float(_PROGRESS_SECONDS)
+        while not attempt():
+            waited = time.monotonic() - begin
+            if waited >= self._wait:
+                raise MigrationError(
+                    "another process migrates this database, or writes to it, for more than "
+                    f"{self._wait:g} seconds; wait until it is done and try again, or wait longer: "
+                    "lback migrate --wait SECONDS"
+                )
+            if self._on_wait is not None and waited >= due:
+                self._on_wait(waited)
+                due += _PROGRESS_SECONDS
+            time.sleep(0.05)
 
 
 def undoes_definitions(dialect_name: str) -> bool:
@@ -29,35 +60,56 @@ def undoes_definitions(dialect_name: str) -> bool:
 
 
 @contextmanager
-def prepared(connection: Connection) -> Iterator[None]:
+def prepared(
+    connection: Connection, *, wait: float | None = None, on_wait: OnWait | None = None
+) -> Iterator[None]:
     """Keep other migrations out while the block runs; on SQLite `running` does.
 
+    Args:
+        connection: Connection to the database.
+        wait: For how many seconds to wait for another one; None means `WAIT_SECONDS`.
+        on_wait: Told now and then for how long it has waited.
+
     Raises:
-        MigrationError: Another one runs for more than `WAIT_SECONDS`.
+        MigrationError: Another one runs for longer.
     """
     prepare = {"sqlite": _sqlite, "postgresql": _postgresql}.get(connection.dialect.name, _mysql)
-    with prepare(connection):
+    with prepare(connection, _Waiting(wait, on_wait)):
         yield
 
 
 @contextmanager
-def running(connection: Connection) -> Iterator[None]:
+def running(
+    connection: Connection, *, wait: float | None = None, on_wait: OnWait | None = None
+) -> Iterator[None]:
     """Run the block in the transaction that was begun, which its owner commits.
 
+    Args:
+        connection: Connection to the database.
+        wait: For how many seconds to wait for a process that writes; None means `WAIT_SECONDS`.
+        on_wait: Told now and then for how long it has waited.
+
     Raises:
-        MigrationError: Another process writes for more than `WAIT_SECONDS`, or a row refers to
-            one that does not exist.
+        MigrationError: Another process writes for longer, or a row refers to one that does not
+            exist.
     """
     if connection.dialect.name != "sqlite":
         yield
         return
-    try:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-    except OperationalError as error:
-        raise MigrationError(_BUSY) from error
+    _Waiting(wait, on_wait).until(lambda: _begins(connection))
     with sqlite_ids.kept(connection):
         yield
     _check_references(connection)
+
+
+def _begins(connection: Connection) -> bool:
+    try:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    except OperationalError as error:
+        if getattr(error.orig, "sqlite_errorcode", None) != sqlite3.SQLITE_BUSY:
+            raise
+        return False
+    return True
 
 
 def _check_references(connection: Connection) -> None:
@@ -71,11 +123,11 @@ def _check_references(connection: Connection) -> None:
 
 
 @contextmanager
-def _sqlite(connection: Connection) -> Iterator[None]:
+def _sqlite(connection: Connection, _: _Waiting) -> Iterator[None]:
     # A table is changed by copying it and dropping the old one, which with foreign keys on would
     # delete all rows that refer to it. The pragma has no effect inside a transaction.
     usual = connection.exec_driver_sql("PRAGMA busy_timeout").scalar()
-    _set(connection, foreign_keys="OFF", busy_timeout=WAIT_SECONDS * 1000)
+    _set(connection, foreign_keys="OFF", busy_timeout=_SQLITE_MILLISECONDS)
     try:
         yield
     finally:
@@ -90,13 +142,10 @@ def _set(connection: Connection, **pragmas: object) -> None:
 
 
 @contextmanager
-def _postgresql(connection: Connection) -> Iterator[None]:
+def _postgresql(connection: Connection, waiting: _Waiting) -> Iterator[None]:
     # Held by the connection, not by its transaction: a migration may commit in between.
-    give_up_at = time.monotonic() + WAIT_SECONDS
-    while not connection.exec_driver_sql(f"SELECT pg_try_advisory_lock({_KEY})").scalar():
-        if time.monotonic() > give_up_at:
-            raise MigrationError(_BUSY)
-        time.sleep(0.05)
+    lock = f"SELECT pg_try_advisory_lock({_KEY})"
+    waiting.until(lambda: bool(connection.exec_driver_sql(lock).scalar()))
     connection.commit()
     try:
         yield
@@ -105,19 +154,27 @@ def _postgresql(connection: Connection) -> Iterator[None]:
 
 
 @contextmanager
-def _mysql(connection: Connection) -> Iterator[None]:
-    if connection.exec_driver_sql(f"SELECT GET_LOCK({_NAME}, {WAIT_SECONDS})").scalar() != 1:
-        raise MigrationError(_BUSY)
+def _mysql(connection: Connection, waiting: _Waiting) -> Iterator[None]:
+    lock = f"SELECT GET_LOCK({_NAME}, 0)"
+    waiting.until(lambda: connection.exec_driver_sql(lock).scalar() == 1)
+    # Without it, what does not fit a column is cut with a warning that nothing shows.
+    usual = connection.exec_driver_sql("SELECT @@SESSION.sql_mode").scalar()
+    connection.exec_driver_sql("SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES')")
     connection.commit()
     try:
         yield
     finally:
-        _release(connection, f"SELECT RELEASE_LOCK({_NAME})")
+        _release(
+            connection,
+            f"SET SESSION sql_mode = '{usual}'",
+            f"SELECT RELEASE_LOCK({_NAME})",
+        )
 
 
-def _release(connection: Connection, statement: str) -> None:
+def _release(connection: Connection, *statements: str) -> None:
     # A connection that broke has let go already, and its own error is the one to be seen.
     with suppress(SQLAlchemyError):
         connection.rollback()
-        connection.exec_driver_sql(statement)
+        for statement in statements:
+            connection.exec_driver_sql(statement)
         connection.commit()

@@ -10,13 +10,14 @@ from alembic.autogenerate import renderers
 from alembic.autogenerate.api import AutogenContext
 from alembic.operations.ops import (
     AddColumnOp,
+    AlterColumnOp,
     CreateTableOp,
     DowngradeOps,
     MigrateOperation,
     ModifyTableOps,
     UpgradeOps,
 )
-from sqlalchemy import Column, Enum, MetaData
+from sqlalchemy import Column, Enum, MetaData, Table
 
 from lback.database.migrations.operations import AddFilledColumn
 
@@ -36,6 +37,19 @@ class DropType(MigrateOperation):
     """An enumeration goes, on PostgreSQL."""
 
     name: str
+
+
+@dataclass(slots=True)
+class CreateSchema(MigrateOperation):
+    """A schema is made, on PostgreSQL, where it is missing."""
+
+    name: str
+
+
+def keep_schemas(upgrade: UpgradeOps) -> None:
+    """Have the schemas made that new tables are in; undoing leaves them, for they may be used."""
+    schemas = {op.schema for op in upgrade.ops if isinstance(op, CreateTableOp) and op.schema}
+    upgrade.ops[:0] = [CreateSchema(name) for name in sorted(schemas)]
 
 
 def keep_types(upgrade: UpgradeOps, downgrade: DowngradeOps, metadata: MetaData) -> None:
@@ -81,7 +95,28 @@ def _added(operations: Iterable[MigrateOperation]) -> Iterator[Column[object]]:
         if isinstance(op, AddFilledColumn):
             yield op.column
         elif isinstance(op, ModifyTableOps):
-            yield from (change.column for change in op.ops if isinstance(change, AddColumnOp))
+            for change in op.ops:
+                if isinstance(change, AddColumnOp):
+                    yield change.column
+                elif isinstance(change, AlterColumnOp) and change.modify_type is not None:
+                    yield _as_it_will_be(change)
+
+
+def _as_it_will_be(change: AlterColumnOp) -> Column[object]:
+    column: Column[object] = Column(change.column_name, change.modify_type)
+    Table(change.table_name, MetaData(), column, schema=change.schema)
+    return column
+
+
+@renderers.dispatch_for(CreateSchema)
+def _write_create_schema(_: AutogenContext, op: CreateSchema) -> list[str]:
+    # IF NOT EXISTS asks for the right to create, even where there is nothing to create.
+    name = op.name.replace('"', '""').replace("'", "''").replace(":", "\\:")
+    statement = (
+        f"DO $$ BEGIN IF to_regnamespace('\"{name}\"') IS NULL THEN "
+        f'CREATE SCHEMA "{name}"; END IF; END $$'
+    )
+    return [_ON_POSTGRESQL, f"op.execute({statement!r})", ""]
 
 
 @renderers.dispatch_for(CreateType)

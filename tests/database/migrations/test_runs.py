@@ -130,7 +130,7 @@ def test_copying_a_table_deletes_nothing_that_refers_to_it(file_project: Project
     file_project.become(shelf, book)
     file_project.execute("INSERT INTO shelves (id, name) VALUES (1, 'a')")
     file_project.execute("INSERT INTO books (shelf_id) VALUES (1)")
-    shelf = ("shelves", Column("name", Integer))
+    shelf = ("shelves", Column("name", String(90)))
     file_project.become(shelf, book)
     assert file_project.execute("SELECT shelf_id FROM books") == [(1,)]
     assert file_project.execute("PRAGMA foreign_keys") == [(1,)]
@@ -219,6 +219,33 @@ def test_who_waits_too_long_is_told_why(project: Project, monkeypatch: pytest.Mo
         other.rollback()
         other.invalidate()
     assert project.migrations().migrate() == ["0001_a"]
+
+
+LOCKS = {
+    "sqlite": "BEGIN IMMEDIATE",
+    "postgresql": "SELECT pg_advisory_lock(7170018)",
+    "mysql": "SELECT GET_LOCK(CONCAT('lback_migrations_', MD5(DATABASE())), 0)",
+}
+
+
+def test_one_may_wait_for_a_shorter_time_or_hear_for_how_long(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lback.database.migrations.transaction._PROGRESS_SECONDS", 0.1)
+    project.write("0001_a", None, MAKE_B)
+    heard: list[float] = []
+    with project.db_manager.engine.connect() as other:
+        other.exec_driver_sql(LOCKS[project.kind])
+        with pytest.raises(MigrationError, match=r"more than 0\.3 seconds; .* --wait SECONDS"):
+            project.migrations().migrate(wait=0.3)
+
+        def end_the_other(seconds: float) -> None:
+            heard.append(seconds)
+            other.rollback()
+            other.invalidate()
+
+        assert project.migrations().migrate(wait=30, on_wait=end_the_other) == ["0001_a"]
+    assert heard
 
 
 # Names and places.
@@ -343,8 +370,64 @@ def test_two_that_follow_the_same_one_are_joined(file_project: Project) -> None:
 def test_a_database_of_other_code_is_not_touched(file_project: Project) -> None:
     migrations = three(file_project)
     migrations.migrate()
-    (file_project.root / "migrations/versions/0003_tags.py").unlink()
-    assert "the database is at '0003_tags', and " in failure(migrations)
+    directory = file_project.root / "migrations/versions"
+    (directory / "0003_tags.py").unlink()
+    file_project.write("0003_mine", "0002_rating", "pass")
+    for use in (Migrations.migrate, Migrations.status, Migrations.rollback, Migrations.later):
+        with pytest.raises(MigrationError) as refused:
+            use(migrations)
+        message = str(refused.value)
+        assert "the database is at '0003_tags', and " in message
+        assert "whose migrations do not follow these" in message
+        assert "stamp" not in message
+
+
+def test_a_database_of_later_code_is_left_as_it_is(project: Project) -> None:
+    migrations = three(project)
+    migrations.migrate("0001")
+    assert migrations.later() == []
+    migrations.migrate()
+    directory = project.root / "migrations/versions"
+    for name in ("0003_tags", "0002_rating"):
+        (directory / f"{name}.py").unlink()
+    assert migrations.migrate() == []
+    assert migrations.migrate("0001") == []
+    assert migrations.later() == ["0003_tags"]
+    assert [(s.name, s.applied) for s in migrations.status()] == [("0001_books", True)]
+    for use in (Migrations.rollback, Migrations.make, Migrations.changes):
+        with pytest.raises(MigrationError, match="is at 0003_tags, of later code than this; fetch"):
+            use(migrations)
+    assert migrations.current() == ["0003_tags"]
+
+
+def test_later_code_may_have_joined_branches(file_project: Project) -> None:
+    migrations = three(file_project)
+    file_project.write("0003_price", "0002_rating", "pass")
+    path = migrations.merge()
+    assert path is not None
+    migrations.migrate()
+    path.unlink()
+    (path.parent / "0003_price.py").unlink()
+    assert migrations.migrate() == []
+    assert migrations.later() == ["0004_join"]
+
+
+def test_a_database_of_an_earlier_lback_learns_what_follows_what(file_project: Project) -> None:
+    migrations = three(file_project)
+    migrations.migrate("0002")
+    file_project.execute("DROP TABLE lback_migrations")
+    last = file_project.root / "migrations/versions/0003_tags.py"
+    source = last.read_text()
+    assert migrations.migrate() == ["0003_tags"]
+    last.unlink()
+    assert migrations.later() == ["0003_tags"]
+    file_project.execute("DROP TABLE lback_migrations")
+    with pytest.raises(MigrationError, match="is at '0003_tags'"):
+        migrations.migrate()
+    last.write_text(source)
+    assert migrations.migrate() == []
+    assert migrations.rollback("2") == ["0003_tags", "0002_rating"]
+    assert file_project.execute("SELECT revision FROM lback_migrations") == [("0001_books",)]
 
 
 def test_changes_of_models_wait_for_the_migrations_before(file_project: Project) -> None:

@@ -1,0 +1,336 @@
+"""What Alembic does not compare: checks, defaults of the database, and what indexes are over."""
+
+from collections.abc import Collection
+from typing import Any, NoReturn, cast
+
+import sqlalchemy as sa
+from alembic import util
+from alembic.autogenerate import comparators
+from alembic.autogenerate.api import AutogenContext
+from alembic.operations.ops import (
+    AlterColumnOp,
+    CreateIndexOp,
+    DropIndexOp,
+    ModifyTableOps,
+)
+from sqlalchemy import CheckConstraint, Column, Connection, Index, Table
+
+from lback.database.migrations.errors import MigrationError
+from lback.database.migrations.facts import (
+    Facts,
+    facts_of_model,
+    facts_of_table,
+    has_expression,
+)
+from lback.database.migrations.operations import AddCheck, DropCheck
+from lback.database.migrations.sqlite_sql import tokens
+
+# The option of the environment under which the temporary defaults are found.
+TEMPORARY = "lback_temporary_defaults"
+
+
+def compare_rest(
+    autogen: AutogenContext,
+    changes: ModifyTableOps,
+    schema: str | None,
+    name: Any,
+    found: Table | None,
+    model: Table | None,
+) -> None:
+    """Add what Alembic left out to the changes of a table.
+
+    Args:
+        autogen: Context of Alembic.
+        changes: Changes of the table; added to.
+        schema: Schema of the table.
+        name: Its name.
+        found: The table as it is; None if it is missing.
+        model: The table as it should be; None if it is to go.
+
+    Raises:
+        MigrationError: A difference that no migration can make.
+    """
+    if TEMPORARY not in autogen.opts or model is None or autogen.connection is None:
+        return
+    connection = autogen.connection
+    if schema is not None and connection.dialect.name == "sqlite":
+        raise MigrationError(
+            f"the table {name!r} is in the schema {schema!r}, and SQLite has no schemas; use "
+            "PostgreSQL, or leave the schema out of __table_args__"
+        )
+    _refuse_expressions(connection, model)
+    if found is None:
+        _complete_new_table(connection, changes, model)
+        return
+    is_now = facts_of_table(connection, str(name), schema)
+    shall_be = facts_of_model(connection, model)
+    _compare_computed(found, model, is_now, shall_be)
+    _compare_checks(connection, changes, (found, model), is_now, shall_be)
+    _compare_defaults(changes, (found, model), (is_now, shall_be), autogen.opts[TEMPORARY])
+    _compare_indexes(connection, changes, (found, model), is_now, shall_be)
+
+
+def _refuse_expressions(connection: Connection, model: Table) -> None:
+    """Refuse what MariaDB has not.
+
+    Raises:
+        MigrationError: Names the index.
+    """
+    if not getattr(connection.dialect, "is_mariadb", False):
+        return
+    for index in model.indexes:
+        if has_expression(index):
+            raise MigrationError(
+                f"the index {index.name!r} of {model.name!r} is over an expression, which MariaDB "
+                "does not have; add a computed column for it: mapped_column(Computed('lower(x)'))"
+            )
+
+
+def _complete_new_table(connection: Connection, changes: ModifyTableOps, model: Table) -> None:
+    """Add what Alembic does not write into create_table."""
+    for column in model.c:
+        for check in _checks_of(column):
+            changes.ops.append(_add_check(connection, changes, check))
+    if connection.dialect.name == "sqlite":
+        for index in _by_name(model.indexes):
+            if has_expression(index):
+                changes.ops.append(CreateIndexOp.from_index(index))
+
+
+def _by_name(indexes: Collection[Index]) -> list[Index]:
+    return sorted(indexes, key=lambda index: str(index.name))
+
+
+# Checks.
+
+
+def _checks_of(thing: Table | Column[Any]) -> list[CheckConstraint]:
+    found = [c for c in thing.constraints if isinstance(c, CheckConstraint)]
+    return sorted(found, key=lambda check: str(check.sqltext))
+
+
+def all_checks(connection: Connection, model: Table) -> dict[str, CheckConstraint]:
+    """Return the checks of a model by the names that the database will know them by."""
+    every = [*_checks_of(model), *(check for column in model.c for check in _checks_of(column))]
+    return {name: check for check in every if (name := _name_of(connection, check))}
+
+
+def _name_of(connection: Connection, check: CheckConstraint) -> str:
+    if check.name is None:
+        return ""
+    written = connection.dialect.identifier_preparer.format_constraint(check)
+    return tokens(written)[0].name if written else ""
+
+
+def condition_of(connection: Connection, check: CheckConstraint) -> str:
+    """Return the condition of a check as SQL."""
+    compiled = check.sqltext.compile(
+        dialect=connection.dialect,
+        compile_kwargs={"literal_binds": True, "include_table": False},
+    )
+    return str(compiled)
+
+
+def _add_check(connection: Connection, changes: ModifyTableOps, check: CheckConstraint) -> AddCheck:
+    name = _name_of(connection, check)
+    if not name:
+        _refuse_unnamed(changes, condition_of(connection, check))
+    return AddCheck(changes.table_name, name, condition_of(connection, check), changes.schema)
+
+
+def _compare_checks(
+    connection: Connection,
+    changes: ModifyTableOps,
+    tables: tuple[Table, Table],
+    is_now: Facts,
+    shall_be: Facts,
+) -> None:
+    found, model = tables
+    checks = {name.lower(): check for name, check in all_checks(connection, model).items()}
+    for name, condition in _differences(is_now, shall_be):
+        if name == condition:
+            _refuse_unnamed(changes, condition)
+        # Before the columns that it is on get other types.
+        changes.ops.insert(0, DropCheck(changes.table_name, name, condition, changes.schema))
+    for name, condition in _differences(shall_be, is_now):
+        if name == condition:
+            _refuse_unnamed(changes, condition)
+        check = checks.get(name.lower())
+        if check is None:
+            _refuse_any_unnamed(connection, changes, model)
+        elif not _comes_with_column(check, found):
+            changes.ops.append(_add_check(connection, changes, check))
+
+
+def _differences(some: Facts, others: Facts) -> list[tuple[str, str]]:
+    return [
+        (name, condition)
+        for name, condition in some.checks.items()
+        if others.checks.get(name) != condition and not _goes_with_type(name, condition)
+    ]
+
+
+def _comes_with_column(check: CheckConstraint, found: Table) -> bool:
+    """Return True for the check of a type, such as an enumeration, whose column is new."""
+    is_new = {column.name for column in check.columns} - set(found.c.keys())
+    return bool(is_new) and bool(getattr(check, "_type_bound", False))
+
+
+def _refuse_any_unnamed(connection: Connection, changes: ModifyTableOps, model: Table) -> None:
+    for check in _checks_of(model):
+        if not getattr(check, "_type_bound", False) and not _name_of(connection, check):
+            _refuse_unnamed(changes, condition_of(connection, check))
+
+
+def _goes_with_type(name: str, condition: str) -> bool:
+    """Return True for the check that MariaDB makes for a column of JSON by itself."""
+    return name == condition and condition.startswith("json_valid")
+
+
+def _refuse_unnamed(changes: ModifyTableOps, condition: str) -> NoReturn:
+    raise MigrationError(
+        f"the check ({condition}) of {changes.table_name!r} was added, changed or removed, and "
+        "has no name by which a migration could; give it one: CheckConstraint(..., name='...')"
+    )
+
+
+def checks_of_renamed(
+    connection: Connection, old: str, model: Table
+) -> tuple[list[DropCheck], list[AddCheck]]:
+    """Return what is to be done about the checks of a table that gets another name.
+
+    Args:
+        connection: Connection to the database.
+        old: The name that it has.
+        model: The table as it should be.
+
+    Returns:
+        What is to be dropped before the table is renamed, and added after.
+    """
+    now, then = (
+        facts_of_table(connection, old, model.schema).checks,
+        facts_of_model(connection, model),
+    )
+    kept = {name for name, text in now.items() if then.checks.get(name) == text}
+    drops = [
+        DropCheck(old, name, text, model.schema)
+        for name, text in now.items()
+        if name not in kept and name != text
+    ]
+    additions = [
+        AddCheck(model.name, name, condition_of(connection, check), model.schema)
+        for name, check in all_checks(connection, model).items()
+        if name not in kept and name.lower() not in kept
+    ]
+    return drops, additions
+
+
+# Computed columns.
+
+
+def _compare_computed(found: Table, model: Table, is_now: Facts, shall_be: Facts) -> None:
+    for column in found.c:
+        if column.name not in model.c:
+            continue
+        now, then = is_now.computed.get(column.name), shall_be.computed.get(column.name)
+        if now != then:
+            raise MigrationError(
+                f"how the column {found.name}.{column.name} is computed has changed, which no "
+                "database does in place; write a migration by hand (makemigrations --empty) that "
+                "drops the column and adds it anew"
+            )
+
+
+# Defaults.
+
+
+def _compare_defaults(
+    changes: ModifyTableOps,
+    tables: tuple[Table, Table],
+    facts: tuple[Facts, Facts],
+    temporary: Collection[tuple[str | None, str, str]],
+) -> None:
+    found, model = tables
+    is_now, shall_be = facts
+    for column in model.c:
+        now, then = is_now.defaults.get(column.name), shall_be.defaults.get(column.name)
+        if column.name not in found.c or now == then or _is_numbered(column, now, then):
+            continue
+        place = (changes.schema, changes.table_name, column.name)
+        if then is None and place in temporary:
+            continue
+        _alter_default(changes, found.c[column.name], column)
+
+
+def _is_numbered(column: Column[Any], now: str | None, then: str | None) -> bool:
+    """Return True if the database counts the column, and its default is how it does."""
+    by_model = column.identity is not None or column.computed is not None
+    counted = [text for text in (now, then) if text and "nextval(" in text]
+    return by_model or bool(counted)
+
+
+def _alter_default(changes: ModifyTableOps, found: Column[Any], model: Column[Any]) -> None:
+    known = [
+        op for op in changes.ops if isinstance(op, AlterColumnOp) and op.column_name == model.name
+    ]
+    if known:
+        alteration = known[0]
+    else:
+        alteration = AlterColumnOp(
+            changes.table_name,
+            model.name,
+            schema=changes.schema,
+            existing_type=found.type,
+            existing_nullable=found.nullable,
+            existing_comment=found.comment,
+        )
+        changes.ops.append(alteration)
+    if alteration.modify_server_default is False:
+        alteration.existing_server_default = cast(Any, found.server_default)
+        alteration.modify_server_default = cast(Any, model.server_default)
+
+
+# Indexes.
+
+
+def _compare_indexes(
+    connection: Connection,
+    changes: ModifyTableOps,
+    tables: tuple[Table, Table],
+    is_now: Facts,
+    shall_be: Facts,
+) -> None:
+    found, model = tables
+    dropped = {op.index_name for op in changes.ops if isinstance(op, DropIndexOp)}
+    created = {op.index_name for op in changes.ops if isinstance(op, CreateIndexOp)}
+    wanted = {str(index.name): index for index in _by_name(model.indexes)}
+    for name, over in sorted(is_now.indexes.items()):
+        if name in dropped or shall_be.indexes.get(name) == over:
+            continue
+        if name in wanted or connection.dialect.name == "sqlite":
+            changes.ops.append(DropIndexOp.from_index(_index_as_it_is(found, name, is_now)))
+    for name, index in wanted.items():
+        then = shall_be.indexes.get(name)
+        if name not in created and then is not None and is_now.indexes.get(name) != then:
+            changes.ops.append(CreateIndexOp.from_index(index))
+
+
+def _index_as_it_is(found: Table, name: str, facts: Facts) -> Index:
+    """Return an index of the database, for a migration that is undone."""
+    if name in facts.texts:
+        over, where = facts.texts[name]
+        options: dict[str, Any] = {"sqlite_where": sa.text(where)} if where else {}
+        unique = facts.indexes[name].startswith("unique ")
+        return Index(name, sa.text(over), unique=unique, _table=found, **options)
+    return next(index for index in found.indexes if index.name == name)
+
+
+def _register() -> None:
+    """Have Alembic call `compare_rest`, after all that it compares itself."""
+    options: dict[str, Any] = {}
+    if hasattr(util, "DispatchPriority"):  # since Alembic 1.18; the others keep the order
+        options["priority"] = util.DispatchPriority.LAST
+    comparators.dispatch_for("table", **options)(compare_rest)
+
+
+_register()

@@ -1,0 +1,272 @@
+"""How each database carries out the operations of Alembic, without loss of what is in it.
+
+The classes take the place of those that Alembic has for a dialect.
+"""
+
+import re
+from typing import Any
+
+import sqlalchemy as sa
+from alembic.ddl.mysql import MariaDBImpl, MySQLImpl
+from alembic.ddl.postgresql import PostgresqlImpl
+from alembic.ddl.sqlite import SQLiteImpl
+from alembic.operations.batch import ApplyBatchImpl, BatchOperationsImpl
+from alembic.util import CommandError
+from sqlalchemy import Connection, Constraint
+from sqlalchemy.types import TypeEngine
+
+from lback.database.migrations.conversions import is_known
+from lback.database.migrations.facts import has_expression
+from lback.database.migrations.kinds import Kind
+from lback.database.migrations.row_checks import check_conversion, check_not_null
+from lback.database.migrations.sqlite_changes import TableChanges
+from lback.database.migrations.sqlite_sql import tokens
+
+_CAST = re.compile(r'::[\w ".]+(\(\d+(,\s*\d+)?\))?(\[\])?$')
+# What a copy through SQLAlchemy, which Alembic makes, does not keep.
+_LOST = frozenset(
+    ("COLLATE", "GENERATED", "CONFLICT", "STRICT", "WITHOUT", "CHECK", "TRIGGER", "WHERE", "DESC")
+)
+
+
+class KeepingSQLiteImpl(SQLiteImpl):
+    """Changes tables of SQLite so that all is kept that SQLite knows of them."""
+
+    __dialect__ = "sqlite"
+
+    def requires_recreate_in_batch(self, batch_op: BatchOperationsImpl) -> bool:
+        """Return False, and have the operations of a batch done together by `change_table`."""
+        asks_for_more = batch_op.copy_from is not None or batch_op.table_args or batch_op.schema
+        if self.as_sql or asks_for_more:
+            return super().requires_recreate_in_batch(batch_op)
+        if batch_op.batch and batch_op.batch[0][0] != "change_table":
+            batch_op.batch[:] = [("change_table", (batch_op.table_name, list(batch_op.batch)), {})]
+        return False
+
+    def change_table(self, table: str, operations: list[tuple[str, Any, Any]]) -> None:
+        """Carry out operations on one table.
+
+        Args:
+            table: Name of the table.
+            operations: Name, arguments and options of each.
+
+        Raises:
+            MigrationError: Rows that cannot be kept as they are.
+            CommandError: There is no connection, as for `--sql`.
+        """
+        changes = TableChanges(self._open_connection(table), table)
+        for name, arguments, options in operations:
+            getattr(changes, name)(*arguments, **options)
+        changes.finish()
+
+    def _open_connection(self, table: str) -> Connection:
+        if self.as_sql or self.connection is None:
+            raise CommandError(
+                f"--sql cannot show the change of {table!r}: SQLite changes a table by a copy, "
+                "which is made from the table as it is"
+            )
+        return self.connection
+
+    def alter_column(self, table_name: str, column_name: str, **options: Any) -> None:
+        """Change a column, outside of a batch."""
+        self.change_table(table_name, [("alter_column", (table_name, column_name), options)])
+
+    def add_column(self, table_name: str, column: sa.Column[Any], **options: Any) -> None:
+        """Add a column, outside of a batch."""
+        if self.as_sql:
+            super().add_column(table_name, column, **options)
+        else:
+            self.change_table(table_name, [("add_column", (table_name, column), options)])
+
+    def drop_column(self, table_name: str, column: sa.Column[Any], **options: Any) -> None:
+        """Drop a column, outside of a batch."""
+        self.change_table(table_name, [("drop_column", (table_name, column), options)])
+
+    def add_constraint(self, const: Constraint, **options: Any) -> None:
+        """Add a constraint, outside of a batch."""
+        if const.table is not None:
+            self.change_table(const.table.name, [("add_constraint", (const,), options)])
+
+    def drop_constraint(self, const: Constraint, **options: Any) -> None:
+        """Drop a constraint, outside of a batch."""
+        if const.table is not None:
+            self.change_table(const.table.name, [("drop_constraint", (const,), options)])
+
+    def correct_for_autogen_constraints(
+        self,
+        conn_unique_constraints: Any,  # noqa: ARG002  the names are those of Alembic
+        conn_indexes: Any,
+        metadata_unique_constraints: Any,  # noqa: ARG002
+        metadata_indexes: Any,
+    ) -> None:
+        """Leave indexes over expressions, which SQLAlchemy does not read, to `comparisons`."""
+        left = {index.name for index in metadata_indexes if has_expression(index)}
+        for indexes in (metadata_indexes, conn_indexes):
+            for index in [index for index in indexes if index.name in left]:
+                indexes.discard(index)
+
+    def prep_table_for_batch(self, batch_impl: ApplyBatchImpl, table: sa.Table) -> None:  # noqa: ARG002
+        """Stop the copy that Alembic would make, where it would forget something.
+
+        Raises:
+            CommandError: Names what it would forget.
+        """
+        connection = self._open_connection(table.name)
+        texts = connection.exec_driver_sql(
+            "SELECT sql FROM sqlite_master WHERE lower(tbl_name) = lower(?) AND sql IS NOT NULL",
+            (table.name,),
+        ).scalars()
+        lost = sorted({t.word for text in texts for t in tokens(text)} & _LOST)
+        if lost:
+            raise CommandError(
+                f"a batch with recreate, copy_from or table_args would lose {', '.join(lost)} of "
+                f"the table {table.name!r}; leave these arguments out"
+            )
+
+    def cast_for_batch_migrate(
+        self, existing: sa.Column[Any], existing_transfer: Any, new_type: TypeEngine[Any]
+    ) -> None:
+        """Stop a copy that would change values.
+
+        Raises:
+            CommandError: The types differ in what they keep.
+        """
+        before = dict(existing_transfer)
+        super().cast_for_batch_migrate(existing, existing_transfer, new_type)
+        if existing_transfer["expr"] is not before["expr"]:
+            raise CommandError(
+                f"a batch with recreate, copy_from or table_args would change the values of "
+                f"{existing.name!r}; leave these arguments out"
+            )
+
+
+class _Checking:
+    """Checks the rows of a table before a column of it is changed."""
+
+    connection: Connection | None
+    as_sql: bool
+
+    def check_rows(
+        self, table_name: str, column_name: str, schema: str | None, options: dict[str, Any]
+    ) -> tuple[Kind, Kind] | None:
+        """Refuse a change that would damage rows.
+
+        Returns:
+            What the column keeps and will keep; None where its type stays.
+
+        Raises:
+            MigrationError: Rows that stand in the way.
+        """
+        type_, nullable = options.get("type_"), options.get("nullable")
+        if self.as_sql or self.connection is None or (type_ is None and nullable is not False):
+            return None
+        table = sa.Table(
+            table_name, sa.MetaData(), schema=schema, autoload_with=self.connection,
+            resolve_fks=False,
+        )  # fmt: skip
+        if column_name not in table.c:
+            return None
+        if nullable is False and table.c[column_name].nullable:
+            check_not_null(self.connection, table, column_name)
+        if type_ is None:
+            return None
+        return check_conversion(self.connection, table, column_name, sa.types.to_instance(type_))
+
+
+class KeepingPostgresqlImpl(_Checking, PostgresqlImpl):
+    """Says how PostgreSQL converts, and refuses what it would round or cut."""
+
+    __dialect__ = "postgresql"
+
+    def alter_column(self, table_name: str, column_name: str, **options: Any) -> None:
+        """Change a column."""
+        schema = options.get("schema")
+        if not self.as_sql and self.connection is not None and options.get("type_") is not None:
+            # Nothing is written between the look and the change.
+            name = self.dialect.identifier_preparer.format_table(
+                sa.Table(table_name, sa.MetaData(), schema=schema)
+            )
+            self._exec(f"LOCK TABLE {name} IN ACCESS EXCLUSIVE MODE")
+        says_how = "postgresql_using" in options
+        checked = {**options, "type_": None} if says_how else options
+        kinds = self.check_rows(table_name, column_name, schema, checked)
+        if kinds is None:
+            super().alter_column(table_name, column_name, **options)
+            return
+        self._convert(table_name, column_name, kinds, options)
+
+    def _convert(
+        self, table_name: str, column_name: str, kinds: tuple[Kind, Kind], options: dict[str, Any]
+    ) -> None:
+        quoted = self.dialect.identifier_preparer.quote(column_name)
+        type_ = sa.types.to_instance(options["type_"]).compile(dialect=self.dialect)
+        using = _using(quoted, type_, *kinds)
+        default, changes_default = self._default(table_name, column_name, kinds, options)
+        # A moment without a zone is one in UTC, whatever the session says.
+        self._exec("SET LOCAL TIME ZONE 'UTC'")
+        if changes_default:
+            super().alter_column(
+                table_name, column_name, schema=options.get("schema"), server_default=None
+            )
+            options = {**options, "server_default": default}
+        if using is not None:
+            options = {**options, "postgresql_using": using}
+        super().alter_column(table_name, column_name, **options)
+        self._exec("SET LOCAL TIME ZONE DEFAULT")
+
+    def _default(
+        self, table_name: str, column_name: str, kinds: tuple[Kind, Kind], options: dict[str, Any]
+    ) -> tuple[Any, bool]:
+        """Return the default after the change of the type, and whether it has to be set anew."""
+        given = options.get("server_default", False)
+        if kinds[0].name == kinds[1].name or self.connection is None:
+            return given, False
+        columns = sa.inspect(self.connection).get_columns(table_name, schema=options.get("schema"))
+        default = next(c for c in columns if c["name"] == column_name).get("default")
+        if default is None:
+            return given, False
+        if given is not False or not is_known(*kinds):
+            return given, True
+        # Without the cast to the type that it had: 'a'::character varying.
+        return sa.text(_CAST.sub("", str(default)).replace(":", "\\:")), True
+
+
+def _using(column: str, type_: str, old: Kind, new: Kind) -> str | None:
+    """Return what PostgreSQL puts into the column; None leaves it to PostgreSQL."""
+    if not old.name or not new.name or old.name == new.name:
+        return None
+    if not is_known(old, new):
+        return f"NULL::{type_}"  # there are no values, or the check would have refused them
+    special = {
+        ("str", "bytes"): f"convert_to({column}, 'UTF8')",
+        ("bytes", "str"): f"convert_from({column}, 'UTF8')",
+        ("int", "bool"): f"{column}::integer::boolean",
+        ("bool", "int"): f"{column}::integer::{type_}",
+        ("float", "decimal"): f"{column}::text::{type_}",
+        ("float", "json"): f"to_json({column})::{type_}",
+        ("int", "json"): f"to_json({column})::{type_}",
+        ("bool", "json"): f"to_json({column})::{type_}",
+        ("enum", "enum"): f"{column}::text::{type_}",
+    }
+    if old.name == "enum":
+        return f"{column}::text::{type_}"
+    return special.get((old.name, new.name), f"{column}::{type_}")
+
+
+class _CheckingMySQL(_Checking):
+    def alter_column(self, table_name: str, column_name: str, **options: Any) -> None:
+        """Change a column."""
+        self.check_rows(table_name, column_name, options.get("schema"), options)
+        super().alter_column(table_name, column_name, **options)  # type: ignore[misc]
+
+
+class KeepingMySQLImpl(_CheckingMySQL, MySQLImpl):
+    """Refuses what MySQL would round or cut."""
+
+    __dialect__ = "mysql"
+
+
+class KeepingMariaDBImpl(_CheckingMySQL, MariaDBImpl):
+    """Refuses what MariaDB would round or cut."""
+
+    __dialect__ = "mariadb"

@@ -1,0 +1,146 @@
+"""What a column type keeps: its kind of values, and the limits of those."""
+
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from sqlalchemy import types
+from sqlalchemy.dialects import mysql, postgresql
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+Type: TypeAlias = TypeEngine[Any]
+
+# The first one that fits counts; some of these classes inherit from each other.
+_KINDS: tuple[tuple[str, tuple[type, ...]], ...] = (
+    ("bool", (types.Boolean,)),
+    ("enum", (types.Enum,)),
+    ("uuid", (types.Uuid,)),
+    ("json", (types.JSON,)),
+    ("bytes", (types.LargeBinary, types.BINARY, types.VARBINARY)),
+    ("datetime", (types.DateTime,)),
+    ("date", (types.Date,)),
+    ("time", (types.Time,)),
+    ("float", (types.Float,)),
+    ("decimal", (types.Numeric,)),
+    ("int", (types.Integer,)),
+    ("str", (types.String,)),
+)
+_BITS: tuple[tuple[type, int], ...] = (
+    (mysql.TINYINT, 8),
+    (types.SmallInteger, 16),
+    (mysql.MEDIUMINT, 24),
+    (types.BigInteger, 64),
+)
+# SQLAlchemy 2.0 has floats of some drivers that are decimals by their class.
+_FLOATS = ("float", "double", "double_precision", "real", "REAL", "FLOAT", "DOUBLE")
+MICROSECONDS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """Values that a column may hold.
+
+    Attributes:
+        name: Such as `"int"` or `"datetime"`; empty for a type that is not known here.
+        plain: The type as the database has it, without decorators.
+        length: Greatest number of characters.
+        lowest: Least whole number.
+        highest: Greatest whole number.
+        precision: Greatest number of digits.
+        scale: Digits after the point.
+        members: Texts of an enumeration.
+        with_zone: Whether moments have a time zone.
+        fraction: Digits of a second.
+        is_single: Whether floats have 32 bits.
+    """
+
+    name: str
+    plain: Type
+    length: int | None = None
+    lowest: int | None = None
+    highest: int | None = None
+    precision: int | None = None
+    scale: int | None = None
+    members: tuple[str, ...] | None = None
+    with_zone: bool = False
+    fraction: int = MICROSECONDS
+    is_single: bool = False
+
+    def holds_all_of(self, other: "Kind") -> bool:
+        """Return True if each value of another kind may stay as it is in this one."""
+        if self.name != other.name or self.with_zone != other.with_zone:
+            return False
+        pairs = (
+            (self.length, other.length),
+            (self.highest, other.highest),
+            (self.scale, other.scale),
+            (_before_the_point(self), _before_the_point(other)),
+            (self.fraction, other.fraction),
+        )
+        if not all(mine is None or (his is not None and mine >= his) for mine, his in pairs):
+            return False
+        if self.lowest is not None and (other.lowest is None or self.lowest > other.lowest):
+            return False
+        if self.members is not None and not set(other.members or ("",)) <= set(self.members):
+            return False
+        return not self.is_single or other.is_single
+
+
+def kind_of_type(type_: Type, dialect: Dialect) -> Kind:
+    """Return what a column of a type keeps in a database."""
+    plain = _plain(type_, dialect)
+    if isinstance(plain, (types.Interval, postgresql.INTERVAL)):
+        return Kind("interval", plain)
+    if plain.__visit_name__ in _FLOATS:
+        return Kind("float", plain, **_limits("float", plain, dialect))
+    for name, classes in _KINDS:
+        if isinstance(plain, classes):
+            return Kind(name, plain, **_limits(name, plain, dialect))
+    return Kind("", plain)
+
+
+def _plain(type_: Type, dialect: Dialect) -> Type:
+    plain = type_
+    while isinstance(plain, TypeDecorator) and not isinstance(plain, types.Interval):
+        plain = plain.dialect_impl(dialect)
+        if isinstance(plain, TypeDecorator) and not isinstance(plain, types.Interval):
+            plain = plain.impl_instance
+    return plain if isinstance(plain, types.Interval) else plain.dialect_impl(dialect)
+
+
+def _limits(name: str, plain: Any, dialect: Dialect) -> dict[str, Any]:
+    if name in ("str", "enum"):
+        members = tuple(plain.enums) if name == "enum" else None
+        return {"length": getattr(plain, "length", None), "members": members}
+    if name == "int":
+        bits = next((bits for known, bits in _BITS if isinstance(plain, known)), 32)
+        if getattr(plain, "unsigned", False):
+            return {"lowest": 0, "highest": 2**bits - 1}
+        return {"lowest": -(2 ** (bits - 1)), "highest": 2 ** (bits - 1) - 1}
+    if name == "decimal":
+        scale = plain.scale if plain.scale is not None or plain.precision is None else 0
+        return {"precision": plain.precision, "scale": scale}
+    if name in ("datetime", "time"):
+        return {"with_zone": bool(plain.timezone), "fraction": _fraction(plain, dialect)}
+    if name == "float":
+        return {"is_single": _is_single(plain, dialect)}
+    return {}
+
+
+def _fraction(plain: Any, dialect: Dialect) -> int:
+    if dialect.name in ("mysql", "mariadb"):
+        return getattr(plain, "fsp", None) or 0
+    given = getattr(plain, "precision", None)
+    return MICROSECONDS if given is None else int(given)
+
+
+def _is_single(plain: Any, dialect: Dialect) -> bool:
+    if dialect.name == "sqlite" or isinstance(plain, types.Double):
+        return False
+    if dialect.name == "postgresql":
+        return isinstance(plain, types.REAL) or (plain.precision or 53) <= 24
+    return not isinstance(plain, types.REAL) and (plain.precision or 24) <= 24
+
+
+def _before_the_point(kind: Kind) -> int | None:
+    return None if kind.precision is None else kind.precision - (kind.scale or 0)

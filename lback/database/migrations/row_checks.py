@@ -1,0 +1,137 @@
+"""Rows that a change of a column would damage: found before it, and named."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, time
+from decimal import Decimal
+from itertools import islice
+from typing import Any, NoReturn
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+from sqlalchemy.types import TypeEngine
+
+from lback.database.migrations.conversions import Inexact, convert
+from lback.database.migrations.errors import MigrationError
+from lback.database.migrations.kinds import Kind, kind_of_type
+
+SHOWN_ROWS = 3
+SHOWN_LENGTH = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A row that stands in the way.
+
+    Attributes:
+        key: Its primary key.
+        value: What is in the column.
+        reason: Why that cannot stay.
+    """
+
+    key: Mapping[str, Any]
+    value: Any
+    reason: str
+
+    def __str__(self) -> str:
+        key = ", ".join(f"{name} = {_shown(value)}" for name, value in self.key.items())
+        value = "" if self.value is None else f"{_shown(self.value)} "
+        return f"{key or 'a row'}: {value}{self.reason}"
+
+
+def refuse(
+    table: str, column: str, type_: str, count: int, findings: Sequence[Finding]
+) -> NoReturn:
+    """Refuse a change because of rows.
+
+    Args:
+        table: Name of the table.
+        column: Name of the column.
+        type_: What it was to become.
+        count: How many rows stand in the way.
+        findings: The first of them.
+
+    Raises:
+        MigrationError: Always; names the rows.
+    """
+    rows = "1 row" if count == 1 else f"{count} rows"
+    more = "\n- and so on" if count > len(findings) else ""
+    listed = "".join(f"\n- {finding}" for finding in findings)
+    raise MigrationError(
+        f"{table}.{column} cannot become {type_} without loss, because of {rows}:{listed}{more}\n"
+        "Change these rows, or have the migration say what they become, and run it again"
+    )
+
+
+def check_conversion(
+    connection: Connection, table: sa.Table, column: str, new: TypeEngine[Any]
+) -> tuple[Kind, Kind]:
+    """Check that each value of a column can be kept by another type.
+
+    Args:
+        connection: Connection to the database.
+        table: The table as it is.
+        column: Name of the column.
+        new: Its type after the change.
+
+    Returns:
+        What the column keeps, and what it will keep.
+
+    Raises:
+        MigrationError: Rows whose value would change.
+    """
+    dialect = connection.dialect
+    old_kind = kind_of_type(table.c[column].type, dialect)
+    new_kind = kind_of_type(new, dialect)
+    if old_kind.name and new_kind.name and not new_kind.holds_all_of(old_kind):
+        _check_values(connection, table, column, (old_kind, new_kind), new.compile(dialect))
+    return old_kind, new_kind
+
+
+def _check_values(
+    connection: Connection, table: sa.Table, column: str, kinds: tuple[Kind, Kind], type_: str
+) -> None:
+    keys = [c.name for c in table.primary_key.columns]
+    chosen = [*(table.c[key] for key in keys), table.c[column]]
+    query = sa.select(*chosen).where(table.c[column].is_not(None))
+    count, findings = 0, list[Finding]()
+    with connection.execute(query, execution_options={"stream_results": True}) as rows:
+        for row in rows:
+            try:
+                convert(row[-1], *kinds)
+            except Inexact as reason:
+                count += 1
+                if len(findings) < SHOWN_ROWS:
+                    findings.append(
+                        Finding(dict(zip(keys, row, strict=False)), row[-1], str(reason))
+                    )
+    if count:
+        refuse(table.name, column, type_, count, findings)
+
+
+def check_not_null(connection: Connection, table: sa.Table, column: str) -> None:
+    """Check that a column is empty in no row.
+
+    Raises:
+        MigrationError: Rows in which it is.
+    """
+    keys = [c.name for c in table.primary_key.columns]
+    empty = table.c[column].is_(None)
+    count = connection.scalar(sa.select(sa.func.count()).select_from(table).where(empty)) or 0
+    if count:
+        chosen: list[Any] = [table.c[key] for key in keys] or [sa.literal(0)]
+        query = sa.select(*chosen).where(empty).limit(SHOWN_ROWS)
+        reason = "is NULL, which the column must not be any more"
+        found = [
+            Finding(dict(zip(keys, row, strict=False)), None, reason)
+            for row in islice(connection.execute(query), SHOWN_ROWS)
+        ]
+        refuse(table.name, column, "NOT NULL", count, found)
+
+
+def _shown(value: Any) -> str:
+    text = f"{value.normalize():f}" if isinstance(value, Decimal) else repr(value)
+    if isinstance(value, (date, time, UUID)):
+        text = str(value)
+    return text if len(text) <= SHOWN_LENGTH else f"{text[:SHOWN_LENGTH]}..."

@@ -1,0 +1,71 @@
+"""What the files of migrations say, read without running them."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+Place = tuple[str | None, str, str]
+_MARK = "temporary_default"
+
+
+def temporary_defaults(path: Path) -> Iterator[Place]:
+    """Yield schema, table and column of each default that is for the time of a change."""
+    source = path.read_text("utf-8")
+    if _MARK not in source:
+        return
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.With):
+            table = _call(node.items[0].context_expr, "batch_alter_table")
+            if table is not None:
+                for column in _columns(node):
+                    yield _keyword(table, "schema"), _first(table), column
+        table = _call(node, "add_column")
+        if table is not None and len(table.args) > 1:
+            for column in _columns(table.args[1]):
+                yield _keyword(table, "schema"), _first(table), column
+
+
+def texts(path: Path) -> Iterator[str]:
+    """Yield each text of a file."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+
+
+def tables_in_schemas(path: Path) -> Iterator[tuple[str, str]]:
+    """Yield schema and name of each table that is said to be in a schema."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        schema = _keyword(node, "schema") if isinstance(node, ast.Call) else None
+        if schema is not None and isinstance(node, ast.Call):
+            for argument in node.args[:2]:
+                name = _text(argument)
+                if name is not None:
+                    yield schema, name
+
+
+def _columns(node: ast.AST) -> Iterator[str]:
+    for found in ast.walk(node):
+        column = _call(found, "Column")
+        if column is not None and any(_call(k.value, _MARK) for k in column.keywords):
+            yield _first(column)
+
+
+def _call(node: ast.AST, name: str) -> ast.Call | None:
+    """Return a call of a function or method of some name; None for anything else."""
+    if not isinstance(node, ast.Call):
+        return None
+    called = node.func
+    known = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
+    return node if known == name else None
+
+
+def _first(call: ast.Call) -> str:
+    return _text(call.args[0]) or "" if call.args else ""
+
+
+def _keyword(call: ast.Call, name: str) -> str | None:
+    return next((_text(k.value) for k in call.keywords if k.arg == name), None)
+
+
+def _text(node: ast.expr) -> str | None:
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None

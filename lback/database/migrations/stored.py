@@ -1,0 +1,155 @@
+"""Values as a column stores them: written into a migration, and from there into SQL."""
+
+import enum
+import json
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy import ClauseElement
+from sqlalchemy.engine import Dialect
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+from lback.database.migrations.errors import MigrationError
+from lback.database.migrations.kinds import kind_of_type
+
+_MYSQL = ("mysql", "mariadb")
+_SUBCLASSES: tuple[type, ...] = (int, float, str, bytes)
+
+
+class TemporaryDefault(ClauseElement):
+    """A default that the database gives a new column until the next migration; see the function."""
+
+    inherit_cache = False
+
+    def __init__(self, value: Any, type_: TypeEngine[Any]) -> None:
+        self.value = value
+        self.type_ = type_
+
+
+def temporary_default(value: Any, type_: TypeEngine[Any]) -> TemporaryDefault:
+    """Return a default of the database for a column that code from before it does not know.
+
+    It fills the rows that are there, and those that such code inserts as long as it serves.
+    `makemigrations` has the next migration drop it.
+
+    Args:
+        value: Value in Python.
+        type_: Type of the column.
+    """
+    return TemporaryDefault(value, sa.types.to_instance(type_))
+
+
+@compiles(TemporaryDefault)
+def _compile(element: TemporaryDefault, compiler: Any, **_: Any) -> str:
+    return literal(element.value, element.type_, compiler.dialect)
+
+
+def literal(value: Any, type_: TypeEngine[Any], dialect: Dialect) -> str:
+    """Return a value as SQL, in the form in which a column of a type stores it.
+
+    Raises:
+        MigrationError: The type is not known.
+    """
+    value, type_ = stored(value, type_, dialect)
+    kind = kind_of_type(type_, dialect)
+    if kind.name == "bytes":
+        return f"'\\x{value.hex()}'" if dialect.name == "postgresql" else f"X'{value.hex()}'"
+    if kind.name == "interval" and dialect.name == "postgresql":
+        return f"'{value.days} days {value.seconds}.{value.microseconds:06} seconds'"
+    if kind.name == "bool" and dialect.name == "postgresql":
+        return "true" if value else "false"
+    if kind.name == "json":
+        value = json.dumps(value)
+    elif kind.name and dialect.name != "postgresql":
+        process = kind.plain.bind_processor(dialect)
+        value = value if process is None else process(value)
+    if isinstance(value, (int, float, Decimal)):
+        return str(+value) if not isinstance(value, bool) else str(int(value))
+    text = _quoted(str(value), dialect)
+    no_literal = dialect.name in _MYSQL and type(kind.plain).__name__ in (
+        "JSON",
+        "TEXT",
+        "LONGTEXT",
+    )
+    return f"({text})" if no_literal else text
+
+
+def _quoted(text: str, dialect: Dialect) -> str:
+    process = sa.String().dialect_impl(dialect).literal_processor(dialect)
+    if process is None:
+        raise MigrationError(f"{dialect.name} has no literals of text")
+    if dialect.name in _MYSQL and getattr(dialect, "_backslash_escapes", True):
+        text = text.replace("\\", "\\\\")
+    return str(process(text))
+
+
+def stored(value: Any, type_: TypeEngine[Any], dialect: Dialect) -> tuple[Any, TypeEngine[Any]]:
+    """Return a value of a model as its column stores it, with a type that needs no project.
+
+    What a `TypeDecorator` makes of the value is done, and of a member of an enumeration the text
+    that stands for it is taken.
+    """
+    while isinstance(type_, TypeDecorator) and not isinstance(type_, sa.Interval):
+        if type(type_).process_bind_param is not TypeDecorator.process_bind_param:
+            value = type_.process_bind_param(value, dialect)
+        type_ = type_.impl_instance
+    plain = type_.dialect_impl(dialect)
+    if isinstance(plain, sa.Enum):
+        process: Any = plain.bind_processor(dialect)  # type: ignore[no-untyped-call]
+        return (process(value) if process and value is not None else value), type_
+    return _plain_value(value), type_
+
+
+def _plain_value(value: Any) -> Any:
+    """Return a value of a subclass, such as a member of an IntEnum, as one of the class itself."""
+    if isinstance(value, enum.Enum):
+        value = value.value
+    if isinstance(value, bool):
+        return value
+    for kind in _SUBCLASSES:
+        if isinstance(value, kind) and type(value) is not kind:
+            return kind.__str__(value) if kind is str else kind(value)
+    return value
+
+
+def python_source(value: Any, imports: set[str]) -> str:
+    """Write a value as Python, and note what has to be imported for it.
+
+    Raises:
+        MigrationError: It has no such form.
+    """
+    if isinstance(value, timedelta):
+        imports.add("from datetime import timedelta")
+        parts = {"days": value.days, "seconds": value.seconds, "microseconds": value.microseconds}
+        return f"timedelta({', '.join(f'{name}={n}' for name, n in parts.items() if n)})"
+    if isinstance(value, (date, time, Decimal, UUID)):
+        return _constructed(value, imports)
+    if isinstance(value, (dict, list, tuple)):
+        return repr(_as_json(value))
+    if value is None or isinstance(value, (bool, int, float, str, bytes)):
+        return repr(value)
+    raise MigrationError(
+        f"the default {value!r} cannot be written into a migration; give the column a plain one, "
+        "or say --fill TABLE.COLUMN=VALUE"
+    )
+
+
+def _constructed(value: date | time | Decimal | UUID, imports: set[str]) -> str:
+    kinds: tuple[type, ...] = (datetime, date, time, Decimal, UUID)
+    name = next(kind.__name__ for kind in kinds if isinstance(value, kind))
+    module = {"Decimal": "decimal", "UUID": "uuid"}.get(name, "datetime")
+    imports.add(f"from {module} import {name}")
+    if isinstance(value, (date, time)):
+        return f"{name}.fromisoformat({value.isoformat()!r})"
+    return f"{name}({str(value)!r})"
+
+
+def _as_json(value: Any) -> Any:
+    try:
+        return json.loads(json.dumps(value))
+    except (TypeError, ValueError):
+        raise MigrationError(f"the default {value!r} is not JSON") from None
