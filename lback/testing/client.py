@@ -12,6 +12,7 @@ from wsgiref.validate import WSGIWarning, validator
 import msgspec
 
 from lback.auth.sign_in import begin
+from lback.core.config import Config
 from lback.core.http.hosts import first_member, host_name, is_allowed
 from lback.middleware.csrf import CHECKED as CSRF_CHECKED
 from lback.testing.cookies import CookieJar, Place
@@ -86,6 +87,9 @@ class Client:
         develop = getattr(application, "develop", None)
         if develop is not None:
             develop()
+        config = getattr(application, "config", None)
+        if isinstance(config, Config):
+            config.allow_weak_keys()
         self.application = application
         self.headers = dict(headers or {})
         self.environ = {CSRF_CHECKED: not enforce_csrf, **(environ or {})}

@@ -26,11 +26,16 @@ def weakness_of_key(key: str, length: int = SECRET_KEY_LENGTH) -> str:
         key: The key.
         length: Characters that it must have.
     """
-    if len(key) < length:
-        return f"has {len(key)} characters, and {length} are needed"
-    if _bits(key) < _BITS:
+    if len(key) >= length and _bits(key) < _BITS:
         return "is made of a few characters, a pattern or words that are guessed first"
-    return ""
+    return length_problem(key, length)
+
+
+def length_problem(key: str, length: int = SECRET_KEY_LENGTH) -> str:
+    """Return why a secret key is too short, or an empty text."""
+    if len(key) >= length:
+        return ""
+    return f"has {len(key)} characters, and {length} are needed"
 
 
 def _bits(key: str) -> float:

@@ -4,9 +4,11 @@ import secrets
 
 import pytest
 
+from lback import Application
 from lback.core.config import Config
 from lback.core.exceptions import ConfigurationError
 from lback.core.settings.key_strength import weakness_of_key
+from lback.testing import Client
 
 WEAK = [
     "",
@@ -51,3 +53,14 @@ def test_random_keys_are_taken() -> None:
     for make in (secrets.token_urlsafe, secrets.token_hex):
         for size in (16, 32, 48):
             assert not any(weakness_of_key(make(size)) for _ in range(200))
+
+
+def test_the_test_client_takes_a_key_that_a_server_refuses() -> None:
+    def build() -> Application:
+        return Application(DEBUG=False, SECRET_KEY="k" * 40, ALLOWED_HOSTS=["localhost"])
+
+    assert Client(build()).get("/").status_code == 404
+    with pytest.raises(ConfigurationError, match="words that are guessed first"):
+        build().prepare()
+    with pytest.raises(ConfigurationError, match="has 5 characters, and 16 are needed"):
+        Client(Application(DEBUG=False, SECRET_KEY="short", ALLOWED_HOSTS=["localhost"])).get("/")
