@@ -26,7 +26,7 @@ from lback.core.settings.cache_validators import DEFAULT_CACHE
 from lback.core.signals import SignalDispatcher
 from lback.core.templates import TemplateRenderer
 from lback.core.urls_utils import load_routes
-from lback.parts import build_what_may_fail, parts_of
+from lback.services import build_configured_services, lazy_services
 from lback.sessions.messages import flashed
 from lback.static_files import StaticFiles
 
@@ -88,7 +88,7 @@ class Application:
         self.static_files = self._serve_static_files()
         self.template_renderer.environment.globals["flashed"] = flashed
         self.middleware_manager = MiddlewareManager(dispatcher=dispatcher)
-        parts: dict[str, Any] = dict(parts_of(config))
+        parts: dict[str, Any] = dict(lazy_services(config))
         self.app_controller = AppController(
             self.middleware_manager,
             self.router,
@@ -107,7 +107,7 @@ class Application:
             },
             dispatcher,
         )
-        build_what_may_fail(config, self.app_controller.dependencies)
+        build_configured_services(config, self.app_controller.dependencies)
         load_middlewares_from_config(
             self.middleware_manager, config, self.app_controller.dependencies
         )

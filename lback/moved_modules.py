@@ -9,6 +9,19 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 
 MOVED = {
+    "lback.accounts.answers": "lback.accounts.responses",
+    "lback.accounts.letters": "lback.accounts.emails",
+    "lback.accounts.overview": "lback.accounts.account_views",
+    "lback.admin.pickers": "lback.admin.autocomplete",
+    "lback.admin.section": "lback.admin.registered_model",
+    "lback.cache.outage": "lback.cache.circuit_breaker",
+    "lback.cli.command": "lback.cli.click_classes",
+    "lback.cli.route_facts": "lback.cli.route_info",
+    "lback.database.migrations.gaps": "lback.database.migrations.unfilled_columns",
+    "lback.parts": "lback.services",
+    "lback.sessions.stores": "lback.sessions.store_settings",
+    "lback.static_files.collect": "lback.static_files.collectstatic",
+    "lback.static_files.collected": "lback.static_files.serving",
     "lback.core.absolute_uri": "lback.core.http.absolute_uri",
     "lback.core.admission": "lback.core.http.request_validation",
     "lback.core.app_session": "lback.core.http.app_session",

@@ -26,8 +26,8 @@ from lback.core import SignalDispatcher
 from lback.core.exceptions import ConfigurationError
 from lback.database import Base, DatabaseManager
 from lback.middleware import SessionMiddleware
-from lback.parts import MODELS
 from lback.security import passwords
+from lback.services import MODELS
 from lback.sessions import MemorySessionStore, SessionManager
 
 if TYPE_CHECKING:
@@ -97,9 +97,9 @@ def quick_passwords(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The same hashes at a hundredth of the cost, where a test is about something else."""
     quick = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
     monkeypatch.setattr(passwords, "_hasher", quick)
-    passwords._hash_of_nobody.cache_clear()
+    passwords._dummy_hash.cache_clear()
     yield
-    passwords._hash_of_nobody.cache_clear()
+    passwords._dummy_hash.cache_clear()
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,7 @@
 from email.message import EmailMessage
 from typing import TYPE_CHECKING, Any
 
-from lback.accounts.answers import has_mailbox, page
+from lback.accounts.responses import has_mailbox, page
 from lback.core.exceptions import NotFound
 
 if TYPE_CHECKING:

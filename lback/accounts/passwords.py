@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-from lback.accounts.answers import as_data, done, is_submitted, link, page, text
-from lback.accounts.letters import Letters, count_letter
+from lback.accounts.emails import AccountEmails, count_letter
+from lback.accounts.responses import as_data, done, is_submitted, link, page, text
 from lback.accounts.sign_up import address_problem, invalid, sent, spent
 from lback.auth import TooManyAttempts, authenticate, keep_signed_in
 from lback.core.exceptions import ValidationError
@@ -27,7 +27,7 @@ def forgot_password(request: "Request") -> "Response":
     if problem:
         return invalid(request, "forgot_password", {"email": [problem]}, form={"email": email})
     count_letter(request, email)
-    Letters(request).reset_password(email)
+    AccountEmails(request).reset_password(email)
     return sent(request, email)
 
 
@@ -52,7 +52,7 @@ def reset_password(
         if "token" in error.errors:
             return spent(request, error, "forgot_password")
         return invalid(request, "reset_password", error.errors, **context)
-    Letters(request).password_changed(account)
+    AccountEmails(request).password_changed(account)
     # Not signed in by it: whoever holds the mail has not shown that they can do without it.
     flash(request, "Your new password is set. Sign in with it.", "success")
     return done(request, link(request, "sign_in"), {"username": account.username})
@@ -75,7 +75,7 @@ def change_password(
     except ValidationError as error:
         return invalid(request, "change_password", error.errors, **context)
     keep_signed_in(request, user)
-    Letters(request).password_changed(user)
+    AccountEmails(request).password_changed(user)
     flash(request, "Your password is changed.", "success")
     return done(request, link(request, "account"), {"user": as_data(user)})
 

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from lback.accounts.answers import (
+from lback.accounts.responses import (
     PRIVATE,
     as_data,
     done,

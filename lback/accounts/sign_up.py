@@ -6,7 +6,8 @@ nor learn whether it has an account.
 
 from typing import TYPE_CHECKING, Any
 
-from lback.accounts.answers import (
+from lback.accounts.emails import AccountEmails, count_letter
+from lback.accounts.responses import (
     as_data,
     done,
     has_mailbox,
@@ -16,7 +17,6 @@ from lback.accounts.answers import (
     reads_data,
     text,
 )
-from lback.accounts.letters import Letters, count_letter
 from lback.auth import login
 from lback.core.exceptions import ValidationError
 from lback.core.response import JSONResponse, Response
@@ -38,7 +38,7 @@ def sign_up(request: "Request") -> Response:
     if problem:
         return invalid(request, "sign_up", {"email": [problem]}, form={"email": email})
     count_letter(request, email)
-    Letters(request).sign_up(email)
+    AccountEmails(request).sign_up(email)
     return sent(request, email)
 
 

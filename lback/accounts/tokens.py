@@ -5,7 +5,7 @@ The parameters and answers are those of OAuth 2 (RFC 6749 §5, RFC 7009), withou
 
 from typing import TYPE_CHECKING, Any
 
-from lback.accounts.answers import PRIVATE, text
+from lback.accounts.responses import PRIVATE, text
 from lback.accounts.sign_in import WRONG
 from lback.auth import TokenManager, TokenPair, authenticate
 from lback.auth.bearer import CHALLENGE

@@ -1,7 +1,7 @@
 """The addresses of the accounts, to be included: `include("lback.accounts.urls", "/accounts/")`."""
 
+from lback.accounts.account_views import account, change_email, verify_email
 from lback.accounts.mailbox import mailbox
-from lback.accounts.overview import account, change_email, verify_email
 from lback.accounts.passwords import change_password, forgot_password, reset_password
 from lback.accounts.sign_in import sign_in, sign_out, sign_out_everywhere
 from lback.accounts.sign_up import sign_up, sign_up_finish

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from sqlalchemy import select
 
-from lback.admin.section import Section
+from lback.admin.registered_model import RegisteredModel
 from lback.auth import policies
 from lback.core.exceptions import ConfigurationError, Forbidden, NotFound
 from lback.core.response import RedirectResponse, Response
@@ -126,7 +126,7 @@ def registry_of(request: "Request") -> "AdminRegistry":
     return registry
 
 
-def section_of(request: "Request", slug: str, action: str = "view") -> Section:
+def get_registered_model(request: "Request", slug: str, action: str = "view") -> RegisteredModel:
     """Return a section in which the user may do something.
 
     Raises:
@@ -135,30 +135,36 @@ def section_of(request: "Request", slug: str, action: str = "view") -> Section:
     """
     section = registry_of(request).sections.get(slug)
     user = user_of(request)
-    if section is None or not any(section.may(user, name) for name in ("view", "add", action)):
+    if section is None or not any(
+        section.has_permission(user, name) for name in ("view", "add", action)
+    ):
         raise NotFound("There is no such section, or you may not see it.")
-    demand(section, user, action)
+    check_permission(section, user, action)
     return section
 
 
-def demand(section: Section, user: Any, action: str, row: Any = None) -> None:
+def check_permission(section: RegisteredModel, user: Any, action: str, row: Any = None) -> None:
     """Refuse what a user may not do.
 
     Raises:
         Forbidden: They may not.
     """
-    if not section.may(user, action, row):
+    if not section.has_permission(user, action, row):
         raise Forbidden(f"You may not {action} {section.label_plural.lower()}.")
 
 
-def visible_sections(request: "Request") -> list[Section]:
+def visible_models(request: "Request") -> list[RegisteredModel]:
     """Return the sections of which the user may see something."""
     user = user_of(request)
     every = registry_of(request).sections.values()
-    return [one for one in every if one.may(user, "view") or one.may(user, "add")]
+    return [
+        one for one in every if one.has_permission(user, "view") or one.has_permission(user, "add")
+    ]
 
 
-def row_of(request: "Request", section: Section, key: str, session: "Session") -> Any:
+def get_object_or_404(
+    request: "Request", section: RegisteredModel, key: str, session: "Session"
+) -> Any:
     """Return the row of a key in a path.
 
     Raises:
@@ -171,7 +177,7 @@ def row_of(request: "Request", section: Section, key: str, session: "Session") -
     return row
 
 
-def _found(section: Section, identity: tuple[Any, ...], session: "Session") -> Any:
+def _found(section: RegisteredModel, identity: tuple[Any, ...], session: "Session") -> Any:
     columns = mapper_of(section.model).primary_key
     pairs = zip(columns, identity, strict=True)
     if all(compared(column, value) is value for column, value in pairs):

@@ -7,13 +7,20 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import lazyload
 
-from lback.admin.access import address, demand, guarded, row_of, section_of, user_of
+from lback.admin.access import (
+    address,
+    check_permission,
+    get_object_or_404,
+    get_registered_model,
+    guarded,
+    user_of,
+)
 from lback.admin.deletion import blocking, dependants
 from lback.admin.deletion_rules import forbidden_rows
 from lback.admin.history import record
 from lback.admin.options import asks_first, label_of_action
 from lback.admin.page import page
-from lback.admin.section import Section
+from lback.admin.registered_model import RegisteredModel
 from lback.auth import policies
 from lback.core.exceptions import BadRequest
 from lback.core.response import RedirectResponse, Response
@@ -30,15 +37,15 @@ if TYPE_CHECKING:
 @guarded
 def delete_row(request: "Request", section: str, key: str, db_session: "Session") -> Response:
     """Ask whether a row is to be deleted, with all that goes with it, or delete it."""
-    held = section_of(request, section)
-    row = row_of(request, held, key, db_session)
+    held = get_registered_model(request, section)
+    row = get_object_or_404(request, held, key, db_session)
     return _delete(request, held, [row], db_session)
 
 
 @guarded
 def act(request: "Request", section: str, db_session: "Session") -> Response:
     """Do something to the rows that were chosen in a list."""
-    held, user = section_of(request, section), user_of(request)
+    held, user = get_registered_model(request, section), user_of(request)
     name = str(request.POST.get("action", ""))
     rows = _chosen(request, held, db_session)
     if not rows:
@@ -51,7 +58,7 @@ def act(request: "Request", section: str, db_session: "Session") -> Response:
         raise BadRequest("there is no such action")
     label = label_of_action(method) or name
     for row in rows:
-        demand(held, user, "change", row)
+        check_permission(held, user, "change", row)
     if asks_first(method) and "confirmed" not in request.POST:
         return _ask(request, held, rows, label=label, action=name)
     said = method(db_session, rows)
@@ -62,7 +69,7 @@ def act(request: "Request", section: str, db_session: "Session") -> Response:
     return _back(request, held)
 
 
-def _chosen(request: "Request", section: Section, session: "Session") -> list[Any]:
+def _chosen(request: "Request", section: RegisteredModel, session: "Session") -> list[Any]:
     """Return the chosen rows, locked in the order of their keys, so that no two wait in a ring."""
     sent = request.POST.get("key", [])
     texts = sent if isinstance(sent, list) else [sent]
@@ -84,11 +91,11 @@ def _chosen(request: "Request", section: Section, session: "Session") -> list[An
 
 
 def _delete(
-    request: "Request", section: Section, rows: Sequence[Any], session: "Session"
+    request: "Request", section: RegisteredModel, rows: Sequence[Any], session: "Session"
 ) -> Response:
     user = user_of(request)
     for row in rows:
-        demand(section, user, "delete", row)
+        check_permission(section, user, "delete", row)
     found = dependants(session, rows)
     forbidden = forbidden_rows(request, found)
     hindered = bool(blocking(found) or forbidden)
@@ -118,7 +125,7 @@ def _delete(
 
 def _ask(
     request: "Request",
-    section: Section,
+    section: RegisteredModel,
     rows: Sequence[Any],
     *,
     label: str,
@@ -140,12 +147,12 @@ def _ask(
     )
 
 
-def _counted(section: Section, number: int) -> str:
+def _counted(section: RegisteredModel, number: int) -> str:
     name = section.label if number == 1 else section.label_plural
     return f"{number} {name.lower()}"
 
 
-def _back(request: "Request", section: Section) -> Response:
+def _back(request: "Request", section: RegisteredModel) -> Response:
     query = request.environ.get("QUERY_STRING") or ""
     url = address(request, "admin-list", section=section.slug)
     return RedirectResponse(f"{url}?{query}" if query else url, 303)

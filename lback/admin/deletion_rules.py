@@ -7,7 +7,7 @@ from sqlalchemy.orm import object_session
 
 from lback.admin.access import registry_of, user_of
 from lback.admin.deletion import DELETED, EMPTIED, MAX_ROWS, Dependants
-from lback.admin.section import Section
+from lback.admin.registered_model import RegisteredModel
 from lback.auth import policies
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def forbidden_rows(request: "Request", found: Sequence[Dependants]) -> list[str]
     names = set()
     for one in (inner for top in found for inner in top.all() if inner.model is not None):
         assert one.model is not None  # noqa: S101  for the type checker
-        section, action = registry.section_of(one.model), WRITTEN_BY.get(one.effect)
+        section, action = registry.get_registered_model(one.model), WRITTEN_BY.get(one.effect)
         hides_some = not _all_seen(section, user, one)
         if hides_some:
             one.labels = []
@@ -41,20 +41,20 @@ def forbidden_rows(request: "Request", found: Sequence[Dependants]) -> list[str]
     return sorted(names)
 
 
-def _all_seen(section: Section | None, user: Any, one: Dependants) -> bool:
+def _all_seen(section: RegisteredModel | None, user: Any, one: Dependants) -> bool:
     if not one.rows:
         return True
     session = object_session(one.rows[0])
     seen = policies.readable(session, user, one.rows) if session is not None else []
     if section is not None:
-        seen = section.visible(user, seen) if section.may(user, "view") else []
+        seen = section.visible(user, seen) if section.has_permission(user, "view") else []
     assert one.model is not None  # noqa: S101  for the type checker
     # Of more rows than were read nothing is known.
     is_ruled = policies.policy_of(one.model) is not None or bool(section and section.has_row_rule)
     return len(seen) == len(one.rows) and (one.count <= MAX_ROWS or not is_ruled)
 
 
-def _may(section: Section | None, user: Any, action: str, row: Any) -> bool:
+def _may(section: RegisteredModel | None, user: Any, action: str, row: Any) -> bool:
     if section is not None:
-        return section.may(user, action, row)
+        return section.has_permission(user, action, row)
     return row is None or policies.allows(user, action, row)

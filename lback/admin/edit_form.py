@@ -5,15 +5,15 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
+from lback.admin.autocomplete import add_autocomplete
 from lback.admin.columns import Column, build_column, shown
 from lback.admin.history import HIDDEN, changes_of
 from lback.admin.inlines import AdminInlines
 from lback.admin.locking import STATE, state_of
 from lback.admin.models import Change
 from lback.admin.options import Inline
-from lback.admin.pickers import add_pickers
+from lback.admin.registered_model import RegisteredModel
 from lback.admin.related import RelatedRows
-from lback.admin.section import Section
 from lback.core.exceptions import ValidationError
 from lback.forms.bound_field import BoundField, label_from
 from lback.forms.errors import NON_FIELD
@@ -55,7 +55,7 @@ class EditForm:
     def __init__(
         self,
         request: "Request",
-        section: Section,
+        section: RegisteredModel,
         row: Any,
         session: "Session",
         user: Any,
@@ -71,7 +71,7 @@ class EditForm:
         self.form: ModelForm = section.form_class(data, files, instance=row, session=session)
         self._drop_read_only(user, writable=writable)
         section.options.prepare_form(request, self.form)
-        add_pickers(request, self.form)
+        add_autocomplete(request, self.form)
         self.user = user
         self.inlines = self._build_inlines(data, files) if writable else []
         self.sent_state = str(request.POST.get(STATE, ""))
@@ -101,10 +101,11 @@ class EditForm:
                 user=self.user,
             )
             for inline, section in known
-            if section is None or any(section.may(self.user, action) for action in SEEN_BY)
+            if section is None
+            or any(section.has_permission(self.user, action) for action in SEEN_BY)
         ]
 
-    def _section_of(self, inline: Inline) -> Section | None:
+    def _section_of(self, inline: Inline) -> RegisteredModel | None:
         relation = mapper_of(self.section.model).relationships[inline.relationship]
         return self.section.neighbours.get(relation.mapper.class_)
 

@@ -5,14 +5,21 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import LargeBinary
 from sqlalchemy.orm import object_session
 
-from lback.admin.access import address, demand, guarded, row_of, section_of, user_of
+from lback.admin.access import (
+    address,
+    check_permission,
+    get_object_or_404,
+    get_registered_model,
+    guarded,
+    user_of,
+)
 from lback.admin.deletion import dependants
 from lback.admin.deletion_rules import forbidden_rows
 from lback.admin.edit_form import EditForm
 from lback.admin.history import ACTIONS, as_stored, of_row, record
 from lback.admin.locking import lock
 from lback.admin.page import page
-from lback.admin.section import Section
+from lback.admin.registered_model import RegisteredModel
 from lback.auth import policies
 from lback.core.exceptions import Forbidden, NotFound, ValidationError
 from lback.core.response import RedirectResponse, Response
@@ -30,7 +37,7 @@ if TYPE_CHECKING:
 @guarded
 def add_row(request: "Request", section: str, db_session: "Session") -> Response:
     """Show an empty form, or make the row that was sent."""
-    held = section_of(request, section, "add")
+    held = get_registered_model(request, section, "add")
     form = EditForm(request, held, None, db_session, user_of(request))
     if form.is_bound and form.is_valid():
         saved = _saved(request, form)
@@ -44,16 +51,16 @@ def add_row(request: "Request", section: str, db_session: "Session") -> Response
 @guarded
 def edit_row(request: "Request", section: str, key: str, db_session: "Session") -> Response:
     """Show the form of a row, or change it."""
-    held, user = section_of(request, section), user_of(request)
-    row = row_of(request, held, key, db_session)
-    demand(held, user, "view", row)
+    held, user = get_registered_model(request, section), user_of(request)
+    row = get_object_or_404(request, held, key, db_session)
+    check_permission(held, user, "view", row)
     title = held.options.label_of(row)
     if request.method == "POST":
-        demand(held, user, "change", row)
+        check_permission(held, user, "change", row)
         held.options.before_lock(request, row)
         if not lock(db_session, row):
             raise NotFound(f"This {held.label.lower()} was deleted meanwhile.")
-    writable = held.may(user, "change", row)
+    writable = held.has_permission(user, "change", row)
     form = EditForm(request, held, row, db_session, user, writable=writable)
     if not form.is_bound:
         return _edit_page(request, held, form, title=title)
@@ -104,7 +111,7 @@ def _check_removed(request: "Request", form: EditForm) -> None:
             )
 
 
-def _check_saved(section: Section, user: Any, done: str, row: Any) -> None:
+def _check_saved(section: RegisteredModel, user: Any, done: str, row: Any) -> None:
     """Refuse, and so take back, what a user may not write or has moved out of their own sight.
 
     Raises:
@@ -116,7 +123,7 @@ def _check_saved(section: Section, user: Any, done: str, row: Any) -> None:
         raise Forbidden(f"You may not {done} such {section.label_plural.lower()}.")
 
 
-def _next_page(request: "Request", section: Section, row: Any) -> str:
+def _next_page(request: "Request", section: RegisteredModel, row: Any) -> str:
     if "_continue" in request.POST:
         return address(request, "admin-row", section=section.slug, key=identity_text(row))
     if "_another" in request.POST:
@@ -124,7 +131,7 @@ def _next_page(request: "Request", section: Section, row: Any) -> str:
     return address(request, "admin-list", section=section.slug)
 
 
-def _conflict(request: "Request", section: Section, form: EditForm, title: str) -> Response:
+def _conflict(request: "Request", section: RegisteredModel, form: EditForm, title: str) -> Response:
     """Show what somebody else wrote beside what was entered; sending it again overwrites it."""
     now = [
         (form.form[name].label, form.now(name))
@@ -137,7 +144,7 @@ def _conflict(request: "Request", section: Section, form: EditForm, title: str) 
 
 def _edit_page(
     request: "Request",
-    section: Section,
+    section: RegisteredModel,
     form: EditForm,
     *,
     title: str,
@@ -154,8 +161,8 @@ def _edit_page(
         edit=form,
         block_of=as_block,
         key=None if row is None else identity_text(row),
-        may_save=section.may(user, "add" if row is None else "change", row),
-        may_delete=row is not None and section.may(user, "delete", row),
+        may_save=section.has_permission(user, "add" if row is None else "change", row),
+        may_delete=row is not None and section.has_permission(user, "delete", row),
         **context,
     )
 
@@ -165,9 +172,9 @@ def send_file(
     request: "Request", section: str, key: str, name: str, db_session: "Session"
 ) -> Response:
     """Send a file that a column keeps: as an attachment, so that no browser runs it here."""
-    held = section_of(request, section)
-    row = row_of(request, held, key, db_session)
-    demand(held, user_of(request), "view", row)
+    held = get_registered_model(request, section)
+    row = get_object_or_404(request, held, key, db_session)
+    check_permission(held, user_of(request), "view", row)
     prop = mapper_of(held.model).column_attrs.get(name)
     allowed = name in held.field_names and not held.is_secret(name)
     if prop is None or not allowed or not isinstance(prop.columns[0].type, LargeBinary):

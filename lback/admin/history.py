@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from lback.admin.columns import shown
 from lback.admin.models import LONGEST_LABEL, AdminEntry, Change
-from lback.admin.section import Section
+from lback.admin.registered_model import RegisteredModel
 from lback.auth import policies
 from lback.core.http.uploaded_file import UploadedFile
 from lback.forms import Field, Form, ModelForm
@@ -98,7 +98,7 @@ def record(
     session: Session,
     user: Any,
     action: str,
-    section: Section,
+    section: RegisteredModel,
     row: Any,
     changes: Sequence[Change] = (),
     *,
@@ -134,7 +134,9 @@ def recent(session: Session, slugs: Sequence[str], limit: int = 10) -> list[Admi
     return list(session.scalars(query.order_by(AdminEntry.id.desc()).limit(limit)))
 
 
-def of_row(session: Session, section: Section, key: str, limit: int = 200) -> list[AdminEntry]:
+def of_row(
+    session: Session, section: RegisteredModel, key: str, limit: int = 200
+) -> list[AdminEntry]:
     """Return the last entries of one row, the newest first."""
     query = select(AdminEntry).where(AdminEntry.section == section.slug, AdminEntry.row_key == key)
     return list(session.scalars(query.order_by(AdminEntry.id.desc()).limit(limit)))

@@ -5,18 +5,18 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select
 
 from lback.admin.access import (
-    demand,
+    check_permission,
+    get_object_or_404,
+    get_registered_model,
     guarded,
     registry_of,
-    row_of,
-    section_of,
     user_of,
-    visible_sections,
+    visible_models,
 )
 from lback.admin.history import ACTIONS, of_row, recent
 from lback.admin.models import AdminEntry
 from lback.admin.page import page
-from lback.admin.section import Section
+from lback.admin.registered_model import RegisteredModel
 from lback.core.response import Response
 from lback.forms.bound_field import label_from
 from lback.forms.identity import compared, identity_of, identity_text, mapper_of
@@ -73,7 +73,9 @@ class ShownEntry:
         return getattr(self._entry, name)
 
 
-def _visible_keys(section: Section, user: Any, keys: set[str], session: "Session") -> set[str]:
+def _visible_keys(
+    section: RegisteredModel, user: Any, keys: set[str], session: "Session"
+) -> set[str]:
     identities = [identity_of(section.model, key) for key in keys]
     wanted = [identity for identity in identities if identity is not None]
     if not wanted:
@@ -89,8 +91,8 @@ def _visible_keys(section: Section, user: Any, keys: set[str], session: "Session
 @guarded
 def home(request: "Request", db_session: "Session") -> Response:
     """Show the sections, and what was done lately."""
-    user, sections = user_of(request), visible_sections(request)
-    viewed = [section.slug for section in sections if section.may(user, "view")]
+    user, sections = user_of(request), visible_models(request)
+    viewed = [section.slug for section in sections if section.has_permission(user, "view")]
     return page(
         request,
         "home.html",
@@ -105,7 +107,7 @@ def home(request: "Request", db_session: "Session") -> Response:
 def history(request: "Request", db_session: "Session") -> Response:
     """Show all that was done, the newest first."""
     user = user_of(request)
-    viewed = [one.slug for one in visible_sections(request) if one.may(user, "view")]
+    viewed = [one.slug for one in visible_models(request) if one.has_permission(user, "view")]
     query = select(AdminEntry).where(AdminEntry.section.in_(viewed))
     before = str(request.GET.get("before", ""))
     if before.isascii() and before.isdigit() and len(before) < 19:
@@ -126,9 +128,9 @@ def history(request: "Request", db_session: "Session") -> Response:
 @guarded
 def row_history(request: "Request", section: str, key: str, db_session: "Session") -> Response:
     """Show what was done to one row."""
-    held = section_of(request, section)
-    row = row_of(request, held, key, db_session)
-    demand(held, user_of(request), "view", row)
+    held = get_registered_model(request, section)
+    row = get_object_or_404(request, held, key, db_session)
+    check_permission(held, user_of(request), "view", row)
     return page(
         request,
         "history.html",

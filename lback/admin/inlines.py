@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from lback.admin.pickers import narrow_rows
+from lback.admin.autocomplete import narrow_rows
 from lback.auth import policies
 from lback.core.exceptions import Forbidden
 from lback.forms import InlineFormset, ModelForm
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-    from lback.admin.section import Section
+    from lback.admin.registered_model import RegisteredModel
 
 NO_ADDING = "You may not add rows here."
 
@@ -40,20 +40,20 @@ class AdminInlines(InlineFormset):
         data: Any = None,
         files: Any = None,
         *,
-        section: "Section | None",
+        section: "RegisteredModel | None",
         user: Any,
         **options: Any,
     ) -> None:
         self._section = section
         self._user = user
-        self.can_add = section is None or section.may(user, "add")
+        self.can_add = section is None or section.has_permission(user, "add")
         if not self.can_add:
             options["extra"] = 0
         super().__init__(form_class, data, files, **options)
 
     def _may(self, action: str, row: Any) -> bool:
         if self._section is not None:
-            return self._section.may(self._user, action, row)
+            return self._section.has_permission(self._user, action, row)
         return policies.allows(self._user, action, row)
 
     def _rows_of_parent(self) -> Any:
@@ -71,7 +71,9 @@ class AdminInlines(InlineFormset):
         section = self._section
         if section is None:
             return rows
-        return section.visible(self._user, rows) if section.may(self._user, "view") else []
+        return (
+            section.visible(self._user, rows) if section.has_permission(self._user, "view") else []
+        )
 
     def build_form(self, number: int | str) -> ModelForm:
         """Return the form of one row, with the fields that the user may write."""

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select
 
-from lback.admin.access import guarded, section_of, user_of
+from lback.admin.access import get_registered_model, guarded, user_of
+from lback.admin.autocomplete import found_rows
 from lback.admin.columns import shown
 from lback.admin.filters import MAX_OPTIONS, span_of
 from lback.admin.listing import Listing
 from lback.admin.options import asks_first, label_of_action
 from lback.admin.page import page
-from lback.admin.pickers import found_rows
-from lback.admin.section import Section
+from lback.admin.registered_model import RegisteredModel
 from lback.auth import policies
 from lback.core.exceptions import ConfigurationError, Forbidden, NotFound
 from lback.core.response import Response, json_encode
@@ -36,7 +36,7 @@ YEARS_SHOWN = 12
 @guarded
 def show_list(request: "Request", section: str, db_session: "Session") -> Response:
     """Show one page of the rows."""
-    held, user = section_of(request, section), user_of(request)
+    held, user = get_registered_model(request, section), user_of(request)
     listing = Listing(held, request.GET, db_session, user)
     return page(
         request,
@@ -49,18 +49,18 @@ def show_list(request: "Request", section: str, db_session: "Session") -> Respon
         filters=_shown_filters(listing),
         dates=_dates(listing),
         actions=_actions(held, user),
-        may_add=held.may(user, "add"),
+        may_add=held.has_permission(user, "add"),
     )
 
 
-def _actions(section: Section, user: Any) -> list[tuple[str, str, bool]]:
+def _actions(section: RegisteredModel, user: Any) -> list[tuple[str, str, bool]]:
     found = []
-    if section.may(user, "change"):
+    if section.has_permission(user, "change"):
         found = [
             (name, label_of_action(method) or name, asks_first(method))
             for name, method in section.actions.items()
         ]
-    if section.may(user, "delete"):
+    if section.has_permission(user, "delete"):
         found.append(("delete", "Delete", True))
     return found
 
@@ -114,7 +114,7 @@ def _years(listing: Listing) -> list[str]:
 @guarded
 def find(request: "Request", section: str, db_session: "Session") -> Response:
     """Answer the search of a picker."""
-    held = section_of(request, section)
+    held = get_registered_model(request, section)
     text = request.GET.get("q", "")
     user = user_of(request)
     rows = found_rows(db_session, held, user, text if isinstance(text, str) else "")
@@ -127,7 +127,7 @@ def find(request: "Request", section: str, db_session: "Session") -> Response:
 @guarded
 def export(request: "Request", section: str, kind: str) -> Response:
     """Send all rows that the query string does not leave out, as CSV or JSON."""
-    held = section_of(request, section)
+    held = get_registered_model(request, section)
     if not held.export_columns:
         raise Forbidden("These rows are not exported.")
     if kind not in WRITERS:
@@ -144,7 +144,7 @@ def export(request: "Request", section: str, kind: str) -> Response:
 
 
 def _exported(
-    database: "DatabaseManager", section: Section, query: Mapping[str, Any], user: Any
+    database: "DatabaseManager", section: RegisteredModel, query: Mapping[str, Any], user: Any
 ) -> Iterator[list[Any]]:
     with database.create_session() as session:
         if policies.exist() or section.has_row_rule:
@@ -160,7 +160,7 @@ def _exported_value(listing: Listing, column: Any, row: Any) -> Any:
     return None if listing.section.is_secret(column.name) else listing.value(column, row)
 
 
-def _csv(section: Section, rows: Iterator[list[Any]]) -> Iterator[str]:
+def _csv(section: RegisteredModel, rows: Iterator[list[Any]]) -> Iterator[str]:
     yield _line([column.label for column in section.export_columns])
     for row in rows:
         yield _line(["" if value is None else _exact(value) for value in row])
@@ -186,7 +186,7 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _json(section: Section, rows: Iterator[list[Any]]) -> Iterator[str]:
+def _json(section: RegisteredModel, rows: Iterator[list[Any]]) -> Iterator[str]:
     names = [column.name for column in section.export_columns]
     yield "["
     for number, row in enumerate(rows):

@@ -23,9 +23,9 @@ from lback.admin.columns import Column
 from lback.admin.counting import Count, count
 from lback.admin.filters import Filter, between, span_of
 from lback.admin.keyset import SortKey, after, token_of, values_of
+from lback.admin.registered_model import RegisteredModel
 from lback.admin.related import RelatedRows
 from lback.admin.search import condition, words_of
-from lback.admin.section import Section
 from lback.auth import policies
 from lback.forms.identity import mapper_of
 
@@ -57,7 +57,7 @@ class Listing:
     """
 
     def __init__(
-        self, section: Section, query: Mapping[str, Any], session: Session, user: Any
+        self, section: RegisteredModel, query: Mapping[str, Any], session: Session, user: Any
     ) -> None:
         self.section = section
         self.session = session

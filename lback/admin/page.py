@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from lback.admin.access import address, user_of, visible_sections
+from lback.admin.access import address, user_of, visible_models
 from lback.admin.asset_files import VERSION
 from lback.admin.columns import cell, shown
 from lback.core.response import HTMLResponse
@@ -29,7 +29,7 @@ def page(
         status_code=status_code,
         title=title,
         user=user,
-        sections=visible_sections(request) if user is not None else [],
+        sections=visible_models(request) if user is not None else [],
         link=link,
         version=VERSION,
         messages=flashed(request) if request.session is not None else [],

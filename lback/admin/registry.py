@@ -8,7 +8,7 @@ from typing import Any, TypeVar, overload
 from sqlalchemy import inspect
 from sqlalchemy.orm import Mapper
 
-from lback.admin.section import Section
+from lback.admin.registered_model import RegisteredModel
 from lback.core.exceptions import ConfigurationError
 
 M = TypeVar("M", bound=type[Any])
@@ -33,7 +33,7 @@ class AdminRegistry:
     def __init__(self, base: "AdminRegistry | None" = None) -> None:
         inherited = [] if base is None else base._entries.maps
         self._entries: ChainMap[type[Any], Registration] = ChainMap({}, *inherited)
-        self._sections: dict[str, Section] | None = None
+        self._sections: dict[str, RegisteredModel] | None = None
 
     @overload
     def register(self, model: None = None, options: Any | None = None) -> Callable[[C], C]: ...
@@ -108,10 +108,10 @@ class AdminRegistry:
         Raises:
             ConfigurationError: An option that cannot work, or two models of one slug.
         """
-        sections: dict[str, Section] = {}
-        neighbours: dict[type[Any], Section] = {}
+        sections: dict[str, RegisteredModel] = {}
+        neighbours: dict[type[Any], RegisteredModel] = {}
         for entry in self:
-            section = neighbours[entry.model] = Section(entry.model, entry.options)
+            section = neighbours[entry.model] = RegisteredModel(entry.model, entry.options)
             section.neighbours = neighbours
             other = sections.setdefault(section.slug, section)
             if other is not section:
@@ -124,7 +124,7 @@ class AdminRegistry:
         self._sections = sections
 
     @property
-    def sections(self) -> dict[str, Section]:
+    def sections(self) -> dict[str, RegisteredModel]:
         """Slug to section, in the order they were registered.
 
         Raises:
@@ -134,7 +134,7 @@ class AdminRegistry:
             self.prepare()
         return self._sections or {}
 
-    def section_of(self, model: type[Any]) -> Section | None:
+    def get_registered_model(self, model: type[Any]) -> RegisteredModel | None:
         """Return the section of a model, if it is shown."""
         return next((one for one in self.sections.values() if one.model is model), None)
 

@@ -28,7 +28,7 @@ class ApiKey(Base):
 
     Attributes:
         name: What it is for, in the words of its owner.
-        beginning: The first characters of the key.
+        prefix: The first characters of the key.
         expires_at: From when on it is none any more; `None` for never.
         revoked_at: When it was taken back.
         last_used_at: When it was last used, to the hour.
@@ -40,14 +40,14 @@ class ApiKey(Base):
     key_hash: Mapped[str] = mapped_column(String(64), unique=True)
     account_id: Mapped[int] = mapped_column(index=True)
     name: Mapped[str] = mapped_column(String(NAME_LENGTH))
-    beginning: Mapped[str] = mapped_column(String(SHOWN))
+    prefix: Mapped[str] = mapped_column("beginning", String(SHOWN))  # its name in version 0.1
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
     last_used_at: Mapped[datetime | None]
 
     def __repr__(self) -> str:
-        return f"<ApiKey {self.beginning}… {self.name!r}>"
+        return f"<ApiKey {self.prefix}… {self.name!r}>"
 
 
 class ApiKeyManager:
@@ -85,7 +85,7 @@ class ApiKeyManager:
             key_hash=_hash(text),
             account_id=account.id,
             name=name[:NAME_LENGTH],
-            beginning=text[:SHOWN],
+            prefix=text[:SHOWN],
             expires_at=expires_at,
         )
         session.add(row)

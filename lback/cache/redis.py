@@ -8,8 +8,8 @@ from itertools import islice
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from lback.cache.circuit_breaker import CircuitBreaker
 from lback.cache.keys import key_of, text_of
-from lback.cache.outage import Outage
 from lback.cache.serializing import UNREADABLE, MessagePack, Serializer, import_serializer
 from lback.core.cache import check_ttl
 from lback.core.dispatcher_instance import SignalSender
@@ -74,7 +74,7 @@ class RedisCache(SignalSender):
             serializer = import_serializer(named) if named else MessagePack()
         self._serializer = serializer
         self._client, self._error = _connect(options)
-        self._outage = Outage("the cache in Redis does not answer, its values are missing",
+        self._breaker = CircuitBreaker("the cache in Redis does not answer, its values are missing",
                               clock=clock)  # fmt: skip
         self._stale: set[str] = set()
         self.dispatcher.send("cache_initialized", self)
@@ -190,16 +190,16 @@ class RedisCache(SignalSender):
 
     def _ask(self, question: Callable[[], T], otherwise: T) -> T:
         """Ask the server; without an answer, return the other value."""
-        if not self._outage.may_ask():
+        if not self._breaker.may_ask():
             return otherwise
         try:
             if self._stale:
                 self._drop_stale()
             answer = question()
         except self._error as error:
-            self._outage.failed(error)
+            self._breaker.failed(error)
             return otherwise
-        self._outage.worked()
+        self._breaker.worked()
         return answer
 
     def _change(self, name: str, change: Callable[[], Any]) -> Any:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lback.cli.command import Command
+from lback.cli.click_classes import Command
 from lback.cli.deployment import CHECKS
 from lback.cli.problems import Problem, found_by, without_silenced
 from lback.cli.project import find_project, open_project

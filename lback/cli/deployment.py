@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lback.cli.problems import Check, Problem, found_by, without_silenced
-from lback.cli.route_facts import SAFE, facts_of
+from lback.cli.route_info import SAFE, route_info
 from lback.cli.route_lock import FILE_NAME
 from lback.cli.start_checks import START_CHECKS
 from lback.core.settings.key_strength import LONG_KEY_LENGTH, NEW_KEY, weakness_of_key
@@ -132,7 +132,7 @@ def _in_version_control(app: "Application") -> Iterator[Problem]:
 
 
 def _csrf(app: "Application") -> Iterator[Problem]:
-    routes = [r for r in facts_of(app) if r.csrf == "none" and not SAFE.issuperset(r.methods)]
+    routes = [r for r in route_info(app) if r.csrf == "none" and not SAFE.issuperset(r.methods)]
     if routes:
         yield Problem(
             f"no middleware checks where forms come from, such as those for {routes[0].path}",

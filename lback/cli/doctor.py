@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 import lback
-from lback.cli.command import Command
+from lback.cli.click_classes import Command
 from lback.cli.project import find_project, open_project
 from lback.cli.start_checks import database_trouble, redis_trouble
 from lback.cli.template_check import template_problems

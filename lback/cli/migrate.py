@@ -6,11 +6,11 @@ import click
 
 from lback.application import Application
 from lback.cli import prompts
-from lback.cli.command import Command, Group
+from lback.cli.click_classes import Command, Group
 from lback.cli.project import open_project
 from lback.database import Base
 from lback.database.creation import create_database
-from lback.database.migrations import Answers, Gap, Migrations, Rename
+from lback.database.migrations import Answers, Migrations, Rename, UnfilledColumn
 from lback.database.seeds import choose, load_seeds, sow
 
 
@@ -91,7 +91,7 @@ def _ask_rename(rename: Rename) -> bool | None:
     return prompts.confirm(rename.question)
 
 
-def _ask_value(gap: Gap) -> str | None:
+def _ask_value(gap: UnfilledColumn) -> str | None:
     return prompts.line(gap.question)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from lback.auth.guards import SIGNED_IN
-from lback.cli.route_facts import PUBLIC, SAFE, RouteFacts
+from lback.cli.route_info import PUBLIC, SAFE, RouteInfo
 
 FILE_NAME = "routes.lock"
 HEAD = """\
@@ -19,7 +19,7 @@ GUARDS = ("signed-in", "permission", "csrf", "limits")
 Guarded = Mapping[tuple[str, str], Mapping[str, str]]
 
 
-def guards_of(routes: Iterable[RouteFacts]) -> dict[tuple[str, str], dict[str, str]]:
+def guards_of(routes: Iterable[RouteInfo]) -> dict[tuple[str, str], dict[str, str]]:
     """Return the guards of each method of each path; the first route of a path answers."""
     found: dict[tuple[str, str], dict[str, str]] = {}
     for route in routes:
@@ -41,7 +41,7 @@ def _signed_in(auth: str) -> str:
     return "yes" if auth == SIGNED_IN else auth
 
 
-def write_lock(path: Path, routes: Iterable[RouteFacts]) -> None:
+def write_lock(path: Path, routes: Iterable[RouteInfo]) -> None:
     """Write down who is let in now."""
     lines = [
         "\t".join([method, where, *([f"{n}={v}" for n, v in guards.items()] or [PUBLIC])])

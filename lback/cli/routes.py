@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-from lback.cli.command import Command
+from lback.cli.click_classes import Command
 from lback.cli.project import open_project
-from lback.cli.route_facts import RouteFacts, facts_of
+from lback.cli.route_info import RouteInfo, route_info
 from lback.cli.route_lock import FILE_NAME, guards_of, opened, read_lock, write_lock
 from lback.cli.table import print_table
 
@@ -33,7 +33,7 @@ def routes(prefix: str, as_json: bool, lock: bool, audit: bool) -> None:
     if lock and audit:
         raise click.UsageError("give --lock or --audit, not both")
     app = open_project()
-    facts = facts_of(app)
+    facts = route_info(app)
     path = Path(app.config.PROJECT_ROOT) / FILE_NAME
     if lock:
         write_lock(path, facts)
@@ -44,7 +44,7 @@ def routes(prefix: str, as_json: bool, lock: bool, audit: bool) -> None:
         _show([route for route in facts if route.path.startswith(prefix)], as_json=as_json)
 
 
-def compare(path: Path, facts: list[RouteFacts]) -> None:
+def compare(path: Path, facts: list[RouteInfo]) -> None:
     """Say what has become more open since the lock was written.
 
     Raises:
@@ -60,7 +60,7 @@ def compare(path: Path, facts: list[RouteFacts]) -> None:
     click.echo(f"No route is more open than {FILE_NAME} says.")
 
 
-def _show(facts: list[RouteFacts], *, as_json: bool) -> None:
+def _show(facts: list[RouteInfo], *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([dataclasses.asdict(route) for route in facts], indent=2))
     elif not facts:

@@ -6,7 +6,7 @@ from importlib.util import find_spec
 
 import click
 
-from lback.cli.command import Command
+from lback.cli.click_classes import Command
 from lback.cli.project import find_project
 from lback.core.config_manager import ROOT_VARIABLE
 

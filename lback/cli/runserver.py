@@ -8,7 +8,7 @@ import click
 from sqlalchemy import inspect
 from sqlalchemy.exc import SQLAlchemyError
 
-from lback.cli.command import Command
+from lback.cli.click_classes import Command
 from lback.cli.project import find_project
 from lback.cli.signal_catalogue import catalogue
 from lback.cli.signal_feed import SignalFeed, feeding

@@ -14,7 +14,7 @@ import click
 import lback
 from lback import distribution
 from lback.cli import wheel
-from lback.cli.command import Command, Group
+from lback.cli.click_classes import Command, Group
 from lback.cli.names import check_free, check_spelling, model_name
 from lback.cli.project import find_project
 

@@ -6,7 +6,7 @@ from importlib import import_module
 
 import click
 
-from lback.cli.command import Command
+from lback.cli.click_classes import Command
 from lback.cli.probe import Serving, look_from_outside
 from lback.cli.project import find_project
 from lback.core.http.development_server import check_address

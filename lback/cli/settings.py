@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from lback.cli.command import Command, Group
+from lback.cli.click_classes import Command, Group
 from lback.cli.project import find_project
 from lback.cli.table import print_table
 from lback.core import server

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lback.cli.command import Command
+from lback.cli.click_classes import Command
 from lback.cli.project import open_project
 from lback.database import Base
 

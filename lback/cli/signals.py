@@ -5,7 +5,7 @@ import socket
 
 import click
 
-from lback.cli.command import Command, Group
+from lback.cli.click_classes import Command, Group
 from lback.cli.project import NoProject, find_project, open_project
 from lback.cli.signal_catalogue import Signal, catalogue
 from lback.cli.signal_feed import socket_path

@@ -2,7 +2,7 @@
 
 import click
 
-from lback.cli.command import Command
+from lback.cli.click_classes import Command
 from lback.cli.project import open_project
 from lback.static_files import collect
 

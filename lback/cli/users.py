@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from lback.application import Application
 from lback.cli import prompts
-from lback.cli.command import Command
+from lback.cli.click_classes import Command
 from lback.cli.project import open_project
 from lback.core.exceptions import ValidationError, did_you_mean
 from lback.database.missing_schema import HINT, is_missing_schema

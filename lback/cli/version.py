@@ -7,7 +7,7 @@ from importlib.metadata import version as version_of
 import click
 
 import lback
-from lback.cli.command import Command
+from lback.cli.click_classes import Command
 
 PARTS = ("SQLAlchemy", "Alembic", "Jinja2", "msgspec", "Werkzeug", "click")
 

@@ -199,8 +199,8 @@ def check_order(middlewares: Sequence[Any]) -> None:
     """
     missing, misplaced = list(_missing(middlewares)), list(_misplaced(middlewares))
     if missing or misplaced:
-        way_out = [_way_out(middlewares)] if misplaced else []
-        lines = ["the middlewares cannot work as they are:", *missing, *misplaced, *way_out]
+        hint = [_hint(middlewares)] if misplaced else []
+        lines = ["the middlewares cannot work as they are:", *missing, *misplaced, *hint]
         raise ConfigurationError("\n- ".join(lines))
 
 
@@ -228,7 +228,7 @@ def _must_precede(first: Any, second: Any) -> bool:
     return any(_is(second, name) for name in before) or any(_is(first, name) for name in after)
 
 
-def _way_out(middlewares: Sequence[Any]) -> str:
+def _hint(middlewares: Sequence[Any]) -> str:
     ordered: list[Any] = []
     waiting = list(middlewares)
     while waiting:

@@ -42,8 +42,8 @@ class StreamingResponse(Response):
         content_type: str | None = None,
     ) -> None:
         if isinstance(iterable, (str, bytes, bytearray, memoryview, Mapping)):
-            way_out = "JSONResponse" if isinstance(iterable, Mapping) else "Response"
-            raise TypeError(f"{type(iterable).__name__} is no stream but a whole: use {way_out}")
+            hint = "JSONResponse" if isinstance(iterable, Mapping) else "Response"
+            raise TypeError(f"{type(iterable).__name__} is no stream but a whole: use {hint}")
         if not isinstance(iterable, Iterable):
             raise TypeError(
                 f"a stream is an iterable of bytes or text, not {type(iterable).__name__}"

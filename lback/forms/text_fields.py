@@ -141,7 +141,7 @@ def is_host(text: str) -> bool:
 
 
 class SlugField(CharField):
-    """Letters without accents, digits, hyphens and underscores, as they stand in a URL."""
+    """AccountEmails without accents, digits, hyphens and underscores, as they stand in a URL."""
 
     messages: ClassVar[Messages] = {
         "invalid_slug": "Please use letters a to z, digits, hyphens and underscores only."

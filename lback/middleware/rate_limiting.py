@@ -7,7 +7,7 @@ from functools import wraps
 from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
-from lback.cache.outage import Outage
+from lback.cache.circuit_breaker import CircuitBreaker
 from lback.cache.redis import connection_arguments
 from lback.cache.settings import redis_options
 from lback.core.base_middleware import SimpleMiddleware
@@ -150,7 +150,7 @@ class RateLimiter:
             )
             self._shared = strategy(shared)
             self._errors = shared.base_exceptions
-        self._outage = Outage("rate limits are counted in each worker by itself")
+        self._breaker = CircuitBreaker("rate limits are counted in each worker by itself")
 
     def check(self, rates: Sequence[str], *identifiers: str) -> None:
         """Count one hit.
@@ -176,13 +176,13 @@ class RateLimiter:
         return item
 
     def _wait(self, item: "RateLimitItem", identifiers: tuple[str, ...]) -> float | None:
-        if self._shared is not None and self._outage.may_ask():
+        if self._shared is not None and self._breaker.may_ask():
             try:
                 wait = _hit(self._shared, item, identifiers)
             except self._errors as error:
-                self._outage.failed(error)
+                self._breaker.failed(error)
             else:
-                self._outage.worked()
+                self._breaker.worked()
                 return wait
         return _hit(self._here, item, identifiers)
 

@@ -42,7 +42,7 @@ def verify_password(password: str, password_hash: str | None) -> bool:
             as a wrong password, so that the time of an answer does not tell who has an account.
     """
     if password_hash is None or len(password) > MAX_PASSWORD_LENGTH:
-        _matches("", _hash_of_nobody())
+        _matches("", _dummy_hash())
         return False
     try:
         return _matches(password, password_hash)
@@ -70,7 +70,7 @@ def _encoded(password: str) -> bytes:
 
 
 @cache
-def _hash_of_nobody() -> str:
+def _dummy_hash() -> str:
     # Put together, not computed: the first to ask for an unknown name must not wait for two.
     salt, digest = secrets.token_bytes(_hasher.salt_len), secrets.token_bytes(_hasher.hash_len)
     costs = f"m={_hasher.memory_cost},t={_hasher.time_cost},p={_hasher.parallelism}"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
         SessionStore,
         SessionsUnavailable,
     )
-    from lback.sessions.stores import session_store
+    from lback.sessions.store_settings import session_store
 
 __all__ = [
     "DatabaseSessionStore",
@@ -45,6 +45,6 @@ __getattr__, __dir__ = lazy_names(
         "SessionsUnavailable": "lback.sessions.store",
         "flash": "lback.sessions.messages",
         "flashed": "lback.sessions.messages",
-        "session_store": "lback.sessions.stores",
+        "session_store": "lback.sessions.store_settings",
     },
 )

@@ -11,8 +11,8 @@ from urllib.parse import quote
 from lback.core.exceptions import ConfigurationError, NotFound
 from lback.core.file_response import FileResponse
 from lback.core.router import Route
-from lback.static_files.collected import CollectedFiles
 from lback.static_files.manifest import FILE_NAME, Manifest, read_manifest
+from lback.static_files.serving import CollectedFiles
 from lback.static_files.sources import Sources
 
 if TYPE_CHECKING:

@@ -200,4 +200,4 @@ def test_a_project_shows_its_users_as_it_likes() -> None:
     app.admin_registry.register(User, Mine)
     app.prepare()
     assert isinstance(app.admin_registry.sections["user"].options, Mine)
-    assert app.admin_registry.section_of(AdminUser) is not None
+    assert app.admin_registry.get_registered_model(AdminUser) is not None

@@ -331,10 +331,10 @@ def test_nobody_gives_roles_with_more_rights_whatever_form_offers_them(
 ) -> None:
     reader = account(app, app.user_manager, "reader")
     account(app, app.user_manager, "editor", "blog.publish")
-    section = app.admin_registry.section_of(User)
+    section = app.admin_registry.get_registered_model(User)
     if section is None:
         Client(app).get("/admin/sign-in")
-        section = app.admin_registry.section_of(User)
+        section = app.admin_registry.get_registered_model(User)
     assert section is not None
     monkeypatch.setattr(type(section.options), "fields_read_only", lambda *_: ())
     client = enter("user.change", "user.view")
@@ -369,7 +369,7 @@ def test_a_password_that_the_form_does_not_show_is_not_taken(
 ) -> None:
     reader = account(app, app.user_manager, "reader")
     Client(app).get("/admin/sign-in")
-    section = app.admin_registry.section_of(User)
+    section = app.admin_registry.get_registered_model(User)
     assert section is not None
     monkeypatch.setattr(type(section.options), "fields", ("username", "email"))
     for name in ("fieldsets", "field_names", "form_class"):

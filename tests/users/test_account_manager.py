@@ -107,7 +107,7 @@ def test_every_refusal_costs_exactly_one_hash(
             ("", ""),
         ):
             # As in a process that has just begun: nothing is remembered.
-            passwords._hash_of_nobody.cache_clear()
+            passwords._dummy_hash.cache_clear()
             counting = CountingHasher(passwords._hasher)
             with monkeypatch.context() as patched:
                 patched.setattr(passwords, "_hasher", counting)

@@ -57,13 +57,13 @@ class RequestValidator:
             named = environ.get("SERVER_NAME", "")
         patterns = config.ALLOWED_HOSTS or (LOOPBACK_HOSTS if config.DEBUG is True else ())
         if not is_allowed(named, patterns):
-            request.error = BadRequest("this host is not served here" + self._way_out(named))
+            request.error = BadRequest("this host is not served here" + self._hint(named))
             return
         room = len(self._known_hosts) < _KNOWN_HOSTS_LIMIT
         if room and host is not None and not config.USE_X_FORWARDED_HOST:
             self._known_hosts.add(host)
 
-    def _way_out(self, host: str) -> str:
+    def _hint(self, host: str) -> str:
         if self._config.DEBUG is not True:
             return ""
         return f": add {host.partition(':')[0][:253]!r} to ALLOWED_HOSTS"

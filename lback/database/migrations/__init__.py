@@ -4,16 +4,16 @@ from lback.database.migrations.environment import run_environment
 from lback.database.migrations.errors import MigrationError
 from lback.database.migrations.history import MigrationState
 from lback.database.migrations.manager import Migrations
-from lback.database.migrations.questions import Answers, Gap, Rename
+from lback.database.migrations.questions import Answers, Rename, UnfilledColumn
 from lback.database.migrations.stored import temporary_default
 
 __all__ = [
     "Answers",
-    "Gap",
     "MigrationError",
     "MigrationState",
     "Migrations",
     "Rename",
+    "UnfilledColumn",
     "run_environment",
     "temporary_default",
 ]

@@ -7,13 +7,13 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import MetaData, Table, inspect
 
 from lback.database.migrations.comparisons import TEMPORARY
-from lback.database.migrations.gaps import fill_gaps, fill_gaps_of_undoing
 from lback.database.migrations.names import describe
 from lback.database.migrations.old_code import warnings_on
 from lback.database.migrations.operations import DropTemporaryDefault, RenameColumn, RenameTable
 from lback.database.migrations.questions import Answers
 from lback.database.migrations.renames import DROPS, write_renames
 from lback.database.migrations.types import keep_schemas, keep_types
+from lback.database.migrations.unfilled_columns import fill_gaps, fill_gaps_of_undoing
 
 
 def revise(

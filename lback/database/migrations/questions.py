@@ -52,7 +52,7 @@ class Rename:
 
 
 @dataclass(frozen=True, slots=True)
-class Gap:
+class UnfilledColumn:
     """A new column that must not be empty, in a table that may have rows.
 
     Attributes:
@@ -92,7 +92,7 @@ class Answers:
     keep_no_renames: bool = False
     values: Mapping[str, str] = field(default_factory=dict)
     ask_rename: Callable[[Rename], bool | None] | None = None
-    ask_value: Callable[[Gap], str | None] | None = None
+    ask_value: Callable[[UnfilledColumn], str | None] | None = None
     _asked: set[str] = field(default_factory=set)
 
     def is_rename(self, rename: Rename, alike: bool = True) -> bool:
@@ -122,7 +122,7 @@ class Answers:
                 return True
         return False
 
-    def value_for(self, gap: Gap) -> str:
+    def value_for(self, gap: UnfilledColumn) -> str:
         """Return the value, as text.
 
         Raises:

@@ -11,7 +11,7 @@ from sqlalchemy import JSON, Boolean, Column, Enum, ForeignKey, Integer, Numeric
 from sqlalchemy import text as sql
 
 from lback.database import UTCDateTime, utc_now
-from lback.database.migrations import Answers, Gap, MigrationError, Migrations, Rename
+from lback.database.migrations import Answers, MigrationError, Migrations, Rename, UnfilledColumn
 from lback.database.models import TEXT
 from lback.sessions import DatabaseSessionStore, SessionRecord
 from lback.users import UserManager
@@ -275,7 +275,7 @@ def test_a_person_says_what_fills_the_rest(project: Project) -> None:
     columns = [Column(name, type_, nullable=False) for name, (type_, _, _) in types.items()]
     asked: list[str] = []
 
-    def ask(gap: Gap) -> str:
+    def ask(gap: UnfilledColumn) -> str:
         asked.append(gap.question)
         return types[gap.column][1]
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sqlalchemy import CheckConstraint, Column, Computed, Index, Integer, MetaData, String, Table
 from sqlalchemy.exc import DBAPIError
 
-from lback.database.migrations import Answers, Gap, MigrationError, Migrations
+from lback.database.migrations import Answers, MigrationError, Migrations, UnfilledColumn
 from lback.database.models import CONSTRAINT_NAMES
 from tests.database.migrations.conftest import Project, empty
 
@@ -305,7 +305,7 @@ def copied(part: Any) -> Any:
     return Index(part.name, *part.expressions)
 
 
-def a_value(gap: Gap) -> str:
+def a_value(gap: UnfilledColumn) -> str:
     texts = {"date": "2024-05-06", "datetime": "2024-05-06", "time": "12:30", "timedelta": "1 day"}
     kind = gap.kind.__name__ if gap.kind else "str"
     return {**texts, "UUID": "1" * 32, "str": "a", "dict": "{}"}.get(kind, "1")

@@ -12,7 +12,7 @@ from lback.auth.refresh_tokens import RefreshFamily
 from lback.database import Base
 from lback.database.migrations import Migrations
 from lback.database.models import CONSTRAINT_NAMES
-from lback.parts import MODELS
+from lback.services import MODELS
 from lback.users import User, UserManager
 
 config = Config(

@@ -42,7 +42,7 @@ MODELS = (
 )
 
 # A setting that may name what is not there, and the part that finds out when it is built.
-FOUND_OUT_BY = {
+BUILT_AT_START = {
     "JWT_AUDIENCE": "token_manager",
     "LOGIN_ATTEMPTS_STORE": "login_throttle",
     "PASSWORD_VALIDATORS": "admin_user_manager",
@@ -54,7 +54,7 @@ FOUND_OUT_BY = {
 NEEDS_SETTING = {"token_manager": "JWT_AUDIENCE"}
 
 
-def parts_of(config: "Config") -> dict[str, LazyService | Unavailable]:
+def lazy_services(config: "Config") -> dict[str, LazyService | Unavailable]:
     """Return the parts that these settings describe by name, none of them built."""
     parts: dict[str, LazyService | Unavailable] = {
         name: LazyService(b) for name, b in BUILDERS.items()
@@ -65,7 +65,7 @@ def parts_of(config: "Config") -> dict[str, LazyService | Unavailable]:
     return parts
 
 
-def build_what_may_fail(config: "Config", services: "Services") -> None:
+def build_configured_services(config: "Config", services: "Services") -> None:
     """Build the parts that settings beside the defaults describe, so that a start tells.
 
     Args:
@@ -77,7 +77,7 @@ def build_what_may_fail(config: "Config", services: "Services") -> None:
             all.
     """
     defaults, problems = Settings(), []
-    for setting, name in FOUND_OUT_BY.items():
+    for setting, name in BUILT_AT_START.items():
         if getattr(config, setting) != getattr(defaults, setting):
             try:
                 services[name]

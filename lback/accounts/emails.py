@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-class Letters:
+class AccountEmails:
     """Writes the mails that a request asks for.
 
     Args:

@@ -6,8 +6,8 @@ from markupsafe import Markup
 from sqlalchemy import Select, false, or_
 
 from lback.admin.access import address, registry_of, user_of
+from lback.admin.registered_model import RegisteredModel
 from lback.admin.search import condition
-from lback.admin.section import Section
 from lback.auth import policies
 from lback.forms import ForeignKeyField, ManyToManyField, ModelForm
 from lback.forms.choice_widgets import Select as SelectWidget
@@ -62,20 +62,20 @@ class RowPicker(SelectWidget):
         return tag("span", {"class": "picker"}, control + Markup(" ") + chosen + " " + link)
 
 
-def add_pickers(request: "Request", form: ModelForm) -> None:
+def add_autocomplete(request: "Request", form: ModelForm) -> None:
     """Give each field that chooses a row of a section a picker."""
     registry, user = registry_of(request), user_of(request)
     narrow_rows(form, user)
     for field in form.fields.values():
         if not isinstance(field, (ForeignKeyField, ManyToManyField)):
             continue
-        section = registry.section_of(field.model)
+        section = registry.get_registered_model(field.model)
         if section is not None:
             field.label_of_row = section.options.label_of
         if isinstance(field, ManyToManyField):
             continue
         field.max_options = MAX_LISTED
-        if section is not None and section.may(user, "view"):
+        if section is not None and section.has_permission(user, "view"):
             field.widget = RowPicker(
                 address(request, "admin-find", section=section.slug),
                 address(request, "admin-list", section=section.slug),
@@ -106,7 +106,9 @@ def narrow_rows(form: ModelForm, user: Any) -> None:
             del form.fields[name]
 
 
-def found_rows(session: "Session", section: Section, user: Any, text: str) -> list[dict[str, str]]:
+def found_rows(
+    session: "Session", section: RegisteredModel, user: Any, text: str
+) -> list[dict[str, str]]:
     """Return the keys and labels of the first rows that a search finds and a user may see."""
     query = _searched(session, section, user, text)
     rows = section.visible(user, session.scalars(query.limit(MAX_FOUND)).unique().all())
@@ -114,7 +116,7 @@ def found_rows(session: "Session", section: Section, user: Any, text: str) -> li
     return [{"key": identity_text(row), "label": label_of(row)} for row in rows]
 
 
-def _searched(session: "Session", section: Section, user: Any, text: str) -> Select[Any]:
+def _searched(session: "Session", section: RegisteredModel, user: Any, text: str) -> Select[Any]:
     query = section.rows(user).order_by(*section.key).options(*section.loads)
     plain = [term for term in section.search if not term.path]
     dialect = session.get_bind().dialect

@@ -99,7 +99,10 @@ def test_a_mistake_stops_the_start() -> None:
 
 def test_what_is_shown_where_nothing_is_said() -> None:
     section = prepare().sections["section-boat"]
-    assert (section.label, section.label_plural) == ("Section boat", "Section boats")
+    assert (section.label, section.label_plural) == (
+        "Section boat",
+        "Section boats",
+    )
     assert [column.name for column in section.columns] == ["id", "name"]
     assert section.field_names == ["name"]
     assert section.links == {"id"}

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from lback.cache.outage import PAUSE, Outage
+from lback.cache.circuit_breaker import PAUSE, CircuitBreaker
 
 
 class Clock:
@@ -17,7 +17,7 @@ class Clock:
 
 def test_it_is_told_once_and_asked_again_after_a_pause(caplog: pytest.LogCaptureFixture) -> None:
     clock = Clock()
-    outage = Outage("no cache", clock=clock)
+    outage = CircuitBreaker("no cache", clock=clock)
     assert outage.may_ask()
     with caplog.at_level(logging.WARNING):
         outage.failed(OSError("refused"))

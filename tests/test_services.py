@@ -13,7 +13,7 @@ import lback.core
 from lback import Application, BaseMiddleware, ConfigurationError, Request
 from lback.core import server
 from lback.core.templates import set_default_router
-from lback.parts import BUILDERS
+from lback.services import BUILDERS
 from lback.testing import Client
 
 HELLO = """
@@ -227,6 +227,8 @@ def test_the_list_of_services_is_the_whole_of_it(project: Path) -> None:
 
 def test_views_of_a_project_may_ask_for_every_service(project: Path) -> None:
     client = Client(lback.core.create_wsgi_app())
+    assert server.db_manager is not None
+    server.db_manager.create_tables()
     for name in SERVICES:
         assert client.get(f"/{name}").json()["kind"] != "NoneType"
     assert client.get("/accounts/sign-in").status_code == 200

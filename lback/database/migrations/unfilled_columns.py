@@ -16,10 +16,10 @@ from lback.database.migrations.conversions import convert
 from lback.database.migrations.errors import MigrationError
 from lback.database.migrations.kinds import Kind, kind_of_type
 from lback.database.migrations.operations import AddFilledColumn
-from lback.database.migrations.questions import Gap, kind_of
+from lback.database.migrations.questions import UnfilledColumn, kind_of
 from lback.database.migrations.stored import python_source, stored
 
-ValueFor = Callable[[Gap], str]
+ValueFor = Callable[[UnfilledColumn], str]
 
 # What undoing the drop of a column puts into it, for what was there is gone.
 NOTHING: dict[type, Any] = {
@@ -133,7 +133,7 @@ def _default(column: Column[Any]) -> Any:
 
 
 def _given(table: str, column: Column[Any], value_for: ValueFor) -> Any:
-    gap = Gap(table, column.name, kind_of(column.type))
+    gap = UnfilledColumn(table, column.name, kind_of(column.type))
     text = value_for(gap)
     if gap.kind is None:
         return text
@@ -145,7 +145,7 @@ def _given(table: str, column: Column[Any], value_for: ValueFor) -> Any:
         raise MigrationError(f"{gap}: {text!r} is no {gap.kind.__name__}") from None
 
 
-def _member(gap: Gap, kind: type[enum.Enum], type_: Any, text: str) -> enum.Enum:
+def _member(gap: UnfilledColumn, kind: type[enum.Enum], type_: Any, text: str) -> enum.Enum:
     """Return the member of an enumeration that a person means: by its name, or as it is stored."""
     if text in kind.__members__:
         return kind[text]

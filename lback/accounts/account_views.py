@@ -2,7 +2,9 @@
 
 from typing import TYPE_CHECKING, Any
 
-from lback.accounts.answers import (
+from lback.accounts.emails import AccountEmails, count_letter
+from lback.accounts.passwords import current_password_problem
+from lback.accounts.responses import (
     PRIVATE,
     as_data,
     done,
@@ -13,8 +15,6 @@ from lback.accounts.answers import (
     state,
     text,
 )
-from lback.accounts.letters import Letters, count_letter
-from lback.accounts.passwords import current_password_problem
 from lback.accounts.sign_up import address_problem, invalid, sent, spent
 from lback.core.exceptions import ValidationError
 from lback.core.response import JSONResponse, Response
@@ -47,7 +47,7 @@ def change_email(request: "Request") -> Response:
     if problem:
         return invalid(request, "change_email", {"current_password": [problem]}, form=form)
     count_letter(request, email)
-    Letters(request).verify_email(user, email)
+    AccountEmails(request).verify_email(user, email)
     return sent(request, email)
 
 
@@ -62,6 +62,6 @@ def verify_email(request: "Request", token: str, account_tokens: "AccountTokens[
     except ValidationError as error:
         return spent(request, error, "change_email")
     if before is not None and before != verified.email:
-        Letters(request).email_changed(before, verified.username)
+        AccountEmails(request).email_changed(before, verified.username)
     flash(request, "Your email address is verified.", "success")
     return done(request, link(request, "account"), {"user": as_data(verified)})

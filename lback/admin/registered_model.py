@@ -33,7 +33,7 @@ _SLUG = re.compile(r"[a-z0-9][a-z0-9_-]*")
 _TAKEN = frozenset({"sign-in", "sign-out", "static", "history", "password"})
 
 
-class Section:
+class RegisteredModel:
     """One model in the admin.
 
     Args:
@@ -59,7 +59,7 @@ class Section:
         self.slug = kind.slug or name.replace(" ", "-")
         self.options.slug = self.slug  # permissions go by it
         # All sections of the registry by model; it fills them in.
-        self.neighbours: Mapping[type[Any], Section] = {}
+        self.neighbours: Mapping[type[Any], RegisteredModel] = {}
         self.label = kind.label or name.capitalize()
         self.label_plural = kind.label_plural or plural_of(name).capitalize()
         if not _SLUG.fullmatch(self.slug) or self.slug in _TAKEN:
@@ -265,7 +265,7 @@ class Section:
         """The columns of the primary key."""
         return key_columns(self.model)
 
-    def may(self, user: Any, action: str, row: Any = None) -> bool:
+    def has_permission(self, user: Any, action: str, row: Any = None) -> bool:
         """Tell whether somebody may do something here."""
         active = user is not None and getattr(user, "is_active", False)
         if not active or not self.options.allows(user, action, row):
@@ -309,7 +309,7 @@ class Section:
 
     def _shows_all(self, user: Any) -> bool:
         ruled = (self.has_scope or self.has_row_rule) and not user.is_superuser
-        return self.may(user, "view") and not ruled
+        return self.has_permission(user, "view") and not ruled
 
     def visible(self, user: Any, rows: Sequence[Any]) -> list[Any]:
         """Return those rows out of `rows` that the options let a user view as well."""
@@ -336,7 +336,7 @@ class Section:
         return is_secret(name) if section is None else section.is_secret(name)
 
     def __repr__(self) -> str:
-        return f"<Section {self.slug}>"
+        return f"<RegisteredModel {self.slug}>"
 
 
 _LISTS = (

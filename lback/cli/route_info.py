@@ -16,7 +16,7 @@ SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})  # RFC 9110 §9.2.1
 
 
 @dataclass(frozen=True, slots=True)
-class RouteFacts:
+class RouteInfo:
     """One route.
 
     Attributes:
@@ -38,16 +38,16 @@ class RouteFacts:
     limits: str
 
 
-def facts_of(app: "Application") -> list[RouteFacts]:
+def route_info(app: "Application") -> list[RouteInfo]:
     """Return what is known of the routes of an application, in the order they are tried."""
     classes = (kind for item in app.middleware_manager.middlewares for kind in type(item).__mro__)
     checked = any(kind.__name__ == "CSRFMiddleware" for kind in classes)
     return [_facts(route, checked=checked) for route in app.router.routes]
 
 
-def _facts(route: Route, *, checked: bool) -> RouteFacts:
+def _facts(route: Route, *, checked: bool) -> RouteInfo:
     methods = tuple(route.methods or "*")
-    return RouteFacts(
+    return RouteInfo(
         methods,
         route.path,
         route.name or "",

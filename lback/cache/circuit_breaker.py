@@ -10,7 +10,7 @@ logger = logging.getLogger(__name__)
 PAUSE = 1.0
 
 
-class Outage:
+class CircuitBreaker:
     """Keeps requests from waiting, one after the other, for a server that is out of reach.
 
     Args:
