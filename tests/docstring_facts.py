@@ -65,4 +65,5 @@ if __name__ == "__main__":
         if fact.lacks_args:
             print(fact.place)
     words = statistics.median(len(fact.doc.split()) for fact in shown)
-    print(f"{share_with_args(shown):.0%} with Args, median {words:.0f} words, {len(shown)} functions")
+    share = share_with_args(shown)
+    print(f"{share:.0%} with Args, median {words:.0f} words, {len(shown)} functions")
