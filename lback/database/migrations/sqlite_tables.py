@@ -188,7 +188,7 @@ def _check_rows(connection: Connection, copy: Copy) -> None:
     for column in copy.not_null:
         source = copy.sources.get(column.name)
         if source is not None:
-            reason = "'is NULL, which the column must not be any more'"
+            reason = "'is NULL, which the column will not allow'"
             _look(connection, table, column, keys, f"NULL, {reason}", f"{source} IS NULL")
 
 
