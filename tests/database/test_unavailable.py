@@ -124,6 +124,17 @@ def test_a_server_that_goes_away_is_503_until_it_is_back(
     app.db_manager.dispose()
 
 
+def test_a_server_that_was_restarted_between_two_requests_is_not_noticed(proxy: Proxy) -> None:
+    app = build(proxy.url)
+    client = Client(app, headers=JSON)
+    proxy.start()
+    assert client.get("/").status_code == 200
+    proxy.stop()
+    proxy.start()
+    assert client.get("/").json() == {"answer": 42}
+    app.db_manager.dispose()
+
+
 def test_a_server_that_never_answered_is_503_for_requests_and_an_error_for_commands(
     proxy: Proxy, caplog: pytest.LogCaptureFixture
 ) -> None:
