@@ -16,6 +16,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import pytest
 from argon2 import PasswordHasher
+from hypothesis import HealthCheck, settings
 from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 from sqlalchemy import inspect, make_url
@@ -36,6 +37,10 @@ if TYPE_CHECKING:
 # A shell that starts the tests in the background has them ignore Ctrl+C, and so the servers that
 # they start, which are to end by it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# No test asserts a time, on a busy machine least of all.
+settings.register_profile("lback", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("lback")
 
 DATABASES = [
     "sqlite",

@@ -304,8 +304,8 @@ class Migrations:
         self._refuse_later()
         if self._applied(history) != set(history.names):
             raise MigrationError(
-                f"the database is not at the last migration, {head}, so changes of models cannot be "
-                "detected; run migrate first"
+                f"the database is not at the last migration, {head}, so changes of models cannot "
+                "be detected; run migrate first"
             )
 
     def _refuse_later(self) -> None:
