@@ -9,7 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
-from docs.site import navigation  # noqa: E402  needs the path above
+from docs.site import extension, navigation  # noqa: E402  needs the path above
 from lback import __version__  # noqa: E402
 
 project = "Lback"
@@ -38,4 +38,4 @@ html_permalinks_icon = "#"
 pygments_style = "friendly"
 pygments_dark_style = "monokai"
 
-setup = navigation.setup
+setup = extension.setup

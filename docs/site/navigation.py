@@ -1,7 +1,6 @@
-"""The order of the pages in the site, and what each page gets beside its text."""
+"""The pages of the site and their order in the side bar."""
 
 from pathlib import Path
-from typing import Any
 
 from docs.site.pages import PAGES
 
@@ -43,25 +42,3 @@ BELOW: dict[str, dict[str, list[str]]] = {
     "docs/reference/README": {"": REFERENCE},
     "docs/site/decisions": {"": [f"/docs/decisions/{name}" for name in RECORDS]},
 }
-
-
-def add_pages_below(_app: Any, page: str, source: list[str]) -> None:
-    """Add to a page what the side bar shows below it; the file itself stays plain Markdown."""
-    for caption, pages in BELOW.get(page, {}).items():
-        options = [":hidden:", *([f":caption: {caption}"] if caption else [])]
-        source[0] += "\n\n" + "\n".join(["```{toctree}", *options, "", *pages, "```"]) + "\n"
-
-
-def link_markdown(_app: Any, page: str, _template: str, context: dict[str, Any], tree: Any) -> None:
-    """Name the Markdown form of a page in its head and at its end."""
-    if tree is None:
-        return
-    name = page.rpartition("/")[2] + ".md"
-    context["metatags"] += f'<link rel="alternate" type="text/markdown" href="{name}">'
-    context["body"] += f'<p class="markdown-form"><a href="{name}">This page as Markdown</a></p>'
-
-
-def setup(app: Any) -> None:
-    """Connect the two to Sphinx."""
-    app.connect("source-read", add_pages_below)
-    app.connect("html-page-context", link_markdown)

@@ -141,8 +141,8 @@ def members_of(item: Any, reference: Reference) -> Iterator[tuple[str, Any]]:
 
 def described(member: Any) -> str:
     """Return the description that a value of the request has as its second argument."""
-    value = member.value if member.is_attribute else None
-    if str(getattr(value, "function", "")) != "_context_value":
+    value: Any = member.value if member.is_attribute else None
+    if value is None or str(getattr(value, "function", "")) != "_context_value":
         return ""
     return str(ast.literal_eval(str(value.arguments[1])))
 

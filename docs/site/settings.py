@@ -9,6 +9,7 @@ from docs.site.docstrings import cell, code, source, table
 
 SOURCE = Path(__file__).parents[2] / "lback" / "core" / "settings" / "defaults.py"
 HEADING = re.compile(r"^    # (.+)$")
+LONGEST_DEFAULT = 50
 COMMENT = re.compile(r"  # (.+)$")
 
 
@@ -17,16 +18,18 @@ def page(note: str) -> str:
     text = SOURCE.read_text(encoding="utf-8")
     lines = text.splitlines()
     (settings,) = [node for node in ast.parse(text).body if isinstance(node, ast.ClassDef)]
-    groups: dict[str, list[tuple[str, str, str, str]]] = {}
+    groups: dict[str, list[ast.AnnAssign]] = {}
     for node in settings.body:
         if isinstance(node, ast.AnnAssign):
             title = _group(lines, node.lineno)
-            groups.setdefault(title, []).append(_row(node, lines))
+            groups.setdefault(title, []).append(node)
     parts = ["# Settings", note, INTRO]
-    for title, rows in groups.items():
-        heading, _, remark = title.partition(": ")
+    for title, nodes in groups.items():
+        heading, remark = [*re.split(r"[:;] ", title, maxsplit=1), ""][:2]
         parts += [f"## {heading}", f"{remark[:1].upper()}{remark[1:]}." if remark else ""]
+        rows = [_row(node, lines) for node in nodes]
         parts.append(table(("setting", "type", "default", "description"), rows))
+        parts += [_long_default(node) for node in nodes if _is_long(node)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -57,9 +60,19 @@ def _row(node: ast.AnnAssign, lines: list[str]) -> tuple[str, str, str, str]:
     return (
         code(ast.unparse(node.target)),
         code(ast.unparse(node.annotation)),
-        code(source(_default(node.value))),
+        "see below" if _is_long(node) else code(source(_default(node.value))),
         cell(_sentence(comment[1]), str) if comment else "",
     )
+
+
+def _is_long(node: ast.AnnAssign) -> bool:
+    return len(_default(node.value)) > LONGEST_DEFAULT
+
+
+def _long_default(node: ast.AnnAssign) -> str:
+    """Return a default that is too wide for a table as code, an item on each line."""
+    items = [f"    {source(repr(item))}," for item in ast.literal_eval(_default(node.value))]
+    return "\n".join(["```py", f"{ast.unparse(node.target)} = [", *items, "]", "```"])
 
 
 def _sentence(text: str) -> str:
