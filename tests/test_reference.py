@@ -3,6 +3,7 @@
 import ast
 import dataclasses
 import importlib
+import logging
 import re
 from pathlib import Path
 
@@ -30,9 +31,35 @@ def headings() -> set[str]:
     return found
 
 
+class Remarks(logging.Handler):
+    """Keeps what griffe remarks on docstrings, such as a parameter that is not in a signature."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.texts: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.texts.append(record.getMessage())
+
+
 @pytest.fixture(scope="module")
-def built() -> dict[str, str]:
-    return reference.build()
+def remarks() -> Remarks:
+    return Remarks()
+
+
+@pytest.fixture(scope="module")
+def built(remarks: Remarks) -> dict[str, str]:
+    logger = logging.getLogger("griffe")
+    logger.addHandler(remarks)
+    try:
+        return reference.build()
+    finally:
+        logger.removeHandler(remarks)
+
+
+@pytest.mark.usefixtures("built")
+def test_docstrings_and_signatures_agree(remarks: Remarks) -> None:
+    assert remarks.texts == []
 
 
 def test_the_committed_pages_are_those_of_the_docstrings(built: dict[str, str]) -> None:
@@ -144,7 +171,8 @@ def price(book: "str | int", *, currency: str = "EUR") -> float:
         currency: Code of ISO 4217, such as `"EUR" | "CHF"`.
 
     Returns:
-        The price, without tax.
+        The price: without tax,
+        in cents.
 
     Raises:
         LookupError: There is no such book.
@@ -168,7 +196,8 @@ def price(book: "str | int", *, currency: str = "EUR") -> float:
 | `book` | `str \| int` |  | Its title, or its number: one of either. |
 | `currency` | `str` | `"EUR"` | Code of ISO 4217, such as `"EUR" \| "CHF"`. |
 
-**Returns:** The price, without tax.
+**Returns:** The price: without tax,
+in cents.
 
 **Raises**
 

@@ -9,6 +9,9 @@ import griffe
 CODE = re.compile(r"(```.*?```|`[^`\n]+(?:\n[^`\n]+)?`)", re.DOTALL)
 DOCTEST = re.compile(r"^>>> .*?(?=\n\s*\n|\Z)", re.MULTILINE | re.DOTALL)
 
+# What returns is one text; its lines and colons are no names of several values.
+ONE_TEXT: dict[str, Any] = {"returns_multiple_items": False, "returns_named_value": False}
+
 # Turns the name in a code span into a link, or leaves it as it is.
 Linker = Callable[[str], str]
 
@@ -56,7 +59,7 @@ def sections(item: Any, link: Linker) -> list[str]:
         return []
     return [
         text
-        for section in item.docstring.parse("google")
+        for section in item.docstring.parse("google", **ONE_TEXT)
         if (text := _section(item, section, link))
     ]
 
@@ -67,7 +70,7 @@ def _section(item: Any, section: Any, link: Linker) -> str:
         return prose(value, link)
     if kind == "admonition":
         title = "Example" if value.kind.startswith("example") else section.title
-        return f"**{title}**\n\n{_block(value.contents, link)}"
+        return f"**{title}**\n\n{prose(value.contents, link)}"
     if kind == "examples":
         parts = [
             prose(text, link) if part.value == "text" else f"```pycon\n{text}\n```"
@@ -83,8 +86,8 @@ def _section(item: Any, section: Any, link: Linker) -> str:
             ("attribute", "type", "default", "description"), _attributes(item, value, link)
         )
     if kind in ("returns", "yields", "receives"):
-        texts = " ".join(cell(entry.description, link).replace("\\|", "|") for entry in value)
-        return f"**{kind.capitalize()}:** {texts}"
+        texts = [prose(_whole(item, entry), link) for entry in value]
+        return f"**{kind.capitalize()}:** {' '.join(texts)}"
     if kind in ("raises", "warns"):
         lines = [
             f"- {link(f'`{entry.annotation}`')}: {' '.join(prose(entry.description, link).split())}"
@@ -96,9 +99,11 @@ def _section(item: Any, section: Any, link: Linker) -> str:
     )
 
 
-def _block(text: str, link: Linker) -> str:
-    """Return the contents of an example, whose indented lines may be code without prompts."""
-    return prose(text, link)
+def _whole(item: Any, entry: Any) -> str:
+    """Return a text whose beginning, up to a colon, was taken for a type."""
+    text = f"{entry.annotation}: {entry.description}"
+    written = " ".join(item.docstring.value.split())
+    return text if " ".join(text.split()) in written else str(entry.description)
 
 
 def _parameters(item: Any, entries: Any, link: Linker) -> Iterable[tuple[str, str, str, str]]:

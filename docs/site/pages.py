@@ -64,7 +64,9 @@ PAGES = (
             "lback.core: FrameworkException RouteNotFound ErrorHandler",
         ),
     ),
-    Page("templates", "Templates", ("lback.core.templates",)),
+    Page(
+        "templates", "Templates", ("lback.core.templates: TemplateRenderer", "lback.core.templates")
+    ),
     Page("signals", "Signals", ("lback: dispatcher", "lback.core: SignalDispatcher")),
     Page(
         "configuration",
@@ -83,18 +85,30 @@ PAGES = (
             "lback.core: create_wsgi_app WebSocketServer setup_logging",
         ),
     ),
-    Page("database", "Database", ("lback.database",)),
-    Page("migrations", "Migrations", ("lback.database.migrations",)),
-    Page("forms", "Forms", ("lback.forms",)),
-    Page("admin", "Admin", ("lback.admin",)),
-    Page("users", "Users and roles", ("lback.users",)),
-    Page("auth", "Authentication and permissions", ("lback.auth",)),
+    Page("database", "Database", ("lback.database: DatabaseManager", "lback.database")),
+    Page(
+        "migrations",
+        "Migrations",
+        ("lback.database.migrations: Migrations", "lback.database.migrations"),
+    ),
+    Page("forms", "Forms", ("lback.forms: Form ModelForm model_form Field Widget", "lback.forms")),
+    Page(
+        "admin", "Admin", ("lback.admin: register ModelAdmin Inline action column", "lback.admin")
+    ),
+    Page("users", "Users and roles", ("lback.users: User UserManager", "lback.users")),
+    Page(
+        "auth",
+        "Authentication and permissions",
+        ("lback.auth: login logout may require permission_required", "lback.auth"),
+    ),
     Page("accounts", "Account pages", ("lback.accounts",), "account pages"),
-    Page("sessions", "Sessions", ("lback.sessions",)),
+    Page(
+        "sessions", "Sessions", ("lback.sessions: flash flashed SessionManager", "lback.sessions")
+    ),
     Page("security", "Passwords and signed tokens", ("lback.security",)),
     Page("cache", "Caches", ("lback.core: Cache CacheItem", "lback.cache")),
-    Page("mail", "Mail", ("lback.mail",)),
-    Page("static-files", "Static files", ("lback.static_files",)),
+    Page("mail", "Mail", ("lback.mail: Mail Mailer", "lback.mail")),
+    Page("static-files", "Static files", ("lback.static_files: StaticFiles", "lback.static_files")),
     Page("testing", "Testing", ("lback.testing",), "fixtures"),
 )
 
