@@ -18,7 +18,7 @@ PIP_INSTALL := -m pip install --quiet --quiet --disable-pip-version-check --no-c
 
 .DEFAULT_GOAL := help
 .PHONY: help run install format lint types imports test test-newest test-lowest test-random test-alone \
-	cover check bench upgrade wheel clean
+	cover check reference docs bench upgrade wheel clean
 
 help:  ## Show these lines
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -69,10 +69,17 @@ cover: $(VENV)/.dev  ## Run the tests and show which branches none of them takes
 
 check: lint types imports  ## Check style, types and floors
 
+reference: $(VENV)/.dev  ## Write docs/reference from the docstrings
+	@$(BIN)/python -m docs.site.reference
+
+docs: .venv-docs/.ready  ## Build the site of the documentation in build/docs and check its links
+	@.venv-docs/bin/python -m docs.site.build build/docs
+
 upgrade: $(TOOLS)/.ready  ## Write the newest releases that pyproject.toml admits into requirements/
 	@$(TOOLS)/bin/uv --version
 	@$(LOCK) --group build pyproject.toml --output-file requirements/run.txt
 	@$(LOCK) --group build --extra dev pyproject.toml --constraints requirements/run.txt --output-file requirements/dev.txt
+	@$(LOCK) --group docs --output-file requirements/docs.txt
 	@$(LOCK) --group resolver --output-file requirements/resolver.txt
 	@$(LOCK) --group build pyproject.toml benchmarks/requirements.in --constraints requirements/run.txt --output-file benchmarks/requirements.txt
 	@$(LOCK) --no-deps benchmarks/requirements-compiled.in --output-file benchmarks/requirements-compiled.txt
@@ -103,6 +110,13 @@ $(VENV)/.dev: requirements/dev.txt pyproject.toml | $(VENV)/bin/python
 	@$(BIN)/python $(PIP_INSTALL) --require-hashes --requirement requirements/dev.txt
 	@$(BIN)/python $(PIP_INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $@ $(VENV)/.run
+
+# The site needs no package that Lback needs, so the two never get in each other's way.
+.venv-docs/.ready: requirements/docs.txt
+	@echo "Installing the tools for the site into .venv-docs"
+	@python=$$(.ci/find-python '$(PYTHON)') && "$$python" -m venv .venv-docs
+	@.venv-docs/bin/python $(PIP_INSTALL) --require-hashes --requirement requirements/docs.txt
+	@touch $@
 
 # The resolver that writes the lock is locked itself.
 $(TOOLS)/.ready: requirements/resolver.txt
