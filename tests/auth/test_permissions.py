@@ -220,7 +220,7 @@ def test_what_cannot_be_guarded_is_refused_at_once() -> None:
 
     with pytest.raises(TypeError, match="has no handler to guard"):
         login_required(Empty)
-    with pytest.raises(TypeError, match=r"Static\.get is no method of an instance"):
+    with pytest.raises(TypeError, match=r"Static\.get is not an instance method"):
         login_required(Static)
 
 
