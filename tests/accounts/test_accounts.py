@@ -238,7 +238,7 @@ def test_what_is_no_address_is_said_to_be_none(browser: Client, page: str, email
     answer = browser.post(f"/accounts/{page}", data={"email": email})
     assert answer.status_code == 422
     assert 'aria-invalid="true" aria-describedby="email-note"' in answer.text
-    assert "write an email address such as ada@example.org" in answer.text
+    assert "Enter an email address such as ada@example.org" in answer.text
 
 
 # Passwords.
@@ -316,7 +316,7 @@ def test_a_password_is_changed_by_who_knows_it(app: Application, browser: Client
     form = {"current_password": "wrong horse", "password": "battery staple"}
     refused = browser.post("/accounts/password", data=form)
     assert refused.status_code == 422
-    assert "this is not your password" in refused.text
+    assert "This is not your current password" in refused.text
     weak = browser.post("/accounts/password", data={**form, "current_password": PASSWORD,
                                                     "password": "password1234"})  # fmt: skip
     assert weak.status_code == 422
