@@ -3,6 +3,9 @@
 from collections.abc import Iterator, Mapping, MutableMapping
 from typing import Any
 
+# Where the CSRF middleware keeps its secret; signing in drops it.
+CSRF_KEY = "_csrf"
+
 
 class AppSession(MutableMapping[str, Any]):
     """What an application keeps about a visitor between requests.
