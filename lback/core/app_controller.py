@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from lback.core.dependencies import Dependencies
 from lback.core.errors.exception_handlers import ExceptionHandlers
-from lback.core.errors.http_errors import error_response, failure_response, handled_response
 from lback.core.exceptions import (
     HTTPException,
     MethodNotAllowed,
@@ -171,13 +170,13 @@ class AppController:
         manager = self.middleware_manager
         request.bind(self.binding)
         dispatcher = self.dispatcher
-        heard = dispatcher.has_receivers(LIFECYCLE_SIGNALS) if dispatcher.receivers else False
-        if heard:
+        observed = dispatcher.has_receivers(LIFECYCLE_SIGNALS) if dispatcher.receivers else False
+        if observed:
             dispatcher.send("request_started", self, request=request)
         response = None
         try:
             try:
-                response = self._answer(request, heard)
+                response = self._answer(request, observed)
                 if request.active_session is not None:
                     self._unit_of_work.commit_or_roll_back(request, response)
             except Exception as error:  # noqa: BLE001  becomes the response, or is raised on
@@ -187,18 +186,18 @@ class AppController:
             if request.active_session is not None:
                 self._unit_of_work.commit_late_changes(request, response)
         finally:
-            if heard or request.opened_session is not None or request.uploads:
-                self._finish(request, response, heard)
+            if observed or request.opened_session is not None or request.uploads:
+                self._finish(request, response, observed)
         return response
 
-    def _finish(self, request: Request, response: Response | None, heard: bool) -> None:
+    def _finish(self, request: Request, response: Response | None, observed: bool) -> None:
         self._unit_of_work.close(request)
         if response is None or response.body.__class__ in (bytes, str):
             request.close()  # else `serve` does, when the answer has been sent
-        if heard:
+        if observed:
             self.dispatcher.send("request_finished", self, request=request, response=response)
 
-    def _answer(self, request: Request, heard: bool) -> Response:
+    def _answer(self, request: Request, observed: bool) -> Response:
         if request.error is not None:
             raise request.error
         manager = self.middleware_manager
@@ -213,14 +212,14 @@ class AppController:
         request.path_params = params
         if route.requires_auth:
             _require_user(request)
-        endpoint = self._endpoints.get(route) or self._meet(route)
-        if heard:
+        endpoint = self._endpoints.get(route) or self._prepare_endpoint(route)
+        if observed:
             about = {"request": request, "view": route.view, "path_variables": params}
             self.dispatcher.send("route_matched", self, **about)
             self.dispatcher.send("pre_view_execution", self, **about)
         result = endpoint(request, params)
         response = result if isinstance(result, Response) else response_of(result, route.view)
-        if heard:
+        if observed:
             self.dispatcher.send("post_view_execution", self, request=request, response=response)
         return response
 
@@ -230,7 +229,7 @@ class AppController:
             return None
         return self.router.find(request.path, HTTPMethod.GET)
 
-    def _meet(self, route: Route) -> Endpoint:
+    def _prepare_endpoint(self, route: Route) -> Endpoint:
         """Prepare a route that was added to the router itself."""
         endpoint = self._endpoints[route] = build_endpoint(route, self.dependencies)
         return endpoint
@@ -260,13 +259,13 @@ class AppController:
         if handler is None:
             raise error
         if not self.exception_handlers.entries:
-            return error_response(handler, error, request)
-        response = handled_response(handler, error, request, self.exception_handlers)
+            return handler.error_response(error, request)
+        response = handler.handled_response(error, request, self.exception_handlers)
         try:
             self._unit_of_work.settle_handled(request, response)
         except Exception as failure:  # noqa: BLE001  logged there
             self._unit_of_work.roll_back(request, failure)
-            return failure_response(handler, failure, request)
+            return handler.failure_response(failure, request)
         return response
 
     def warn_of_closed_routes(self) -> None:

@@ -112,14 +112,14 @@ class MiddlewareManager(SignalSender):
         Raises:
             TypeError: It is a class, lacks a hook, or has one that is a coroutine function.
         """
-        fault = _fault_of(middleware)
+        problem = _problem_of(middleware)
         name = type(middleware).__name__
-        if fault is not None:
+        if problem is not None:
             self.dispatcher.send(
                 "middleware_add_failed", self, middleware_instance=middleware,
                 middleware_name=name, error_type="invalid_middleware_type",
             )  # fmt: skip
-            raise TypeError(fault)
+            raise TypeError(problem)
         with self._lock:
             self._set_chain([*self.middlewares, middleware])
         self.dispatcher.send(
@@ -365,7 +365,7 @@ def _run_response_hooks(
     return response
 
 
-def _fault_of(middleware: Any) -> str | None:
+def _problem_of(middleware: Any) -> str | None:
     """Return why an object cannot be a middleware, or None if it can."""
     if isinstance(middleware, type):
         return f"add an instance, not the class: add_middleware({middleware.__name__}(…))"

@@ -359,7 +359,7 @@ def location_of(url: str, schemes: Collection[str] = WEB_SCHEMES) -> str:
 def _status_of(status: Any) -> int:
     if isinstance(status, int) and not isinstance(status, bool) and 100 <= status <= 599:
         return int(status)
-    raise ValueError(f"{status!r} is no HTTP status: an integer from 100 to 599")
+    raise ValueError(f"{status!r} is not an HTTP status: an integer from 100 to 599")
 
 
 def status_line(status: Any) -> str:

@@ -70,8 +70,8 @@ def serve(
     Signals: `server_request_received` before the request is built, `server_request_finished`
     before the answer is handed to the server.
     """
-    heard = signals.has_receivers(EDGE_SIGNALS) if signals.receivers else False
-    if heard:
+    observed = signals.has_receivers(EDGE_SIGNALS) if signals.receivers else False
+    if observed:
         started = perf_counter()
         signals.send("server_request_received", controller, **_facts_of(environ))
     request = response = None
@@ -88,7 +88,7 @@ def serve(
     if request is not None and request.uploads:
         # A stream may still read them: they stay open until the server closes the answer.
         body = ClosedTogether(body, request.close)
-    if heard:
+    if observed:
         facts = _facts_of(environ)
         del facts["headers"], facts["environ"]
         signals.send(

@@ -24,7 +24,7 @@ class SignalDispatcher:
 
     def __init__(self) -> None:
         self.receivers: dict[str, tuple[Receiver, ...]] = {}
-        self._heard: dict[frozenset[str], bool] = {}
+        self._observed: dict[frozenset[str], bool] = {}
         self._lock = Lock()
 
     def connect(self, signal_name: str, receiver: Receiver) -> None:
@@ -80,12 +80,12 @@ class SignalDispatcher:
 
     def has_receivers(self, signal_names: frozenset[str]) -> bool:
         """Tell whether one of the signals has a receiver; the answer is kept until that changes."""
-        heard = self._heard.get(signal_names)
-        if heard is None:
+        observed = self._observed.get(signal_names)
+        if observed is None:
             with self._lock:
-                heard = not signal_names.isdisjoint(self.receivers)
-                self._heard[signal_names] = heard
-        return heard
+                observed = not signal_names.isdisjoint(self.receivers)
+                self._observed[signal_names] = observed
+        return observed
 
     def _replace(self, signal_name: str, receivers: tuple[Receiver, ...]) -> None:
         # A new mapping each time: a send that runs meanwhile keeps the one it read.
@@ -93,7 +93,7 @@ class SignalDispatcher:
         if not receivers:
             del changed[signal_name]
         self.receivers = changed
-        self._heard = {}
+        self._observed = {}
 
 
 def _check_name(signal_name: str) -> None:

@@ -248,7 +248,7 @@ def test_head_sends_the_fields_of_get_without_the_body() -> None:
 
 @pytest.mark.parametrize("status", [99, 600, 0, -1, "200", None, 200.0, True, [200]])
 def test_what_is_no_status_is_refused(status: Any) -> None:
-    with pytest.raises(ValueError, match="is no HTTP status: an integer from 100 to 599"):
+    with pytest.raises(ValueError, match="is not an HTTP status: an integer from 100 to 599"):
         Response("x", status)
 
 
@@ -257,7 +257,7 @@ def test_a_status_that_was_replaced_by_none_is_refused_when_sent(status: Any) ->
     response = Response("x")
     response.status_code = status
 
-    with pytest.raises(ValueError, match="is no HTTP status: an integer from 100 to 599"):
+    with pytest.raises(ValueError, match="is not an HTTP status: an integer from 100 to 599"):
         response.get_wsgi_response()
 
 

@@ -211,11 +211,11 @@ def test_a_middleware_may_wrap_the_body() -> None:
 
 
 def test_a_status_out_of_range_is_refused() -> None:
-    with pytest.raises(ValueError, match="is no HTTP status"):
+    with pytest.raises(ValueError, match="is not an HTTP status"):
         StreamingResponse([], 700)
     response = StreamingResponse([])
     response.status_code = 700
-    with pytest.raises(ValueError, match="is no HTTP status"):
+    with pytest.raises(ValueError, match="is not an HTTP status"):
         response.get_wsgi_response()
 
 

@@ -10,7 +10,7 @@ from contextlib import closing
 from typing import Any
 
 from lback.core.exceptions import ConfigurationError
-from lback.core.http.framing import ChunkedInput, framing_fault
+from lback.core.http.framing import ChunkedInput, framing_problem
 from lback.core.http.hosts import LOOPBACK_HOSTS
 
 logger = logging.getLogger(__name__)
@@ -81,10 +81,10 @@ def _handler() -> type[Any]:
         def parse_request(self) -> bool:
             if not super().parse_request():
                 return False
-            fault = framing_fault(self.headers)
-            if fault is not None:
-                self.send_error(400, fault)
-            return fault is None
+            problem = framing_problem(self.headers)
+            if problem is not None:
+                self.send_error(400, problem)
+            return problem is None
 
         def make_environ(self) -> dict[str, Any]:
             environ = super().make_environ()

@@ -7,7 +7,7 @@ from typing import Any
 from lback.core.exceptions import BadRequest
 
 
-def framing_fault(headers: Message) -> str | None:
+def framing_problem(headers: Message) -> str | None:
     """Say what leaves two answers to where the body ends, or `None`.
 
     Where a proxy and a server answer differently, one of them takes part of a body for the next

@@ -41,9 +41,9 @@ class RequestValidator:
     def _bound_body(self, request: "Request", environ: dict[str, Any]) -> None:
         try:
             environ["wsgi.input"] = body_stream(environ, self.limits.body_size)
-        except HTTPException as fault:
+        except HTTPException as error:
             environ["wsgi.input"] = NO_BODY
-            request.error = fault
+            request.error = error
 
     def _validate_host(self, request: "Request") -> None:
         config = self._config

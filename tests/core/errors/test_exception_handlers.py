@@ -129,7 +129,7 @@ def test_what_no_route_answers_has_handlers_as_well(debug: bool) -> None:
     ]:  # fmt: skip
         response = client.request(method, where)
         assert (response.status_code, response.text) == (status, f"page {status}")
-    assert client.post("/").headers["allow"] == "GET"
+    assert client.post("/").headers["allow"] == "GET, HEAD, OPTIONS"
     assert "www-authenticate" in client.get("/closed").headers
 
 

@@ -675,5 +675,5 @@ def test_headers_that_are_none_are_refused(headers: Any) -> None:
 @pytest.mark.parametrize("status", ["404", 99, 600, None, True])
 def test_a_status_that_is_none_is_refused(status: Any) -> None:
     for value in ("x", Response("x")):
-        with pytest.raises(ValueError, match="is no HTTP status"):
+        with pytest.raises(ValueError, match="is not an HTTP status"):
             response_of((value, status), view)
