@@ -405,7 +405,7 @@ def test_each_redirect_status_is_kept(status: int) -> None:
 
 @pytest.mark.parametrize("status", [200, 300, 304, 306, 400, True, "302", None])
 def test_another_status_is_no_redirect(status: Any) -> None:
-    with pytest.raises(ValueError, match="is no redirect status; use 301, 302, 303, 307 or 308"):
+    with pytest.raises(ValueError, match="is not a redirect status; use 301, 302, 303, 307 or 308"):
         RedirectResponse("/x", status)
 
 
