@@ -113,7 +113,7 @@ def test_an_iterable_body_is_read_and_closed_at_once() -> None:
 def test_an_iterable_body_is_closed_after_an_error_too() -> None:
     source = Closable("text", 5)
 
-    with pytest.raises(TypeError, match="it yielded int"):
+    with pytest.raises(TypeError, match="must yield text or bytes, not int"):
         Response(source)
     assert source.closed == 1
 

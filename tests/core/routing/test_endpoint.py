@@ -379,7 +379,7 @@ def test_a_method_without_self_is_refused() -> None:
     class Page:
         def get() -> None: ...  # type: ignore[misc]  # the mistake
 
-    assert "is a method and takes no self" in refusal(Page)
+    assert "is a method without self" in refusal(Page)
 
 
 def test_a_path_variable_by_position_only_is_refused() -> None:
