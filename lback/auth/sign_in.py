@@ -4,6 +4,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from lback.core.exceptions import ConfigurationError
+from lback.core.http.app_session import CSRF_KEY
 from lback.sessions.messages import session_of
 
 if TYPE_CHECKING:
@@ -20,8 +21,6 @@ _KEYS = {USER: "_user", ADMIN_USER: "_admin_user"}
 DEVICE_COOKIES = "lback.device_cookies"
 # Key in the environ for the account whose password `lback.auth.authenticate` has verified.
 PASSWORD_CHECKED = "lback.password_checked"  # noqa: S105  the name of a key
-# Session key of the CSRF secret, which is renewed with the session.
-CSRF_KEY = "_csrf"
 
 
 def login(request: "Request", account: "Account") -> None:
@@ -53,6 +52,7 @@ def login(request: "Request", account: "Account") -> None:
         manager.end(session)
     else:
         manager.rotate(session, restart=True)
+    # A visitor who knew the session before must not know the CSRF secret of this one.
     session.delete(CSRF_KEY)
     begin(session, account)
     request.set_context(**{name: account})

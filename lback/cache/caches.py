@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, TypeAlias
 
 from lback.cache.redis import RedisCache
-from lback.cache.settings import cache_entry, redis_options
+from lback.cache.settings import cache_entries, cache_entry, redis_options
 from lback.core.cache import Cache
 from lback.core.exceptions import ConfigurationError
 from lback.core.settings.cache_validators import DEFAULT_CACHE, MAX_ENTRIES, check_caches
@@ -23,12 +23,12 @@ def build_caches(
     Raises:
         ConfigurationError: CACHES breaks its rule, or a library is missing.
     """
+    entries = cache_entries(config)
     try:
-        check_caches(config.CACHES)
+        check_caches(entries)
     except ValueError as error:
         raise ConfigurationError(f"CACHES: {error}") from None
-    names = {DEFAULT_CACHE, *config.CACHES}
-    return {name: _build(config, name, dispatcher) for name in sorted(names)}
+    return {name: _build(config, name, dispatcher) for name in sorted(entries)}
 
 
 def _build(config: "Config", name: str, dispatcher: SignalDispatcher | None) -> AnyCache:

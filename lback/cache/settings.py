@@ -26,18 +26,21 @@ class RedisOptions(NamedTuple):
     serializer: str = ""
 
 
+def cache_entries(config: "Config") -> dict[str, Mapping[str, Any]]:
+    """Return the entries of CACHES by name; without a `default`, it is one in memory."""
+    return {DEFAULT_CACHE: {}, **config.CACHES}
+
+
 def cache_entry(config: "Config", name: str) -> Mapping[str, Any]:
     """Return the entry of a cache; without one, the default cache is in memory.
 
     Raises:
         ConfigurationError: There is no cache of that name.
     """
-    caches = config.CACHES
-    if name not in caches and name != DEFAULT_CACHE:
-        known = [DEFAULT_CACHE, *caches]
-        raise ConfigurationError(f"CACHES has no {name!r}{did_you_mean(name, known)}")
-    entry: Mapping[str, Any] = caches.get(name, {})
-    return entry
+    entries = cache_entries(config)
+    if name not in entries:
+        raise ConfigurationError(f"CACHES has no {name!r}{did_you_mean(name, entries)}")
+    return entries[name]
 
 
 def redis_options(config: "Config", name: str = DEFAULT_CACHE) -> RedisOptions | None:

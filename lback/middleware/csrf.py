@@ -15,6 +15,7 @@ from lback.core.exceptions import (
     HTTPException,
     Unauthorized,
 )
+from lback.core.http.app_session import CSRF_KEY as SESSION_KEY
 from lback.core.http.origins import origin_of, origin_of_url
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ logger = logging.getLogger(__name__)
 
 FIELD = "csrf_token"
 HEADER = "X-CSRF-Token"
-SESSION_KEY = "_csrf"
 # Set by the test client, which no header of a request can do (PEP 3333: those begin with HTTP_).
 CHECKED = "lback.csrf_checked"
 

@@ -4,7 +4,6 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from lback.core.base_middleware import BaseMiddleware
-from lback.core.errors.http_errors import handled_response
 from lback.core.exceptions import ConfigurationError
 from lback.sessions.store import SessionsUnavailable
 
@@ -84,7 +83,7 @@ class SessionMiddleware(BaseMiddleware):
             if request.error_handler is None:
                 raise
             handlers = request.get_context("exception_handlers")
-            response = handled_response(request.error_handler, error, request, handlers)
+            response = request.error_handler.handled_response(error, request, handlers)
         response.headers.add_vary("Cookie")
         # Some caches heed no Vary.
         response.headers.setdefault("Cache-Control", "private")

@@ -507,7 +507,7 @@ def test_a_body_that_breaks_off_is_a_bad_request_on_every_server(
     middleware().process_request(request)
     refused = refusal(request)
     assert refused.status_code == 400
-    assert refused.message == "the body broke off, or its chunks are malformed"
+    assert refused.message == "the body is incomplete, or its chunks are malformed"
 
 
 def test_a_mistake_in_what_reads_the_body_stays_one() -> None:

@@ -124,7 +124,7 @@ def test_everybody_with_credentials_stops_the_start() -> None:
 @pytest.mark.parametrize("origin", ["app.example", "https://app.example/", "https://*", "null"])
 def test_an_origin_that_could_never_match_stops_the_start(origin: str) -> None:
     app = build(CORS_ORIGINS=[origin])
-    with pytest.raises(ConfigurationError, match="is no origin; write scheme and host"):
+    with pytest.raises(ConfigurationError, match="is not an origin; write scheme and host"):
         app.prepare()
 
 

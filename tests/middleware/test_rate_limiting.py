@@ -135,9 +135,9 @@ def test_without_rates_only_views_are_limited() -> None:
 
 @pytest.mark.parametrize("rate", ["", "5", "five per minute", "0/hour", "5 per week", "-1/hour"])
 def test_a_rate_that_is_none_is_refused(rate: str) -> None:
-    with pytest.raises(ValueError, match="is no rate; write it like '5 per minute'"):
+    with pytest.raises(ValueError, match="is not a rate; write it like '5 per minute'"):
         rate_limit(rate)
-    with pytest.raises(ConfigurationError, match="is no rate"):
+    with pytest.raises(ConfigurationError, match="is not a rate"):
         build(RATE_LIMITS=[rate]).prepare()
     with pytest.raises(ConfigurationError, match="must be a list of texts"):
         build(RATE_LIMITS=[5]).prepare()
