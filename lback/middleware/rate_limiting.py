@@ -176,13 +176,13 @@ class RateLimiter:
         return item
 
     def _wait(self, item: "RateLimitItem", identifiers: tuple[str, ...]) -> float | None:
-        if self._shared is not None and self._breaker.may_ask():
+        if self._shared is not None and self._breaker.allows_call():
             try:
                 wait = _hit(self._shared, item, identifiers)
             except self._errors as error:
-                self._breaker.failed(error)
+                self._breaker.record_failure(error)
             else:
-                self._breaker.worked()
+                self._breaker.record_success()
                 return wait
         return _hit(self._here, item, identifiers)
 
