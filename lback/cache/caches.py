@@ -1,4 +1,4 @@
-"""The caches of an application: for each name in CACHES, the cache that its entry describes."""
+"""Build the caches of an application from the setting CACHES."""
 
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -18,10 +18,22 @@ AnyCache: TypeAlias = Cache | RedisCache
 def build_caches(
     config: "Config", dispatcher: SignalDispatcher | None = None
 ) -> dict[str, AnyCache]:
-    """Build the caches of `config.CACHES`, and one in memory as `default` where it names none.
+    """Build all caches of the setting CACHES, and an in-memory `default` if it is not listed.
+
+    Args:
+        config: Settings; `CACHES` and `REDIS_URL` are read.
+        dispatcher: Signal dispatcher of the caches. None uses the dispatcher of the process.
+
+    Returns:
+        Cache name to cache, sorted by name.
 
     Raises:
-        ConfigurationError: CACHES breaks its rule, or a library is missing.
+        ConfigurationError: CACHES is not valid, or the library `redis` is not installed.
+
+    Example:
+        >>> from lback.cache import build_caches
+        >>> list(build_caches(app.config))
+        ['default']
     """
     entries = cache_entries(config)
     try:

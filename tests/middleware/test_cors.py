@@ -117,7 +117,9 @@ def test_everybody_may_read_what_holds_nothing_of_a_visitor() -> None:
 
 
 def test_everybody_with_credentials_stops_the_start() -> None:
-    with pytest.raises(ConfigurationError, match="name the origins that may act as the visitor"):
+    with pytest.raises(
+        ConfigurationError, match="lets every page act as the visitor; list the allowed"
+    ):
         build(CORS_ORIGINS=["*", APP], CORS_CREDENTIALS=True)
 
 
