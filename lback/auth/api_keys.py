@@ -145,4 +145,4 @@ def _beginnings(account: "Account") -> list[datetime]:
 
 def _hash(key: str) -> str:
     # Fast on purpose: 256 random bits cannot be guessed, unlike a password.
-    return hashlib.sha256(key[:100].encode("utf-8", "surrogatepass")).hexdigest()
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from lback.users import Account, AccountManager
 
 TOKEN_BYTES = 32
-_LONGEST = 100
 SPENT = "this token was used already, or has ended; sign in again"
 
 
@@ -232,4 +231,4 @@ class TokenManager:
 
 def _hash(token: str) -> str:
     # Fast on purpose: 256 random bits cannot be guessed, unlike a password.
-    return hashlib.sha256(token[:_LONGEST].encode("utf-8", "surrogatepass")).hexdigest()
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()

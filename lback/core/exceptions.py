@@ -124,6 +124,17 @@ class ServerError(_Fixed):
     message = "Internal Server Error"
 
 
+class ServiceUnavailable(_Fixed):
+    """Something that the request needs does not answer for a while (RFC 9110 section 15.6.4).
+
+    What raises it logs the outage once; the requests that meet it are logged at level DEBUG.
+    """
+
+    status_code = 503
+    message = "Service Unavailable"
+    headers: Mapping[str, str] = MappingProxyType({"Retry-After": "5"})
+
+
 class RouteNotFound(NotFound):
     """No route matches the path.
 

@@ -15,8 +15,9 @@ from sqlalchemy.orm import Session
 from lback.core.exceptions import ConfigurationError
 from lback.core.settings.database_uri import database_uri
 from lback.core.settings.secret_names import is_secret
-from lback.database import missing_schema, mysql, sqlite, unstorable
+from lback.database import missing_schema, mysql, sqlite, unavailable, unstorable
 from lback.database.models import Base
+from lback.database.unavailable import CannotConnect, OutageLog
 from lback.distribution import install_hint
 
 DEFAULT_PORTS = {"postgresql": 5432, "mysql": 3306, "mariadb": 3306}
@@ -119,8 +120,7 @@ class DatabaseManager:
     @property
     def shown_url(self) -> str:
         """The address of the database, without the password."""
-        secret = [name for name in self.url.query if is_secret(name)]
-        return self.url.difference_update_query(secret).render_as_string(hide_password=True)
+        return _shown(self.url)
 
     @property
     def engine(self) -> Engine:
@@ -229,12 +229,19 @@ def _build_engine(url: URL, *, debug: bool) -> Engine:
         if not url.query:
             raise
         raise ConfigurationError(_refused_options(url, error)) from error
-    _Connector(url).listen(engine)
+    log = OutageLog(_shown(url))
+    _Connector(url, log).listen(engine)
+    unavailable.listen(engine, log)
     missing_schema.listen(engine)
     unstorable.listen(engine)
     if dialect == "sqlite":
         sqlite.listen(engine)
     return engine
+
+
+def _shown(url: URL) -> str:
+    secret = [name for name in url.query if is_secret(name)]
+    return url.difference_update_query(secret).render_as_string(hide_password=True)
 
 
 def _missing_driver(url: URL, dialect: str) -> str:
@@ -254,8 +261,9 @@ def _refused_options(url: URL, error: Exception) -> str:
 class _Connector:
     """Opens the connections of an engine and says clearly why the first one fails."""
 
-    def __init__(self, url: URL) -> None:
+    def __init__(self, url: URL, log: OutageLog) -> None:
         self._url = url
+        self._log = log
         self._was_connected = False
 
     def listen(self, engine: Engine) -> None:
@@ -267,8 +275,8 @@ class _Connector:
         """Open a connection.
 
         Raises:
-            ConfigurationError: It is the first one, and the database refuses. Later on the error
-                of the driver is raised: the address was right, the database is away.
+            CannotConnect: It is the first one, and the database refuses. Later on the error of
+                the driver is raised: the address was right, the database is away.
         """
         try:
             if dialect.name == "sqlite":
@@ -279,7 +287,8 @@ class _Connector:
         except dialect.loaded_dbapi.Error as error:
             if self._was_connected:
                 raise
-            raise ConfigurationError(self._refusal(error)) from error
+            self._log.failed(error)
+            raise CannotConnect(self._refusal(error)) from error
         except (TypeError, ValueError, AttributeError) as error:
             if self._was_connected or not self._url.query:
                 raise

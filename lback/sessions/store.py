@@ -4,15 +4,11 @@ from dataclasses import dataclass, field, replace
 from threading import Lock
 from typing import Protocol
 
-from lback.core.exceptions import HTTPException
+from lback.core.exceptions import ServiceUnavailable
 
 
-class SessionsUnavailable(HTTPException):
-    """The store of the sessions does not answer; so does the request: 503, try again soon."""
-
-    status_code = 503
-    message = "Service Unavailable"
-    headers = {"Retry-After": "5"}  # noqa: RUF012  declared by the base
+class SessionsUnavailable(ServiceUnavailable):
+    """The store of the sessions does not answer; the request is answered with 503."""
 
 
 @dataclass(frozen=True, slots=True)

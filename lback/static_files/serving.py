@@ -36,7 +36,7 @@ class CollectedFiles:
         )
         names = frozenset[str]() if manifest is None else manifest.names
         # Compressed copies stand beside their files; WhiteNoise looks for them in the stats.
-        found = [name for name in _safe_names(root) if _plain(name) in names]
+        found = _safe_names(root)
         stats = {str(root / name): os.stat(root / name) for name in found}  # noqa: PTH116
         for name in found:
             if name in names:
@@ -61,10 +61,6 @@ class CollectedFiles:
 
 def _safe_names(root: Path) -> list[str]:
     return [name for name in names_in(root) if name != FILE_NAME and _is_inside(name, root)]
-
-
-def _plain(name: str) -> str:
-    return name.removesuffix(".gz").removesuffix(".br")
 
 
 def _is_inside(name: str, root: Path) -> bool:

@@ -219,3 +219,13 @@ def test_who_cannot_be_counted_is_not_let_in() -> None:
     with pytest.raises(HTTPException) as raised:
         LoginThrottle(away).begin("ada", "192.0.2.1")
     assert raised.value.status_code == 503
+
+
+def test_names_that_differ_beyond_their_longest_length_are_counted_as_one() -> None:
+    throttle = LoginThrottle(MemoryAttempts(), per_account=2)
+    longest = "a" * 150
+    throttle.begin(longest + "x", "")
+    throttle.begin(longest + "y" * 1000, "")
+    with pytest.raises(TooManyAttempts):
+        throttle.begin(longest + "z", "")
+    throttle.begin("a" * 149, "")

@@ -351,6 +351,13 @@ def test_the_table_holds_no_key(database: DatabaseManager, ada: User) -> None:
         assert text[10:] not in "".join(held)
 
 
+def test_a_long_name_of_a_key_is_cut_to_its_column(database: DatabaseManager, ada: User) -> None:
+    with database.session() as session:
+        keys.create(session, ada, "backup " * 50)
+    with database.session() as session:
+        assert session.scalars(select(ApiKey.name)).one() == ("backup " * 50)[:100]
+
+
 # At the door.
 
 

@@ -23,7 +23,11 @@ urlpatterns = [
     path("/raw", raw, ["POST"], requires_auth=False),
 ]
 """
-DEPLOYED = {"DEBUG": "false", "ALLOWED_HOSTS": "localhost", "SECRET_KEY": "for these tests " * 3}
+DEPLOYED = {
+    "DEBUG": "false",
+    "ALLOWED_HOSTS": "localhost",
+    "SECRET_KEY": "kT4-q9ZpW2_xR7mL8vNc5sHd1yGf6jBa3e",
+}
 SERVERS = {
     "gunicorn": ("serve", "--port", "0", "--workers", "1", "--threads", "4"),
     "development": ("runserver", "--port", "0"),

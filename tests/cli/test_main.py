@@ -19,7 +19,8 @@ import sys
 from lback.cli.main import run
 run(["--help"])
 loaded = [name for name in sys.modules if name.startswith("lback.")]
-own = {"lback.cli", "lback.cli.main", "lback.cli.commands", "lback.lazy_names"}
+own = {"lback.cli", "lback.cli.main", "lback.cli.commands"}
+own |= {"lback.lazy_names", "lback.moved_modules"}
 assert set(loaded) == own, loaded
 """
     result = python(script)

@@ -59,7 +59,9 @@ def test_without_pytest_the_message_says_how_to_get_it(python: Run, project: Pat
         cwd=project,
     )
     assert result.returncode == 1
-    assert result.stderr.startswith("Error: pytest is not installed; run: pip install -e ")
+    assert result.stderr.startswith(
+        "Error: pytest is not installed; run: pip install -r requirements-dev.txt"
+    )
 
 
 def test_the_doctor_tells_what_ails_a_project(lback: Run, project: Path) -> None:

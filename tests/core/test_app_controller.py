@@ -18,6 +18,7 @@ from lback import (
     Request,
     Response,
     ServerError,
+    SimpleMiddleware,
     Unauthorized,
     ValidationError,
 )
@@ -704,6 +705,21 @@ def test_the_session_is_closed_after_the_response_hooks(app: Application) -> Non
     assert notes(app) == ["kept", "of the hook"]
     with pytest.raises(Exception, match="closed"):
         sessions[0].execute(text("SELECT 1"))
+
+
+@pytest.mark.parametrize(("status", "kept"), [(200, 2), (303, 2), (400, 1), (404, 1), (500, 1)])
+def test_the_status_of_the_last_response_hook_decides_about_what_hooks_wrote(
+    app: Application, status: int, kept: int
+) -> None:
+    class Writing(SimpleMiddleware):
+        def process_response(self, request: Request, response: Response) -> Response:
+            request.db_session.add(Note(text="of the hook"))
+            return Response("replaced", status)
+
+    app.add_middleware(Writing())
+    app.add_route("/", add_note, requires_auth=False)
+    assert Client(app).get("/").status_code == status
+    assert len(notes(app)) == kept
 
 
 def test_a_session_that_a_middleware_brings_is_used_and_left_open(app: Application) -> None:

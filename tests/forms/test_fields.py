@@ -482,6 +482,19 @@ def test_brackets_in_a_text_are_no_levels() -> None:
         assert JSONField().clean(json.dumps(value)) == value
 
 
+def test_json_that_is_given_as_data_has_a_depth() -> None:
+    def nested(levels: int) -> Any:
+        value: Any = 1
+        for _ in range(levels):
+            value = [value]
+        return value
+
+    assert JSONField().clean(nested(200)) == nested(200)
+    assert JSONField().clean(json.dumps(nested(200))) == nested(200)
+    assert "200 levels" in refusal(JSONField(), nested(201))
+    assert "200 levels" in refusal(JSONField(), json.dumps(nested(201)))
+
+
 def test_json_has_a_length() -> None:
     assert "at most 5 characters" in refusal(JSONField(max_length=5), '"12345"')
     assert JSONField().clean("null") is None

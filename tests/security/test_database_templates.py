@@ -25,11 +25,12 @@ class SearchForm(Form):
 class Book:
     """An object that names what templates may read."""
 
-    template_attributes = ("title", "upper_title", "author")
+    template_attributes = ("title", "upper_title", "author", "_margin")
 
     def __init__(self) -> None:
         self.title = "Emma"
         self.cost = "the secret price"
+        self._margin = "the secret margin"
         self.author = Author()
 
     def upper_title(self) -> str:
@@ -148,6 +149,7 @@ ATTACKS = [
     "{{ module }}",
     # Objects of a project.
     "{{ book.cost }}",
+    "{{ book._margin }}",
     "{{ book['cost'] }}",
     "{{ book.delete() }}",
     "{{ book.author.name }}",

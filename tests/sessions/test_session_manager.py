@@ -234,6 +234,19 @@ def test_a_session_made_by_hand_is_not_refreshed(sessions: SessionManager) -> No
     assert sessions.seconds_left(session) == DAY
 
 
+def test_a_lifetime_that_was_lowered_ends_older_sessions(
+    store: MemorySessionStore, clock: Clock
+) -> None:
+    """As in a deploy with another SESSION_LIFETIME."""
+    session_id = saved(SessionManager(store, lifetime=DAY, idle_timeout=DAY, clock=clock), a=1)
+    clock.advance(HOUR)
+
+    lowered = SessionManager(store, lifetime=HOUR, idle_timeout=HOUR, clock=clock)
+    assert values(lowered, session_id) is None
+    raised = SessionManager(store, lifetime=DAY, idle_timeout=DAY, clock=clock)
+    assert values(raised, session_id) is None, "it has ended for good"
+
+
 def test_a_clock_set_back_revives_nothing(sessions: SessionManager, clock: Clock) -> None:
     seen, unseen = saved(sessions), saved(sessions)
     clock.advance(DAY)

@@ -10,6 +10,7 @@ from lback.core.exceptions import (
     HTTPException,
     MethodNotAllowed,
     RouteNotFound,
+    ServiceUnavailable,
     Unauthorized,
 )
 from lback.core.http.accept import prefers_json
@@ -40,6 +41,8 @@ def error_response(handler: "ErrorHandler", error: Exception, request: "Request"
         return failure_response(handler, error, request)
     status = error.status_code if error.status_code in range(400, 600) else 500
     level = logging.INFO if status < 500 else logging.WARNING
+    if isinstance(error, ServiceUnavailable):
+        level = logging.DEBUG  # the outage was logged once, where it was noticed
     if logger.isEnabledFor(level):
         path = redacted_path(request)
         logger.log(level, "%s %r answered %d: %s", request.method, path, status, error.message)

@@ -102,7 +102,7 @@ def test_a_level_is_written_in_any_case(level: str) -> None:
             "the dotted name of a class",
         ),
         ({"SESSION_STORE": "redsi"}, "a class; did you mean redis?"),
-        ({"LOGIN_ATTEMPTS_STORE": "file"}, "must be one of memory, redis"),
+        ({"LOGIN_ATTEMPTS_STORE": "file"}, "must be one of database, redis, memory"),
         ({"MAIL_BACKEND": "smpt"}, "smtp, console, file, memory, none; did you mean smtp?"),
         ({"MAIL_SECURITY": "ssl"}, "must be one of starttls, tls, none"),
         ({"SERVER": "gunikorn"}, "must be one of gunicorn, granian; did you mean gunicorn?"),

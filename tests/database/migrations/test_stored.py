@@ -137,7 +137,7 @@ def test_a_member_is_named_by_a_person(project: Project) -> None:
     project.become(("t", *columns), values=given)
     assert project.execute("SELECT a, b FROM t") == [("good", "good")]
     other: Any = ("t", *columns, Column("d", type_, nullable=False))
-    with pytest.raises(MigrationError, match="'fine' is no Mood"):
+    with pytest.raises(MigrationError, match="'fine' is not one of GOOD, BAD"):
         project.become(other, values={"t.d": "fine"})
 
 
