@@ -12,4 +12,4 @@ def test_an_app_brings_its_routes_and_a_converter(project: Project) -> None:
         assert visitor.get("/blog/diary/2026-13-45").status == 404
         assert visitor.get("/blog/posts/7").text == "Post 7"
         refused = visitor.post("/blog/posts/7")
-        assert (refused.status, refused.headers["allow"]) == (405, "GET")
+        assert (refused.status, refused.headers["allow"]) == (405, "GET, HEAD, OPTIONS")
