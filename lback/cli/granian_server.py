@@ -1,4 +1,4 @@
-"""Granian: the faster server, for those who can do without some requests when a worker dies."""
+"""Runs Granian: faster than Gunicorn, but loses some requests when a worker dies."""
 
 from granian import Granian
 from granian.constants import HTTPModes, Interfaces
@@ -6,7 +6,7 @@ from granian.constants import HTTPModes, Interfaces
 from lback.cli.probe import Serving
 from lback.core.http.development_server import free_port
 
-# Seconds for which a reload lets the old worker answer beside the new one.
+# Seconds for which an old worker keeps serving beside a new one.
 OVERLAP = 1.0
 
 
@@ -17,7 +17,7 @@ def run(serving: Serving) -> None:
         factory=True,
         interface=Interfaces.WSGI,
         address=serving.host,
-        # Each worker opens a socket of its own: they must agree on the port before.
+        # Each worker opens its own socket, so the port must be known before.
         port=serving.port or free_port(serving.host),
         http=HTTPModes.http1,
         websockets=False,
@@ -27,6 +27,6 @@ def run(serving: Serving) -> None:
         respawn_interval=OVERLAP,
         workers_kill_timeout=serving.shutdown_timeout,
         log_access=serving.access_log,
-        # The query is left out: it may hold what lets somebody in.
+        # Without the query, which may contain credentials.
         log_access_format="%(addr)s %(method)s %(path)s %(status)d %(dt_ms).1f ms",
     ).serve()

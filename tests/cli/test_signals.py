@@ -34,7 +34,7 @@ def test_signals_are_shown_with_their_receivers(lback: Run, project: Path) -> No
         "dispatcher.connect('order_paid', hear)\n"
     )
 
-    lines = lback("signals", "--heard", cwd=project).stdout.splitlines()
+    lines = lback("signals", "--with-receivers", cwd=project).stdout.splitlines()
     assert [" ".join(line.split()) for line in lines] == [
         "SIGNAL SENDER WHEN ARGUMENTS RECEIVERS",
         "request_finished AppController exactly once, after the request was handled "
@@ -44,15 +44,15 @@ def test_signals_are_shown_with_their_receivers(lback: Run, project: Path) -> No
     everywhere = lback("signals")
     assert everywhere.returncode == 0
     assert "RECEIVERS" not in everywhere.stdout
-    assert lback("signals", "--heard").stdout == "Nothing hears a signal.\n"
+    assert lback("signals", "--heard").stdout == "No signal has receivers.\n"
 
 
 def test_a_running_server_is_watched(lback: Run, project: Path) -> None:
     nobody = lback("signals", "watch", cwd=project)
     assert nobody.returncode == 1
     assert nobody.stderr == (
-        "Error: no development server of this project runs with DEBUG on; "
-        "start it in another terminal: lback runserver\n"
+        "Error: no development server of this project is running with DEBUG on; "
+        "start one in another terminal: lback runserver\n"
     )
     with running("runserver", "--port", "0", cwd=project) as program:
         watcher = subprocess.Popen(
@@ -117,5 +117,5 @@ def test_nobody_else_can_listen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert not path.exists()
 
     path.parent.chmod(0o755)
-    with pytest.raises(ConfigurationError, match="is no folder of yours alone; remove it"):
+    with pytest.raises(ConfigurationError, match="is not a directory that only you can access"):
         socket_path("/srv/shop")
