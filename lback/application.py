@@ -282,7 +282,7 @@ class Application:
     def _refuse_when_started(self, what: str) -> None:
         if self._prepared:
             raise ConfigurationError(
-                f"{what} comes too late: the application has answered requests; "
+                f"{what} comes too late: the application has handled requests; "
                 "add it where the application is built"
             )
 

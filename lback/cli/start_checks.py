@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from sqlalchemy import inspect
 from sqlalchemy.exc import SQLAlchemyError
 
+from lback.cache.settings import cache_entries
 from lback.cli.problems import Check, Problem
 from lback.cli.template_check import problems_of_templates, template_problems
 from lback.core.config import Config
@@ -174,7 +175,7 @@ def _contents_of(package: str) -> Iterator[str]:
 def _redis(app: "Application") -> Iterator[Problem]:
     config = app.config
     stores = (config.SESSION_STORE, config.LOGIN_ATTEMPTS_STORE)
-    caches = [entry for entry in config.CACHES.values() if entry.get("backend") == "redis"]
+    caches = [entry for entry in cache_entries(config).values() if entry.get("backend") == "redis"]
     urls = {entry.get("url", config.REDIS_URL) for entry in caches}
     for url in sorted(urls | ({config.REDIS_URL} if "redis" in stores else set())):
         problem = redis_problem(url)

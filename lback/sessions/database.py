@@ -1,4 +1,4 @@
-"""Sessions in a table of the database, where every worker finds them."""
+"""Session store in a database table, shared by all workers."""
 
 from collections.abc import Callable
 from functools import partial
@@ -36,7 +36,7 @@ MISSING = (
 
 
 class StoredSession(Base):
-    """A row of the table: the hash of an id, never the id, so that nobody signs in with a copy."""
+    """A stored session, keyed by a hash of its id, so that a copy of the table opens no session."""
 
     __tablename__ = "lback_sessions"
 
@@ -54,15 +54,16 @@ _ONE = select(StoredSession.data, StoredSession.created_at, StoredSession.expire
 
 
 class DatabaseSessionStore:
-    """Keeps sessions in the table `lback_sessions`.
+    """Stores sessions in the table `lback_sessions`.
 
-    Each call is a short transaction of its own, so that a session survives a request that is
-    rolled back. On SQLite it waits for the one that is writing; a request must not save a session
-    while its own database session has uncommitted changes, for it would wait for itself.
+    Each call is a short transaction of its own, so that a session survives when the request is
+    rolled back. On SQLite it waits for the transaction that is writing: do not save a session while
+    the database session of the same request has uncommitted changes, or the request waits for
+    itself.
 
     Args:
-        db_manager: Opens the sessions on the database.
-        create_table: Make the table where it is missing, for applications without migrations.
+        db_manager: Opens database sessions.
+        create_table: Create the table if it is missing, for applications without migrations.
     """
 
     def __init__(self, db_manager: DatabaseManager, *, create_table: bool = True) -> None:
@@ -70,17 +71,22 @@ class DatabaseSessionStore:
         self._create_table = create_table
 
     def load(self, session_id: str) -> SessionRecord | None:
-        """Return the record of a session, expired or not."""
+        """Return the record of a session, expired or not; `None` if there is none."""
         return self._recovering(partial(self._load, hash_of(session_id)))
 
     def _load(self, id_hash: str) -> SessionRecord | None:
-        # Without a session of the ORM, which would take four times as long for one row.
+        # Without an ORM session, which would take four times as long for one row.
         with self._db_manager.connection() as connection:
             row = connection.execute(_ONE, {"id_hash": id_hash}).one_or_none()
         return None if row is None else SessionRecord(*row)
 
     def create(self, session_id: str, record: SessionRecord) -> None:
-        """Keep a new session."""
+        """Store a new session.
+
+        Args:
+            session_id: Id of the session; only its hash is stored.
+            record: The session.
+        """
 
         def create(db_session: Session) -> None:
             db_session.add(
@@ -96,7 +102,16 @@ class DatabaseSessionStore:
         self._run(create)
 
     def save(self, session_id: str, data: str, expires_at: float) -> bool:
-        """Replace the data of a session; false, and without effect, where it is gone."""
+        """Replace the data and the expiry of a session.
+
+        Args:
+            session_id: Id of the session.
+            data: The new data as JSON.
+            expires_at: The new expiry, in seconds since the epoch.
+
+        Returns:
+            False if the session does not exist any more; nothing is stored then.
+        """
         statement = (
             update(StoredSession)
             .where(StoredSession.id_hash == hash_of(session_id))
@@ -105,12 +120,26 @@ class DatabaseSessionStore:
         return self._execute(statement) > 0
 
     def touch(self, session_id: str, expires_at: float) -> None:
-        """Move the end of a session and leave its data; without effect where it is gone."""
+        """Change the expiry of a session and leave its data; without effect if it does not exist.
+
+        Args:
+            session_id: Id of the session.
+            expires_at: The new expiry, in seconds since the epoch.
+        """
         statement = update(StoredSession).where(StoredSession.id_hash == hash_of(session_id))
         self._execute(statement.values(expires_at=expires_at))
 
     def replace(self, session_id: str, new_id: str, record: SessionRecord) -> bool:
-        """Put a record under a new id in the place of a session; false where that is gone."""
+        """Replace a session by a record under a new id, in one step.
+
+        Args:
+            session_id: Id of the session that ends.
+            new_id: Id of the session that replaces it.
+            record: The new session.
+
+        Returns:
+            False if the session does not exist any more; nothing is stored then.
+        """
         statement = update(StoredSession).where(StoredSession.id_hash == hash_of(session_id))
         values = {
             "id_hash": hash_of(new_id),
@@ -121,11 +150,15 @@ class DatabaseSessionStore:
         return self._execute(statement.values(values)) > 0
 
     def delete(self, session_id: str) -> None:
-        """Forget a session; without effect if it is gone."""
+        """Delete a session; without effect if it does not exist."""
         self._execute(delete(StoredSession).where(StoredSession.id_hash == hash_of(session_id)))
 
     def delete_expired(self, now: float) -> int:
-        """Forget all that expired by a moment, and return how many."""
+        """Delete all sessions that expired by a time, and return how many.
+
+        Args:
+            now: Seconds since the epoch.
+        """
         return self._execute(delete(StoredSession).where(StoredSession.expires_at <= now))
 
     def _execute(self, statement: Update | Delete) -> int:
@@ -135,7 +168,7 @@ class DatabaseSessionStore:
         return self._recovering(partial(self._transact, work))
 
     def _recovering(self, work: Callable[[], T]) -> T:
-        """Do the work, and do it again where the table had to be made first."""
+        """Do the work, and do it again if the table had to be created first."""
         try:
             return work()
         except (OperationalError, ProgrammingError) as error:
@@ -158,7 +191,7 @@ class DatabaseSessionStore:
 
 
 def _own_metadata() -> MetaData:
-    """Return a catalogue of this one table: the others are made by migrations, or by hand."""
+    """Return metadata of this one table: the others are created by migrations or by the project."""
     metadata = MetaData()
     cast(Table, StoredSession.__table__).to_metadata(metadata)
     return metadata

@@ -95,7 +95,7 @@ def test_a_misspelt_setting_is_warned_of_with_a_near_one(lback: Run, shop: Path)
 
     assert result.returncode == 0
     assert (
-        "ALLOWED_HOST (settings.py) is no setting of Lback; did you mean ALLOWED_HOSTS?"
+        "ALLOWED_HOST (settings.py) is not a setting of Lback; did you mean ALLOWED_HOSTS?"
         in result.stderr
     )
 

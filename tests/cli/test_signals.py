@@ -23,7 +23,7 @@ def test_the_catalogue_is_the_table_of_the_documentation() -> None:
     assert len(signals) > 40
     finished = signals["request_finished"]
     assert (finished.sender, finished.arguments) == ("AppController", "request, response")
-    assert finished.when == "exactly once, last thing"
+    assert finished.when == "exactly once, after the request was handled"
 
 
 def test_signals_are_shown_with_their_receivers(lback: Run, project: Path) -> None:
@@ -37,7 +37,8 @@ def test_signals_are_shown_with_their_receivers(lback: Run, project: Path) -> No
     lines = lback("signals", "--with-receivers", cwd=project).stdout.splitlines()
     assert [" ".join(line.split()) for line in lines] == [
         "SIGNAL SENDER WHEN ARGUMENTS RECEIVERS",
-        "request_finished AppController exactly once, last thing request, response urls.hear",
+        "request_finished AppController exactly once, after the request was handled "
+        "request, response urls.hear",
         "order_paid urls.hear",
     ]
     everywhere = lback("signals")

@@ -31,7 +31,7 @@ def test_a_superuser_is_made_by_a_script(database: DatabaseManager, run_all: Run
     assert (made.code, made.out) == (0, "Created superuser Root\n")
     assert (taken.code, taken.err) == (
         1,
-        "Error: username: this username is taken; choose another one\n",
+        "Error: username: This username is taken. Choose another one.\n",
     )
     row = json.loads(listed.out)
     assert {"username": "Root", "superuser": True, "active": True}.items() <= row.items()

@@ -263,7 +263,7 @@ def test_without_a_project_one_is_told_where_it_was_looked_for(
     pytester.makepyfile("def test_it(client): pass")
     outcome = pytester.runpytest_subprocess("-q")
     outcome.assert_outcomes(errors=1)
-    outcome.stdout.fnmatch_lines(["*no settings.py of yours in *"])
+    outcome.stdout.fnmatch_lines(["*found no settings.py that you own in *"])
 
 
 def test_a_project_without_lback_waits_for_nothing(pytester: pytest.Pytester) -> None:

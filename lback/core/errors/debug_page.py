@@ -1,4 +1,4 @@
-"""What a debug page shows: the frames of an exception, the request, and the routes there are."""
+"""The content of debug pages: the frames of an exception, the request, and the routes."""
 
 import linecache
 import sys
@@ -28,7 +28,7 @@ _PACKAGE = str(Path(__file__).resolve().parents[1])
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One place that an exception passed: source lines without the values in them.
+    """A stack frame of an exception: source lines, without the values of variables.
 
     Attributes:
         file: Path, relative to the current directory where it lies below.
@@ -47,14 +47,14 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One exception of a chain, with the frames it passed, the innermost last.
+    """One exception of a chain, with its stack frames, the innermost last.
 
     Attributes:
-        kind: Its class, with the module.
+        kind: Name of its class, with the module.
         message: Its text.
-        link: How it came to the one before, such as `"caused by"`.
-        frames: What it passed.
-        notes: What was added to it, such as a way out (`BaseException.add_note`).
+        link: How it is related to the one before, such as `"caused by"`.
+        frames: Its stack frames.
+        notes: Its notes, such as hints (`BaseException.add_note`).
     """
 
     kind: str
@@ -76,7 +76,7 @@ class RouteRow:
 
 
 def failures(exception: BaseException) -> list[Failure]:
-    """Return an exception and those that led to it, the last one first."""
+    """Return an exception and its causes, the exception itself first."""
     found: list[Failure] = []
     seen: set[int] = set()
     link, current = "", exception
@@ -127,7 +127,7 @@ def _short(name: str) -> str:
 
 
 def request_facts(request: Any) -> list[tuple[str, str]]:
-    """Return what is known of a request, without its body and with nothing that lets one in."""
+    """Return names and values that describe a request, without its body and its credentials."""
     environ = getattr(request, "environ", None) or {}
     headers = getattr(request, "headers", None) or {}
     query = environ.get("QUERY_STRING") or ""
@@ -149,7 +149,7 @@ def _parameters(query: str) -> Iterator[tuple[str, str]]:
 
 
 def route_table(router: "Router | None") -> list[RouteRow]:
-    """Return the routes, in the order in which they are asked."""
+    """Return the routes, in the order in which they are matched."""
     routes = [] if router is None else router.routes[:MOST_ROUTES]
     return [_row(route) for route in routes]
 
@@ -162,10 +162,15 @@ def _row(route: "Route") -> RouteRow:
 
 
 def suggested_paths(router: "Router | None", path: str) -> list[str]:
-    """Return the patterns that a mistyped path comes nearest to."""
+    """Return up to three patterns that are most similar to a mistyped path.
+
+    Args:
+        router: The routes; `None` means none.
+        path: Path of the request.
+    """
     segments = path.split("/")
     routes = [] if router is None else router.routes[:MOST_ROUTES]
-    # A variable comes as near as anything: its segment is taken from the path itself.
+    # A variable matches any segment: it is filled from the path itself.
     patterns = {_filled(route, segments): route.path for route in routes}
     return [patterns[near] for near in get_close_matches(path, patterns, n=3)]
 

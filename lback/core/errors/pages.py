@@ -1,4 +1,4 @@
-"""Error pages: what a person sees when something went wrong, and what its developer sees."""
+"""Renders the error pages of the framework, for visitors and for developers."""
 
 import base64
 import hashlib
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _DIRECTORY = Path(__file__).with_name("templates")
 
-# What a person can do about it, in place of the number's technical name.
+# Plain headings in place of the technical phrase of the status.
 HEADINGS = {
     400: "This request cannot be read",
     401: "Please sign in",
@@ -39,7 +39,7 @@ HEADINGS = {
 
 @cache
 def _environment() -> Environment:
-    # Its own, so that no template and no filter of a project can break an error page.
+    # A separate environment, so that no template or filter of a project can break an error page.
     environment = Environment(
         loader=FileSystemLoader(_DIRECTORY), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
@@ -55,14 +55,19 @@ def style() -> str:
 
 @cache
 def style_hash() -> str:
-    """Return the source expression that allows `style` in a Content-Security-Policy."""
+    """Return the CSP source expression that allows the style sheet of `style`."""
     digest = hashlib.sha256(style().encode()).digest()
     return f"'sha256-{base64.b64encode(digest).decode()}'"
 
 
 @lru_cache(maxsize=256)
 def error_page(status: int, message: str) -> str:
-    """Render the page that everybody may see."""
+    """Render the error page for visitors.
+
+    Args:
+        status: Status of the response.
+        message: Text for the visitor; escaped.
+    """
     return (
         _environment()
         .get_template("error.html")
@@ -79,15 +84,15 @@ def debug_page(
     request: Any = None,
     exception: BaseException | None = None,
 ) -> str:
-    """Render the page for the developer, with every secret setting taken out of it.
+    """Render the error page for developers, with the values of secret settings masked.
 
     Args:
-        status: Status of the answer.
-        message: What is said of it.
-        config: Tells which texts are secret.
-        router: Its routes are shown.
-        request: Shown without its body, and without what lets somebody in.
-        exception: Shown with its frames, their source lines, and no values.
+        status: Status of the response.
+        message: What went wrong.
+        config: Settings; values of secret ones are masked wherever they occur.
+        router: Its routes are listed.
+        request: Shown without its body, and with its credentials masked.
+        exception: Shown with its frames and source lines, without values of variables.
     """
     page = _environment().get_template("debug.html")
     path = str(getattr(request, "path", ""))

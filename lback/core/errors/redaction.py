@@ -1,4 +1,4 @@
-"""Redaction: what must not be shown of settings, header fields and query strings, even in DEBUG."""
+"""Masks secrets in settings, header fields and query strings, also while DEBUG is on."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -13,15 +13,15 @@ if TYPE_CHECKING:
 MASK = "********"
 
 _PASSWORD_IN_URL = re.compile(r"(?<=://)([^\s/:@]*):[^\s/@]+@")
-# A shorter one would mask half of the page, and is none.
+# Masking shorter values would mask unrelated text of the page.
 _SHORTEST_SECRET = 6
 
 
 class Redactor:
-    """Takes the values of secret settings out of text.
+    """Masks the values of secret settings in text.
 
     Args:
-        config: The settings; which of them are secret, their names tell.
+        config: The settings; their names decide which of them are secret.
     """
 
     def __init__(self, config: "Config") -> None:
@@ -34,7 +34,7 @@ class Redactor:
         return _PASSWORD_IN_URL.sub(rf"\1:{MASK}@", text)
 
     def _secrets(self) -> list[str]:
-        # Read anew: a key may have been chosen after the start.
+        # Read each time: a key may have been generated after the start.
         values = (v for k, v in vars(self._config).items() if k.isupper() and is_secret(k, v))
         items = [item for v in values for item in (v if isinstance(v, list) else [v])]
         texts = {v for v in items if isinstance(v, str) and len(v) >= _SHORTEST_SECRET}
@@ -42,7 +42,7 @@ class Redactor:
 
 
 def redacted_path(request: "Request") -> str:
-    """Return the path of a request, the variables masked whose names tell that they are secret."""
+    """Return the path of a request, with path variables of secret names masked."""
     path = request.path
     for name, value in request.path_params.items():
         if is_credential(name):
@@ -51,10 +51,15 @@ def redacted_path(request: "Request") -> str:
 
 
 def redacted_fields(fields: Mapping[str, str]) -> dict[str, str]:
-    """Return header fields with the values masked that let somebody in."""
+    """Return header fields, with credentials masked.
+
+    Example:
+        >>> redacted_fields({"Accept": "*/*", "Authorization": "Bearer abc"})
+        {'Accept': '*/*', 'Authorization': '********'}
+    """
     return dict(redacted_pairs(fields.items()))
 
 
 def redacted_pairs(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Return names and values, the values masked where the name tells that they are secret."""
+    """Return names and values, with values of secret names masked."""
     return [(name, MASK if is_credential(name) else value) for name, value in pairs]

@@ -1,4 +1,4 @@
-"""Host names: which a request may carry, and whose word about them is believed."""
+"""Host names, allowed hosts, trusted proxies and the address of the client."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -6,7 +6,7 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any
 
-# RFC 3986 §3.2.2: a name, an IPv4 address or a bracketed IPv6 address, and perhaps a port.
+# RFC 3986 section 3.2.2: a name, an IPv4 address or a bracketed IPv6 address, optionally a port.
 _HOST = re.compile(r"([A-Za-z0-9](?:[A-Za-z0-9._-]{0,253})|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?")
 _WITH_PORT = re.compile(r"\[([0-9A-Fa-f:.]+)\](?::[0-9]{1,5})?|([0-9.]+):[0-9]{1,5}")
 UNIX_SOCKET = "unix"
@@ -14,21 +14,31 @@ LOOPBACK_HOSTS = ("localhost", ".localhost", "127.0.0.1", "[::1]")
 
 
 def host_name(host: str) -> str | None:
-    """Return the name part of a `Host` field in lower case, or `None` if it is malformed."""
+    """Return the name part of a `Host` field in lower case, or `None` if it is malformed.
+
+    Example:
+        >>> host_name("Example.com:8000"), host_name("exa mple")
+        ('example.com', None)
+    """
     found = _HOST.fullmatch(host)
     return found[1].rstrip(".").lower() if found else None
 
 
 def first_member(field: str | None) -> str:
-    """Return the first member of a list in a field, which the proxy next to the client wrote."""
+    """Return the first member of a list field, which the proxy nearest to the client added."""
     return (field or "").partition(",")[0].strip(" \t")
 
 
 def is_allowed(host: str, patterns: Iterable[str]) -> bool:
-    """Tell whether a `Host` field fits a list of names.
+    """Return True if a `Host` field matches one of the patterns.
 
-    A pattern is a name, `.name` for a domain with its subdomains, or `*` for any well-formed
-    host. The port is ignored.
+    Args:
+        host: The field; its port is ignored.
+        patterns: Names, `.name` for a domain with its subdomains, or `*` for any valid host.
+
+    Example:
+        >>> is_allowed("api.example.com:443", [".example.com"])
+        True
     """
     name = host_name(host)
     if name is None:
@@ -43,19 +53,25 @@ def is_allowed(host: str, patterns: Iterable[str]) -> bool:
 
 
 def is_trusted_proxy(address: str | None, proxies: Iterable[str]) -> bool:
-    """Tell whether the peer's address is in a list of addresses and networks.
+    """Return True if the address of the peer is that of a trusted proxy.
 
-    `unix` in the list stands for a peer without an address, behind a Unix socket.
+    Args:
+        address: Address of the peer; `None` or an empty text if it has none.
+        proxies: Addresses and networks, as in `TRUSTED_PROXIES`. "unix" stands for a peer
+            without an address, behind a Unix socket.
+
+    Example:
+        >>> is_trusted_proxy("10.1.2.3", ["10.0.0.0/8"])
+        True
     """
     return _in_networks(address or "", tuple(proxies))
 
 
 def client_address(environ: Mapping[str, Any], proxies: Iterable[str]) -> str:
-    """Return the address of the client, as trusted proxies tell it; empty where none is known.
+    """Return the IP address of the client, or an empty text if it is unknown.
 
-    `X-Forwarded-For` is read from its end, for that is where each proxy adds what it saw: the
-    client is the first address that is no trusted proxy. What stands before it, anybody may
-    have written.
+    `X-Forwarded-For` is read from its end, where each proxy appends the address of its peer: the
+    client is the first address that is not a trusted proxy. Members before it can be forged.
 
     Args:
         environ: The WSGI environ.
@@ -65,15 +81,20 @@ def client_address(environ: Mapping[str, Any], proxies: Iterable[str]) -> str:
     forwarded, networks = environ.get("HTTP_X_FORWARDED_FOR"), tuple(proxies)
     hops = forwarded.split(",") if forwarded and networks else []
     while hops and _in_networks(address, networks):
-        told = plain_address(hops.pop())
-        if not told:
+        hop = plain_address(hops.pop())
+        if not hop:
             break
-        address = told
+        address = hop
     return address
 
 
 def plain_address(text: str) -> str:
-    """Return an IP address in its short form, without port and brackets; empty for what is none."""
+    """Return an IP address in its short form, without port and brackets; else an empty text.
+
+    Example:
+        >>> plain_address("[2001:db8:0::1]:443")
+        '2001:db8::1'
+    """
     text = text.strip()
     found = _WITH_PORT.fullmatch(text)
     address = _parsed(found[1] or found[2] if found else text)

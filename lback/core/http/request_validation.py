@@ -15,10 +15,13 @@ _KNOWN_HOSTS_LIMIT = 1024
 
 
 class RequestValidator:
-    """Checks the outer facts of a request against the configuration.
+    """Validates host, URL length and body size of each request against the settings.
 
-    What it finds is left in `request.error` and not raised: the answer then passes the response
-    hooks like that of every other error.
+    An error is stored in `request.error` and raised later, so that the error response passes the
+    response hooks like any other.
+
+    Args:
+        config: Settings; `ALLOWED_HOSTS`, `TRUSTED_PROXIES` and the `MAX_…` sizes are used.
     """
 
     def __init__(self, config: "Config") -> None:
@@ -27,7 +30,12 @@ class RequestValidator:
         self._known_hosts: set[str] = set()
 
     def validate(self, request: "Request", environ: dict[str, Any]) -> None:
-        """Examine one request, and put an end to the stream of its body."""
+        """Validate a request and replace `wsgi.input` by a stream that ends with the body.
+
+        Args:
+            request: The request; `error` is set if it is not valid.
+            environ: Its WSGI environ.
+        """
         if environ.get("HTTP_HOST") not in self._known_hosts:
             self._validate_host(request)
         if environ.get("CONTENT_LENGTH") or "wsgi.input_terminated" in environ:
@@ -41,9 +49,9 @@ class RequestValidator:
     def _bound_body(self, request: "Request", environ: dict[str, Any]) -> None:
         try:
             environ["wsgi.input"] = body_stream(environ, self.limits.body_size)
-        except HTTPException as fault:
+        except HTTPException as error:
             environ["wsgi.input"] = NO_BODY
-            request.error = fault
+            request.error = error
 
     def _validate_host(self, request: "Request") -> None:
         config = self._config

@@ -179,7 +179,7 @@ def _hosts(value: list[Any]) -> None:
         name = host.removeprefix(".").lower()
         if host != "*" and host_name(name) != name:
             raise ValueError(
-                f"{host!r} is no host name; write example.com, .example.com for its subdomains "
+                f"{host!r} is not a host name; write example.com, .example.com for its subdomains "
                 "as well, 192.0.2.1 or [2001:db8::1], without scheme and port"
             )
 
@@ -192,7 +192,7 @@ def _networks(value: list[Any]) -> None:
                 ip_network(network, strict=False)
         except ValueError:
             raise ValueError(
-                f"{network!r} is no address and no network; write 192.0.2.1 or 10.0.0.0/8, "
+                f"{network!r} is not an address or a network; write 192.0.2.1 or 10.0.0.0/8, "
                 f"or {UNIX_SOCKET!r} for a proxy behind a Unix socket"
             ) from None
 
