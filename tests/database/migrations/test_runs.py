@@ -148,7 +148,7 @@ def test_a_reference_to_nothing_stops_a_migration(file_project: Project) -> None
     )
     assert failure(file_project.migrations()) == (
         "1 rows refer to rows that do not exist, the first is row 1 of 'books', "
-        "which refers to 'shelves'; have the migration mend or delete them"
+        "which refers to 'shelves'; fix or delete them in the migration"
     )
     assert file_project.execute("SELECT * FROM books") == []
 
@@ -217,7 +217,9 @@ def test_who_waits_too_long_is_told_why(project: Project, monkeypatch: pytest.Mo
                 "mysql": "SELECT GET_LOCK(CONCAT('lback_migrations_', MD5(DATABASE())), 0)",
             }[project.kind]
         )
-        assert failure(project.migrations()).startswith("another process migrates this database")
+        assert failure(project.migrations()).startswith(
+            "another process has been migrating or writing"
+        )
         other.rollback()
         other.invalidate()
     assert project.migrations().migrate() == ["0001_a"]
