@@ -290,7 +290,7 @@ def test_a_person_says_what_fills_the_rest(project: Project) -> None:
     ("values", "message"),
     [
         ({}, r"Which value of books.n \(int\) do .* Use --fill books.n=VALUE, allow NULL"),
-        ({"books.n": "many"}, "books.n: 'many' is no int"),
+        ({"books.n": "many"}, "books.n: 'many' is not a valid int"),
     ],
 )
 def test_a_gap_without_a_value_is_refused(
@@ -313,7 +313,7 @@ def test_a_member_of_an_enumeration_is_given_by_its_name(file_project: Project) 
 def test_a_token_is_never_computed_once_for_all(file_project: Project) -> None:
     file_project.become(("books",))
     column: Column[str] = Column("key", String(9), default=lambda: "same", nullable=False)
-    with pytest.raises(MigrationError, match=r"Which books\.key"):
+    with pytest.raises(MigrationError, match=r"Which value of books\.key"):
         file_project.migrations(("books", column)).make()
 
 
