@@ -12,10 +12,8 @@ from gunicorn.errors import HaltServer
 from gunicorn.glogging import Logger
 
 from lback.cli.probe import Serving, look_from_outside
-from lback.core.logging_setup import HANDLER, LineFormatter
-from lback.core.wsgi_entry import create_wsgi_app
-
-access = logging.getLogger("lback.access")
+from lback.core.logging_setup import HANDLER, LineFormatter, RedactingFilter
+from lback.core.wsgi_entry import create_served_app
 
 RETRY_SECONDS = 2.0
 
@@ -27,20 +25,11 @@ class LineLogger(Logger):  # type: ignore[misc]  # it has no types
         """Leave the handlers alone: the process has its own."""
         self.cfg = cfg
         self.error_log.propagate = True
+        # It writes request lines as they came.
+        self.error_log.addFilter(RedactingFilter())
 
     def access(self, resp: Any, req: Any, environ: Any, request_time: timedelta) -> None:
-        """Log a request, without its query, which may hold what lets somebody in."""
-        del req
-        if self.cfg.accesslog:
-            access.info(
-                "%s %s %s %s %s %.1f ms",
-                environ.get("REMOTE_ADDR") or "-",
-                environ["REQUEST_METHOD"],
-                environ["RAW_URI"].partition("?")[0],
-                str(resp.status).partition(" ")[0],
-                resp.sent,
-                request_time.total_seconds() * 1000,
-            )
+        """Write nothing: the access log is that of Lback, the same on every server."""
 
 
 class Site(BaseApplication):  # type: ignore[misc]  # it has no types
@@ -61,7 +50,6 @@ class Site(BaseApplication):  # type: ignore[misc]  # it has no types
             "threads": serving.threads,
             "graceful_timeout": serving.shutdown_timeout,
             "keepalive": 5,
-            "accesslog": "-" if serving.access_log else None,
             "logger_class": LineLogger,
             # Whose forwarding headers are believed, TRUSTED_PROXIES says, and nobody else.
             "forwarded_allow_ips": "",
@@ -72,7 +60,7 @@ class Site(BaseApplication):  # type: ignore[misc]  # it has no types
 
     def load(self) -> Callable[..., Iterable[bytes]]:
         """Build the application, in a worker."""
-        return create_wsgi_app()
+        return create_served_app()
 
 
 class Master(Arbiter):  # type: ignore[misc]  # it has no types

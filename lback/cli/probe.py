@@ -29,7 +29,6 @@ class Serving:
     workers: int
     threads: int
     shutdown_timeout: int
-    access_log: bool
 
 
 def look() -> Serving:
@@ -44,7 +43,6 @@ def look() -> Serving:
         workers=config.WORKERS or min(8, 2 * len(os.sched_getaffinity(0))),
         threads=config.THREADS,
         shutdown_timeout=config.SHUTDOWN_TIMEOUT,
-        access_log=config.ACCESS_LOG,
     )
 
 

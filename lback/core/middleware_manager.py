@@ -330,7 +330,9 @@ def _run_request_hooks(
         except HTTPException:
             raise
         except Exception:
-            logger.exception("%s.process_request failed", type(middleware).__name__)
+            logger.exception(
+                "%s.process_request failed", type(middleware).__name__, extra={"request": request}
+            )
             return _plain_500()
         if response is None:
             continue
@@ -351,7 +353,9 @@ def _run_response_hooks(
         try:
             processed = hook(request, response)
         except Exception:
-            logger.exception("%s.process_response failed", type(middleware).__name__)
+            logger.exception(
+                "%s.process_response failed", type(middleware).__name__, extra={"request": request}
+            )
             continue
         if processed is response:
             continue

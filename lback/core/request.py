@@ -536,7 +536,9 @@ class Request:
                 file.close()
 
     def __repr__(self) -> str:
-        return f"<Request {self.method} {self.path!r}>"
+        router = self._binding.services.get("router")
+        path = self.path if router is None else router.secret_paths.in_path(self.path)
+        return f"<Request {self.method} {path!r}>"
 
     def get_header(self, name: str) -> str | None:
         """Return one header field as text, or None, without collecting the others.

@@ -11,6 +11,7 @@ from lback.core.exceptions import MethodNotAllowed, RouteNotFound
 from lback.core.http.methods import METHODS, is_token, supported_methods
 from lback.core.routing.patterns import PathPattern
 from lback.core.routing.route_tree import RouteTree
+from lback.core.routing.secret_paths import SecretPaths
 from lback.core.routing.views import View, check_view, methods_of, view_name
 
 logger = logging.getLogger(__name__)
@@ -79,6 +80,7 @@ class Router:
     Attributes:
         find: `find(path, method)` gives the first route that fits, with its variables, or
             `None`; the method in upper case.
+        secret_paths: Masks the credentials in paths, for logs and pages.
     """
 
     def __init__(self) -> None:
@@ -112,6 +114,7 @@ class Router:
         with self._lock:
             self._routes.append(route)
             self._tree.add(route)
+            self.secret_paths.add(route.pattern)
             if route.name is not None and self._names.setdefault(route.name, route) is not route:
                 logger.warning(
                     "the route name %r is taken by %s; url_for keeps to that one, not to %s",
@@ -134,11 +137,14 @@ class Router:
     def _replace(self, routes: list[Route]) -> None:
         tree = RouteTree()
         names: dict[str, Route] = {}
+        secret_paths = SecretPaths()
         for route in routes:
             tree.add(route)
+            secret_paths.add(route.pattern)
             if route.name is not None:
                 names.setdefault(route.name, route)
         self._routes, self._tree, self._names = routes, tree, names
+        self.secret_paths = secret_paths
         # Bound here, so that the walk of a request goes straight to the tree.
         self.find = tree.find
 

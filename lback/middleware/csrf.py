@@ -8,6 +8,7 @@ from secrets import token_bytes
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from lback.core.base_middleware import SimpleMiddleware
+from lback.core.errors.redaction import redacted_path, redacted_text
 from lback.core.exceptions import (
     BadRequest,
     ConfigurationError,
@@ -136,7 +137,10 @@ class CSRFMiddleware(SimpleMiddleware):
         )
         if fault is not None:
             _require_user(request)
-            logger.warning("refused %s %r: %s", request.method, request.path, fault)
+            logger.warning(
+                "refused %s %r: %s",
+                request.method, redacted_path(request), redacted_text(fault, request),
+            )  # fmt: skip
             raise Forbidden(
                 f"CSRF check failed: {fault}" if self._config.DEBUG is True else _REFUSED
             )

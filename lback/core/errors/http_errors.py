@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from lback.core.errors.debug_page import failures
-from lback.core.errors.redaction import redacted_path
+from lback.core.errors.redaction import redacted_path, redacted_text
 from lback.core.exceptions import (
     HTTPException,
     MethodNotAllowed,
@@ -42,7 +42,8 @@ def error_response(handler: "ErrorHandler", error: Exception, request: "Request"
     level = logging.INFO if status < 500 else logging.WARNING
     if logger.isEnabledFor(level):
         path = redacted_path(request)
-        logger.log(level, "%s %r answered %d: %s", request.method, path, status, error.message)
+        message = redacted_text(error.message, request)
+        logger.log(level, "%s %r answered %d: %s", request.method, path, status, message)
     if error.data is not None or wants_json(request):
         response = _json(handler, error, status, request)
     else:
@@ -82,7 +83,10 @@ def failure_response(handler: "ErrorHandler", error: Exception, request: "Reques
         error: Of any class; no exception handler is asked.
         request: The request that failed.
     """
-    logger.error("%s %r failed", request.method, redacted_path(request), exc_info=error)
+    logger.error(
+        "%s %r failed", request.method, redacted_path(request),
+        exc_info=error, extra={"request": request},
+    )  # fmt: skip
     return _unhandled(handler, error, request)
 
 
@@ -98,9 +102,10 @@ def _unhandled(handler: "ErrorHandler", error: Exception, request: "Request") ->
     if handler.config.get("DEBUG") is True:
         last = failures(error)[0]
         places = [f"{frame.file}:{frame.line} {frame.function}" for frame in last.frames]
-        details = {"exception": last.kind, "message": last.message, "frames": places}
+        message = redacted_text(last.message, request)
+        details = {"exception": last.kind, "message": message, "frames": places}
         if last.notes:
-            details["notes"] = last.notes
+            details["notes"] = [redacted_text(note, request) for note in last.notes]
     return handler.handle_json_error(
         500, "Internal Server Error", details, request=request, exception=error
     )
