@@ -29,6 +29,7 @@ class Serving:
     workers: int
     threads: int
     shutdown_timeout: int
+    has_proxies: bool
 
 
 def look() -> Serving:
@@ -43,6 +44,7 @@ def look() -> Serving:
         workers=config.WORKERS or min(8, 2 * len(os.sched_getaffinity(0))),
         threads=config.THREADS,
         shutdown_timeout=config.SHUTDOWN_TIMEOUT,
+        has_proxies=bool(config.TRUSTED_PROXIES),
     )
 
 

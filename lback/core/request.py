@@ -11,7 +11,7 @@ from lback.core.http.absolute_uri import absolute_uri, server_host
 from lback.core.http.body import NO_BODY, BodyStream, input_of
 from lback.core.http.cookies import parse_cookies
 from lback.core.http.headers import RequestHeaders
-from lback.core.http.hosts import client_address, first_member, host_name, is_trusted_proxy
+from lback.core.http.hosts import client_address, first_member, has_trusted_proxy, host_name
 from lback.core.http.limits import DEFAULT_LIMITS, Limits
 from lback.core.http.methods import METHODS, HTTPMethod, is_token
 from lback.core.http.multidict import FormData, MultiDict, NoFields, parse_query
@@ -376,8 +376,8 @@ class Request:
     @property
     def _proxy_is_trusted(self) -> bool:
         # A request built by hand has no configuration to ask.
-        config, peer = self.config, self._environ.get("REMOTE_ADDR")
-        return config is None or is_trusted_proxy(peer, config.TRUSTED_PROXIES)
+        config = self.config
+        return config is None or has_trusted_proxy(self._environ, config.TRUSTED_PROXIES)
 
     def build_absolute_uri(self, location: str | None = None) -> str:
         """Return the absolute URI of a location, or of this request.

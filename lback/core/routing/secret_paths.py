@@ -81,7 +81,8 @@ class SecretPaths:
         return text if self._in_text is None else self._in_text.sub(self._masked, text)
 
     def _masked(self, found: "re.Match[str]") -> str:
-        if found[0] in self._literals:
+        # The pattern itself, such as in a table of routes, is no secret.
+        if found[0] in self._literals or found[found.lastindex or 0][:1] == "{":
             return found[0]
         start, end = found.span(found.lastindex or 0)
         offset = found.start()
