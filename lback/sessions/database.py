@@ -1,6 +1,7 @@
 """Sessions in a table of the database, where every worker finds them."""
 
 from collections.abc import Callable
+from dataclasses import asdict
 from functools import partial
 from typing import TypeVar, cast
 
@@ -14,6 +15,7 @@ from sqlalchemy import (
     Update,
     bindparam,
     delete,
+    insert,
     inspect,
     select,
     update,
@@ -35,6 +37,10 @@ MISSING = (
 )
 
 
+# What a replaced session holds in place of its values, which begin with a brace: where it went.
+REPLACED = ">"
+
+
 class StoredSession(Base):
     """A row of the table: the hash of an id, never the id, so that nobody signs in with a copy."""
 
@@ -51,6 +57,7 @@ class StoredSession(Base):
 _ONE = select(StoredSession.data, StoredSession.created_at, StoredSession.expires_at).where(
     StoredSession.id_hash == bindparam("id_hash")
 )
+_IS_CURRENT = StoredSession.data.not_like(f"{REPLACED}%")
 
 
 class DatabaseSessionStore:
@@ -77,7 +84,8 @@ class DatabaseSessionStore:
         # Without a session of the ORM, which would take four times as long for one row.
         with self._db_manager.connection() as connection:
             row = connection.execute(_ONE, {"id_hash": id_hash}).one_or_none()
-        return None if row is None else SessionRecord(*row)
+        record = None if row is None else SessionRecord(*row)
+        return None if record is None or record.data.startswith(REPLACED) else record
 
     def create(self, session_id: str, record: SessionRecord) -> None:
         """Keep a new session."""
@@ -99,30 +107,51 @@ class DatabaseSessionStore:
         """Replace the data of a session; false, and without effect, where it is gone."""
         statement = (
             update(StoredSession)
-            .where(StoredSession.id_hash == hash_of(session_id))
+            .where(StoredSession.id_hash == hash_of(session_id), _IS_CURRENT)
             .values(data=data, expires_at=expires_at)
         )
         return self._execute(statement) > 0
 
     def touch(self, session_id: str, expires_at: float) -> None:
         """Move the end of a session and leave its data; without effect where it is gone."""
-        statement = update(StoredSession).where(StoredSession.id_hash == hash_of(session_id))
+        statement = update(StoredSession).where(
+            StoredSession.id_hash == hash_of(session_id), _IS_CURRENT
+        )
         self._execute(statement.values(expires_at=expires_at))
 
     def replace(self, session_id: str, new_id: str, record: SessionRecord) -> bool:
         """Put a record under a new id in the place of a session; false where that is gone."""
-        statement = update(StoredSession).where(StoredSession.id_hash == hash_of(session_id))
-        values = {
-            "id_hash": hash_of(new_id),
-            "data": record.data,
-            "created_at": record.created_at,
-            "expires_at": record.expires_at,
-        }
-        return self._execute(statement.values(values)) > 0
+        replaced = (
+            update(StoredSession)
+            .where(StoredSession.id_hash == hash_of(session_id), _IS_CURRENT)
+            .values(data=REPLACED + hash_of(new_id), expires_at=record.expires_at)
+        )
+        values = {"id_hash": hash_of(new_id), **asdict(record)}
+
+        def replace(db_session: Session) -> bool:
+            connection = db_session.connection()
+            if not connection.execute(replaced).rowcount:
+                return False
+            connection.execute(insert(StoredSession).values(values))
+            return True
+
+        return self._run(replace)
 
     def delete(self, session_id: str) -> None:
-        """Forget a session; without effect if it is gone."""
-        self._execute(delete(StoredSession).where(StoredSession.id_hash == hash_of(session_id)))
+        """Forget a session and all that replaced it; without effect if it is gone."""
+
+        def end(db_session: Session) -> None:
+            connection = db_session.connection()
+            id_hash = hash_of(session_id)
+            while id_hash:
+                row = StoredSession.id_hash == id_hash
+                # The write comes first: it waits for a replacement under way, and keeps others off.
+                connection.execute(update(StoredSession).where(row).values(expires_at=0.0))
+                data = connection.execute(select(StoredSession.data).where(row)).scalar() or ""
+                connection.execute(delete(StoredSession).where(row))
+                id_hash = data[len(REPLACED) :] if data.startswith(REPLACED) else ""
+
+        self._run(end)
 
     def delete_expired(self, now: float) -> int:
         """Forget all that expired by a moment, and return how many."""

@@ -56,6 +56,9 @@ class SessionStore(Protocol):
     def replace(self, session_id: str, new_id: str, record: SessionRecord) -> bool:
         """Put a record under a new id in the place of a session, in one step.
 
+        The old id cannot be loaded, saved or touched any more. The store keeps what it was
+        replaced by, until the record expires: a sign-out that loaded it before ends both.
+
         Args:
             session_id: The session that ends by it.
             new_id: The id of the one that takes its place.
@@ -67,7 +70,7 @@ class SessionStore(Protocol):
         ...
 
     def delete(self, session_id: str) -> None:
-        """Forget a session; without effect if it is gone."""
+        """Forget a session and all that replaced it; without effect if it is gone."""
         ...
 
     def delete_expired(self, now: float) -> int:
@@ -80,6 +83,7 @@ class MemorySessionStore:
 
     def __init__(self) -> None:
         self._records: dict[str, SessionRecord] = {}
+        self._successors: dict[str, str] = {}
         self._lock = Lock()
 
     def load(self, session_id: str) -> SessionRecord | None:
@@ -113,16 +117,27 @@ class MemorySessionStore:
             if self._records.pop(session_id, None) is None:
                 return False
             self._records[new_id] = record
+            self._successors[session_id] = new_id
             return True
 
     def delete(self, session_id: str) -> None:
-        """Forget a session; without effect if it is gone."""
+        """Forget a session and all that replaced it; without effect if it is gone."""
         with self._lock:
-            self._records.pop(session_id, None)
+            ended: str | None = session_id
+            while ended is not None:
+                self._records.pop(ended, None)
+                ended = self._successors.pop(ended, None)
 
     def delete_expired(self, now: float) -> int:
         """Forget all that expired by a moment, and return how many."""
         with self._lock:
             before = len(self._records)
             self._records = {k: r for k, r in self._records.items() if r.expires_at > now}
+            self._successors = {k: n for k, n in self._successors.items() if self._is_alive(n)}
             return before - len(self._records)
+
+    def _is_alive(self, session_id: str) -> bool:
+        latest = session_id
+        while latest in self._successors:
+            latest = self._successors[latest]
+        return latest in self._records
