@@ -78,11 +78,17 @@ def anchor(heading: str) -> str:
 @cache
 def load() -> Any:
     """Read the package."""
-    return griffe.load("lback", search_paths=[ROOT], docstring_parser="google")
+    return griffe.load(
+        "lback", search_paths=[ROOT], docstring_parser="google", try_relative_path=False
+    )
 
 
 def find(path: str) -> Any:
-    """Return the object behind a dotted path, whichever module it is defined in."""
+    """Return the object behind a dotted path, whichever module it is defined in.
+
+    Raises:
+        LookupError: There is none.
+    """
     if path == "lback":
         return load()
     package, _, name = path.rpartition(".")
@@ -90,7 +96,10 @@ def find(path: str) -> Any:
     imports = load()[package.removeprefix("lback.")].imports if "." in package else load().imports
     if imports.get(name, path) != path:
         return find(imports[name])
-    item: Any = load()[path.removeprefix("lback.")]
+    try:
+        item: Any = load()[path.removeprefix("lback.")]
+    except KeyError:
+        raise LookupError(f"there is no {path!r}, which docs/site/pages.py names") from None
     return item.final_target if item.is_alias else item
 
 
