@@ -24,6 +24,7 @@ exclude_patterns = [".*", "build", "dist", "lback", "tests", "benchmarks/.*"]
 
 myst_heading_anchors = 6
 myst_links_external_new_tab = False
+smartquotes = False  # quotes in text are often those of code
 suppress_warnings = ["myst.header", "misc.highlighting_failure"]
 
 html_theme = "furo"

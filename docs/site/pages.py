@@ -99,7 +99,7 @@ PAGES = (
     Page(
         "auth",
         "Authentication and permissions",
-        ("lback.auth: login logout may require permission_required", "lback.auth"),
+        ("lback.auth: login logout login_required permission_required", "lback.auth"),
     ),
     Page("accounts", "Account pages", ("lback.accounts",), "account pages"),
     Page(

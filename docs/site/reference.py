@@ -16,7 +16,7 @@ from typing import Any
 import griffe
 
 from docs.site import commands, settings
-from docs.site.docstrings import cell, code, sections, source, table
+from docs.site.docstrings import cell, code, prose, sections, source, table
 from docs.site.pages import PAGES, PUBLIC_PACKAGES, Page
 
 ROOT = Path(__file__).parents[2]
@@ -78,11 +78,17 @@ def anchor(heading: str) -> str:
 @cache
 def load() -> Any:
     """Read the package."""
-    return griffe.load("lback", search_paths=[ROOT], docstring_parser="google")
+    return griffe.load(
+        "lback", search_paths=[ROOT], docstring_parser="google", try_relative_path=False
+    )
 
 
 def find(path: str) -> Any:
-    """Return the object behind a dotted path, whichever module it is defined in."""
+    """Return the object behind a dotted path, whichever module it is defined in.
+
+    Raises:
+        LookupError: There is none.
+    """
     if path == "lback":
         return load()
     package, _, name = path.rpartition(".")
@@ -90,7 +96,10 @@ def find(path: str) -> Any:
     imports = load()[package.removeprefix("lback.")].imports if "." in package else load().imports
     if imports.get(name, path) != path:
         return find(imports[name])
-    item: Any = load()[path.removeprefix("lback.")]
+    try:
+        item: Any = load()[path.removeprefix("lback.")]
+    except KeyError:
+        raise LookupError(f"there is no {path!r}, which docs/site/pages.py names") from None
     return item.final_target if item.is_alias else item
 
 
@@ -177,6 +186,18 @@ def how_to_use(name: str, item: Any) -> str:
     return f"{name} = {source(item.value)}" if item.value else ""
 
 
+def stands_for(item: Any) -> str:
+    """Return what a name without a docstring is: an alias, an instance or a bound method."""
+    value = str(item.value)
+    if re.fullmatch(r"[A-Z]\w+", value):
+        return f"Another name of `{value}`."
+    if made := re.fullmatch(r"([A-Z]\w+)\(\)", value):
+        return f"An instance of `{made[1]}`."
+    owner, _, method = value.partition(".")
+    made = re.fullmatch(r"(\w+)\(\)", str(getattr(item.parent.members.get(owner), "value", "")))
+    return f"The method `{made[1]}.{method}` of `{owner}`." if made else ""
+
+
 def _fields(item: Any) -> list[str]:
     """Return the parameters of a named tuple."""
     return [
@@ -261,7 +282,7 @@ class PageWriter:
     def summary(self, item: Any) -> str:
         """Return the first sentence of a docstring."""
         if item.docstring is None:
-            return code(item.value or "") if item.is_attribute or item.is_type_alias else ""
+            return prose(stands_for(item), self.link) or code(source(item.value or ""))
         return cell(item.docstring.value.strip().split("\n\n")[0], self.link)
 
     def entry(self, entry: Entry) -> Iterator[str]:
@@ -275,6 +296,8 @@ class PageWriter:
             bases = [text for base in entry.item.bases if (text := self.base(base))]
             yield f"Inherits from {', '.join(bases)}." if bases else ""
         yield from sections(entry.item, self.link)
+        if entry.item.docstring is None:
+            yield prose(stands_for(entry.item), self.link)
         if entry.item.is_class:
             yield from self.constructor(entry.item)
             for name, member in members_of(entry.item, self.reference):

@@ -9,11 +9,24 @@ from lback.core.http.development_server import free_port
 # Seconds for which an old worker keeps serving beside a new one.
 OVERLAP = 1.0
 
+# Its own lines hold tracebacks of the application.
+LOGGING = {
+    "formatters": {"generic": {"()": "lback.core.logging_setup.LineFormatter"}},
+    "handlers": {
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": "generic",
+            "stream": "ext://sys.stdout",
+        }
+    },
+    "loggers": {"_granian": {"handlers": ["console"], "level": "INFO", "propagate": False}},
+}
+
 
 def run(serving: Serving) -> None:
     """Serve until SIGTERM or SIGINT."""
     Granian(
-        "lback.core.wsgi_entry:create_wsgi_app",
+        "lback.core.wsgi_entry:create_served_app",
         factory=True,
         interface=Interfaces.WSGI,
         address=serving.host,
@@ -26,7 +39,7 @@ def run(serving: Serving) -> None:
         respawn_failed_workers=True,
         respawn_interval=OVERLAP,
         workers_kill_timeout=serving.shutdown_timeout,
-        log_access=serving.access_log,
-        # Without the query, which may contain credentials.
-        log_access_format="%(addr)s %(method)s %(path)s %(status)d %(dt_ms).1f ms",
+        # The access log is that of Lback, the same on every server.
+        log_access=False,
+        log_dictconfig=LOGGING,
     ).serve()

@@ -12,10 +12,8 @@ from gunicorn.errors import HaltServer
 from gunicorn.glogging import Logger
 
 from lback.cli.probe import Serving, read_settings_in_subprocess
-from lback.core.logging_setup import HANDLER, LineFormatter
-from lback.core.wsgi_entry import create_wsgi_app
-
-access = logging.getLogger("lback.access")
+from lback.core.logging_setup import HANDLER, LineFormatter, RedactingFilter
+from lback.core.wsgi_entry import create_served_app
 
 RETRY_SECONDS = 2.0
 
@@ -27,27 +25,11 @@ class LineLogger(Logger):  # type: ignore[misc]  # it has no types
         """Store the configuration without adding handlers; the process has its own."""
         self.cfg = cfg
         self.error_log.propagate = True
+        # It writes request lines as they came.
+        self.error_log.addFilter(RedactingFilter())
 
     def access(self, resp: Any, req: Any, environ: Any, request_time: timedelta) -> None:
-        """Log a request without its query, which may contain credentials.
-
-        Args:
-            resp: Gunicorn's response, with status and sent bytes.
-            req: Gunicorn's request; not used.
-            environ: WSGI environment.
-            request_time: Duration of the request.
-        """
-        del req
-        if self.cfg.accesslog:
-            access.info(
-                "%s %s %s %s %s %.1f ms",
-                environ.get("REMOTE_ADDR") or "-",
-                environ["REQUEST_METHOD"],
-                environ["RAW_URI"].partition("?")[0],
-                str(resp.status).partition(" ")[0],
-                resp.sent,
-                request_time.total_seconds() * 1000,
-            )
+        """Write nothing: the access log is that of Lback, the same on every server."""
 
 
 class Site(BaseApplication):  # type: ignore[misc]  # it has no types
@@ -68,7 +50,6 @@ class Site(BaseApplication):  # type: ignore[misc]  # it has no types
             "threads": serving.threads,
             "graceful_timeout": serving.shutdown_timeout,
             "keepalive": 5,
-            "accesslog": "-" if serving.access_log else None,
             "logger_class": LineLogger,
             # The setting TRUSTED_PROXIES alone decides whose forwarding headers count.
             "forwarded_allow_ips": "",
@@ -79,7 +60,7 @@ class Site(BaseApplication):  # type: ignore[misc]  # it has no types
 
     def load(self) -> Callable[..., Iterable[bytes]]:
         """Build the application in a worker."""
-        return create_wsgi_app()
+        return create_served_app()
 
 
 class Master(Arbiter):  # type: ignore[misc]  # it has no types

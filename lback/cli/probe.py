@@ -29,7 +29,7 @@ class Serving:
     workers: int
     threads: int
     shutdown_timeout: int
-    access_log: bool
+    has_proxies: bool
 
 
 def read_settings() -> Serving:
@@ -44,7 +44,7 @@ def read_settings() -> Serving:
         workers=config.WORKERS or min(8, 2 * len(os.sched_getaffinity(0))),
         threads=config.THREADS,
         shutdown_timeout=config.SHUTDOWN_TIMEOUT,
-        access_log=config.ACCESS_LOG,
+        has_proxies=bool(config.TRUSTED_PROXIES),
     )
 
 

@@ -59,6 +59,11 @@ def serve(force: bool, **options: int | str | None) -> None:
         )
     given = {name: value for name, value in options.items() if value is not None}
     serving = replace(serving, **given)  # type: ignore[arg-type]  # Click has checked them
+    if serving.has_proxies and serving.server == "granian":
+        raise click.ClickException(
+            "TRUSTED_PROXIES cannot be kept with the server granian: it takes X_Forwarded_For, "
+            "which any client sends, for X-Forwarded-For; use SERVER=gunicorn behind a proxy"
+        )
     check_address(serving.host, serving.port)
     run(serving)
 

@@ -9,7 +9,7 @@ from lback.core.dispatcher_instance import SignalSender
 from lback.core.errors.debug_page import failures
 from lback.core.errors.http_errors import wants_json
 from lback.core.errors.pages import debug_page, error_page
-from lback.core.errors.redaction import redacted_path
+from lback.core.errors.redaction import redacted_path, redacted_text
 from lback.core.exceptions import (
     HTTPException,
     MethodNotAllowed,
@@ -97,7 +97,8 @@ class ErrorHandler(SignalSender):
             level = logging.DEBUG  # the outage was logged once, where it was noticed
         if logger.isEnabledFor(level):
             path = redacted_path(request)
-            logger.log(level, "%s %r answered %d: %s", request.method, path, status, error.message)
+            message = redacted_text(error.message, request)
+            logger.log(level, "%s %r answered %d: %s", request.method, path, status, message)
         if error.data is not None or wants_json(request):
             response = self._json_for(error, status, request)
         else:
@@ -137,10 +138,13 @@ class ErrorHandler(SignalSender):
             error: The exception, of any class; logged with its traceback.
             request: The request that failed.
         """
-        logger.error("%s %r failed", request.method, redacted_path(request), exc_info=error)
+        logger.error(
+            "%s %r failed",
+            request.method, redacted_path(request), exc_info=error, extra={"request": request},
+        )  # fmt: skip
         if not wants_json(request):
             return self.handle_exception(error, request)
-        details = _exception_details(error) if self._is_debug else None
+        details = _exception_details(error, request) if self._is_debug else None
         return self.handle_json_error(
             500, "Internal Server Error", details, request=request, exception=error
         )
@@ -359,11 +363,16 @@ _PAGES = {
 }
 
 
-def _exception_details(error: Exception) -> dict[str, Any]:
+def _exception_details(error: Exception, request: "Request") -> dict[str, Any]:
     last = failures(error)[0]
-    places = [f"{frame.file}:{frame.line} {frame.function}" for frame in last.frames]
-    details = {"exception": last.kind, "message": last.message, "frames": places}
-    return {**details, "notes": last.notes} if last.notes else details
+    details: dict[str, Any] = {
+        "exception": last.kind,
+        "message": redacted_text(last.message, request),
+        "frames": [f"{frame.file}:{frame.line} {frame.function}" for frame in last.frames],
+    }
+    if last.notes:
+        details["notes"] = [redacted_text(note, request) for note in last.notes]
+    return details
 
 
 def _pages_in(directories: Iterable[Path]) -> frozenset[int]:

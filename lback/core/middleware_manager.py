@@ -337,7 +337,9 @@ def _run_request_hooks(
         except HTTPException:
             raise
         except Exception:
-            logger.exception("%s.process_request failed", type(middleware).__name__)
+            logger.exception(
+                "%s.process_request failed", type(middleware).__name__, extra={"request": request}
+            )
             return _plain_500()
         if response is None:
             continue
@@ -358,7 +360,9 @@ def _run_response_hooks(
         try:
             processed = hook(request, response)
         except Exception:
-            logger.exception("%s.process_response failed", type(middleware).__name__)
+            logger.exception(
+                "%s.process_response failed", type(middleware).__name__, extra={"request": request}
+            )
             continue
         if processed is response:
             continue

@@ -11,7 +11,7 @@ from lback.core.http.absolute_uri import absolute_uri, server_host
 from lback.core.http.body import NO_BODY, BodyStream, input_of
 from lback.core.http.cookies import parse_cookies
 from lback.core.http.headers import RequestHeaders
-from lback.core.http.hosts import client_address, first_member, host_name, is_trusted_proxy
+from lback.core.http.hosts import client_address, first_member, has_trusted_proxy, host_name
 from lback.core.http.limits import DEFAULT_LIMITS, Limits
 from lback.core.http.methods import METHODS, HTTPMethod, is_token
 from lback.core.http.multidict import FormData, MultiDict, NoFields, parse_query
@@ -427,8 +427,8 @@ class Request:
     @property
     def _proxy_is_trusted(self) -> bool:
         # A request that was built by hand has no configuration.
-        config, peer = self.config, self._environ.get("REMOTE_ADDR")
-        return config is None or is_trusted_proxy(peer, config.TRUSTED_PROXIES)
+        config = self.config
+        return config is None or has_trusted_proxy(self._environ, config.TRUSTED_PROXIES)
 
     def build_absolute_uri(self, location: str | None = None) -> str:
         """Return the absolute URI of a location, or of this request (RFC 3986 section 5).
@@ -620,7 +620,9 @@ class Request:
                 file.close()
 
     def __repr__(self) -> str:
-        return f"<Request {self.method} {self.path!r}>"
+        router = self._binding.services.get("router")
+        path = self.path if router is None else router.secret_paths.in_path(self.path)
+        return f"<Request {self.method} {path!r}>"
 
     def get_header(self, name: str) -> str | None:
         """Return one header field, or None, without parsing the others.

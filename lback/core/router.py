@@ -11,6 +11,7 @@ from lback.core.exceptions import MethodNotAllowed, RouteNotFound
 from lback.core.http.methods import METHODS, is_token, supported_methods
 from lback.core.routing.patterns import PathPattern
 from lback.core.routing.route_tree import RouteTree
+from lback.core.routing.secret_paths import SecretPaths
 from lback.core.routing.views import View, check_view, methods_of, view_name
 
 logger = logging.getLogger(__name__)
@@ -89,6 +90,7 @@ class Router:
     Attributes:
         find: `find(path, method)` returns the first matching route with its variables, or
             `None`. The method is in upper case.
+        secret_paths: Masks the credentials in paths, for logs and pages.
 
     Example:
         >>> router = Router()
@@ -137,6 +139,7 @@ class Router:
         with self._lock:
             self._routes.append(route)
             self._tree.add(route)
+            self.secret_paths.add(route.pattern)
             if route.name is not None and self._names.setdefault(route.name, route) is not route:
                 logger.warning(
                     "the route name %r is taken by %s; url_for uses that one, not %s",
@@ -161,11 +164,14 @@ class Router:
     def _replace(self, routes: list[Route]) -> None:
         tree = RouteTree()
         names: dict[str, Route] = {}
+        secret_paths = SecretPaths()
         for route in routes:
             tree.add(route)
+            secret_paths.add(route.pattern)
             if route.name is not None:
                 names.setdefault(route.name, route)
         self._routes, self._tree, self._names = routes, tree, names
+        self.secret_paths = secret_paths
         # Bound here, so that each request calls the tree without a call in between.
         self.find = tree.find
 

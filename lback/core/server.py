@@ -15,11 +15,12 @@ from lback.core.config_manager import (
     start_settings_watcher,
 )
 from lback.core.dispatcher_instance import dispatcher
+from lback.core.errors.redaction import redacted_target
 from lback.core.exceptions import ConfigurationError
 from lback.core.http import development_server
 from lback.core.http.after_answer import AFTER_ANSWER, FollowedBody
 from lback.core.http.response_body import ClosedTogether
-from lback.core.logging_setup import setup_logging
+from lback.core.logging_setup import mask_paths, setup_logging
 from lback.core.middleware_loader import import_class
 from lback.core.request import Request
 from lback.core.response import Environ, StartResponse, WsgiResponse
@@ -91,7 +92,10 @@ def serve(
         status, headers, body = response.answer(environ)
     except Exception:
         logger.exception(
-            "no response to %s %r", environ.get("REQUEST_METHOD"), environ.get("PATH_INFO")
+            "no response to %s %r",
+            environ.get("REQUEST_METHOD"),
+            controller.router.secret_paths.in_path(environ.get("PATH_INFO") or "/"),
+            extra={"request": request},
         )
         status, headers, body = _last_resort()
     if request is not None and request.uploads:
@@ -174,7 +178,9 @@ def build_project_application() -> "Application":
     """
     settings = load_project_config()
     setup_logging(settings)
-    return _application_class(settings)(settings)
+    application = _application_class(settings)(settings)
+    mask_paths(settings, application.router)
+    return application
 
 
 def _application_class(settings: Config) -> "type[Application]":
@@ -274,11 +280,17 @@ class Server:
         watcher = start_settings_watcher(root) if root and serves else None
         env_file = [str(Path(root) / ".env")] if root else []
         try:
-            development_server.run(wsgi_application, host, port, debug=debug, watch=env_file)
+            development_server.run(
+                wsgi_application, host, port, debug=debug, watch=env_file, shown=_shown_target
+            )
         finally:
             if watcher is not None:
                 watcher.stop()
                 watcher.join()
+
+
+def _shown_target(target: str) -> str:
+    return redacted_target(target, router)
 
 
 def _debug() -> bool:

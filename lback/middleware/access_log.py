@@ -3,19 +3,14 @@
 import logging
 from time import perf_counter
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 from lback.core.base_middleware import BaseMiddleware
 from lback.core.errors.redaction import redacted_path
+from lback.core.http.access_log import LOGGED, log_answer, logger
 
 if TYPE_CHECKING:
     from lback.core.request import Request
     from lback.core.response import Response
-
-logger = logging.getLogger("lback.access")
-
-# Unquoted in a path (RFC 3986 section 3.3) and a method; the asterisk is that of redaction.
-_SAFE = "/:@!$&'()*+,;=~-._"
 
 
 class AccessLogMiddleware(BaseMiddleware):
@@ -23,6 +18,7 @@ class AccessLogMiddleware(BaseMiddleware):
 
     Put it first in `MIDDLEWARES`, because it measures the time of everything after it. Query
     strings are not logged, and path variables with names such as `token` are redacted.
+    `lback serve` writes the same line without this middleware, and never both.
     """
 
     def process_request(self, request: "Request") -> None:
@@ -38,14 +34,13 @@ class AccessLogMiddleware(BaseMiddleware):
         """
         if logger.isEnabledFor(logging.INFO):
             started = request.get_context("access_log_started")
-            spent = 0.0 if started is None else (perf_counter() - started) * 1000
-            logger.info(
-                "%s %s %s %d %.1fms %s",
-                request.client_address or "-",
-                quote(str(request.method), safe=_SAFE),
-                quote(redacted_path(request), safe=_SAFE),
-                response.status_code,
-                spent,
-                request.get_context("request_id", "-"),
+            log_answer(
+                request.client_address,
+                str(request.method),
+                redacted_path(request),
+                str(response.status_code),
+                0.0 if started is None else perf_counter() - started,
+                str(request.get_context("request_id", "-")),
             )
+            request.environ[LOGGED] = True
         return response

@@ -8,6 +8,7 @@ from secrets import token_bytes
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from lback.core.base_middleware import SimpleMiddleware
+from lback.core.errors.redaction import redacted_path, redacted_text
 from lback.core.exceptions import (
     BadRequest,
     ConfigurationError,
@@ -150,7 +151,10 @@ class CSRFMiddleware(SimpleMiddleware):
         )
         if problem is not None:
             _require_user(request)
-            logger.warning("CSRF: %s %r refused: %s", request.method, request.path, problem)
+            logger.warning(
+                "CSRF: %s %r refused: %s",
+                request.method, redacted_path(request), redacted_text(problem, request),
+            )  # fmt: skip
             raise Forbidden(f"CSRF: {problem}" if self._config.DEBUG is True else _REFUSED)
 
     def _origin_problem(self, request: "Request") -> str | None:

@@ -7,7 +7,7 @@ from secrets import token_hex
 from typing import TYPE_CHECKING
 
 from lback.core.base_middleware import BaseMiddleware
-from lback.core.http.hosts import is_trusted_proxy
+from lback.core.http.hosts import has_trusted_proxy
 
 if TYPE_CHECKING:
     from lback.core.config import Config
@@ -37,7 +37,7 @@ class RequestIDMiddleware(BaseMiddleware):
         """Set the id of the request."""
         environ = request.environ
         sent = environ.get("HTTP_X_REQUEST_ID") or ""
-        is_kept = _IS_ID(sent) and is_trusted_proxy(environ.get("REMOTE_ADDR"), self._proxies)
+        is_kept = _IS_ID(sent) and has_trusted_proxy(environ, self._proxies)
         request_id = sent if is_kept else token_hex(16)
         request.add_context("request_id", request_id)
         _current.set(request_id)

@@ -1,6 +1,7 @@
 """Session store in a database table, shared by all workers."""
 
 from collections.abc import Callable
+from dataclasses import asdict
 from functools import partial
 from typing import TypeVar, cast
 
@@ -14,6 +15,7 @@ from sqlalchemy import (
     Update,
     bindparam,
     delete,
+    insert,
     inspect,
     select,
     update,
@@ -35,6 +37,10 @@ MISSING = (
 )
 
 
+# What a replaced session holds in place of its values, which begin with a brace: where it went.
+REPLACED = ">"
+
+
 class StoredSession(Base):
     """A stored session, keyed by a hash of its id, so that a copy of the table opens no session."""
 
@@ -51,6 +57,7 @@ class StoredSession(Base):
 _ONE = select(StoredSession.data, StoredSession.created_at, StoredSession.expires_at).where(
     StoredSession.id_hash == bindparam("id_hash")
 )
+_IS_CURRENT = StoredSession.data.not_like(f"{REPLACED}%")
 
 
 class DatabaseSessionStore:
@@ -78,7 +85,8 @@ class DatabaseSessionStore:
         # Without an ORM session, which would take four times as long for one row.
         with self._db_manager.connection() as connection:
             row = connection.execute(_ONE, {"id_hash": id_hash}).one_or_none()
-        return None if row is None else SessionRecord(*row)
+        record = None if row is None else SessionRecord(*row)
+        return None if record is None or record.data.startswith(REPLACED) else record
 
     def create(self, session_id: str, record: SessionRecord) -> None:
         """Store a new session.
@@ -114,7 +122,7 @@ class DatabaseSessionStore:
         """
         statement = (
             update(StoredSession)
-            .where(StoredSession.id_hash == hash_of(session_id))
+            .where(StoredSession.id_hash == hash_of(session_id), _IS_CURRENT)
             .values(data=data, expires_at=expires_at)
         )
         return self._execute(statement) > 0
@@ -126,11 +134,13 @@ class DatabaseSessionStore:
             session_id: Id of the session.
             expires_at: The new expiry, in seconds since the epoch.
         """
-        statement = update(StoredSession).where(StoredSession.id_hash == hash_of(session_id))
+        statement = update(StoredSession).where(
+            StoredSession.id_hash == hash_of(session_id), _IS_CURRENT
+        )
         self._execute(statement.values(expires_at=expires_at))
 
     def replace(self, session_id: str, new_id: str, record: SessionRecord) -> bool:
-        """Replace a session by a record under a new id, in one step.
+        """Replace a session by a record under a new id, in one transaction.
 
         Args:
             session_id: Id of the session that ends.
@@ -140,18 +150,37 @@ class DatabaseSessionStore:
         Returns:
             False if the session does not exist any more; nothing is stored then.
         """
-        statement = update(StoredSession).where(StoredSession.id_hash == hash_of(session_id))
-        values = {
-            "id_hash": hash_of(new_id),
-            "data": record.data,
-            "created_at": record.created_at,
-            "expires_at": record.expires_at,
-        }
-        return self._execute(statement.values(values)) > 0
+        replaced = (
+            update(StoredSession)
+            .where(StoredSession.id_hash == hash_of(session_id), _IS_CURRENT)
+            .values(data=REPLACED + hash_of(new_id), expires_at=record.expires_at)
+        )
+        values = {"id_hash": hash_of(new_id), **asdict(record)}
+
+        def replace(db_session: Session) -> bool:
+            connection = db_session.connection()
+            if not connection.execute(replaced).rowcount:
+                return False
+            connection.execute(insert(StoredSession).values(values))
+            return True
+
+        return self._run(replace)
 
     def delete(self, session_id: str) -> None:
-        """Delete a session; without effect if it does not exist."""
-        self._execute(delete(StoredSession).where(StoredSession.id_hash == hash_of(session_id)))
+        """Delete a session and all that replaced it; without effect if it does not exist."""
+
+        def end(db_session: Session) -> None:
+            connection = db_session.connection()
+            id_hash = hash_of(session_id)
+            while id_hash:
+                row = StoredSession.id_hash == id_hash
+                # The write comes first: it waits for a replacement under way, and keeps others off.
+                connection.execute(update(StoredSession).where(row).values(expires_at=0.0))
+                data = connection.execute(select(StoredSession.data).where(row)).scalar() or ""
+                connection.execute(delete(StoredSession).where(row))
+                id_hash = data[len(REPLACED) :] if data.startswith(REPLACED) else ""
+
+        self._run(end)
 
     def delete_expired(self, now: float) -> int:
         """Delete all sessions that expired by a time, and return how many.

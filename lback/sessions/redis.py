@@ -15,7 +15,7 @@ PREFIX = "lback:session:"
 
 # In one step, so that a session that is deleted meanwhile is not partly written again.
 SAVE = """
-if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+if redis.call('HEXISTS', KEYS[1], 'data') == 0 then return 0 end
 if ARGV[3] ~= '' then redis.call('HSET', KEYS[1], 'data', ARGV[3]) end
 redis.call('HSET', KEYS[1], 'expires_at', ARGV[1])
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
@@ -23,10 +23,22 @@ return 1
 """
 
 REPLACE = """
-if redis.call('DEL', KEYS[1]) == 0 then return 0 end
+if redis.call('HEXISTS', KEYS[1], 'data') == 0 then return 0 end
+redis.call('DEL', KEYS[1])
+redis.call('HSET', KEYS[1], 'replaced_by', KEYS[2])
+redis.call('PEXPIRE', KEYS[1], ARGV[4])
 redis.call('HSET', KEYS[2], 'data', ARGV[1], 'created_at', ARGV[2], 'expires_at', ARGV[3])
 redis.call('PEXPIRE', KEYS[2], ARGV[4])
 return 1
+"""
+
+DELETE = """
+local key = KEYS[1]
+while key do
+    local next = redis.call('HGET', key, 'replaced_by')
+    redis.call('DEL', key)
+    key = next
+end
 """
 
 
@@ -45,6 +57,7 @@ class RedisSessionStore:
         self._call = Calls()
         self._save = client.register_script(SAVE)
         self._replace = client.register_script(REPLACE)
+        self._delete = client.register_script(DELETE)
 
     @classmethod
     def from_url(cls, url: str) -> "RedisSessionStore":
@@ -130,8 +143,8 @@ class RedisSessionStore:
         return bool(self._call(lambda: self._replace(keys=keys, args=arguments)))
 
     def delete(self, session_id: str) -> None:
-        """Delete a session; without effect if it does not exist."""
-        self._call(lambda: self._client.delete(_key(session_id)))
+        """Delete a session and all that replaced it; without effect if it does not exist."""
+        self._call(lambda: self._delete(keys=[_key(session_id)]))
 
     def delete_expired(self, now: float) -> int:  # noqa: ARG002  the protocol has it
         """Do nothing and return 0: the server deletes expired sessions by itself.

@@ -71,6 +71,9 @@ class SessionStore(Protocol):
     def replace(self, session_id: str, new_id: str, record: SessionRecord) -> bool:
         """Replace a session by a record under a new id, in one step.
 
+        The old id cannot be loaded, saved or touched any more. The store keeps what it was
+        replaced by, until the record expires: a sign-out that loaded it before ends both.
+
         Args:
             session_id: Id of the session that ends.
             new_id: Id of the session that replaces it.
@@ -82,7 +85,7 @@ class SessionStore(Protocol):
         ...
 
     def delete(self, session_id: str) -> None:
-        """Delete a session; without effect if it does not exist."""
+        """Delete a session and all that replaced it; without effect if it does not exist."""
         ...
 
     def delete_expired(self, now: float) -> int:
@@ -99,6 +102,7 @@ class MemorySessionStore:
 
     def __init__(self) -> None:
         self._records: dict[str, SessionRecord] = {}
+        self._successors: dict[str, str] = {}
         self._lock = Lock()
 
     def load(self, session_id: str) -> SessionRecord | None:
@@ -160,12 +164,16 @@ class MemorySessionStore:
             if self._records.pop(session_id, None) is None:
                 return False
             self._records[new_id] = record
+            self._successors[session_id] = new_id
             return True
 
     def delete(self, session_id: str) -> None:
-        """Delete a session; without effect if it does not exist."""
+        """Delete a session and all that replaced it; without effect if it does not exist."""
         with self._lock:
-            self._records.pop(session_id, None)
+            ended: str | None = session_id
+            while ended is not None:
+                self._records.pop(ended, None)
+                ended = self._successors.pop(ended, None)
 
     def delete_expired(self, now: float) -> int:
         """Delete all sessions that expired by a time, and return how many.
@@ -176,4 +184,11 @@ class MemorySessionStore:
         with self._lock:
             before = len(self._records)
             self._records = {k: r for k, r in self._records.items() if r.expires_at > now}
+            self._successors = {k: n for k, n in self._successors.items() if self._is_alive(n)}
             return before - len(self._records)
+
+    def _is_alive(self, session_id: str) -> bool:
+        latest = session_id
+        while latest in self._successors:
+            latest = self._successors[latest]
+        return latest in self._records

@@ -11,7 +11,7 @@ from traceback import walk_tb
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from lback.core.errors.redaction import redacted_pairs
+from lback.core.errors.redaction import parameters, redacted_pairs, redacted_path
 from lback.core.routing.patterns import Variable
 from lback.core.routing.views import view_name
 
@@ -133,8 +133,8 @@ def request_facts(request: Any) -> list[tuple[str, str]]:
     query = environ.get("QUERY_STRING") or ""
     facts = [
         ("method", str(getattr(request, "method", ""))),
-        ("path", str(getattr(request, "path", ""))),
-        *((f"?{name}", value) for name, value in redacted_pairs(_parameters(query))),
+        ("path", _path_of(request)),
+        *((f"?{name}", value) for name, value in redacted_pairs(parameters(query))),
         *redacted_pairs((str(name), str(value)) for name, value in headers.items()),
         ("client", str(environ.get("REMOTE_ADDR") or "")),
         ("Python", sys.version.partition(" ")[0]),
@@ -142,10 +142,9 @@ def request_facts(request: Any) -> list[tuple[str, str]]:
     return [(name, value) for name, value in facts if value]
 
 
-def _parameters(query: str) -> Iterator[tuple[str, str]]:
-    for field in query.split("&")[:50] if query else ():
-        name, _, value = field.partition("=")
-        yield name, value
+def _path_of(request: Any) -> str:
+    known = hasattr(request, "path_params") and hasattr(request, "router")
+    return redacted_path(request) if known else str(getattr(request, "path", ""))
 
 
 def route_table(router: "Router | None") -> list[RouteRow]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from lback.core.errors.redaction import redacted_path
+from lback.core.errors.redaction import redacted_path, redacted_text
 from lback.core.exceptions import ConfigurationError, HTTPException, MethodNotAllowed
 from lback.core.routing.endpoint import (
     REQUEST,
@@ -220,9 +220,10 @@ def _log(
 ) -> None:
     about = (request.method, redacted_path(request))
     if unexpected or (response.status_code >= 500 and not isinstance(error, HTTPException)):
-        logger.error("%s %r failed", *about, exc_info=error)
+        logger.error("%s %r failed", *about, exc_info=error, extra={"request": request})
     else:
         logger.info(
             "%s %r answered %d by %s: %s",
-            *about, response.status_code, _name_of(entry.handler), error,
+            *about, response.status_code, _name_of(entry.handler),
+            redacted_text(str(error), request),
         )  # fmt: skip

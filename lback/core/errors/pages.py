@@ -6,7 +6,9 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, FileSystemLoader
+from jinja2 import Environment, FileSystemLoader, pass_context
+from jinja2.runtime import Context
+from markupsafe import Markup
 
 from lback.core.errors.debug_page import (
     failures,
@@ -41,10 +43,22 @@ HEADINGS = {
 def _environment() -> Environment:
     # A separate environment, so that no template or filter of a project can break an error page.
     environment = Environment(
-        loader=FileSystemLoader(_DIRECTORY), autoescape=True, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(_DIRECTORY),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_redacted,
     )
     environment.globals["style"] = style()
     return environment
+
+
+@pass_context
+def _redacted(context: Context, value: Any) -> Any:
+    """Mask secrets in what a template writes, before it is escaped, which would hide them."""
+    redact = context.get("redact")
+    is_text = isinstance(value, str) and not isinstance(value, Markup)
+    return redact(value) if is_text and redact is not None else value
 
 
 @cache
@@ -96,16 +110,15 @@ def debug_page(
     """
     page = _environment().get_template("debug.html")
     path = str(getattr(request, "path", ""))
-    return Redactor(config)(
-        page.render(
-            status=status,
-            message=message,
-            heading=_heading(status),
-            near=suggested_paths(router, path) if status == 404 else [],
-            facts=request_facts(request) if request is not None else [],
-            failures=failures(exception) if exception is not None else [],
-            routes=route_table(router),
-        )
+    return page.render(
+        redact=Redactor(config, router, request),
+        status=status,
+        message=message,
+        heading=_heading(status),
+        near=suggested_paths(router, path) if status == 404 else [],
+        facts=request_facts(request) if request is not None else [],
+        failures=failures(exception) if exception is not None else [],
+        routes=route_table(router),
     )
 
 

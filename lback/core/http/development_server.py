@@ -21,6 +21,10 @@ RUN_ON_OTHER_PORT = "write app.run(port={0}), or set PORT={0} in the environment
 GIVE_OTHER_PORT = "write app.run(port={0})"
 
 
+def _without_query(target: str) -> str:
+    return target.partition("?")[0]
+
+
 def run(
     application: Callable[..., Iterable[bytes]],
     host: str,
@@ -30,6 +34,7 @@ def run(
     banner: str = "",
     watch: Sequence[str] = (),
     port_hint: str = OTHER_PORT,
+    shown: Callable[[str], str] = _without_query,
 ) -> None:
     """Serve an application with threads until interrupted, without an interactive debugger.
 
@@ -41,6 +46,7 @@ def run(
         banner: Lines to print below the address.
         watch: Other files whose change restarts the server.
         port_hint: See `check_address`.
+        shown: Masks what is secret in the target of a request, for the log.
 
     Raises:
         ConfigurationError: The address cannot be used; the message suggests a free port.
@@ -65,18 +71,19 @@ def run(
         extra_files=list(watch),
         use_debugger=False,
         threaded=True,
-        request_handler=_handler(),
+        request_handler=_handler(shown),
     )
 
 
-def _handler() -> type[Any]:
+def _handler(shown: Callable[[str], str]) -> type[Any]:
     from werkzeug.serving import WSGIRequestHandler  # as above
 
     class QuietHandler(WSGIRequestHandler):
         """Logs a line for each request; rejects requests with an ambiguous body length."""
 
         def log_request(self, code: Any = "-", size: Any = "-") -> None:
-            logger.info("%s %r %s %s", self.command, self.path, getattr(code, "value", code), size)
+            target = shown(self.path)
+            logger.info("%s %r %s %s", self.command, target, getattr(code, "value", code), size)
 
         def parse_request(self) -> bool:
             if not super().parse_request():

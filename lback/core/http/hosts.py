@@ -1,7 +1,7 @@
 """Host names, allowed hosts, trusted proxies and the address of the client."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 _HOST = re.compile(r"([A-Za-z0-9](?:[A-Za-z0-9._-]{0,253})|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?")
 _WITH_PORT = re.compile(r"\[([0-9A-Fa-f:.]+)\](?::[0-9]{1,5})?|([0-9.]+):[0-9]{1,5}")
 UNIX_SOCKET = "unix"
+_CONFUSING_SERVERS = frozenset({"Granian"})
 LOOPBACK_HOSTS = ("localhost", ".localhost", "127.0.0.1", "[::1]")
 
 
@@ -29,27 +30,45 @@ def first_member(field: str | None) -> str:
     return (field or "").partition(",")[0].strip(" \t")
 
 
-def is_allowed(host: str, patterns: Iterable[str]) -> bool:
-    """Return True if a `Host` field matches one of the patterns.
+def host_port(host: str) -> int | None:
+    """Return the port of a `Host` field, or `None` where it names none or is malformed."""
+    found = _HOST.fullmatch(host)
+    return int(found[2][1:]) if found and found[2] else None
+
+
+def is_allowed(host: str, patterns: Iterable[str], ports: Collection[int] | None = None) -> bool:
+    """Return True if a `Host` field fits a list of names.
 
     Args:
-        host: The field; its port is ignored.
-        patterns: Names, `.name` for a domain with its subdomains, or `*` for any valid host.
-
-    Example:
-        >>> is_allowed("api.example.com:443", [".example.com"])
-        True
+        host: The field.
+        patterns: Names, each with a port or without; `.name` for a domain with its subdomains;
+            `*` for any well-formed host with any port. A name with a port fits that port alone.
+        ports: What a name without a port allows beside a field without one. None allows any.
     """
-    name = host_name(host)
-    if name is None:
+    name, port = host_name(host), host_port(host)
+    if name is None or (port is not None and not 0 < port < 65536):
         return False
     for pattern in patterns:
-        wanted = pattern.lower()
-        if wanted in ("*", name) or (
-            wanted.startswith(".") and (name == wanted[1:] or name.endswith(wanted))
-        ):
+        if pattern == "*":
+            return True
+        wanted, wanted_port = _split(pattern.lower())
+        if wanted_port is None:
+            fits = ports is None or port is None or port in ports
+        else:
+            fits = port == wanted_port
+        if fits and (wanted == name or _is_within(name, wanted)):
             return True
     return False
+
+
+def _split(pattern: str) -> tuple[str, int | None]:
+    name, colon, port = pattern.rpartition(":")
+    is_port = colon and port.isascii() and port.isdigit() and (":" not in name or name[-1:] == "]")
+    return (name, int(port)) if is_port else (pattern, None)
+
+
+def _is_within(name: str, domain: str) -> bool:
+    return domain.startswith(".") and (name == domain[1:] or name.endswith(domain))
 
 
 def is_trusted_proxy(address: str | None, proxies: Iterable[str]) -> bool:
@@ -67,6 +86,47 @@ def is_trusted_proxy(address: str | None, proxies: Iterable[str]) -> bool:
     return _in_networks(address or "", tuple(proxies))
 
 
+def has_trusted_proxy(environ: Mapping[str, Any], proxies: Iterable[str]) -> bool:
+    """Return True if what a request says of itself in forwarding fields is to be believed.
+
+    Never on a server that gives `X_Forwarded_For` of a client the name of `X-Forwarded-For`.
+
+    Args:
+        environ: The WSGI environ.
+        proxies: Addresses and networks, as in `TRUSTED_PROXIES`.
+    """
+    trusted = is_trusted_proxy(environ.get("REMOTE_ADDR"), proxies)
+    return trusted and not confuses_fields(environ)
+
+
+def confuses_fields(environ: Mapping[str, Any]) -> bool:
+    """Return True if the server takes header names with `_` for those with `-`.
+
+    Both are one variable of the environ (RFC 3875 section 4.1.18), and only the server can tell
+    them apart. Gunicorn, Werkzeug, mod_wsgi and Waitress drop names with `_`.
+    """
+    return environ.get("SERVER_SOFTWARE") in _CONFUSING_SERVERS
+
+
+def is_from_this_machine(environ: Mapping[str, Any]) -> bool:
+    """Return True if a request comes from this machine, and no proxy says otherwise.
+
+    The `Host` field does not tell: anybody writes `localhost` there.
+    """
+    peer = environ.get("REMOTE_ADDR")
+    if peer is None:  # an environ that was built by hand, not by a server
+        return True
+    forwarded = environ.get("HTTP_X_FORWARDED_FOR")
+    if environ.get("HTTP_FORWARDED") or environ.get("HTTP_X_REAL_IP"):
+        return False
+    return all(_is_loopback(hop) for hop in [peer, *(forwarded.split(",") if forwarded else ())])
+
+
+def _is_loopback(text: str) -> bool:
+    address = _parsed(plain_address(text))
+    return address is not None and address.is_loopback
+
+
 def client_address(environ: Mapping[str, Any], proxies: Iterable[str]) -> str:
     """Return the IP address of the client, or an empty text if it is unknown.
 
@@ -79,7 +139,8 @@ def client_address(environ: Mapping[str, Any], proxies: Iterable[str]) -> str:
     """
     address = plain_address(environ.get("REMOTE_ADDR") or "")
     forwarded, networks = environ.get("HTTP_X_FORWARDED_FOR"), tuple(proxies)
-    hops = forwarded.split(",") if forwarded and networks else []
+    believed = forwarded and networks and not confuses_fields(environ)
+    hops = forwarded.split(",") if forwarded and believed else []
     while hops and _in_networks(address, networks):
         hop = plain_address(hops.pop())
         if not hop:

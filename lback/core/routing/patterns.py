@@ -94,6 +94,18 @@ class PathPattern:
         except ValueError:
             return None
 
+    def spans(self, path: str) -> dict[str, tuple[int, int]]:
+        """Return where each variable of a path that fits lies; empty for a path that does not.
+
+        The converters have no say: a text that one refuses fits as well.
+        """
+        found = self._fullmatch(path)
+        if found is None:
+            return {}
+        return {
+            variable.name: found.span(index) for index, variable in enumerate(self.variables, 1)
+        }
+
     def fill(self, values: Mapping[str, Any]) -> str:
         """Return the percent-encoded path that matches with these values.
 
