@@ -149,7 +149,7 @@ def test_an_app_is_written_over_nothing(taken: str, lback_here: Run, shop: Path)
     result = lback_here("new", "app", "orders", cwd=shop)
 
     assert result.returncode == 1
-    assert f"{shop / taken} is there already" in result.stderr
+    assert f"{shop / taken} already exists" in result.stderr
     assert (shop / taken).read_text() == "mine\n"
     assert not (shop / "orders").is_dir()
 

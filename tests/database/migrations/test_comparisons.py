@@ -219,7 +219,7 @@ def test_a_check_without_a_name_is_refused(project: Project) -> None:
     check = CheckConstraint("price > 0")
     Table("items", metadata, Column("id", Integer, primary_key=True), price(), check)
     migrations = Migrations(project.db_manager, project.root, metadata=metadata)
-    with pytest.raises(MigrationError, match="has no name"):
+    with pytest.raises(MigrationError, match="needs its name"):
         migrations.make()
 
 
