@@ -18,15 +18,15 @@ PIP_INSTALL := -m pip install --quiet --quiet --disable-pip-version-check --no-c
 
 .DEFAULT_GOAL := help
 .PHONY: help run install format lint types imports test test-newest test-lowest test-random test-alone \
-	cover check bench upgrade wheel clean
+	cover check reference docs bench upgrade wheel clean
 
-help:  ## Show these lines
+help:  ## List the commands
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
 
 run: $(VENV)/.run  ## Serve the guestbook at http://127.0.0.1:8000
 	@cd examples/guestbook && ../../$(BIN)/python app.py
 
-install: $(VENV)/.dev  ## Install everything that working on Lback needs
+install: $(VENV)/.dev  ## Install everything needed to work on Lback
 
 format: $(VENV)/.dev  ## Format the code
 	@$(BIN)/ruff format .
@@ -39,17 +39,17 @@ lint: $(VENV)/.dev  ## Check style
 types: $(VENV)/.dev  ## Check types
 	@$(BIN)/mypy
 
-imports: $(VENV)/.dev  ## Check that imports point down the floors
+imports: $(VENV)/.dev  ## Check that imports point down the layers
 	@$(BIN)/lint-imports --no-logo
 
 test: $(VENV)/.dev  ## Run the tests with the locked versions; PYTHON=3.13 takes another interpreter
 	@$(BIN)/pytest $(ARGS)
 
-test-newest: $(VENV)-newest/bin/python $(TOOLS)/.ready  ## Run the tests with the newest releases that pyproject.toml admits
+test-newest: $(VENV)-newest/bin/python $(TOOLS)/.ready  ## Run the tests with the newest releases that pyproject.toml allows
 	@$(TOOLS)/bin/uv pip install --quiet --python $(VENV)-newest --upgrade --editable '.[dev]' --group build
 	@$(VENV)-newest/bin/pytest $(ARGS)
 
-test-lowest: $(VENV)-lowest/bin/python $(TOOLS)/.ready  ## Run the tests with the lowest releases that pyproject.toml admits
+test-lowest: $(VENV)-lowest/bin/python $(TOOLS)/.ready  ## Run the tests with the lowest releases that pyproject.toml allows
 	@$(TOOLS)/bin/uv pip install --quiet --python $(VENV)-lowest --upgrade --resolution lowest-direct \
 		--editable '.[dev]' --group build
 	@$(VENV)-lowest/bin/pytest $(ARGS)
@@ -60,19 +60,26 @@ test-random: $(VENV)/.dev  ## Run the tests in random order; SEED=7 repeats one
 test-alone: $(VENV)/.dev  ## Run every test file by itself
 	@$(BIN)/python -m tests.alone $(ARGS)
 
-cover: $(VENV)/.dev  ## Run the tests and show which branches none of them takes
+cover: $(VENV)/.dev  ## Run the tests and list the branches that no test covers
 	@$(BIN)/coverage erase
 	@$(BIN)/coverage run -m pytest -q $(ARGS)
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report --fail-under=95
 	@$(BIN)/coverage report --include='lback/core/*' --fail-under=100
 
-check: lint types imports  ## Check style, types and floors
+check: lint types imports  ## Check style, types and imports
 
-upgrade: $(TOOLS)/.ready  ## Write the newest releases that pyproject.toml admits into requirements/
+reference: $(VENV)/.dev  ## Write docs/reference from the docstrings
+	@$(BIN)/python -m docs.site.reference
+
+docs: .venv-docs/.ready  ## Build the site of the documentation in build/docs and check its links
+	@.venv-docs/bin/python -m docs.site.build build/docs
+
+upgrade: $(TOOLS)/.ready  ## Write the newest releases that pyproject.toml allows into requirements/
 	@$(TOOLS)/bin/uv --version
 	@$(LOCK) --group build pyproject.toml --output-file requirements/run.txt
 	@$(LOCK) --group build --extra dev pyproject.toml --constraints requirements/run.txt --output-file requirements/dev.txt
+	@$(LOCK) --group docs --output-file requirements/docs.txt
 	@$(LOCK) --group resolver --output-file requirements/resolver.txt
 	@$(LOCK) --group build pyproject.toml benchmarks/requirements.in --constraints requirements/run.txt --output-file benchmarks/requirements.txt
 	@$(LOCK) --no-deps benchmarks/requirements-compiled.in --output-file benchmarks/requirements-compiled.txt
@@ -84,7 +91,7 @@ wheel: $(VENV)/.dev  ## Build the wheel file of Lback in dist/ and show its hash
 	@$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
 	@cd dist && sha256sum lback_web-*.whl
 
-clean:  ## Remove what the other commands made
+clean:  ## Delete what the other commands created
 	@rm -rf .venv .venv-* benchmarks/.venv benchmarks/.compiled .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
 
 $(VENV)/bin/python $(VENV)-newest/bin/python $(VENV)-lowest/bin/python:
@@ -103,6 +110,13 @@ $(VENV)/.dev: requirements/dev.txt pyproject.toml | $(VENV)/bin/python
 	@$(BIN)/python $(PIP_INSTALL) --require-hashes --requirement requirements/dev.txt
 	@$(BIN)/python $(PIP_INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $@ $(VENV)/.run
+
+# The site needs no package that Lback needs, so the two never get in each other's way.
+.venv-docs/.ready: requirements/docs.txt
+	@echo "Installing the tools for the site into .venv-docs"
+	@python=$$(.ci/find-python '$(PYTHON)') && "$$python" -m venv .venv-docs
+	@.venv-docs/bin/python $(PIP_INSTALL) --require-hashes --requirement requirements/docs.txt
+	@touch $@
 
 # The resolver that writes the lock is locked itself.
 $(TOOLS)/.ready: requirements/resolver.txt

@@ -9,9 +9,10 @@ from lback.core.app_controller import AppController
 from lback.core.config import Config
 from lback.core.dispatcher_instance import dispatcher as default_dispatcher
 from lback.core.error_handler import ErrorHandler
+from lback.core.errors.redaction import redacted_target
 from lback.core.exceptions import ConfigurationError
 from lback.core.http import development_server
-from lback.core.logging_setup import setup_logging
+from lback.core.logging_setup import mask_paths, setup_logging
 from lback.core.middleware_loader import (
     check_order,
     create_middleware,
@@ -282,7 +283,7 @@ class Application:
     def _refuse_when_started(self, what: str) -> None:
         if self._prepared:
             raise ConfigurationError(
-                f"{what} comes too late: the application has answered requests; "
+                f"{what} comes too late: the application has handled requests; "
                 "add it where the application is built"
             )
 
@@ -335,11 +336,13 @@ class Application:
         try:
             self.develop().prepare()
             setup_logging(self.config)
+            mask_paths(self.config, self.router)
             development_server.run(
                 self,
                 self.config.HOST if host is None else host,
                 self.config.PORT if port is None else port,
                 debug=self.config.DEBUG,
+                shown=lambda target: redacted_target(target, self.router),
                 banner=f"Database {self.db_manager.shown_url}",
                 port_hint=(
                     development_server.RUN_ON_OTHER_PORT

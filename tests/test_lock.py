@@ -19,6 +19,7 @@ LOCKS = {
         GROUPS["build"],
         *EXTRAS.values(),
     ],
+    "requirements/docs.txt": [GROUPS["docs"]],
     "requirements/resolver.txt": [GROUPS["resolver"]],
     "benchmarks/requirements.txt": [PROJECT["project"]["dependencies"], GROUPS["build"]],
     "benchmarks/requirements-compiled.txt": [],

@@ -16,7 +16,7 @@ def mailbox(request: "Request", mailer: "Mailer") -> "Response":
     """Show the mails that were kept in memory, the newest first.
 
     Raises:
-        NotFound: DEBUG is off, or mail goes elsewhere.
+        NotFound: DEBUG is off, mail goes elsewhere, or the visitor is on another machine.
     """
     if not has_mailbox(request):
         raise NotFound

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from lback.core.errors.http_errors import wants_json
 from lback.core.errors.pages import style
+from lback.core.http.hosts import is_from_this_machine
 from lback.core.response import JSONResponse, RedirectResponse, Response
 from lback.core.urls_utils import is_local_url
 from lback.mail import Mailer, MemoryBackend
@@ -117,7 +118,9 @@ def as_data(account: "Account") -> dict[str, Any]:
 
 
 def has_mailbox(request: "Request") -> bool:
-    """Tell whether mail stays in this process, of a server that is being developed."""
+    """Return True if DEBUG is on, mail stays in memory, and the visitor is on this machine."""
     mailer = request.get_context("mailer")
     debug = request.config is not None and request.config.DEBUG is True
-    return debug and isinstance(mailer, Mailer) and isinstance(mailer.backend, MemoryBackend)
+    if not debug or not is_from_this_machine(request.environ):
+        return False
+    return isinstance(mailer, Mailer) and isinstance(mailer.backend, MemoryBackend)

@@ -1,6 +1,6 @@
-"""Who somebody is, and what they may do."""
+"""Authentication and authorization: sign-in, tokens, API keys, permissions and row policies."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lback.lazy_names import lazy_names
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
         LoginRequiredMixin,
         PermissionRequired,
         PermissionRequiredMixin,
+        check_permission,
+        has_permission,
         login_required,
-        may,
         permission_required,
-        require,
         require_user,
     )
     from lback.auth.policies import Policy, policy, scoped
@@ -38,21 +38,21 @@ __all__ = [
     "TokenPair",
     "TooManyAttempts",
     "authenticate",
+    "check_permission",
+    "has_permission",
     "keep_signed_in",
     "login",
     "login_required",
     "logout",
     "logout_everywhere",
-    "may",
     "permission_required",
     "policy",
-    "require",
     "require_user",
     "scoped",
 ]
 
-# Each is imported when it is first asked for: most of them bring the library of the database.
-__getattr__, __dir__ = lazy_names(
+# Each is imported when it is first used: most of them load SQLAlchemy.
+_imported, __dir__ = lazy_names(
     __name__,
     {
         "AccessTokens": "lback.auth.access_tokens",
@@ -68,16 +68,24 @@ __getattr__, __dir__ = lazy_names(
         "TokenPair": "lback.auth.refresh_tokens",
         "TooManyAttempts": "lback.auth.throttle",
         "authenticate": "lback.auth.password_check",
+        "check_permission": "lback.auth.permissions",
+        "has_permission": "lback.auth.permissions",
         "keep_signed_in": "lback.auth.sign_in",
         "login": "lback.auth.sign_in",
         "login_required": "lback.auth.permissions",
         "logout": "lback.auth.sign_in",
         "logout_everywhere": "lback.auth.sign_in",
-        "may": "lback.auth.permissions",
         "permission_required": "lback.auth.permissions",
         "policy": "lback.auth.policies",
-        "require": "lback.auth.permissions",
         "require_user": "lback.auth.permissions",
         "scoped": "lback.auth.policies",
     },
 )
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("may", "require"):  # their names in version 0.1
+        from lback.auth.permissions import deprecated_name
+
+        return deprecated_name(__name__, name)
+    return _imported(name)

@@ -1,4 +1,4 @@
-"""Access tokens: JWTs that say for minutes who somebody is, believed only if all is right."""
+"""Access tokens: short-lived signed JWTs that identify an account (RFC 7519, RFC 9068)."""
 
 import hashlib
 import secrets
@@ -14,39 +14,40 @@ if TYPE_CHECKING:
 
     from lback.core.config import Config
 
-# Of each family the names that a configuration may choose; "none" is in none of them.
+# The algorithms that the configuration may choose; "none" is not among them.
 SYMMETRIC = ("HS256", "HS384", "HS512")
 ALGORITHMS = (*SYMMETRIC, "RS256", "PS256", "ES256", "Ed25519")
-_TYPE = "at+jwt"  # RFC 9068 §2.1, so that no other JWT of the same key passes for one
+_TYPE = "at+jwt"  # RFC 9068 §2.1, so that no other JWT of the same key is taken for one
 _LONGEST = 4096
 # How much the clocks of two machines may differ.
 _LEEWAY = 5
 
 
 class AccessTokens:
-    """Makes and reads access tokens (RFC 7519, RFC 9068).
+    """Makes and validates access tokens (RFC 7519, RFC 9068).
 
-    The algorithm is that of the configuration, whatever a token says of itself. `exp`, `iat`,
-    `nbf`, `iss`, `aud` and `sub` must be there, and right.
+    The algorithm is always the configured one, whatever the header of a token says. The claims
+    `exp`, `iat`, `nbf`, `iss`, `aud` and `sub` are required and validated.
 
     Args:
-        config: `JWT_AUDIENCE`, `JWT_ISSUER` (empty: the audience), `JWT_ALGORITHM`,
-            `JWT_ACCESS_SECONDS`, and the key: `JWT_KEY`, a PEM where the algorithm wants two
-            keys; empty for HMAC, where it is made of `SECRET_KEY` and its fallbacks.
-        clock: Gives the seconds since the epoch.
+        config: Reads `JWT_AUDIENCE`, `JWT_ISSUER` (empty: the audience), `JWT_ALGORITHM`,
+            `JWT_ACCESS_SECONDS` and `JWT_KEY`. The key is a private key as PEM for asymmetric
+            algorithms; empty for HMAC, where keys are derived from `SECRET_KEY` and its fallbacks.
+        clock: Returns the seconds since the epoch.
 
     Raises:
-        ConfigurationError: The library is missing, or settings do not fit each other.
+        ConfigurationError: The package joserfc is not installed, or the settings do not fit each
+            other.
     """
 
     def __init__(self, config: "Config", *, clock: Callable[[], float] = time.time) -> None:
         try:
-            # An import here, because it brings a large library of ciphers: it is an extra.
+            # Imported here because it is an optional extra that loads a large cryptography package.
             from joserfc import jwk, jwt
             from joserfc.errors import JoseError
         except ImportError:
             raise ConfigurationError(
-                f"JWT_AUDIENCE is set, and joserfc is not installed; run: {install_hint('jwt')}"
+                f"JWT_AUDIENCE is set, but joserfc is not installed; run: {install_hint('jwt')}"
             ) from None
         self._jwk, self._jwt, self._error = jwk, jwt, JoseError
         self._config = config
@@ -63,19 +64,23 @@ class AccessTokens:
             self._keys()
             self.issue("", 0)
         except (ValueError, TypeError, self._error) as error:
-            # Only the kind of the error: its text may quote the key.
+            # Only the class of the error: its text may quote the key.
             raise ConfigurationError(
-                f"JWT_KEY is no key for JWT_ALGORITHM = {self._algorithm!r} "
-                f"({type(error).__name__}): write the private key as PEM, "
-                "or for HMAC a text of 32 characters at least"
+                f"JWT_KEY is not a valid key for JWT_ALGORITHM = {self._algorithm!r} "
+                f"({type(error).__name__}): set the private key as PEM, "
+                "or for HMAC a text of at least 32 characters"
             ) from None
 
     def issue(self, subject: str, version: int) -> str:
-        """Return a token for a subject.
+        """Return a new access token for an account.
 
         Args:
-            subject: The id of an account.
-            version: Its `session_version`: what ends its sessions ends its tokens.
+            subject: The id of the account, as text; the claim `sub`.
+            version: The `session_version` of the account; ending its sessions ends its tokens as
+                well.
+
+        Returns:
+            The encoded token, valid for `JWT_ACCESS_SECONDS` seconds.
         """
         now = int(self._clock())
         claims = {
@@ -92,17 +97,25 @@ class AccessTokens:
         return self._jwt.encode(header, claims, self._keys()[0], algorithms=[self._algorithm])
 
     def read(self, token: str) -> dict[str, Any] | None:
-        """Return the claims of a token, or `None` if it is not to be believed."""
+        """Return the claims of a token, or `None` if it is not valid.
+
+        Args:
+            token: Text that a client sent.
+
+        Returns:
+            The claims, or `None` if the token is malformed, expired, signed with another key or
+            algorithm, or meant for another issuer or audience.
+        """
         if len(token) > _LONGEST or not token.isascii():
             return None
-        found = next(filter(None, (self._verified(token, key) for key in self._keys())), None)
-        if found is None or found.header.get("typ") != _TYPE:
+        decoded = next(filter(None, (self._verified(token, key) for key in self._keys())), None)
+        if decoded is None or decoded.header.get("typ") != _TYPE:
             return None
         try:
-            self._registry().validate(found.claims)
+            self._registry().validate(decoded.claims)
         except self._error:
             return None
-        return dict(found.claims)
+        return dict(decoded.claims)
 
     def _verified(self, token: str, key: "Key") -> Any:
         try:
@@ -123,7 +136,7 @@ class AccessTokens:
         )
 
     def _keys(self) -> "list[Key]":
-        """Return the keys that are good; the first one signs."""
+        """Return the accepted keys; the first one signs."""
         config = self._config
         if config.JWT_KEY:
             return [self._key(config.JWT_KEY)]
@@ -151,5 +164,5 @@ class AccessTokens:
 
 
 def _derived(secret_key: str) -> str:
-    # Its own key, so that nothing that is signed elsewhere with SECRET_KEY can pass for a token.
+    # A key of its own, so that nothing else signed with SECRET_KEY is a valid token.
     return hashlib.sha512(f"lback.jwt.{secret_key}".encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""API keys: what a program shows in place of a password, and of which only the hash is kept."""
+"""API keys: long-lived credentials for programs, of which only a hash is stored."""
 
 import hashlib
 import secrets
@@ -19,19 +19,20 @@ PREFIX = "lbk_"
 KEY_BYTES = 32
 NAME_LENGTH = 100
 SHOWN = len(PREFIX) + 6
-# The use of a key is noted, but not at each request.
+# The last use of a key is recorded, but not at each request.
 TIME_BETWEEN_NOTES = timedelta(hours=1)
 
 
 class ApiKey(Base):
-    """A key of an account: the hash, and the beginning by which people tell keys apart.
+    """An API key of an account: its hash, and the prefix by which its owner recognizes it.
 
     Attributes:
-        name: What it is for, in the words of its owner.
+        account_id: Id of the owner, a user of the site.
+        name: What the key is for, in the words of its owner.
         prefix: The first characters of the key.
-        expires_at: From when on it is none any more; `None` for never.
-        revoked_at: When it was taken back.
-        last_used_at: When it was last used, to the hour.
+        expires_at: When the key expires; `None` for never.
+        revoked_at: When the key was revoked; `None` while it is valid.
+        last_used_at: When the key was last used, to the hour.
     """
 
     __tablename__ = "lback_api_keys"
@@ -51,10 +52,10 @@ class ApiKey(Base):
 
 
 class ApiKeyManager:
-    """Makes, finds and takes back the keys of users.
+    """Creates, looks up and revokes API keys of users.
 
     Args:
-        manager: The rules of the accounts.
+        manager: Looks up the accounts that own the keys.
     """
 
     def __init__(self, manager: "AccountManager[Any]") -> None:
@@ -63,23 +64,23 @@ class ApiKeyManager:
     def create(
         self, session: Session, account: "Account", name: str, *, expires_at: datetime | None = None
     ) -> tuple[str, ApiKey]:
-        """Make a key.
+        """Create an API key for an account.
 
         Args:
-            session: Where it is stored.
-            account: Whose it is.
-            name: What it is for.
-            expires_at: When it ends; aware.
+            session: Database session that the key is added to.
+            account: Owner of the key.
+            name: What the key is for, as shown to its owner; cut to 100 characters.
+            expires_at: When the key expires, an aware datetime; `None` for never.
 
         Returns:
-            The key itself, to be shown once and kept by its owner, and its row.
+            The key as text, which is shown once and stored nowhere, and its row.
 
         Raises:
-            Forbidden: The account has got another password since it was loaded, or was deactivated:
-                the request for the key may come from a thief.
+            Forbidden: The password of the account was changed, or the account was deactivated,
+                since it was loaded: the session may have been stolen.
         """
         if not lock_account(session, account):
-            raise Forbidden("The account was changed in this moment; please try again.")
+            raise Forbidden("Your account was changed at the same time. Try again.")
         text = PREFIX + secrets.token_urlsafe(KEY_BYTES)
         row = ApiKey(
             key_hash=_hash(text),
@@ -90,20 +91,24 @@ class ApiKeyManager:
         )
         session.add(row)
         session.flush()
-        # A clock that was set back must not make a new key one of before.
+        # A clock that was set back must not make a new key older than the account.
         row.created_at = max(row.created_at, *_beginnings(account))
         return text, row
 
     def is_key(self, text: str) -> bool:
-        """Tell whether a text claims to be a key."""
+        """Return True if a text has the form of an API key, valid or not."""
         return text.startswith(PREFIX)
 
     def account(self, session: Session, key: str) -> "Account | None":
-        """Return whose key this is, or `None` if it is none, has ended, or its owner is not active.
+        """Return the owner of an API key, or `None` if the key is not valid.
 
-        Keys end with their account, and when its password is reset.
+        A key is not valid if it is unknown, expired or revoked, if its owner is not active, or if
+        the password of its owner was reset after it was made. The time of the last use is recorded,
+        at most once an hour.
 
-        The use is noted, at most once an hour.
+        Args:
+            session: Database session for the look-up.
+            key: The key as the client sent it.
         """
         row = session.scalars(select(ApiKey).where(ApiKey.key_hash == _hash(key))).one_or_none()
         now = utc_now()
@@ -117,7 +122,15 @@ class ApiKeyManager:
         return account
 
     def keys_of(self, session: Session, account: "Account") -> list[ApiKey]:
-        """Return the keys of an account that were not taken back, the newest first."""
+        """Return the valid keys of an account, the newest first.
+
+        Args:
+            session: Database session for the query.
+            account: Owner of the keys.
+
+        Returns:
+            The rows of the keys; keys that have expired but were not revoked are included.
+        """
         query = select(ApiKey).where(
             ApiKey.account_id == account.id,
             ApiKey.revoked_at.is_(None),
@@ -126,7 +139,16 @@ class ApiKeyManager:
         return list(session.scalars(query.order_by(ApiKey.id.desc())))
 
     def revoke(self, session: Session, account: "Account", key_id: int) -> bool:
-        """Take a key back; false where the account has no such key."""
+        """Revoke an API key.
+
+        Args:
+            session: Database session that the key is read from.
+            account: Owner of the key.
+            key_id: Id of the row of the key.
+
+        Returns:
+            False if the account has no such key, or it was revoked before.
+        """
         row = session.get(ApiKey, key_id)
         if row is None or row.account_id != account.id or row.revoked_at is not None:
             return False
@@ -135,9 +157,9 @@ class ApiKeyManager:
 
 
 def _beginnings(account: "Account") -> list[datetime]:
-    """Return the moments before which no key of an account can have been made.
+    """Return the times before which no valid key of an account can have been made.
 
-    A key that is older than its account belonged to a deleted one with the same id.
+    A key that is older than its account belonged to a deleted account with the same id.
     """
     moments = (account.created_at, account.keys_valid_from)
     return [moment for moment in moments if moment is not None]

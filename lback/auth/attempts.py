@@ -1,4 +1,4 @@
-"""Counting attempts: how often something failed within a while, in this process or in Redis."""
+"""Counters of attempts in a window of time, in this process or in Redis."""
 
 import time
 from collections.abc import Callable
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from redis import Redis
 
 PREFIX = "lback:attempts:"
-# Names and addresses are what clients send: they must not fill the memory.
+# Clients choose names and addresses: they must not fill the memory.
 MAX_KEYS = 100_000
 
 ADD = """
@@ -22,33 +22,48 @@ return {count, redis.call('PTTL', KEYS[1])}
 
 
 class Count(NamedTuple):
-    """How often it was, and in how many seconds the counting begins anew."""
+    """Number of attempts, and the seconds until the counter starts again at zero."""
 
     number: int
     seconds_left: float
 
 
 class Attempts(Protocol):
-    """Counts within a window of time that begins with the first; safe from any thread."""
+    """Counts attempts within a window of time that begins with the first one; thread-safe."""
 
     def add(self, key: str, seconds: float) -> Count:
-        """Count one more, and return how many there are now."""
+        """Count one more attempt, and return how many there are now.
+
+        Args:
+            key: What is counted, such as `"address:127.0.0.1"`.
+            seconds: Length of the window; it begins with the first attempt and is not extended.
+        """
         ...
 
     def peek(self, key: str) -> Count:
-        """Return how many there are."""
+        """Return how many attempts there are, without counting one."""
         ...
 
     def forget(self, key: str) -> None:
-        """Begin anew."""
+        """Reset the counter of a key to zero; without effect if there is none."""
         ...
 
 
 class MemoryAttempts:
-    """Counts in this process.
+    """Counts attempts in this process alone.
 
     Args:
-        clock: Gives seconds that are never set back.
+        clock: Returns monotonic seconds.
+
+    Example:
+        >>> attempts = MemoryAttempts()
+        >>> attempts.add("address:192.0.2.1", 600).number
+        1
+        >>> attempts.add("address:192.0.2.1", 600).number
+        2
+        >>> attempts.forget("address:192.0.2.1")
+        >>> attempts.peek("address:192.0.2.1").number
+        0
     """
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -57,7 +72,12 @@ class MemoryAttempts:
         self._lock = Lock()
 
     def add(self, key: str, seconds: float) -> Count:
-        """Count one more, and return how many there are now."""
+        """Count one more attempt, and return how many there are now.
+
+        Args:
+            key: What is counted, such as `"address:127.0.0.1"`.
+            seconds: Length of the window; it begins with the first attempt and is not extended.
+        """
         now = self._clock()
         with self._lock:
             number, ends_at = self._counts.get(key, (0, 0.0))
@@ -70,53 +90,58 @@ class MemoryAttempts:
     def _make_room(self, now: float) -> None:
         if len(self._counts) < MAX_KEYS:
             return
-        self._counts = {key: held for key, held in self._counts.items() if held[1] > now}
+        self._counts = {key: count for key, count in self._counts.items() if count[1] > now}
         while len(self._counts) >= MAX_KEYS:
-            # The oldest: a flood of new names makes old ones free, never the flood itself.
+            # The oldest: a flood of new names resets old counters, never its own.
             del self._counts[next(iter(self._counts))]
 
     def peek(self, key: str) -> Count:
-        """Return how many there are."""
+        """Return how many attempts there are, without counting one."""
         now = self._clock()
         number, ends_at = self._counts.get(key, (0, 0.0))
         return Count(number, ends_at - now) if ends_at > now else Count(0, 0.0)
 
     def forget(self, key: str) -> None:
-        """Begin anew."""
+        """Reset the counter of a key to zero; without effect if there is none."""
         with self._lock:
             self._counts.pop(key, None)
 
 
 class RedisAttempts:
-    """Counts in Redis or Valkey, for all processes together.
+    """Counts attempts in Redis or Valkey, for all processes together.
 
     Args:
-        client: A client of the library `redis`.
+        client: A client of the package `redis`.
     """
 
     def __init__(self, client: "Redis") -> None:
         self._client = client
-        # Who cannot be counted cannot be let in: guessing must not be free meanwhile.
+        # Without Redis attempts fail with 503: guessing must not be unlimited meanwhile.
         self._call = Calls()
         self._add = client.register_script(ADD)
 
     @classmethod
     def from_url(cls, url: str) -> "RedisAttempts":
-        """Build a counter for a URL such as `"redis://127.0.0.1:6379/0"`; connects when used.
+        """Return a counter for a URL such as `"redis://127.0.0.1:6379/0"`; connects when used.
 
         Raises:
-            ConfigurationError: The library is not installed, or it is no such URL.
+            ConfigurationError: The package redis is not installed, or the URL is not valid.
         """
         return cls(connect(url))
 
     def add(self, key: str, seconds: float) -> Count:
-        """Count one more, and return how many there are now."""
+        """Count one more attempt, and return how many there are now.
+
+        Args:
+            key: What is counted, such as `"address:127.0.0.1"`.
+            seconds: Length of the window; it begins with the first attempt and is not extended.
+        """
         arguments = [int(seconds * 1000)]
         number, left = self._call(lambda: self._add(keys=[PREFIX + key], args=arguments))
         return Count(int(number), max(0, left) / 1000)
 
     def peek(self, key: str) -> Count:
-        """Return how many there are."""
+        """Return how many attempts there are, without counting one."""
 
         def read() -> list[Any]:
             with self._client.pipeline(transaction=True) as pipeline:
@@ -128,5 +153,5 @@ class RedisAttempts:
         return Count(int(number or 0), max(0, left) / 1000)
 
     def forget(self, key: str) -> None:
-        """Begin anew."""
+        """Reset the counter of a key to zero; without effect if there is none."""
         self._call(lambda: self._client.delete(PREFIX + key))

@@ -1,4 +1,4 @@
-"""Bearer authentication: from the `Authorization` field to an account (RFC 6750)."""
+"""Bearer authentication: from the `Authorization` header to an account (RFC 6750)."""
 
 from typing import TYPE_CHECKING
 
@@ -17,11 +17,11 @@ INVALID = f'{CHALLENGE}, error="invalid_token"'
 
 
 class BearerAuthentication:
-    """Takes API keys, and access tokens where these are in use.
+    """Authenticates requests by API key, and by access token where these are configured.
 
     Args:
-        api_key_manager: Finds the owners of keys.
-        token_manager: Finds the owners of access tokens; `None` where there are none.
+        api_key_manager: Looks up the owners of API keys.
+        token_manager: Looks up the owners of access tokens; `None` where there are none.
     """
 
     def __init__(
@@ -31,7 +31,14 @@ class BearerAuthentication:
         self._tokens = token_manager
 
     def credentials_of(self, request: "Request") -> str | None:
-        """Return the key or the token that a request brings; `None` for none of ours."""
+        """Return the API key or access token that a request carries.
+
+        Args:
+            request: The current request; its `Authorization` header is read.
+
+        Returns:
+            The credentials, not validated; `None` if there are none that Lback could have issued.
+        """
         field = request.environ.get("HTTP_AUTHORIZATION")
         if field is None:
             return None
@@ -42,10 +49,15 @@ class BearerAuthentication:
         return credentials if self._keys.is_key(credentials) or self._tokens is not None else None
 
     def account(self, session: "Session", credentials: str) -> "Account":
-        """Return whose key or token it is.
+        """Return the owner of an API key or access token.
+
+        Args:
+            session: Database session for the look-up.
+            credentials: The key or token, as returned by `credentials_of`.
 
         Raises:
-            Unauthorized: It is none, or has ended.
+            Unauthorized: The key or token is not valid; the response has `error="invalid_token"` in
+                `WWW-Authenticate` (RFC 6750 section 3.1).
         """
         account: Account | None = None
         if self._keys.is_key(credentials):

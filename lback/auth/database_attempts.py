@@ -1,4 +1,4 @@
-"""Attempts counted in a table of the database, for all processes together."""
+"""Counters of attempts in a database table, shared by all processes."""
 
 import time
 from collections.abc import Callable
@@ -25,12 +25,12 @@ MISSING = (
 
 
 class Attempt(Base):
-    """A row for each thing that is counted.
+    """The counter of one key.
 
     Attributes:
-        key: What is counted; names and addresses of clients are not in it, or hashed.
-        number: How often it was.
-        ends_at: When the counting begins anew, in seconds since the epoch.
+        key: What is counted; names of accounts are hashed.
+        number: How many attempts there were in the current window.
+        ends_at: When the window ends, in seconds since the epoch.
     """
 
     __tablename__ = "lback_attempts"
@@ -41,16 +41,16 @@ class Attempt(Base):
 
 
 class DatabaseAttempts:
-    """Counts in the table `lback_attempts`.
+    """Counts attempts in the table `lback_attempts`.
 
-    Each call is a short transaction of its own, so that a count survives a request that is rolled
-    back. On SQLite it waits for the one that is writing: a request must not count while its own
-    database session has uncommitted changes, for it would wait for itself.
+    Each call is a short transaction of its own, so that a count survives when the request is rolled
+    back. On SQLite it waits for the transaction that is writing: do not count while the database
+    session of the same request has uncommitted changes, or the request waits for itself.
 
     Args:
-        db_manager: Opens the sessions on the database.
-        create_table: Make the table where it is missing, for applications without migrations.
-        clock: Gives the seconds since the epoch.
+        db_manager: Opens database sessions.
+        create_table: Create the table if it is missing, for applications without migrations.
+        clock: Returns the seconds since the epoch.
     """
 
     def __init__(
@@ -66,19 +66,24 @@ class DatabaseAttempts:
         self._cleaned_at = 0.0
 
     def add(self, key: str, seconds: float) -> Count:
-        """Count one more, and return how many there are now."""
+        """Count one more attempt, and return how many there are now.
+
+        Args:
+            key: What is counted, at most 150 characters.
+            seconds: Length of the window; it begins with the first attempt and is not extended.
+        """
         count: Count | None = None
         while count is None:
-            # Two who count the first one at once: the second one finds it and begins again.
+            # If two requests add the first attempt at once, the second one tries again.
             count = self._run(partial(self._added, key, seconds))
         return count
 
     def _added(self, key: str, seconds: float, session: Session) -> Count | None:
         now = self._clock()
-        # One that ends later than it could was begun before a clock was set back.
+        # A window that ends later than possible began before the clock was set back.
         latest = now + seconds + CLOCK_SKEW
         is_over = (Attempt.ends_at <= now) | (Attempt.ends_at > latest)
-        # In this order, for MySQL reads what it has assigned already.
+        # In this order, because MySQL reads values that it has assigned already.
         statement = (
             update(Attempt)
             .where(Attempt.key == key)
@@ -107,7 +112,7 @@ class DatabaseAttempts:
             session.execute(delete(Attempt).where(Attempt.ends_at <= now))
 
     def peek(self, key: str) -> Count:
-        """Return how many there are."""
+        """Return how many attempts there are, without counting one."""
         return self._recovering(partial(self._peeked, key))
 
     def _peeked(self, key: str) -> Count:
@@ -118,7 +123,7 @@ class DatabaseAttempts:
         return Count(row[0], row[1] - now) if row is not None and row[1] > now else Count(0, 0.0)
 
     def forget(self, key: str) -> None:
-        """Begin anew."""
+        """Reset the counter of a key to zero; without effect if there is none."""
         self._run(lambda session: session.execute(delete(Attempt).where(Attempt.key == key)))
 
     def _run(self, work: Callable[[Session], T]) -> T:
@@ -129,7 +134,7 @@ class DatabaseAttempts:
             return work(session)
 
     def _recovering(self, work: Callable[[], T]) -> T:
-        """Do the work, and do it again where the table had to be made first."""
+        """Do the work, and do it again if the table had to be created first."""
         try:
             return work()
         except (OperationalError, ProgrammingError) as error:

@@ -1,6 +1,7 @@
-"""Devices that an account has signed in from: a signed cookie gives each a count of its own.
+"""Known devices: a signed cookie gives each device of an account its own counter of attempts.
 
-Wrong passwords from elsewhere close an account for a while, but not for the devices of its owner.
+Wrong passwords from elsewhere lock an account for a while, but not for devices that its owner has
+signed in from before.
 """
 
 import secrets
@@ -21,19 +22,32 @@ _PURPOSE = "device"
 
 
 def device_of(request: "Request", signs_in_as: str, counted: str) -> str | None:
-    """Return what the attempts of a device are counted under, if it is one of the account.
+    """Return the key under which attempts of a known device are counted, or `None`.
 
     Args:
-        request: Who asks.
-        signs_in_as: `"user"` or `"admin_user"`.
-        counted: The name that the attempts at the account are counted under.
+        request: The current request; its cookies are read.
+        signs_in_as: Kind of account: `"user"` or `"admin_user"`.
+        counted: The name under which attempts on the account are counted.
+
+    Returns:
+        The key; `None` if the device has not signed in to this account before.
     """
-    held = _held(request, COOKIE + signs_in_as)
-    return None if held is None or account_key(counted) not in held[1:] else f"device:{held[0]}"
+    device = _device(request, COOKIE + signs_in_as)
+    return (
+        None if device is None or account_key(counted) not in device[1:] else f"device:{device[0]}"
+    )
 
 
 def remember_device(request: "Request", account: "Account") -> None:
-    """Give the device of a request a cookie, for it has just signed in; see `set_cookies`."""
+    """Prepare a cookie that makes the device of a request known for an account.
+
+    Called after a sign-in with a password; `set_cookies` sends the cookie. Without a secret key
+    nothing happens.
+
+    Args:
+        request: The current request.
+        account: The account that has just signed in.
+    """
     signer = _signer(request)
     if signer is None:
         return
@@ -41,22 +55,27 @@ def remember_device(request: "Request", account: "Account") -> None:
     names = (account.username, account.email)
     keys = [account_key(f"{table.__tablename__}:{name}") for name in names if name]
     cookie = COOKIE + account.signs_in_as
-    held = _held(request, cookie)
-    if held is not None and held[1:] == keys:
+    device = _device(request, cookie)
+    if device is not None and device[1:] == keys:
         return
     token = signer.sign(_PURPOSE, [secrets.token_urlsafe(12), *keys])
     request.environ.setdefault(DEVICE_COOKIES, {})[cookie] = token
 
 
 def set_cookies(request: "Request", response: "Response") -> None:
-    """Send the cookies that `remember_device` has made for a request."""
+    """Send the cookies that `remember_device` has prepared for a request.
+
+    Args:
+        request: The request that the account signed in with.
+        response: Gets the cookies, which last a year.
+    """
     waiting = request.environ.get(DEVICE_COOKIES)
     if waiting is not None:
         for name, token in waiting.items():
             response.set_cookie(name, token, max_age=SECONDS, secure=request.is_secure)
 
 
-def _held(request: "Request", cookie: str) -> list[str] | None:
+def _device(request: "Request", cookie: str) -> list[str] | None:
     """Return the nonce of a device and the keys of its account, from its cookie."""
     token, signer = request.cookies.get(cookie), _signer(request)
     data = None if not token or signer is None else signer.read(_PURPOSE, token, SECONDS)

@@ -1,42 +1,48 @@
-"""Guards: a check put before a view, whose signature and marks stay as they were."""
+"""Guards: checks that run before a view, without changing its signature."""
 
 import inspect
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from lback.core.routing.views import handled_methods, view_name
+
+if TYPE_CHECKING:
+    from lback.core.request import Request
 
 V = TypeVar("V", bound=Callable[..., Any])
 
 _GUARDED = "_lback_guarded"
-# What a decorator leaves on a view to say who is let in, for those who list routes.
+# The attribute in which a decorator records who may use a view, for listings of routes.
 LETS_IN = "lets_in"
 SIGNED_IN = "signed in"
 
 
-def guarded(view: V, check: Callable[[Any], Any]) -> V:
-    """Return a view that calls `check(request)` first; a class is changed and returned.
+def guarded(view: V, check: Callable[["Request"], object]) -> V:
+    """Return a view that calls `check(request)` first.
 
-    The check is one that lets only signed-in users pass.
+    Args:
+        view: A view function, or a class with handlers. A class is changed in place.
+        check: Raises for requests that may not enter; it must refuse users who are not signed in.
+
+    Returns:
+        A wrapper of the function, or the class itself.
 
     Raises:
-        TypeError: A class with handlers that are no methods, or without any.
+        TypeError: A class has no handlers, or handlers that are not instance methods.
     """
     if not isinstance(view, type):
 
         @wraps(view)
-        def entered(request: Any, *args: Any, **kwargs: Any) -> Any:
+        def guarded_view(request: "Request", *args: Any, **kwargs: Any) -> Any:
             check(request)
             return view(request, *args, **kwargs)
 
-        setattr(entered, LETS_IN, SIGNED_IN)
-        return entered  # type: ignore[return-value]  # it is called as the view is
+        setattr(guarded_view, LETS_IN, SIGNED_IN)
+        return guarded_view  # type: ignore[return-value]  # it has the signature of the view
     names = _handlers(view)
     if not names:
-        raise TypeError(
-            f"the class {view_name(view)} has no handler to guard: give it get, post, …"
-        )
+        raise TypeError(f"the class {view_name(view)} has no handler to guard; define get, post, …")
     for name in names:
         handler = _guarded_handler(getattr(view, name), lambda _, request: check(request))
         setattr(handler, LETS_IN, SIGNED_IN)
@@ -44,8 +50,8 @@ def guarded(view: V, check: Callable[[Any], Any]) -> V:
     return view
 
 
-def who_is_let_in(view: Any) -> str:
-    """Return who a view itself lets in, such as `"signed in"`; empty where it asks nothing."""
+def who_is_let_in(view: Callable[..., Any]) -> str:
+    """Return who may use a view by its own guards, such as `"signed in"`; empty without guards."""
     if not isinstance(view, type):
         return str(getattr(view, LETS_IN, ""))
     handlers = (
@@ -59,13 +65,21 @@ def _mark_of(view: type, handler: Callable[..., Any]) -> str:
     method = getattr(handler, _GUARDED, "")
     if not method:
         return str(getattr(handler, LETS_IN, ""))
-    # A project's own rule may let in others than signed-in users.
+    # A method that a project overrides may let in others than signed-in users.
     own = not getattr(view, method).__module__.startswith(f"{__package__}.")
     return f"{method}()" if own else SIGNED_IN
 
 
 def guarded_by_method(view: type, name: str) -> None:
-    """Have all handlers of a class call its method of that name with the request first."""
+    """Make all handlers of a class call one of its methods with the request first.
+
+    Args:
+        view: A class view; changed in place.
+        name: Name of the method, such as `"check_access"`; subclasses may override it.
+
+    Raises:
+        TypeError: A handler is a static method or a class method.
+    """
     for handler in _handlers(view):
         function = getattr(view, handler)
         if not getattr(function, _GUARDED, ""):
@@ -83,18 +97,18 @@ def _handlers(view: type) -> list[str]:
     for name in names:
         if isinstance(inspect.getattr_static(view, name), (staticmethod, classmethod)):
             raise TypeError(
-                f"{view_name(view)}.{name} is no method of an instance; write def {name}(self, "
-                "request) to have it guarded"
+                f"{view_name(view)}.{name} is not an instance method and cannot be guarded; "
+                f"write def {name}(self, request)"
             )
     return names
 
 
 def _guarded_handler(
-    handler: Callable[..., Any], check: Callable[[Any, Any], Any]
+    handler: Callable[..., Any], check: Callable[[Any, "Request"], object]
 ) -> Callable[..., Any]:
     @wraps(handler)
-    def entered(self: Any, request: Any, *args: Any, **kwargs: Any) -> Any:
+    def guarded_handler(self: object, request: "Request", *args: Any, **kwargs: Any) -> Any:
         check(self, request)
         return handler(self, request, *args, **kwargs)
 
-    return entered
+    return guarded_handler

@@ -1,4 +1,4 @@
-"""From a name and a password to an account: counted, and in the same time whoever asks."""
+"""Password authentication with a login rate limit, in constant time for unknown names."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -20,26 +20,30 @@ def authenticate(
     *,
     manager: "AccountManager[Any] | None" = None,
 ) -> Account | None:
-    """Return the account whose password this is, if it is active.
+    """Return the active account with this name and password, or `None`.
 
-    It takes the same time for a name that nobody has. Call `lback.auth.login` with what comes
-    back.
+    The check takes the same time for an unknown name as for a wrong password. Pass the account to
+    `lback.auth.login` to sign it in.
 
     Args:
-        request: Who asks; its address is counted, too.
-        username: The username or the email address.
-        password: What somebody typed.
-        manager: Whose accounts; `None` means the users of the site.
+        request: The current request; attempts from its client address are counted as well.
+        username: Username or email address, as entered.
+        password: Password, as entered.
+        manager: The manager of the accounts to look in; `None` means the users of the site.
+
+    Returns:
+        The account, or `None` if the name or the password is wrong or the account is not active.
 
     Signals: `user_login_failed`, with `request` and `username`.
 
     Raises:
-        TooManyAttempts: There were too many wrong passwords for this name or from this address.
+        TooManyAttempts: The login rate limit for this name or address is reached (429).
+        ConfigurationError: The application has no database.
     """
     manager = manager or request.get_service("user_manager")
     throttle = request.get_context("login_throttle")
     if request.db_session is None:
-        raise ConfigurationError("an account can only be checked in a database; set DATABASE_URL")
+        raise ConfigurationError("authenticate() needs a database; set DATABASE_URL")
     address, counted = address_of(request), f"{manager.model.__tablename__}:{username.strip()}"
     device = device_of(request, manager.model.signs_in_as, counted)
     if isinstance(throttle, LoginThrottle):

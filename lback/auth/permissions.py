@@ -1,5 +1,6 @@
-"""What somebody may do: asked of their roles, of the thing itself, and at the door of a view."""
+"""Permissions: checks by role, by object and by policy, for views and inside them."""
 
+import warnings
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
@@ -15,153 +16,204 @@ V = TypeVar("V", bound=Callable[..., Any])
 Wanted: TypeAlias = "str | Iterable[str] | Callable[[Request], bool]"
 
 
-def may(user: Any, permission: str, thing: Any = None) -> bool:
-    """Tell whether somebody may do something, perhaps to one thing.
+def has_permission(user: Any, permission: str, obj: Any = None) -> bool:
+    """Return True if a user has a permission, perhaps on one object.
 
-    A thing with a method `allows(user, permission)` answers itself: an author may edit their own
-    text without a role, and an editor may not edit one that is closed. Else the roles of the user
-    count. Beside that, the policy of the thing must allow the last word of the permission, such as
-    `edit`; see `lback.auth.policies`. Who is not signed in, or not active, may do nothing; a
-    superuser may do everything.
+    A superuser has every permission; a user who is not signed in or not active has none. An object
+    with a method `allows(user, permission)` decides itself: authors may edit their own text
+    without a role, and editors may not edit one that is closed. Otherwise the roles of the user
+    decide. In addition, the policy of a row must allow the last word of the permission, such as
+    `edit`; see `lback.auth.policies`.
 
     Args:
-        user: An account, or `None`.
-        permission: Such as `"blog.edit"`.
-        thing: What it is to be done to.
+        user: An account, or `None` for a visitor who is not signed in.
+        permission: Name of the permission, such as `"blog.edit"`.
+        obj: The object to be worked on, such as a row; `None` means no particular one.
+
+    Returns:
+        True if the user has the permission.
+
+    Example:
+        >>> has_permission(None, "blog.edit")
+        False
     """
     if not is_authenticated(user) or not getattr(user, "is_active", True):
         return False
     if getattr(user, "is_superuser", False):
         return True
-    allows = getattr(thing, "allows", None)
+    allows = getattr(obj, "allows", None)
     granted = user.has_permission(permission) if allows is None else allows(user, permission)
-    return bool(granted) and _policy_allows(user, permission, thing)
+    return bool(granted) and _policy_allows(user, permission, obj)
 
 
-def _policy_allows(user: Any, permission: str, thing: Any) -> bool:
-    if not hasattr(type(thing), "__mapper__"):
+def _policy_allows(user: Any, permission: str, obj: Any) -> bool:
+    if not hasattr(type(obj), "__mapper__"):
         return True
-    # An import here, because it brings the library of the database: with a row, that is there.
+    # Imported here because it loads SQLAlchemy, which is loaded anyway where there is a row.
     from lback.auth import policies
 
-    return policies.allows(user, permission.rpartition(".")[2], thing)
+    return policies.allows(user, permission.rpartition(".")[2], obj)
 
 
 def require_user(request: "Request") -> Any:
-    """Return the user of a request.
+    """Return the user of a request, or raise if there is none.
+
+    Args:
+        request: The current request.
+
+    Returns:
+        The account that is signed in.
 
     Raises:
-        Unauthorized: Nobody is signed in.
+        Unauthorized: The user is not signed in.
     """
     if not is_authenticated(request.user):
         raise Unauthorized
     return request.user
 
 
-def require(request: "Request", wanted: Wanted, thing: Any = None) -> None:
-    """Refuse a request whose user may not do something.
+def check_permission(request: "Request", permission: Wanted, obj: Any = None) -> None:
+    """Raise unless the user of a request has a permission.
 
     Args:
-        request: Who asks.
-        wanted: The name of a permission, several that are all needed, or a function of the
-            request that decides.
-        thing: What it is to be done to; see `may`.
+        request: The current request.
+        permission: Name of a permission; several names, all of which are needed; or a function of
+            the request that returns True for those who may continue.
+        obj: The object to be worked on; see `has_permission`.
 
     Raises:
-        Unauthorized: Nobody is signed in: a browser is sent to sign in.
-        Forbidden: The user may not.
+        Unauthorized: The user is not signed in; browsers are redirected to the sign-in page.
+        Forbidden: The user lacks the permission, or `permission` is an empty list.
     """
     user = require_user(request)
-    if callable(wanted):
-        granted = bool(wanted(request))
+    if callable(permission):
+        granted = bool(permission(request))
     else:
-        names = [wanted] if isinstance(wanted, str) else list(wanted)
-        granted = bool(names) and all(may(user, name, thing) for name in names)
+        names = [permission] if isinstance(permission, str) else list(permission)
+        granted = bool(names) and all(has_permission(user, name, obj) for name in names)
     if not granted:
         raise Forbidden
 
 
 def login_required(view: V) -> V:
-    """Let only those enter a view who are signed in; a decorator for functions and classes.
+    """Require a signed-in user for a view; a decorator for functions and classes.
 
-    Routes want that by themselves, unless they say `requires_auth=False`.
+    Routes require one by default, unless they are registered with `requires_auth=False`.
+
+    Args:
+        view: A view function, or a class with handlers such as `get`.
+
+    Returns:
+        The guarded function, or the same class with guarded handlers.
+
+    Raises:
+        TypeError: A class has no handler that can be guarded.
     """
     return guarded(view, require_user)
 
 
 class PermissionRequired:
-    """Lets only those enter a view who may; a decorator for functions and classes.
+    """Require a permission for a view; a decorator for functions and classes.
 
     Args:
-        wanted: As for `require`.
-        thing: A function of the request that finds what it is to be done to.
+        wanted: Name of a permission; several names, all of which are needed; or a function of the
+            request that returns True for those who may continue.
+        obj: A function of the request that returns the object to be worked on; see
+            `has_permission`.
+        thing: Deprecated name of `obj`.
 
     Raises:
-        TypeError: It is none of these, or names no permission.
+        TypeError: `wanted` is none of these, or contains no name.
     """
 
-    def __init__(self, wanted: Wanted, *, thing: "Callable[[Request], Any] | None" = None) -> None:
+    def __init__(
+        self,
+        wanted: Wanted,
+        *,
+        obj: "Callable[[Request], Any] | None" = None,
+        thing: "Callable[[Request], Any] | None" = None,
+    ) -> None:
+        if thing is not None:
+            text = "PermissionRequired(thing=…) is deprecated and goes in 0.3: write obj=…"
+            warnings.warn(text, DeprecationWarning, stacklevel=2)
         self.wanted = _checked(wanted)
-        self._thing = thing
+        self._get_object = obj or thing
 
     def __call__(self, view: V) -> V:
-        """Return the view with the check before it, marked with what it wants."""
+        """Return the view with the check before it, marked with the permission it requires."""
         entered = guarded(view, self.check)
         if not isinstance(view, type):  # a subclass would inherit the mark, and not the check
-            # For who lists routes; on top of what another such decorator left.
+            # For listings of routes; added to the marks of other such decorators.
             wanted = (*getattr(view, "permissions_wanted", ()), self.wanted)
             entered.permissions_wanted = wanted  # type: ignore[attr-defined]  # a mark
         return entered
 
     def check(self, request: "Request") -> None:
-        """Refuse a request whose user may not enter.
+        """Raise unless the user of a request has the permission.
+
+        Args:
+            request: The current request.
 
         Raises:
-            Unauthorized, Forbidden: As `require`.
+            Unauthorized: The user is not signed in.
+            Forbidden: The user lacks the permission.
         """
         require_user(request)
-        require(request, self.wanted, None if self._thing is None else self._thing(request))
+        obj = None if self._get_object is None else self._get_object(request)
+        check_permission(request, self.wanted, obj)
 
 
 permission_required = PermissionRequired
 
 
 class LoginRequiredMixin:
-    """For class views: only those enter who are signed in. It stands before other bases."""
+    """Require a signed-in user for all handlers of a class view; list it before other bases."""
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         guarded_by_method(cls, "check_access")
 
     def check_access(self, request: "Request") -> None:
-        """Refuse a request; called before every handler.
+        """Raise unless the user may enter; called before every handler.
+
+        Args:
+            request: The current request.
 
         Raises:
-            Unauthorized: Nobody is signed in.
+            Unauthorized: The user is not signed in.
         """
         require_user(request)
 
 
 class PermissionRequiredMixin(LoginRequiredMixin):
-    """For class views: only those enter who may. It stands before other bases.
+    """Require a permission for all handlers of a class view; list it before other bases.
 
     Attributes:
-        permission_required: The name of a permission, or several that are all needed.
+        permission_required: Name of a permission, or several that are all needed.
     """
 
     permission_required: "str | Iterable[str]" = ()
 
     def check_access(self, request: "Request") -> None:
-        """Refuse a request; called before every handler.
+        """Raise unless the user may enter; called before every handler.
+
+        Args:
+            request: The current request.
 
         Raises:
-            Unauthorized, Forbidden: As `require`.
+            Unauthorized: The user is not signed in.
+            Forbidden: The user lacks a permission.
         """
         require_user(request)
-        require(request, _checked(self.permission_required), self.get_permission_object(request))
+        wanted = _checked(self.permission_required)
+        check_permission(request, wanted, self.get_permission_object(request))
 
     def get_permission_object(self, request: "Request") -> Any:  # noqa: ARG002  for subclasses
-        """Return what it is to be done to; see `may`."""
+        """Return the object to be worked on, for subclasses to override; see `has_permission`.
+
+        Args:
+            request: The current request.
+        """
         return None
 
 
@@ -175,3 +227,44 @@ def _checked(wanted: Any) -> Any:
             "a list of such names, or a function of the request"
         )
     return wanted if isinstance(wanted, str) else tuple(names)
+
+
+def _may(user: Any, permission: str, thing: Any = None) -> bool:
+    """Return what `has_permission` does, with the parameter names of version 0.1."""
+    return has_permission(user, permission, thing)
+
+
+def _require(request: "Request", wanted: Wanted, thing: Any = None) -> None:
+    """Do what `check_permission` does, with the parameter names of version 0.1."""
+    check_permission(request, wanted, thing)
+
+
+_DEPRECATED: dict[str, tuple[str, Callable[..., Any]]] = {
+    "may": ("has_permission", _may),
+    "require": ("check_permission", _require),
+}
+
+
+def deprecated_name(module: str, name: str) -> Any:
+    """Return what a name of version 0.1 refers to, with a warning for the code that uses it.
+
+    Args:
+        module: Dotted name of the module that has the attribute, for the warning.
+        name: Name of the attribute.
+
+    Returns:
+        A function with the parameters of version 0.1.
+
+    Raises:
+        AttributeError: There is no such deprecated name.
+    """
+    if name not in _DEPRECATED:
+        raise AttributeError(f"module {module!r} has no attribute {name!r}")
+    new_name, function = _DEPRECATED[name]
+    text = f"{module}.{name} is deprecated and goes in 0.3: use {module}.{new_name}"
+    warnings.warn(text, DeprecationWarning, stacklevel=3)
+    return function
+
+
+def __getattr__(name: str) -> Any:
+    return deprecated_name(__name__, name)

@@ -1,7 +1,7 @@
-"""Policies: which rows of a model a user may read and write, said once for the whole project.
+"""Row policies: which rows of a model a user may read and write, declared once per project.
 
-What permissions do not know is the row. A policy knows it, and needs no request: views, tasks and
-the admin ask the same one.
+Permissions do not depend on the row; a policy does, and it needs no request: views, tasks and the
+admin apply the same one.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -18,13 +18,13 @@ S = TypeVar("S", bound=Select[Any])
 
 
 class Policy:
-    """Which rows of one model a user may read and write; by default all.
+    """Decides which rows of one model a user may read and write; by default all of them.
 
-    A class that inherits from this one is registered with `policy`. Superusers are not asked: they
-    may read and write every row.
+    Register a subclass with `policy`. Superusers bypass policies: they may read and write every
+    row.
 
     Args:
-        model: The model whose rows it is about.
+        model: The model that the policy is registered for.
     """
 
     def __init__(self, model: type[Any]) -> None:
@@ -34,26 +34,35 @@ class Policy:
         """Return a statement that reads only the rows that a user may read.
 
         Args:
-            user: An account, of the site or of the admin; `None` where no user is signed in.
+            user: An account of the site or of the admin; `None` if no user is signed in.
             statement: A `select` of the model, to be narrowed by `where` and `join`.
+
+        Returns:
+            The narrowed statement; by default the statement unchanged.
         """
         return statement
 
     def allows(self, user: Any, action: str, row: Any) -> bool:  # noqa: ARG002  for rules
-        """Return True if a user may write a row; by default, if it is one that they may read.
+        """Return True if a user may write a row; by default, if the user may read it.
 
         Args:
-            user: As for `scope`.
-            action: `"add"`, `"change"`, `"delete"`, or a word of the project.
+            user: An account of the site or of the admin; `None` if no user is signed in.
+            action: `"add"`, `"change"`, `"delete"`, or another word that the project uses.
             row: A row that belongs to a database session.
         """
         return self.is_in_scope(user, row)
 
     def is_in_scope(self, user: Any, row: Any) -> bool:
-        """Return True if a user may read a row, as the database has it now.
+        """Return True if a user may read a row, according to its state in the database.
+
+        Pending changes of the session are flushed first.
+
+        Args:
+            user: An account, or `None` if no user is signed in.
+            row: A row that belongs to a database session.
 
         Raises:
-            ValueError: The row belongs to no session, so that there is nothing to ask.
+            ValueError: The row belongs to no database session.
         """
         session = object_session(row)
         if session is None:
@@ -66,23 +75,30 @@ _policies: dict[type[Any], Policy] = {}
 
 
 def policy(model: type[Any]) -> Callable[[P], P]:
-    """Register the decorated class as the policy of a model, and of those that inherit from it.
+    """Register the decorated class as the policy of a model and of its subclasses.
+
+    Args:
+        model: A mapped class.
+
+    Returns:
+        A decorator that returns the class unchanged.
 
     Raises:
-        ConfigurationError: The model has a policy, or the class does not inherit from `Policy`.
+        ConfigurationError: The model has a policy already, or the class is not a subclass of
+            `Policy`.
     """
 
     def register(kind: P) -> P:
         if not isinstance(kind, type) or not issubclass(kind, Policy):
             raise ConfigurationError(
-                f"{kind!r} is no policy of {model.__name__}; "
+                f"{kind!r} is not a policy of {model.__name__}; "
                 "write class NotePolicy(Policy), with methods scope and allows"
             )
-        held = _policies.get(model)
-        if held is not None and type(held) is not kind:
+        present = _policies.get(model)
+        if present is not None and type(present) is not kind:
             raise ConfigurationError(
-                f"{model.__name__} has the policy {type(held).__qualname__} already; "
-                f"put the rules of {kind.__qualname__} into it"
+                f"{model.__name__} already has the policy {type(present).__qualname__}; "
+                f"move the rules of {kind.__qualname__} into it"
             )
         _policies[model] = kind(model)
         return kind
@@ -91,7 +107,7 @@ def policy(model: type[Any]) -> Callable[[P], P]:
 
 
 def remove_policy(model: type[Any]) -> None:
-    """Forget the policy of a model, such as at the end of a test; without effect if it has none."""
+    """Remove the policy of a model, such as at the end of a test; without effect if it has none."""
     _policies.pop(model, None)
 
 
@@ -101,80 +117,88 @@ def exist() -> bool:
 
 
 def policy_of(model: type[Any]) -> Policy | None:
-    """Return the policy of a model, or of the nearest one that it inherits from."""
+    """Return the policy of a model or of its nearest base class, or `None` if there is none."""
     return next((_policies[kind] for kind in model.__mro__ if kind in _policies), None)
 
 
 def scoped(user: Any, statement: S) -> S:
-    """Return a statement that reads only the rows that the policies of its models let a user read.
+    """Return a statement that reads only the rows that a user may read.
 
-    Models that are joined and not selected are not narrowed: select them, or narrow them by
-    `scope_condition`.
+    The policies of all selected models are applied. Models that are joined and not selected are not
+    narrowed: select them, or narrow them by `scope_condition`.
 
     Args:
-        user: An account, or `None`.
-        statement: A `select` of models.
+        user: An account, or `None` if no user is signed in.
+        statement: A `select` of one or more models.
+
+    Returns:
+        The narrowed statement; one that reads nothing for an account that is not active.
     """
     models = {entity["entity"] for entity in statement.column_descriptions if entity["entity"]}
     for model in models:
-        held = policy_of(model) if isinstance(model, type) else None
-        if held is None or _is_superuser(user):
+        model_policy = policy_of(model) if isinstance(model, type) else None
+        if model_policy is None or _is_superuser(user):
             continue
-        if user is not None and not _may_do_anything(user):
+        if user is not None and not _is_active(user):
             return statement.where(false())
-        statement = held.scope(user, statement)  # type: ignore[assignment]  # a select stays one
+        narrowed = model_policy.scope(user, statement)
+        statement = narrowed  # type: ignore[assignment]  # a select stays one
     return statement
 
 
 def scope_condition(user: Any, target: Any) -> ColumnElement[bool] | None:
-    """Return the condition that a joined row is one that a user may read; `None` for every row.
+    """Return the condition that a joined row may be read by a user, or `None` for every row.
 
     Args:
-        user: An account, or `None`.
-        target: The model, or an alias of it.
+        user: An account, or `None` if no user is signed in.
+        target: The joined model, or an alias of it.
     """
     mapper: Mapper[Any] = inspect(target).mapper
     if policy_of(mapper.class_) is None or _is_superuser(user):
         return None
     names = [mapper.get_property_by_column(column).key for column in mapper.primary_key]
     keys = [getattr(target, name) for name in names]
-    found = _keys_only(scoped(user, select(mapper.class_)), mapper)
-    return keys[0].in_(found) if len(keys) == 1 else tuple_(*keys).in_(found)
+    readable_keys = _keys_only(scoped(user, select(mapper.class_)), mapper)
+    return keys[0].in_(readable_keys) if len(keys) == 1 else tuple_(*keys).in_(readable_keys)
 
 
 def allows(user: Any, action: str, row: Any) -> bool:
     """Return True if the policy of a row lets a user write it; see `Policy.allows`.
 
-    Call it before a row is changed and, where the change could move it out of what the user may
-    read, once more after it: it flushes, and a request that is refused is rolled back.
+    Call it before a row is changed and, where the change could move the row out of what the user
+    may read, once more after it. It flushes; the changes of a request that is refused are rolled
+    back.
 
     Args:
-        user: An account, or `None`.
-        action: `"add"`, `"change"`, `"delete"`, or a word of the project.
+        user: An account, or `None` if no user is signed in.
+        action: `"add"`, `"change"`, `"delete"`, or another word that the project uses.
         row: A row that belongs to a database session; a new one is flushed first.
     """
-    held = policy_of(type(row))
-    if held is None or _is_superuser(user):
+    row_policy = policy_of(type(row))
+    if row_policy is None or _is_superuser(user):
         return True
-    if user is not None and not _may_do_anything(user):
+    if user is not None and not _is_active(user):
         return False
-    return held.allows(user, action, row)
+    return row_policy.allows(user, action, row)
 
 
 def readable(session: Session, user: Any, rows: Iterable[Any]) -> list[Any]:
-    """Return those of some rows that a user may read, with one query for each model.
+    """Return those of some rows that a user may read, with one query per model.
 
     Args:
         session: The session that the rows belong to.
-        user: An account, or `None`.
+        user: An account, or `None` if no user is signed in.
         rows: Rows of any models.
+
+    Returns:
+        The readable rows, in the order given.
     """
-    wanted = list(rows)
-    found: dict[type[Any], set[tuple[Any, ...]] | None] = {}
-    for model in {type(row) for row in wanted}:
-        of_model = [row for row in wanted if type(row) is model]
-        found[model] = _readable_keys(session, user, model, of_model)
-    return [row for row in wanted if _is_among(row, found[type(row)])]
+    candidates = list(rows)
+    keys: dict[type[Any], set[tuple[Any, ...]] | None] = {}
+    for model in {type(row) for row in candidates}:
+        of_model = [row for row in candidates if type(row) is model]
+        keys[model] = _readable_keys(session, user, model, of_model)
+    return [row for row in candidates if _is_among(row, keys[type(row)])]
 
 
 def _is_among(row: Any, keys: set[tuple[Any, ...]] | None) -> bool:
@@ -206,8 +230,8 @@ def _key_of(row: Any) -> tuple[Any, ...]:
 
 
 def _is_superuser(user: Any) -> bool:
-    return bool(getattr(user, "is_superuser", False)) and _may_do_anything(user)
+    return bool(getattr(user, "is_superuser", False)) and _is_active(user)
 
 
-def _may_do_anything(user: Any) -> bool:
+def _is_active(user: Any) -> bool:
     return is_authenticated(user) and bool(getattr(user, "is_active", True))

@@ -1,4 +1,4 @@
-"""Refresh tokens: each good for one new pair of tokens; one that is used twice ends them all."""
+"""Refresh tokens: each is exchanged once for a new pair; reuse ends the whole sign-in."""
 
 import hashlib
 import secrets
@@ -19,17 +19,18 @@ if TYPE_CHECKING:
     from lback.users import Account, AccountManager
 
 TOKEN_BYTES = 32
-SPENT = "this token was used already, or has ended; sign in again"
+SPENT = "This token has expired or was already used. Sign in again."
 
 
 class RefreshToken(Base):
-    """A row for each token: its hash, never the token, so that a copy of the table opens nothing.
+    """A refresh token, stored as a hash so that a copy of the table cannot be used to sign in.
 
     Attributes:
-        family: What all tokens share that came one from another out of one sign-in.
-        account_id: Whose it is, among the users of the site.
+        family: Identifies the sign-in from which the token descends.
+        account_id: Id of the owner, a user of the site.
         version: The `session_version` of the account at the sign-in.
-        used_at: When it was exchanged; `None` for the one that is good.
+        expires_at: When the token expires, in seconds since the epoch.
+        used_at: When the token was exchanged; `None` for the one that is still valid.
     """
 
     __tablename__ = "lback_refresh_tokens"
@@ -43,13 +44,13 @@ class RefreshToken(Base):
 
 
 class RefreshFamily(Base):
-    """A row for each sign-in: it is locked while one of its tokens is exchanged or ended.
+    """All tokens of one sign-in; its row is locked while one of them is exchanged or ended.
 
     Attributes:
         family: As in `RefreshToken`.
-        account_id: Whose it is, among the users of the site.
-        expires_at: When the last of its tokens expires.
-        ended_at: When it was ended; no token is added from then on.
+        account_id: Id of the owner, a user of the site.
+        expires_at: When the last of its tokens expires, in seconds since the epoch.
+        ended_at: When the sign-in was ended; no token is added after that.
     """
 
     __tablename__ = "lback_refresh_families"
@@ -62,12 +63,16 @@ class RefreshFamily(Base):
 
 @dataclass(frozen=True, slots=True)
 class TokenPair:
-    """What a client gets: a token for requests, and one for the next pair.
+    """A pair of tokens for a client: one for requests, and one for the next pair.
 
     Attributes:
-        access_token: For `Authorization: Bearer …`.
-        refresh_token: For `TokenManager.refresh`, once.
-        expires_in: Seconds that the access token is good for.
+        access_token: For the header `Authorization: Bearer …`.
+        refresh_token: For `TokenManager.refresh`, valid once.
+        expires_in: Lifetime of the access token in seconds.
+
+    Example:
+        >>> TokenPair("eyJh…", "3fVx…", 600).as_dict()["expires_in"]
+        600
     """
 
     access_token: str
@@ -75,7 +80,7 @@ class TokenPair:
     expires_in: int
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the pair as OAuth names its parts (RFC 6749 §5.1)."""
+        """Return the pair with the names of an OAuth token response (RFC 6749 section 5.1)."""
         return {
             "access_token": self.access_token,
             "refresh_token": self.refresh_token,
@@ -88,15 +93,15 @@ class TokenPair:
 
 
 class TokenManager:
-    """Gives users pairs of tokens, takes access tokens as proof, and exchanges refresh tokens.
+    """Issues token pairs, validates access tokens, and exchanges refresh tokens.
 
     Args:
-        access_tokens: Makes and reads those for requests.
-        manager: The rules of the accounts.
-        db_manager: Opens the transactions in which tokens are exchanged: what a reuse ends stays
-            ended, although the answer is a refusal.
-        lifetime: Seconds that a refresh token is good for.
-        clock: Gives the seconds since the epoch.
+        access_tokens: Makes and validates access tokens.
+        manager: Looks up accounts.
+        db_manager: Opens the transactions in which tokens are exchanged: what a reused token ends
+            stays ended although the request fails.
+        lifetime: Lifetime of a refresh token in seconds.
+        clock: Returns the seconds since the epoch.
     """
 
     def __init__(
@@ -115,7 +120,14 @@ class TokenManager:
         self._clock = clock
 
     def issue(self, session: Session, account: "Account") -> TokenPair:
-        """Return a pair for somebody who has just proved who they are."""
+        """Return a new pair of tokens for an account that has just been authenticated.
+
+        Tokens that have expired are deleted.
+
+        Args:
+            session: Database session that the refresh token is added to.
+            account: The owner, a user of the site.
+        """
         now = self._clock()
         session.execute(delete(RefreshToken).where(RefreshToken.expires_at <= now))
         session.execute(delete(RefreshFamily).where(RefreshFamily.expires_at <= now))
@@ -139,7 +151,12 @@ class TokenManager:
         return TokenPair(access, text, self._access.seconds)
 
     def account(self, session: Session, token: str) -> "Account | None":
-        """Return whose access token this is, or `None` if it is not to be believed."""
+        """Return the owner of an access token, or `None` if the token is not valid.
+
+        Args:
+            session: Database session for the look-up.
+            token: The access token that a client sent.
+        """
         claims = self._access.read(token)
         if claims is None or not str(claims["sub"]).isdecimal():
             return None
@@ -152,13 +169,16 @@ class TokenManager:
         return account
 
     def refresh(self, refresh_token: str) -> TokenPair:
-        """Exchange a refresh token for a new pair.
+        """Exchange a refresh token for a new pair of tokens.
 
-        One that was exchanged before is in the wrong hands, or was: then all that came out of
-        the same sign-in end.
+        A token that was exchanged before has been stolen, or its successor has: all tokens of the
+        same sign-in end (RFC 9700 section 4.14.2).
+
+        Args:
+            refresh_token: The token that a client sent.
 
         Raises:
-            Unauthorized: It is none, or has ended.
+            Unauthorized: The token is unknown, expired, ended or was used before.
         """
         with self._db_manager.session() as session:
             pair = self._exchanged(session, _hash(refresh_token))
@@ -184,7 +204,7 @@ class TokenManager:
         return self._pair(session, account, family)
 
     def _locked_family(self, session: Session, token_hash: str) -> RefreshFamily | None:
-        """Lock the family of a token, so that none of its tokens is added or ended meanwhile."""
+        """Lock the family of a token, so that no request adds or ends its tokens meanwhile."""
         row = session.get(RefreshToken, token_hash)
         if row is None:
             return None
@@ -195,7 +215,7 @@ class TokenManager:
 
     def _added_family(self, session: Session, row: RefreshToken) -> RefreshFamily | None:
         """Add the family of a token that was made before there were rows for families."""
-        # Those who find it missing at once wait at the account, and only the first one adds it.
+        # Requests that find it missing at once wait for the account; only the first one adds it.
         account = session.get(self._manager.model, row.account_id, with_for_update=True)
         family = None if account is None else self._lock(session, row)
         if account is None or family is not None:
@@ -212,17 +232,26 @@ class TokenManager:
         session.execute(delete(RefreshToken).where(RefreshToken.family == family.family))
 
     def revoke(self, session: Session, refresh_token: str) -> None:
-        """End what came out of one sign-in; without effect where the token is none of ours.
+        """End all refresh tokens of one sign-in; without effect if the token is unknown.
 
-        Access tokens are good until they expire; `revoke_all` ends them as well.
+        Access tokens stay valid until they expire; `revoke_all` ends them as well.
+
+        Args:
+            session: Database session.
+            refresh_token: Any refresh token of the sign-in.
         """
         family = self._locked_family(session, _hash(refresh_token))
         if family is not None:
             self._end(session, family)
 
     def revoke_all(self, session: Session, account: "Account") -> None:
-        """End all tokens of an account, and its sessions with them."""
-        # A token that is being made right now holds the number of before, and is refused.
+        """End all access and refresh tokens of an account, and its sessions.
+
+        Args:
+            session: Database session that the account belongs to.
+            account: The owner, a user of the site.
+        """
+        # A token that is being made right now has the old version, and is refused.
         end_sessions(session, account)
         ended = update(RefreshFamily).where(RefreshFamily.account_id == account.id)
         session.execute(ended.values(ended_at=self._clock()))

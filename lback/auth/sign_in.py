@@ -1,9 +1,10 @@
-"""Signing in and out: who a session belongs to, and when it stops to."""
+"""Sign-in and sign-out: which account a session belongs to."""
 
 import logging
 from typing import TYPE_CHECKING, Any
 
 from lback.core.exceptions import ConfigurationError
+from lback.core.http.app_session import CSRF_KEY
 from lback.sessions.messages import session_of
 
 if TYPE_CHECKING:
@@ -16,27 +17,29 @@ logger = logging.getLogger(__name__)
 
 USER, ADMIN_USER = "user", "admin_user"
 _KEYS = {USER: "_user", ADMIN_USER: "_admin_user"}
-# Where cookies for devices wait, in the environ of a request; see `lback.auth.devices`.
+# Key in the environ of a request for cookies that are still to be sent; see `lback.auth.devices`.
 DEVICE_COOKIES = "lback.device_cookies"
-# Whose password was right in this request, as `lback.auth.authenticate` left it in the environ.
-PASSWORD_CHECKED = "lback.password_checked"  # noqa: S105  the name of a place
-# Where the CSRF middleware keeps its secret: who knew the session before must not know this one's.
-CSRF_KEY = "_csrf"
+# Key in the environ for the account whose password `lback.auth.authenticate` has verified.
+PASSWORD_CHECKED = "lback.password_checked"  # noqa: S105  the name of a key
 
 
 def login(request: "Request", account: "Account") -> None:
-    """Sign an account in for this session: from now on it is `request.user`.
+    """Sign an account in for the session of a request: it becomes `request.user`.
 
-    The session gets a new id, so that one that was known before is worth nothing, and begins
-    its life anew. What an earlier user of the session left in it is forgotten; what a visitor
-    left who was not signed in, such as a cart, stays. A user of the admin is no user of the
-    site: it becomes `request.get_context("admin_user")`.
+    The session gets a new id and its lifetime starts again, so that an id that was known before is
+    worth nothing (session fixation). If another account was signed in, its data is removed; data of
+    an anonymous visitor, such as a cart, stays. An account of the admin becomes
+    `request.get_context("admin_user")` instead of `request.user`.
+
+    Args:
+        request: The current request.
+        account: A stored, active account.
 
     Signals: `user_logged_in`, with `request` and `user`.
 
     Raises:
-        ConfigurationError: No middleware brings a session.
-        ValueError: The account was not stored yet, or is not active.
+        ConfigurationError: The request has no session: `SessionMiddleware` is missing.
+        ValueError: The account is not stored yet, or is not active.
     """
     if account.id is None or not account.is_active:
         state = "is not stored: flush it first" if account.id is None else "is not active"
@@ -44,53 +47,70 @@ def login(request: "Request", account: "Account") -> None:
     session, manager = session_of(request), _session_manager(request)
     name = name_of(account)
     key = _KEYS[name]
-    held = session.get(key)
-    if held is not None and held[0] != account.id:
+    present = session.get(key)
+    if present is not None and present[0] != account.id:
         manager.end(session)
     else:
         manager.rotate(session, restart=True)
+    # A visitor who knew the session before must not know the CSRF secret of this one.
     session.delete(CSRF_KEY)
     begin(session, account)
     request.set_context(**{name: account})
     if request.environ.get(PASSWORD_CHECKED) is account:
-        # An import here, because most requests are no sign-in.
+        # Imported here because few requests sign an account in.
         from lback.auth.devices import remember_device
 
         remember_device(request, account)
-    logger.info("%r signed in", account)
-    _tell(request, "user_logged_in", account)
+    logger.info("signed in: %r", account)
+    _send(request, "user_logged_in", account)
 
 
 def begin(session: "AppSession", account: "Account") -> None:
-    """Write into a session whose it is."""
+    """Write into a session which account it belongs to.
+
+    Args:
+        session: The session to be changed.
+        account: A stored account.
+    """
     session[_KEYS[name_of(account)]] = [account.id, account.session_version]
 
 
 def logout(request: "Request") -> None:
-    """Sign out whoever is signed in: the session ends with all that is in it.
+    """Sign out the current user: the session ends, and its data is deleted.
 
-    Signals: `user_logged_out`, with `request` and `user`, if somebody was signed in.
+    Args:
+        request: The current request.
+
+    Signals: `user_logged_out`, with `request` and `user`, if an account was signed in.
 
     Raises:
-        ConfigurationError: No middleware brings a session.
+        ConfigurationError: The request has no session: `SessionMiddleware` is missing.
     """
     session = session_of(request)
     account = request.user or request.get_context(ADMIN_USER)
     _session_manager(request).end(session)
     request.set_context(user=None, admin_user=None)
     if account is not None:
-        logger.info("%r signed out", account)
-        _tell(request, "user_logged_out", account)
+        logger.info("signed out: %r", account)
+        _send(request, "user_logged_out", account)
 
 
 def logout_everywhere(request: "Request", account: "Account") -> None:
-    """End all sessions of an account, wherever they are; this one too if it is its own.
+    """End all sessions of an account on all devices, including the current one if it is its own.
 
-    Nothing else than the account is written: a session knows the number it was begun under.
+    Only the `session_version` of the account is written: sessions that began under another number
+    have ended.
 
-    Signals: as `logout`, for this session.
+    Args:
+        request: The current request.
+        account: A stored account.
+
+    Signals: `user_logged_out`, if the session of the request ends.
+
+    Raises:
+        ConfigurationError: The request has no database session.
     """
-    # An import here, because most requests need no library of the database for their session.
+    # Imported here because it loads SQLAlchemy, which most requests do not need.
     from lback.users.account_lock import end_sessions
 
     end_sessions(database_session(request), account)
@@ -99,9 +119,16 @@ def logout_everywhere(request: "Request", account: "Account") -> None:
 
 
 def keep_signed_in(request: "Request", account: "Account") -> None:
-    """Go on in this session after all sessions of the account have ended, as by a new password.
+    """Keep the current session after all sessions of the account have ended, as by a new password.
 
-    The session gets a new id, as after every change of what it may do.
+    The session gets a new id, as after every change of privileges.
+
+    Args:
+        request: The current request.
+        account: The account that the session belongs to.
+
+    Raises:
+        ConfigurationError: The request has no session: `SessionMiddleware` is missing.
     """
     session, name = session_of(request), name_of(account)
     _session_manager(request).rotate(session)
@@ -112,20 +139,25 @@ def keep_signed_in(request: "Request", account: "Account") -> None:
 def signed_in_account(
     request: "Request", name: str, manager: "AccountManager[Any] | None"
 ) -> "Account | None":
-    """Return the account that the session of a request belongs to.
+    """Return the account that the session of a request belongs to, or `None`.
 
-    Where it was deactivated, or all its sessions were ended, this one is ended as well.
+    The session ends if the account was deactivated or deleted, or all its sessions were ended.
+
+    Args:
+        request: The current request.
+        name: Kind of account: `"user"` or `"admin_user"`.
+        manager: Looks up the account.
 
     Raises:
-        ConfigurationError: There is no manager, or no database.
+        ConfigurationError: There is no manager, or the request has no database session.
     """
     session = request.session
-    held = None if session is None else session.get(_KEYS[name])
-    if session is None or held is None:
+    signed_in = None if session is None else session.get(_KEYS[name])
+    if session is None or signed_in is None:
         return None
     if manager is None:
-        raise ConfigurationError("no user manager was given to look the account up with")
-    account_id, version = held
+        raise ConfigurationError("there is no user manager to look up the account of the session")
+    account_id, version = signed_in
     account: Account | None = manager.get(database_session(request), account_id)
     if account is None or not account.is_active or account.session_version != version:
         _session_manager(request).end(session)
@@ -134,7 +166,7 @@ def signed_in_account(
 
 
 def name_of(account: "Account") -> str:
-    """Return under which name a request knows an account: `"user"` or `"admin_user"`."""
+    """Return the name under which a request knows an account: `"user"` or `"admin_user"`."""
     return account.signs_in_as
 
 
@@ -152,14 +184,14 @@ def database_session(request: "Request") -> Any:
     """Return the database session of a request.
 
     Raises:
-        ConfigurationError: There is none.
+        ConfigurationError: The request has none: `DATABASE_URL` is not set.
     """
     db_session = request.db_session
     if db_session is None:
-        raise ConfigurationError("this request has no database: users are kept in one")
+        raise ConfigurationError("accounts need a database; set DATABASE_URL")
     return db_session
 
 
-def _tell(request: "Request", signal: str, account: "Account") -> None:
+def _send(request: "Request", signal: str, account: "Account") -> None:
     if request.dispatcher is not None:
         request.dispatcher.send(signal, request.session, request=request, user=account)

@@ -1,4 +1,4 @@
-"""The brake on guessing: after many wrong passwords nobody is asked for one for a while."""
+"""Login rate limit: too many wrong passwords lock an account or an address for a while."""
 
 import hashlib
 from ipaddress import ip_address
@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 
 
 class TooManyAttempts(HTTPException):
-    """Too many wrong passwords; the answer is 429, with the time to wait in `Retry-After`."""
+    """The login rate limit is reached: 429, with the seconds to wait in `Retry-After`.
+
+    Args:
+        seconds: How long to wait.
+    """
 
     status_code = 429
     message = "Too many attempts. Please wait a while and try again."
@@ -26,14 +30,14 @@ class TooManyAttempts(HTTPException):
 
 
 class LoginThrottle:
-    """Counts wrong passwords by account, whether there is one or not, and by address.
+    """Login rate limit by account, existing or not, and by client address.
 
     Args:
-        attempts: Counts.
-        per_account: Wrong ones for one name, from anywhere.
-        per_address: Wrong ones from one address, for any names. The addresses of IPv6 count
-            together by what a provider gives one customer (/64).
-        seconds: The time in which they are counted, and how long to wait at most.
+        attempts: Stores the counters.
+        per_account: Wrong passwords for one name, from any address, before it is locked.
+        per_address: Wrong passwords from one address, for any names, before it is locked. IPv6
+            addresses are counted by their /64 network, which is what a provider gives one customer.
+        seconds: Length of the window in which attempts are counted, and the longest time to wait.
     """
 
     def __init__(
@@ -51,11 +55,15 @@ class LoginThrottle:
 
     @classmethod
     def of(cls, config: "Config", db_manager: "DatabaseManager | None" = None) -> "LoginThrottle":
-        """Build the throttle that the settings `LOGIN_ATTEMPTS_…` describe.
+        """Build the rate limit from the settings `LOGIN_ATTEMPTS_…`.
 
         Args:
             config: The settings.
-            db_manager: The database; without one, this process counts where the database should.
+            db_manager: The database; without one, attempts are counted in this process if the
+                setting says `"database"`.
+
+        Raises:
+            ConfigurationError: The store is Redis, and it is not installed or its URL is not valid.
         """
         return cls(
             _attempts(config, db_manager),
@@ -65,18 +73,19 @@ class LoginThrottle:
         )
 
     def begin(self, name: str, address: str, device: str | None = None) -> None:
-        """Count an attempt before the password is looked at.
+        """Count an attempt before the password is checked.
 
-        Counted beforehand, so that many at once do not all pass.
+        It is counted first, so that many parallel attempts cannot all pass.
 
         Args:
-            name: The account, or what else is counted.
-            address: Where the request came from.
-            device: A device that has signed in to this account before; it has a count of its own,
-                and what others did to the account does not keep it out.
+            name: Identifies the account, such as `"lback_users:ada"`.
+            address: Client address of the request.
+            device: Key of a device that has signed in to this account before; it has its own
+                counter, so that attempts from elsewhere do not lock it out. See
+                `lback.auth.devices`.
 
         Raises:
-            TooManyAttempts: There were too many; nothing is checked then.
+            TooManyAttempts: The limit is reached; the password must not be checked.
         """
         if device is not None:
             self._add(device)
@@ -92,13 +101,16 @@ class LoginThrottle:
             raise TooManyAttempts(count.seconds_left)
 
     def failed(self, address: str) -> None:
-        """Count a wrong password against the address it came from."""
+        """Count a wrong password against the client address."""
         self._attempts.add(address_key(address), self._seconds)
 
     def succeeded(self, name: str, device: str | None = None) -> None:
-        """Forget the attempts at an account, for its owner has come.
+        """Reset the counter of an account after a successful sign-in.
 
-        Those of a device are forgotten by themselves: the ones from elsewhere go on to count.
+        Args:
+            name: As for `begin`.
+            device: As for `begin`; only its own counter is reset, and attempts from elsewhere still
+                count.
         """
         self._attempts.forget(account_key(name) if device is None else device)
 
@@ -108,21 +120,28 @@ def _attempts(config: "Config", db_manager: "DatabaseManager | None") -> Attempt
         return RedisAttempts.from_url(config.REDIS_URL)
     if config.LOGIN_ATTEMPTS_STORE == "memory" or db_manager is None:
         return MemoryAttempts()
-    # An import here, because it brings the library of the database.
+    # Imported here because it loads SQLAlchemy.
     from lback.auth.database_attempts import DatabaseAttempts
 
-    # In a project the tables are made by migrations, which would meet one that is there.
+    # In a project migrations create the tables, and would fail if one existed already.
     return DatabaseAttempts(db_manager, create_table=not config.PROJECT_ROOT)
 
 
 def account_key(name: str) -> str:
-    """Return what attempts at an account are counted under: nothing that a store could tell."""
+    """Return the key under which attempts on an account are counted: a hash of its name."""
     key = username_key(name[:USERNAME_LENGTH]).encode("utf-8", "surrogatepass")
     return f"account:{hashlib.sha256(key).hexdigest()}"
 
 
 def address_key(address: str) -> str:
-    """Return what attempts from an address are counted under."""
+    """Return the key under which attempts from an address are counted.
+
+    Example:
+        >>> address_key("192.0.2.1")
+        'address:192.0.2.1'
+        >>> address_key("2001:db8::1")
+        'address:2001:0db8:0000:0000'
+    """
     try:
         parsed = ip_address(address)
     except ValueError:
@@ -133,6 +152,6 @@ def address_key(address: str) -> str:
 
 
 def address_of(request: "Request") -> str:
-    """Return the address of the client, as trusted proxies tell it."""
-    told = getattr(request, "client_address", None)
-    return str(told if told is not None else request.environ.get("REMOTE_ADDR", ""))
+    """Return the client address of a request, as trusted proxies report it."""
+    address = getattr(request, "client_address", None)
+    return str(address if address is not None else request.environ.get("REMOTE_ADDR", ""))

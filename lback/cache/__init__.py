@@ -1,4 +1,4 @@
-"""Caches beyond one process, and what is done with any cache: remembering results and pages."""
+"""Redis caches, and caching of function results and responses."""
 
 from lback.cache.caches import AnyCache, build_caches
 from lback.cache.pages import cache_page

@@ -1,9 +1,9 @@
-"""The caches of an application: for each name in CACHES, the cache that its entry describes."""
+"""Build the caches of an application from the setting CACHES."""
 
 from typing import TYPE_CHECKING, TypeAlias
 
 from lback.cache.redis import RedisCache
-from lback.cache.settings import cache_entry, redis_options
+from lback.cache.settings import cache_entries, cache_entry, redis_options
 from lback.core.cache import Cache
 from lback.core.exceptions import ConfigurationError
 from lback.core.settings.cache_validators import DEFAULT_CACHE, MAX_ENTRIES, check_caches
@@ -18,17 +18,29 @@ AnyCache: TypeAlias = Cache | RedisCache
 def build_caches(
     config: "Config", dispatcher: SignalDispatcher | None = None
 ) -> dict[str, AnyCache]:
-    """Build the caches of `config.CACHES`, and one in memory as `default` where it names none.
+    """Build all caches of the setting CACHES, and an in-memory `default` if it is not listed.
+
+    Args:
+        config: Settings; `CACHES` and `REDIS_URL` are read.
+        dispatcher: Signal dispatcher of the caches. None uses the dispatcher of the process.
+
+    Returns:
+        Cache name to cache, sorted by name.
 
     Raises:
-        ConfigurationError: CACHES breaks its rule, or a library is missing.
+        ConfigurationError: CACHES is not valid, or the library `redis` is not installed.
+
+    Example:
+        >>> from lback.cache import build_caches
+        >>> list(build_caches(app.config))
+        ['default']
     """
+    entries = cache_entries(config)
     try:
-        check_caches(config.CACHES)
+        check_caches(entries)
     except ValueError as error:
         raise ConfigurationError(f"CACHES: {error}") from None
-    names = {DEFAULT_CACHE, *config.CACHES}
-    return {name: _build(config, name, dispatcher) for name in sorted(names)}
+    return {name: _build(config, name, dispatcher) for name in sorted(entries)}
 
 
 def _build(config: "Config", name: str, dispatcher: SignalDispatcher | None) -> AnyCache:

@@ -1,4 +1,4 @@
-"""An outage: a server that does not answer is told of once, and asked again only after a pause."""
+"""Circuit breaker: stop calling a server that is down, and retry after a pause."""
 
 import logging
 import time
@@ -11,12 +11,24 @@ PAUSE = 1.0
 
 
 class CircuitBreaker:
-    """Keeps requests from waiting, one after the other, for a server that is out of reach.
+    """Stop calls to a server that is unreachable, so that requests do not time out one by one.
+
+    The first failure opens the breaker and is logged. While it is open, one call per pause is
+    allowed as a probe; the first success closes it. Safe to use from several threads.
 
     Args:
-        what: What is missing while it lasts, for the log.
-        pause: Seconds between two attempts.
-        clock: Gives seconds that only go forward.
+        what: Consequence of the outage, for the log: "the cache is unavailable".
+        pause: Seconds between two probes.
+        clock: Monotonic clock in seconds.
+
+    Example:
+        >>> from lback.cache.circuit_breaker import CircuitBreaker
+        >>> breaker = CircuitBreaker("the cache is unavailable", clock=lambda: 0.0)
+        >>> breaker.allows_call()
+        True
+        >>> breaker.record_failure(ConnectionError("refused"))
+        >>> breaker.allows_call()
+        False
     """
 
     def __init__(
@@ -25,36 +37,43 @@ class CircuitBreaker:
         self._what = what
         self._pause = pause
         self._clock = clock
-        self._asked_again_at: float | None = None
+        self._next_probe_at: float | None = None
         self._lock = Lock()
 
-    def may_ask(self) -> bool:
-        """Tell whether to ask the server now; during an outage one call in each pause may."""
-        if self._asked_again_at is None:
+    def allows_call(self) -> bool:
+        """Return True if the server may be called now: the breaker is closed or a probe is due.
+
+        While the breaker is open, True is returned once per pause, to a single caller.
+        """
+        if self._next_probe_at is None:
             return True
         with self._lock:
             now = self._clock()
-            if self._asked_again_at is None:
+            if self._next_probe_at is None:
                 return True
-            if now < self._asked_again_at:
+            if now < self._next_probe_at:
                 return False
-            self._asked_again_at = now + self._pause
+            self._next_probe_at = now + self._pause
             return True
 
-    def failed(self, error: Exception) -> None:
-        """Note that the server did not answer."""
+    def record_failure(self, error: Exception) -> None:
+        """Open the breaker after a failed call; log the first failure of an outage.
+
+        Args:
+            error: Exception of the client; its type and text are logged.
+        """
         with self._lock:
-            is_new = self._asked_again_at is None
-            self._asked_again_at = self._clock() + self._pause
+            is_new = self._next_probe_at is None
+            self._next_probe_at = self._clock() + self._pause
         if is_new:
             logger.warning("%s: %s: %s", self._what, type(error).__name__, error)
 
-    def worked(self) -> None:
-        """Note that the server answered."""
-        if self._asked_again_at is None:
+    def record_success(self) -> None:
+        """Close the breaker after a successful call; log the end of an outage."""
+        if self._next_probe_at is None:
             return
         with self._lock:
-            is_over = self._asked_again_at is not None
-            self._asked_again_at = None
+            is_over = self._next_probe_at is not None
+            self._next_probe_at = None
         if is_over:
-            logger.warning("%s: over", self._what)
+            logger.warning("%s: resolved", self._what)

@@ -1,37 +1,46 @@
-"""Keys: what a cache is asked by, as the text by which a server knows it."""
-
-from typing import Any
+"""Cache keys encoded as text for Redis, and decoded again."""
 
 import msgspec
 
 _PLAIN = (str, int, float, type(None))
 
 
-def text_of(key: Any) -> str:
-    """Return the text of a key; two keys that differ have texts that differ.
+def text_of(key: object) -> str:
+    """Return a key as JSON text. Different keys have different texts.
 
     Raises:
-        TypeError: It is not made of text, numbers, `None` and tuples of these.
+        TypeError: The key is not text, a number, None or a tuple of these.
+
+    Example:
+        >>> from lback.cache.keys import text_of
+        >>> text_of(("book", 7))
+        '["book",7]'
     """
     hash(key)
     return msgspec.json.encode(_checked(key)).decode()
 
 
-def _checked(key: Any) -> Any:
+def _checked(key: object) -> object:
     if isinstance(key, tuple):
         return [_checked(part) for part in key]
     if isinstance(key, _PLAIN) and key == key:
         return key
     raise TypeError(
-        f"{type(key).__name__} is no key of a cache in Redis: text, numbers, None, or tuples of "
-        "these"
+        f"{type(key).__name__} is not a valid key of a Redis cache: use text, numbers, None, or "
+        "tuples of these"
     )
 
 
-def key_of(text: str) -> Any:
-    """Return the key that has a text."""
+def key_of(text: str) -> object:
+    """Return the key that `text_of` encoded as this text.
+
+    Example:
+        >>> from lback.cache.keys import key_of
+        >>> key_of('["book",7]')
+        ('book', 7)
+    """
     return _hashable(msgspec.json.decode(text))
 
 
-def _hashable(part: Any) -> Any:
+def _hashable(part: object) -> object:
     return tuple(map(_hashable, part)) if isinstance(part, list) else part

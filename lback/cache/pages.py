@@ -1,4 +1,4 @@
-"""Pages kept whole: what a view answered, for everybody who would have got the same."""
+"""Cache whole responses of a view, and send them again to equal requests."""
 
 import hashlib
 import time
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 V = TypeVar("V", bound=Callable[..., Any])
 Key: TypeAlias = tuple[Any, ...]
 
-# What of a Cache-Control field keeps an answer out of a cache for all, and out of any.
-_NOT_FOR_ALL = ("private",)
-_NOT_AT_ALL = ("no-store", "no-cache")
+# Cache-Control directives that exclude a response from a shared cache, and from every cache.
+_NOT_SHARED = ("private",)
+_NOT_STORED = ("no-store", "no-cache")
 
 
 def cache_page(
@@ -31,24 +31,34 @@ def cache_page(
     cache: str = DEFAULT_CACHE,
     clock: Callable[[], float] = time.time,
 ) -> Callable[[V], V]:
-    """Keep the answers of the decorated view, and send them again instead of calling it.
+    """Cache the responses of the decorated view.
 
-    Kept are answers to GET with status 200, each for its host, path and query, and for the
-    fields of the request that it names in `Vary`. Never kept is an answer that is meant for one
-    visitor: with a cookie, a CSRF token or a nonce, marked `private`, `no-store` or `no-cache`,
-    streamed, or made after the session or the user was read; nor one to a request with
-    `Authorization`. The answer says `Cache-Control: max-age`, unless it says something itself.
+    Cached are responses to GET with status 200, by host, path, query and the request header
+    fields that the response names in `Vary` (RFC 9111 section 4.1). A response that is meant for
+    one visitor is never cached: one with a cookie, a CSRF token or a nonce, one marked `private`,
+    `no-store` or `no-cache`, a streamed one, one made after the session or the user was read, and
+    one to a request with `Authorization`. A cached response has the field `Age`; unless the view
+    sets `Cache-Control` itself, `max-age` is added.
 
-    A middleware that makes the view answer differently must be named in `Vary` by the view.
+    If the view's response depends on a header field that a middleware reads, the view must name
+    that field in `Vary`.
 
     Args:
-        ttl: Seconds an answer is kept.
-        query: Parameters that make another page. A request with others is answered by the view,
-            so that nobody fills the cache with pages that do not exist.
-        private: Keep answers that were made for a visitor, for that visitor alone, as long as
-            the session has this id.
-        cache: The name of a cache in CACHES.
-        clock: Gives the seconds since the epoch.
+        ttl: Lifetime of a cached response in seconds.
+        query: Names of query parameters that select another page. A request with any other
+            parameter is not cached, so that clients cannot fill the cache.
+        private: Also cache responses that depend on the visitor, separately for each session.
+        cache: Name of a cache in CACHES.
+        clock: Clock in seconds since the epoch.
+
+    Raises:
+        ConfigurationError: On the first request, if CACHES has no such name.
+
+    Example:
+        >>> from lback.cache import cache_page
+        >>> @cache_page(60, query=["page"])
+        ... def books(request):
+        ...     return {"books": []}
     """
     parameters = frozenset(query)
 
@@ -60,22 +70,22 @@ def cache_page(
             if base is None:
                 return view(*args, **kwargs)
             pages = _Pages(_cache_of(request, cache), base, request, clock)
-            kept = pages.find()
-            if kept is not None:
-                return kept
+            stored = pages.find()
+            if stored is not None:
+                return stored
             response = response_of(view(*args, **kwargs), view)
-            if request.method == "GET" and _may_keep(request, response, private=private):
-                pages.keep(response, ttl, private=private)
+            if request.method == "GET" and _is_cacheable(request, response, private=private):
+                pages.store(response, ttl, private=private)
             return response
 
-        answer.needs_request = True  # type: ignore[attr-defined]  # a mark
+        answer.needs_request = True  # type: ignore[attr-defined]  # read when the route is built
         return cast("V", answer)
 
     return decorate
 
 
 class _Pages:
-    """The pages of one address: the names they vary on, and a page for each of their values."""
+    """Cached responses of one URL: the field names in `Vary`, and a response per their values."""
 
     def __init__(
         self, cache: "AnyCache", base: Key, request: "Request", clock: Callable[[], float]
@@ -86,20 +96,20 @@ class _Pages:
         self._clock = clock
 
     def find(self) -> Response | None:
-        """Return the page for this request, if it is there."""
+        """Return the cached response for this request, or None."""
         names = self._cache.get(self._base)
         page = None if names is None else self._cache.get(self._key(names))
         if page is None:
             return None
-        kept_at, fields, body = page
+        stored_at, fields, body = page
         response = Response(body, 200)
         for name, value in fields:
             response.headers.append(name, value)
-        response.headers.append("Age", str(max(0, int(self._clock() - kept_at))))
+        response.headers.append("Age", str(max(0, int(self._clock() - stored_at))))
         return response
 
-    def keep(self, response: Response, ttl: int, *, private: bool) -> None:
-        """Keep a page for requests like this one."""
+    def store(self, response: Response, ttl: int, *, private: bool) -> None:
+        """Store a response for requests equal to this one."""
         response.headers.setdefault(
             "Cache-Control", f"{'private, ' if private else ''}max-age={ttl}"
         )
@@ -117,7 +127,7 @@ class _Pages:
 
 
 def _key(request: "Request", parameters: frozenset[str], *, private: bool) -> Key | None:
-    """Return what tells the address from others, or `None` where no page may be kept for it."""
+    """Return the cache key of the requested URL, or None if it must not be cached."""
     environ = request.environ
     if request.method not in ("GET", "HEAD") or "HTTP_AUTHORIZATION" in environ:
         return None
@@ -130,7 +140,7 @@ def _key(request: "Request", parameters: frozenset[str], *, private: bool) -> Ke
         session = request.session
         if session is None or session.session_id is None:
             return None
-        # Its hash, so that nobody signs in with a copy of the cache.
+        # A hash, because a session id in the cache would let its readers sign in.
         visitor = hashlib.sha256(session.session_id.encode()).hexdigest()
     return (
         "page",
@@ -143,25 +153,25 @@ def _key(request: "Request", parameters: frozenset[str], *, private: bool) -> Ke
     )
 
 
-def _may_keep(request: "Request", response: Response, *, private: bool) -> bool:
+def _is_cacheable(request: "Request", response: Response, *, private: bool) -> bool:
     if response.status_code != 200 or "Set-Cookie" in response.headers:
         return False
     if type(response).get_wsgi_response is not Response.get_wsgi_response:
-        return False  # it is made while it is sent
+        return False  # a streamed response has no body yet
     if request.get_context("csrf_token_used") or request.peek_context("csp_nonce") is not None:
         return False
     if not private and _is_touched(request):
         return False
     field = response.headers.get("Cache-Control") or ""
     text = (field if isinstance(field, str) else ",".join(field)).lower()
-    if any(word in text for word in (*_NOT_AT_ALL, *(() if private else _NOT_FOR_ALL))):
+    if any(word in text for word in (*_NOT_STORED, *(() if private else _NOT_SHARED))):
         return False
     varying = _varying(response)
     return "*" not in varying and (private or "cookie" not in varying)
 
 
 def _is_touched(request: "Request") -> bool:
-    """Tell whether the answer may be about the visitor: the session or the user was read."""
+    """Return True if the session or the user was read, so that the response may depend on it."""
     return any(request.peek_context(name) is not None for name in ("session", "user"))
 
 
@@ -175,6 +185,6 @@ def _cache_of(request: "Request", name: str) -> "AnyCache":
     caches = request.get_context("caches") or {}
     if name not in caches:
         raise ConfigurationError(
-            f"cache_page asks for the cache {name!r}; in CACHES are: {', '.join(caches)}"
+            f"cache_page(cache={name!r}) is not in CACHES; known caches: {', '.join(caches)}"
         )
     return cast("AnyCache", caches[name])

@@ -1,4 +1,4 @@
-"""A cache in Redis or Valkey, for all workers and machines, with the interface of `Cache`."""
+"""Cache in Redis or Valkey, shared by all workers and machines."""
 
 import logging
 import math
@@ -26,9 +26,9 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-_LONGEST = 10**15  # milliseconds; Redis refuses what overflows its clock
+_LONGEST = 10**15  # milliseconds; Redis refuses expiry times that overflow its clock
 _BATCH = 500
-# How many changes that could not be made are remembered one by one, before all is given up.
+# Limit of failed writes that are tracked by key; beyond it the whole cache is cleared.
 _MOST_STALE = 10_000
 _RELEASE = (
     'if redis.call("get", KEYS[1]) == ARGV[1] then return redis.call("del", KEYS[1]) end return 0'
@@ -36,27 +36,27 @@ _RELEASE = (
 
 
 class RedisCache(SignalSender):
-    """Keeps values on a server that every worker asks.
+    """Cache on a Redis or Valkey server, shared by all workers.
 
-    The interface is that of `lback.core.Cache`. What differs: keys are text, numbers, `None` and
-    tuples of these; values are copied, and must come back as they are (no tuples, no objects);
-    `cache_item_expired` is not sent, for the server drops what has expired without telling.
+    The interface is that of `lback.core.Cache`, with these differences: keys are text, numbers,
+    None and tuples of these; values are copied and must survive a round trip (no tuples, no
+    objects); `cache_item_expired` is not sent, because Redis drops expired entries itself.
 
-    A server that does not answer is no error: `get` finds nothing and `set` keeps nothing, one
-    line in the log says so, and for a second at a time nobody waits for it. What was changed
-    meanwhile is dropped when it answers again, so that no old value comes back.
+    An unreachable server is not an error: `get` returns None, `set` does nothing, the outage is
+    logged once, and the server is tried again once per second (see `CircuitBreaker`). Keys that
+    could not be written are deleted after the outage, so that no outdated value reappears.
 
-    Signals: those of `Cache`, without `cache_item_expired`.
+    Signals: those of `Cache`, except `cache_item_expired`.
 
     Args:
-        options: Where the server is.
-        dispatcher: Where the signals are sent; `None` means the dispatcher of the process.
-        serializer: Turns values into octets; `None` takes that of the options, or MessagePack.
-        clock: For the pauses of an outage; gives seconds that only go forward.
+        options: Connection options.
+        dispatcher: Signal dispatcher. None uses the dispatcher of the process.
+        serializer: Serializer of the values. None uses that of the options, or MessagePack.
+        clock: Monotonic clock in seconds, for the pauses during an outage.
 
     Raises:
-        ConfigurationError: The library `redis` is missing, or the URL or the serializer cannot
-            be used.
+        ConfigurationError: The library `redis` is not installed, or the URL or the serializer is
+            not valid.
     """
 
     def __init__(
@@ -74,19 +74,19 @@ class RedisCache(SignalSender):
             serializer = import_serializer(named) if named else MessagePack()
         self._serializer = serializer
         self._client, self._error = _connect(options)
-        self._breaker = CircuitBreaker("the cache in Redis does not answer, its values are missing",
+        self._breaker = CircuitBreaker("the Redis cache is unreachable, its values are missing",
                               clock=clock)  # fmt: skip
         self._stale: set[str] = set()
         self.dispatcher.send("cache_initialized", self)
 
-    def get(self, key: Any) -> Any | None:
-        """Return the value of a key, or `None` if it is absent or the server does not answer.
+    def get(self, key: object) -> Any | None:
+        """Return the value of a key, or None if it is absent or the server is unreachable.
 
         Signals: `cache_item_fetched` (`key`, `outcome`: "hit" or "miss"), then `cache_hit`
         (`key`) or `cache_miss` (`key`).
 
         Raises:
-            TypeError: The key is none.
+            TypeError: The key is not text, a number, None or a tuple of these.
         """
         name = self._name(key)
         octets = self._ask(lambda: self._client.get(name), None)
@@ -96,20 +96,19 @@ class RedisCache(SignalSender):
         self.dispatcher.send(f"cache_{outcome}", self, key=key)
         return value
 
-    def set(self, key: Any, value: Any, ttl: float | None = None) -> None:
-        """Keep a value under a key, in place of an older one.
+    def set(self, key: object, value: object, ttl: float | None = None) -> None:
+        """Store a value under a key, replacing an older value.
 
-        Signals: `cache_item_set` (`key`, `ttl`, `expires_at`), if the server answered.
+        Signals: `cache_item_set` (`key`, `ttl`, `expires_at`), if the value was stored.
 
         Args:
-            key: Text, a number, `None`, or a tuple of these.
-            value: Data; copied.
-            ttl: Seconds it lives; `None` means for ever. With 0 or less nothing is kept, and
-                the older value is gone all the same.
+            key: Text, a number, None, or a tuple of these.
+            value: Data that the serializer accepts; it is copied.
+            ttl: Lifetime in seconds. None means forever; 0 or less deletes the key.
 
         Raises:
-            TypeError: The key is none, the value would come back as another, or the ttl is no
-                number.
+            TypeError: The key is not valid, the value would not survive a round trip, or the ttl
+                is not a number.
             ValueError: The ttl is NaN.
         """
         check_ttl(ttl)
@@ -123,46 +122,54 @@ class RedisCache(SignalSender):
             expires_at = None if ttl is None else time.time() + ttl
             self.dispatcher.send("cache_item_set", self, key=key, ttl=ttl, expires_at=expires_at)
 
-    def delete(self, key: Any) -> None:
-        """Remove the entry of a key, if there is one.
+    def delete(self, key: object) -> None:
+        """Delete a key if it exists.
 
-        Signals: `cache_item_deleted` (`key`); none for an absent key.
+        Signals: `cache_item_deleted` (`key`), if the key existed.
 
         Raises:
-            TypeError: The key is none.
+            TypeError: The key is not text, a number, None or a tuple of these.
         """
         name = self._name(key)
         if self._change(name, lambda: self._client.delete(name)):
             self.dispatcher.send("cache_item_deleted", self, key=key)
 
     def clear(self) -> None:
-        """Remove every entry of this application, and nothing else on the server.
+        """Delete all entries under the prefix of this cache; other keys on the server stay.
 
-        Signals: `cache_cleared` (`cleared_count`), also if there was none.
+        Signals: `cache_cleared` (`cleared_count`), even if the cache was empty.
         """
         count = self._ask(self._drop_all, 0)
         self.dispatcher.send("cache_cleared", self, cleared_count=count)
 
-    def has(self, key: Any) -> bool:
-        """Tell whether a key is there; sends no signal.
+    def has(self, key: object) -> bool:
+        """Return True if a key exists. Sends no signal.
 
         Raises:
-            TypeError: The key is none.
+            TypeError: The key is not text, a number, None or a tuple of these.
         """
         name = self._name(key)
         return bool(self._ask(lambda: self._client.exists(name), 0))
 
-    def keys(self) -> list[Any]:
-        """Return the keys; slow where the server holds many, of whomever. Sends no signal."""
+    def keys(self) -> list[object]:
+        """Return all keys of this cache. Sends no signal.
+
+        Slow on a server with many keys, also those of other applications: it scans them all.
+        """
         nothing: list[str] = []
         names = self._ask(lambda: list(self._names()), nothing)
         return [key_of(name.removeprefix(self._prefix)) for name in names]
 
-    def try_lock(self, key: Any, seconds: float) -> Callable[[], None] | None:
-        """Take the lock of a key for so long at most, and return what gives it back.
+    def try_lock(self, key: object, seconds: float) -> Callable[[], None] | None:
+        """Try to acquire the lock of a key, shared by all workers.
+
+        Args:
+            key: Cache key.
+            seconds: The lock is released after this time at the latest.
 
         Returns:
-            `None` where somebody else has it. Without the server, everybody gets it.
+            A function that releases the lock, or None if another worker has it. While the server
+            is unreachable, every caller gets the lock.
         """
         name, mine = f"{self._prefix}lock:{text_of(key)}", token_hex(16)
         lives = _milliseconds(seconds)
@@ -171,12 +178,12 @@ class RedisCache(SignalSender):
             return None
 
         def release() -> None:
-            # Only one's own: it may have ended meanwhile, and belong to another.
+            # The script deletes only this caller's lock: it may have expired and been taken.
             self._ask(lambda: self._client.eval(_RELEASE, 1, name, mine), None)
 
         return release
 
-    def _name(self, key: Any) -> str:
+    def _name(self, key: object) -> str:
         return self._prefix + text_of(key)
 
     def _value(self, octets: Any) -> tuple[Any, bool]:
@@ -185,25 +192,25 @@ class RedisCache(SignalSender):
         try:
             return self._serializer.loads(octets), True
         except UNREADABLE as error:
-            logger.warning("a value in the cache cannot be read and counts as missing: %s", error)
+            logger.warning("cache: unreadable value treated as missing: %s", error)
             return None, False
 
     def _ask(self, question: Callable[[], T], otherwise: T) -> T:
-        """Ask the server; without an answer, return the other value."""
-        if not self._breaker.may_ask():
+        """Call the server; return `otherwise` if it is unreachable."""
+        if not self._breaker.allows_call():
             return otherwise
         try:
             if self._stale:
                 self._drop_stale()
             answer = question()
         except self._error as error:
-            self._breaker.failed(error)
+            self._breaker.record_failure(error)
             return otherwise
-        self._breaker.worked()
+        self._breaker.record_success()
         return answer
 
     def _change(self, name: str, change: Callable[[], Any]) -> Any:
-        """Change an entry; where that fails, see to it that the old value does not come back."""
+        """Change an entry; if that fails, mark its key for deletion after the outage."""
         done = self._ask(change, None)
         if done is None and len(self._stale) <= _MOST_STALE:
             self._stale.add(name)
@@ -233,18 +240,20 @@ class RedisCache(SignalSender):
 
 
 def connection_arguments(options: "RedisOptions") -> dict[str, Any]:
-    """Return how a client waits: for the timeout, once, for an outage is dealt with elsewhere.
+    """Return the keyword arguments of a Redis client: the timeout, and no retries.
+
+    Retries are left out because the circuit breaker handles an outage.
 
     Raises:
-        ConfigurationError: The library `redis` is missing.
+        ConfigurationError: The library `redis` is not installed.
     """
     try:
-        # Only who uses Redis installs it.
+        # Optional extra "redis".
         from redis.backoff import NoBackoff
         from redis.retry import Retry
     except ImportError as error:
         raise ConfigurationError(
-            f"a cache in Redis needs the library redis: {install_hint('redis')}"
+            f"a Redis cache needs the library redis: {install_hint('redis')}"
         ) from error
     return {
         "socket_timeout": options.timeout,
@@ -255,14 +264,14 @@ def connection_arguments(options: "RedisOptions") -> dict[str, Any]:
 
 def _connect(options: "RedisOptions") -> "tuple[Redis, type[Exception]]":
     arguments = connection_arguments(options)
-    import redis  # only who uses Redis installs it
+    import redis  # optional extra "redis"
 
     try:
         client = redis.Redis.from_url(options.url, **arguments)
     except ValueError:
-        # Not chained, and without its text: it may quote the URL with its password.
+        # Neither chained nor quoted: the message may contain the URL with its password.
         raise ConfigurationError(
-            "the url of a cache cannot be read; write redis://user:password@host:6379/0"
+            "the url of a cache is not valid; write redis://user:password@host:6379/0"
         ) from None
     return client, redis.RedisError
 

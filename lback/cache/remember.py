@@ -1,4 +1,4 @@
-"""Remembering results: work that is done once, however many ask for it at the same time."""
+"""Cache results of functions; concurrent callers compute a missing value only once."""
 
 import inspect
 import time
@@ -15,25 +15,25 @@ P = ParamSpec("P")
 R = TypeVar("R")
 CacheSource: TypeAlias = AnyCache | Callable[[], AnyCache] | None
 
-# How long one may work before the others no longer wait for it, and how often they look.
+# How many seconds other workers wait for a value being computed, and how often they poll.
 LONGEST_WORK = 10.0
 SECONDS_BETWEEN_LOOKS = 0.02
 
 
-class _Turns:
-    """Lets one thread at a time work on a key."""
+class _KeyLocks:
+    """One reentrant lock per key, dropped when no thread uses it."""
 
     def __init__(self) -> None:
         self._guard = Lock()
-        self._held: dict[Any, tuple[Any, int]] = {}
+        self._locks: dict[Any, tuple[Any, int]] = {}
 
     @contextmanager
-    def turn(self, key: Any, *, wait: bool) -> Iterator[bool]:
-        """Take the turn of a key; yields false where another has it and there is no wait."""
+    def lock(self, key: object, *, wait: bool) -> Iterator[bool]:
+        """Acquire the lock of a key. Yield False if another thread has it and `wait` is False."""
         with self._guard:
-            lock, users = self._held.get(key, (None, 0))
+            lock, users = self._locks.get(key, (None, 0))
             lock = lock or RLock()
-            self._held[key] = (lock, users + 1)
+            self._locks[key] = (lock, users + 1)
         taken = lock.acquire(blocking=wait)
         try:
             yield taken
@@ -41,19 +41,19 @@ class _Turns:
             if taken:
                 lock.release()
             with self._guard:
-                users = self._held[key][1]
+                users = self._locks[key][1]
                 if users == 1:
-                    del self._held[key]
+                    del self._locks[key]
                 else:
-                    self._held[key] = (lock, users - 1)
+                    self._locks[key] = (lock, users - 1)
 
 
-_TURNS = _Turns()
+_KEY_LOCKS = _KeyLocks()
 
 
 def remember(
     cache: AnyCache,
-    key: Any,
+    key: object,
     make: Callable[[], R],
     ttl: float,
     *,
@@ -61,38 +61,53 @@ def remember(
     clock: Callable[[], float] = time.time,
     sleep: Callable[[float], None] = time.sleep,
 ) -> R:
-    """Return what is kept under a key, or else make it and keep it.
+    """Return the cached value of a key, or compute and cache it.
 
-    Where many ask at once for what is not there, one makes it and the others wait for it: the
-    threads of this process, and with a cache in Redis all workers. What `make` raises is raised
-    to its caller and not kept; the next one tries.
+    If several callers miss at the same time, one computes the value and the others wait for it:
+    among the threads of this process, and with a Redis cache among all workers. An exception of
+    `make` is raised to its caller and not cached; the next caller tries again.
 
     Args:
-        cache: Where it is kept.
-        key: As the cache takes it.
-        make: Makes the value.
-        ttl: Seconds it is fresh.
-        grace: Seconds that it may still be used after that, while one makes it anew.
-        clock: Gives the seconds since the epoch.
-        sleep: Waits.
+        cache: Cache to use.
+        key: Cache key.
+        make: Computes the value; called without arguments.
+        ttl: Seconds the value is fresh.
+        grace: Seconds after `ttl` in which callers get the stale value while one recomputes it.
+        clock: Clock in seconds since the epoch.
+        sleep: Called with the seconds to wait between two polls.
+
+    Returns:
+        The value of `make`, computed now or earlier.
+
+    Raises:
+        TypeError: The cache does not accept the key or the value.
+
+    Example:
+        >>> from lback.cache import remember
+        >>> from lback.core.cache import Cache
+        >>> cache = Cache()
+        >>> remember(cache, "answer", lambda: 6 * 7, ttl=60)
+        42
+        >>> remember(cache, "answer", lambda: 0, ttl=60)
+        42
     """
     work = _Work(cache, key, make, ttl, grace, clock)
-    entry = work.kept()
+    entry = work.stored()
     if entry is not None and work.is_fresh(entry):
         return cast("R", entry[0])
-    with _TURNS.turn((id(cache), key), wait=entry is None) as taken:
-        if not taken:
+    with _KEY_LOCKS.lock((id(cache), key), wait=entry is None) as acquired:
+        if not acquired:
             return cast("R", entry[0]) if entry is not None else work.done()
-        return _in_turn(work, sleep)
+        return _compute_once(work, sleep)
 
 
 class _Work(Generic[R]):
-    """One value to be made, and the place where it is kept: with the moment it is fresh until."""
+    """A value to compute, and its cache entry: the value and the time until which it is fresh."""
 
     def __init__(
         self,
         cache: AnyCache,
-        key: Any,
+        key: object,
         make: Callable[[], R],
         ttl: float,
         grace: float,
@@ -105,31 +120,31 @@ class _Work(Generic[R]):
         self._grace = grace
         self._clock = clock
 
-    def kept(self) -> list[Any] | None:
-        """Return value and moment, if they are there."""
+    def stored(self) -> list[Any] | None:
+        """Return the cached value and its expiry time, or None."""
         entry = self.cache.get(self.key)
         return entry if isinstance(entry, list) and len(entry) == 2 else None
 
     def is_fresh(self, entry: list[Any]) -> bool:
-        """Tell whether the moment has not come."""
+        """Return True if an entry has not reached its expiry time."""
         return bool(self._clock() < entry[1])
 
     def done(self) -> R:
-        """Make the value and keep it."""
+        """Compute and cache the value."""
         value = self._make()
         self.cache.set(self.key, [value, self._clock() + self._ttl], self._ttl + self._grace)
         return value
 
 
-def _in_turn(work: _Work[R], sleep: Callable[[float], None]) -> R:
-    """Make the value unless another thread or worker has, or is about to."""
+def _compute_once(work: _Work[R], sleep: Callable[[float], None]) -> R:
+    """Compute the value unless another thread or worker has done so or is doing so."""
     take = getattr(work.cache, "try_lock", None)
     waited = 0.0
     while True:
-        entry = work.kept()
+        entry = work.stored()
         if entry is not None and work.is_fresh(entry):
             return cast("R", entry[0])
-        release = take(work.key, LONGEST_WORK) if take is not None else _nothing
+        release = take(work.key, LONGEST_WORK) if take is not None else _release_nothing
         if release is not None:
             break
         if entry is not None:
@@ -144,8 +159,8 @@ def _in_turn(work: _Work[R], sleep: Callable[[float], None]) -> R:
         release()
 
 
-def _nothing() -> None:
-    """Release a lock that only this process knows."""
+def _release_nothing() -> None:
+    """Do nothing: an in-memory cache needs no lock beyond that of the process."""
 
 
 def cached(
@@ -155,17 +170,37 @@ def cached(
     key: Callable[..., Any] | None = None,
     grace: float = 0,
 ) -> Callable[[Callable[P, R]], "CachedFunction[P, R]"]:
-    """Remember what the decorated function returns, for each set of arguments.
+    """Cache the results of the decorated function by its arguments.
 
     Args:
-        ttl: Seconds it is fresh.
-        cache: A cache, or what returns one when called. `None` means the cache of the
-            application whose request is the first argument, which is then no part of the key.
-        key: Makes the key from the arguments; `None` takes all of them.
-        grace: As for `remember`.
+        ttl: Seconds a result is fresh.
+        cache: A cache, or a function that returns one. None uses the cache of the application of
+            the request that is the first argument; the request is then not part of the key.
+        key: Function from the arguments to the cache key. None uses all arguments.
+        grace: Seconds after `ttl` in which callers get the stale result while one recomputes it.
+
+    Returns:
+        A decorator; the decorated function has `forget(…)` and `key(…)` besides.
 
     Raises:
-        TypeError: It is a method, whose object is no key; give `key`.
+        TypeError: The function is a method and `key` is not given: `self` is not a cache key.
+
+    Example:
+        >>> from lback.cache import cached
+        >>> from lback.core.cache import Cache
+        >>> @cached(60, cache=Cache())
+        ... def square(number):
+        ...     print("computing")
+        ...     return number * number
+        >>> square(3)
+        computing
+        9
+        >>> square(3)
+        9
+        >>> square.forget(3)
+        >>> square(3)
+        computing
+        9
     """
 
     def decorate(function: Callable[P, R]) -> "CachedFunction[P, R]":
@@ -175,7 +210,7 @@ def cached(
 
 
 class CachedFunction(Generic[P, R]):
-    """A function whose results are remembered; called as it was before."""
+    """Function whose results are cached; made by the decorator `cached`."""
 
     def __init__(
         self,
@@ -196,13 +231,13 @@ class CachedFunction(Generic[P, R]):
         self._name = f"{function.__module__}.{function.__qualname__}"
         if key is None and next(iter(self._signature.parameters), "") in ("self", "cls"):
             raise TypeError(
-                f"{self._name} is a method, and its object is no key; give cached a key, such as "
-                "key=lambda self, number: number"
+                f"{self._name} is a method, and its object is not a cache key; pass a key to "
+                "cached, such as key=lambda self, number: number"
             )
         update_wrapper(self, function)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        """Return what is remembered for these arguments, or call the function."""
+        """Return the cached result for these arguments, or call the function."""
         return remember(
             self._cache_for(args),
             self.key(*args, **kwargs),
@@ -212,11 +247,26 @@ class CachedFunction(Generic[P, R]):
         )
 
     def forget(self, *args: P.args, **kwargs: P.kwargs) -> None:
-        """Forget what is remembered for these arguments."""
+        """Delete the cached result for these arguments.
+
+        Args:
+            *args: Positional arguments, as for the function.
+            **kwargs: Keyword arguments, as for the function.
+        """
         self._cache_for(args).delete(self.key(*args, **kwargs))
 
     def key(self, *args: P.args, **kwargs: P.kwargs) -> Any:
-        """Return the key for these arguments, however they are written."""
+        """Return the cache key for these arguments.
+
+        Positional and keyword arguments give the same key; defaults are filled in.
+
+        Args:
+            *args: Positional arguments, as for the function.
+            **kwargs: Keyword arguments, as for the function.
+
+        Raises:
+            TypeError: The function does not accept these arguments.
+        """
         if self._key is not None:
             return (self._name, self._key(*args, **kwargs))
         bound = self._signature.bind(*args, **kwargs)
@@ -228,7 +278,7 @@ class CachedFunction(Generic[P, R]):
         return (self._name, *(parts[1:] if self._cache is None else parts))
 
     def __get__(self, instance: Any, owner: type[Any] | None = None) -> Any:
-        # In a class it is bound like any function.
+        # Binds like a function, so that methods can be decorated.
         return self if instance is None else partial(self, instance)
 
     def _cache_for(self, args: tuple[Any, ...]) -> AnyCache:
@@ -239,7 +289,7 @@ class CachedFunction(Generic[P, R]):
         found = args[0].get_context("cache") if args and isinstance(args[0], Request) else None
         if found is None:
             raise TypeError(
-                f"{self._name} needs a request of an application as its first argument, to know "
-                "which cache to ask; or give cached a cache"
+                f"{self._name} needs a request of an application as its first argument, to find "
+                "the cache; or pass a cache to cached"
             )
         return cast("AnyCache", found)

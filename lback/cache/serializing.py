@@ -1,4 +1,4 @@
-"""From values to octets and back: what would come back as something else is refused."""
+"""Serializers for cached values; values that would change in a round trip are refused."""
 
 from importlib import import_module
 from typing import Any, Protocol
@@ -7,31 +7,45 @@ import msgspec
 
 from lback.core.exceptions import ConfigurationError
 
-# What reading octets may raise that another release wrote, or another program.
+# Raised by `loads` for bytes that another release or program wrote.
 UNREADABLE = (
     msgspec.MsgspecError, ValueError, TypeError, LookupError, EOFError, ImportError, AttributeError,
 )  # fmt: skip
 
 
 class Serializer(Protocol):
-    """Turns values into octets and back; the module `pickle` is one, for who trusts the server."""
+    """Serialize values to bytes and back.
 
-    def dumps(self, value: Any, /) -> bytes:
-        """Return the octets of a value."""
+    The module `pickle` is a valid serializer, but only for a Redis server that you trust:
+    unpickling runs code.
+    """
+
+    def dumps(self, value: object, /) -> bytes:
+        """Return a value as bytes."""
 
     def loads(self, octets: bytes, /) -> Any:
-        """Return the value of octets, or raise one of `UNREADABLE`."""
+        """Return the value of some bytes.
+
+        Raises:
+            Exception: One of `UNREADABLE`; the cache then treats the entry as missing.
+        """
 
 
 class MessagePack:
-    """Data alone: nothing that is read can run code, whoever wrote it."""
+    """Serialize plain data as MessagePack. Loading never runs code.
 
-    def dumps(self, value: Any, /) -> bytes:
-        """Return the octets of a value.
+    Example:
+        >>> from lback.cache.serializing import MessagePack
+        >>> MessagePack().loads(MessagePack().dumps({"total": 3}))
+        {'total': 3}
+    """
+
+    def dumps(self, value: object, /) -> bytes:
+        """Return a value as MessagePack.
 
         Raises:
-            TypeError: It would not come back as it is: a tuple as a list, a set as a list, an
-                object not at all.
+            TypeError: The value would not survive a round trip: tuples and sets would come back
+                as lists, and other objects not at all.
         """
         try:
             octets = msgspec.msgpack.encode(value)
@@ -39,38 +53,43 @@ class MessagePack:
         except (TypeError, ValueError, OverflowError, RecursionError) as error:
             raise TypeError(_refusal(value, str(error))) from error
         if not same:
-            raise TypeError(_refusal(value, "it would come back as something else"))
+            raise TypeError(_refusal(value, "a round trip would change it"))
         return octets
 
     def loads(self, octets: bytes, /) -> Any:
-        """Return the value of octets.
+        """Return the value of MessagePack bytes.
 
         Raises:
-            msgspec.DecodeError: They are none of a value.
+            msgspec.DecodeError: The bytes are not valid MessagePack.
         """
         return msgspec.msgpack.decode(octets)
 
 
-def _refusal(value: Any, why: str) -> str:
+def _refusal(value: object, why: str) -> str:
     return (
-        f"a value of type {type(value).__name__} cannot be kept in Redis: {why}; "
-        "keep text, bytes, numbers, dates with a time zone, lists and mappings"
+        f"a value of type {type(value).__name__} cannot be stored in Redis: {why}; "
+        "store text, bytes, numbers, dates with a time zone, lists or mappings"
     )
 
 
 def import_serializer(name: str) -> Serializer:
-    """Return the module of that name, which has `dumps` and `loads`.
+    """Import a serializer module by its dotted name.
 
     Raises:
-        ConfigurationError: There is none, or it lacks one of them.
+        ConfigurationError: The module cannot be imported, or lacks `dumps` or `loads`.
+
+    Example:
+        >>> from lback.cache.serializing import import_serializer
+        >>> import_serializer("pickle").__name__
+        'pickle'
     """
     try:
         module: Any = import_module(name)
     except ImportError as error:
-        raise ConfigurationError(f"the serializer {name!r} of a cache: {error}") from error
+        raise ConfigurationError(
+            f"the cache serializer {name!r} cannot be imported: {error}"
+        ) from error
     missing = [method for method in ("dumps", "loads") if not callable(getattr(module, method, 0))]
     if missing:
-        raise ConfigurationError(
-            f"the serializer {name!r} of a cache has no {' and no '.join(missing)}"
-        )
-    return module  # type: ignore[no-any-return]  # it was looked into just now
+        raise ConfigurationError(f"the cache serializer {name!r} has no {' and no '.join(missing)}")
+    return module  # type: ignore[no-any-return]  # checked above

@@ -1,4 +1,4 @@
-"""From an entry of CACHES to what a connection to Redis needs."""
+"""Connection options of Redis, read from an entry of the setting CACHES."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -11,13 +11,13 @@ if TYPE_CHECKING:
 
 
 class RedisOptions(NamedTuple):
-    """Where a Redis or Valkey server is, and how to use it.
+    """Connection options of a Redis or Valkey server.
 
     Attributes:
-        url: May hold a password: never log it.
-        prefix: What all keys of the application begin with.
-        timeout: Seconds to wait for an answer.
-        serializer: Dotted name of something with `dumps` and `loads`, or nothing.
+        url: `redis://user:password@host:6379/0`. It may contain a password: never log it.
+        prefix: Prefix of all keys of the application.
+        timeout: Seconds to wait for a connection and for each reply.
+        serializer: Dotted name of a module with `dumps` and `loads`; empty for MessagePack.
     """
 
     url: str
@@ -26,22 +26,37 @@ class RedisOptions(NamedTuple):
     serializer: str = ""
 
 
+def cache_entries(config: "Config") -> dict[str, Mapping[str, Any]]:
+    """Return the entries of CACHES by name; without a `default`, it is one in memory."""
+    return {DEFAULT_CACHE: {}, **config.CACHES}
+
+
 def cache_entry(config: "Config", name: str) -> Mapping[str, Any]:
-    """Return the entry of a cache; without one, the default cache is in memory.
+    """Return the entry of a cache in CACHES; empty for a `default` that is not listed.
+
+    Args:
+        config: Settings; `CACHES` is read.
+        name: Name of the cache.
 
     Raises:
-        ConfigurationError: There is no cache of that name.
+        ConfigurationError: CACHES has no such name. The message suggests similar names.
     """
-    caches = config.CACHES
-    if name not in caches and name != DEFAULT_CACHE:
-        known = [DEFAULT_CACHE, *caches]
-        raise ConfigurationError(f"CACHES has no {name!r}{did_you_mean(name, known)}")
-    entry: Mapping[str, Any] = caches.get(name, {})
-    return entry
+    entries = cache_entries(config)
+    if name not in entries:
+        raise ConfigurationError(f"CACHES has no {name!r}{did_you_mean(name, entries)}")
+    return entries[name]
 
 
 def redis_options(config: "Config", name: str = DEFAULT_CACHE) -> RedisOptions | None:
-    """Return how to reach the Redis of a cache, or `None` where it is in memory."""
+    """Return the connection options of a cache, or None if its backend is "memory".
+
+    Args:
+        config: Settings; `CACHES` and, for an entry without `url`, `REDIS_URL` are read.
+        name: Name of the cache.
+
+    Raises:
+        ConfigurationError: CACHES has no such name.
+    """
     entry = dict(cache_entry(config, name))
     if entry.pop("backend", "memory") != "redis":
         return None

@@ -1,4 +1,4 @@
-"""Commands of installed packages and of the project's apps, filled with dependencies by name."""
+"""Commands of installed packages and of the project's apps, with dependencies injected by name."""
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping
@@ -22,23 +22,23 @@ SESSION = "db_session"
 
 
 def commands_of_apps() -> dict[str, click.Command]:
-    """Return the commands in `commands.py` of each app of the project, by name.
+    """Return the commands in `commands.py` of each installed app, by name.
 
     Raises:
         ConfigurationError: The settings, an app or its commands cannot be loaded.
     """
-    found: dict[str, click.Command] = {}
+    commands: dict[str, click.Command] = {}
     find_project()
     for app in server.load_project_config().INSTALLED_APPS:
         for command in _commands_of(app):
-            found.setdefault(command.name or "", filled(command))
-    return found
+            commands.setdefault(command.name or "", inject_dependencies(command))
+    return commands
 
 
 def _commands_of(app: str) -> Iterator[click.Command]:
     name = f"{app}.commands"
     try:
-        # An app that is one file has no modules of its own.
+        # An app that is a single file has no submodules.
         if not hasattr(import_module(app), "__path__") or find_spec(name) is None:
             return
         module = import_module(name)
@@ -46,28 +46,32 @@ def _commands_of(app: str) -> Iterator[click.Command]:
         raise ConfigurationError(
             f"the commands of the app {app!r} cannot be loaded: {type(error).__name__}: {error}"
         ) from error
-    for attribute, found in vars(module).items():
-        # What the module imported from elsewhere is not its own.
-        own = isinstance(found, click.Command) and getattr(found.callback, "__module__", "") == name
+    for attribute, value in vars(module).items():
+        # Imported commands belong to another module.
+        own = isinstance(value, click.Command) and getattr(value.callback, "__module__", "") == name
         if own and not attribute.startswith("_"):
-            yield found
+            yield value
 
 
-def filled(command: click.Command) -> click.Command:
-    """Have a command, and all below it, called with the dependencies that its parameters name."""
+def inject_dependencies(command: click.Command) -> click.Command:
+    """Wrap a command and its subcommands so that parameters without an option are injected.
+
+    A parameter named `db_session` gets a session that commits when the command returns and rolls
+    back if it raises. `app` gets the application, other names its dependencies.
+    """
     if isinstance(command, click.Group):
         for below in command.commands.values():
-            filled(below)
+            inject_dependencies(below)
     if command.callback is not None:
         given = {parameter.name for parameter in command.params if parameter.name}
         wanted = [name for name in _required(command.callback) if name not in given]
         if wanted:
-            command.callback = _filling(command.callback, wanted)
+            command.callback = _injecting(command.callback, wanted)
     return command
 
 
 def _required(callback: Callable[..., Any]) -> list[str]:
-    """Return the names of parameters without a default, but for that of `click.pass_context`."""
+    """Return the names of parameters without a default, except `ctx` of `click.pass_context`."""
     parameters = inspect.signature(callback).parameters.values()
     return [
         p.name
@@ -78,7 +82,7 @@ def _required(callback: Callable[..., Any]) -> list[str]:
     ]
 
 
-def _filling(callback: Callable[..., Any], wanted: list[str]) -> Callable[..., Any]:
+def _injecting(callback: Callable[..., Any], wanted: list[str]) -> Callable[..., Any]:
     @wraps(callback)
     def call(*args: Any, **kwargs: Any) -> Any:
         app = open_project()
@@ -92,7 +96,6 @@ def _filling(callback: Callable[..., Any], wanted: list[str]) -> Callable[..., A
 
 def _dependency(app: "Application", name: str, stack: ExitStack) -> Any:
     if name == SESSION:
-        # Committed when the command is done, rolled back when it raises.
         return stack.enter_context(app.db_manager.session())
     known: Mapping[str, Any] = {"app": app, **app.app_controller.dependencies}
     if name not in known:
@@ -102,6 +105,8 @@ def _dependency(app: "Application", name: str, stack: ExitStack) -> Any:
                 f"the parameter {name!r} of this command needs the setting {setting}"
             )
         names = [SESSION, *known]
-        near = did_you_mean(name, names) or f"; there are {', '.join(sorted(names))}"
-        raise ConfigurationError(f"nothing fills the parameter {name!r} of this command{near}")
+        near = did_you_mean(name, names) or f"; known: {', '.join(sorted(names))}"
+        raise ConfigurationError(
+            f"unknown dependency {name!r} in the parameters of this command{near}"
+        )
     return known[name]

@@ -1,4 +1,4 @@
-"""`lback check`: whether the project can start, and with `--deploy` whether it should."""
+"""`lback check`: checks that the project can start, or with `--deploy` is ready to deploy."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -7,7 +7,7 @@ import click
 
 from lback.cli.click_classes import Command
 from lback.cli.deployment import CHECKS
-from lback.cli.problems import Problem, found_by, without_silenced
+from lback.cli.problems import Problem, run_checks, without_silenced
 from lback.cli.project import find_project, open_project
 from lback.cli.start_checks import START_CHECKS, templates_without_application
 from lback.core.exceptions import FrameworkException
@@ -19,50 +19,50 @@ if TYPE_CHECKING:
 @click.command(
     cls=Command,
     examples=(
-        "lback check                    # can it start?",
-        "lback check --deploy           # may strangers come in?",
-        "lback check --deploy --strict  # exit 1 for warnings as well",
+        "lback check                    # can the project start?",
+        "lback check --deploy           # is it safe in production?",
+        "lback check --deploy --strict  # exit with 1 for warnings, too",
     ),
 )
-@click.option("--deploy", is_flag=True, help="Check what matters where strangers come in.")
-@click.option("--strict", is_flag=True, help="Warnings fail as well.")
+@click.option("--deploy", is_flag=True, help="Run the checks for production as well.")
+@click.option("--strict", is_flag=True, help="Fail on warnings as well.")
 def check(deploy: bool, strict: bool) -> None:
-    """Check whether the project can start, or be deployed."""
+    """Check that the project can start, or is ready to deploy."""
     app = _open()
     checks = CHECKS if deploy else START_CHECKS
-    problems, silenced = without_silenced(found_by(checks, app), app.config, CHECKS)
+    problems, silenced = without_silenced(run_checks(checks, app), app.config, CHECKS)
     for problem in problems:
-        _tell(problem)
-    grave = sum(problem.grave for problem in problems)
-    if not grave and not deploy:
+        _print_problem(problem)
+    errors = sum(problem.is_error for problem in problems)
+    if not errors and not deploy:
         count = len(app.router.routes)
         click.echo(f"The project can start: {count} routes, database {app.db_manager.shown_url}.")
     if deploy or problems:
-        _sum_up(len(checks), grave, len(problems) - grave, silenced)
-    if grave or (strict and problems):
+        _print_summary(len(checks), errors, len(problems) - errors, silenced)
+    if errors or (strict and problems):
         raise click.exceptions.Exit(1)
 
 
 def _open() -> "Application":
-    """Build the application; where that fails, tell what is wrong besides, and raise."""
+    """Build the application; if that fails, print the problems of templates before raising."""
     root = Path(find_project())
     try:
         return open_project()
     except FrameworkException:
         for problem in templates_without_application(root):
-            _tell(problem)
+            _print_problem(problem)
         raise
 
 
-def _tell(problem: Problem) -> None:
-    word, colour = ("error", "red") if problem.grave else ("warning", "yellow")
+def _print_problem(problem: Problem) -> None:
+    word, colour = ("error", "red") if problem.is_error else ("warning", "yellow")
     click.echo(f"{click.style(word, fg=colour, bold=True)}: {problem.what}")
     click.echo(f"    why: {problem.why}")
     click.echo(f"    fix: {problem.fix}")
     click.echo(f"    check: {problem.check}\n")
 
 
-def _sum_up(checks: int, errors: int, warnings: int, silenced: list[Problem]) -> None:
+def _print_summary(checks: int, errors: int, warnings: int, silenced: list[Problem]) -> None:
     names = ", ".join(sorted({problem.check for problem in silenced}))
     more = f", {len(silenced)} silenced ({names})" if silenced else ""
     click.echo(f"{checks} checks: {errors} errors, {warnings} warnings{more}.")

@@ -1,4 +1,4 @@
-"""Commands whose help teaches by example."""
+"""Click commands and groups whose help page shows examples."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,12 +7,12 @@ import click
 
 
 class Command(click.Command):
-    """A command with examples below its options.
+    """A `click.Command` with examples below its options.
 
     Args:
-        *args: As of `click.Command`.
-        examples: Command lines, each with a remark behind `#` if it needs one.
-        **options: As of `click.Command`.
+        *args: Passed to `click.Command`.
+        examples: Command lines, each with an optional comment after `#`.
+        **options: Passed to `click.Command`.
     """
 
     def __init__(self, *args: Any, examples: Sequence[str] = (), **options: Any) -> None:
@@ -20,13 +20,18 @@ class Command(click.Command):
         self.examples = examples
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the examples, and the epilog behind them."""
+        """Write the examples and then the epilog.
+
+        Args:
+            ctx: Click context.
+            formatter: The help page to write to.
+        """
         write_examples(self.examples, formatter)
         super().format_epilog(ctx, formatter)
 
 
 class Group(click.Group):
-    """A group of commands with examples; see `Command`."""
+    """A `click.Group` with examples; see `Command`."""
 
     command_class = Command
 
@@ -35,18 +40,28 @@ class Group(click.Group):
         self.examples = examples
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the examples, and the epilog behind them."""
+        """Write the examples and then the epilog.
+
+        Args:
+            ctx: Click context.
+            formatter: The help page to write to.
+        """
         write_examples(self.examples, formatter)
         super().format_epilog(ctx, formatter)
 
 
 def write_examples(examples: Sequence[str], formatter: click.HelpFormatter) -> None:
-    """Write command lines as they are, with what stands behind `#` aligned."""
+    """Write a section of examples with aligned comments; nothing if there are none.
+
+    Args:
+        examples: Command lines, each with an optional comment after `#`.
+        formatter: The help page to write to.
+    """
     if not examples:
         return
     pairs = [example.partition("#") for example in examples]
     width = max(len(line.rstrip()) for line, _, _ in pairs)
     with formatter.section("Examples"):
-        for line, _, remark in pairs:
-            text = f"{line.rstrip():{width}}  #{remark}" if remark else line.rstrip()
+        for line, _, comment in pairs:
+            text = f"{line.rstrip():{width}}  #{comment}" if comment else line.rstrip()
             formatter.write(f"{'':{formatter.current_indent}}{text}\n")

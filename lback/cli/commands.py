@@ -1,6 +1,6 @@
-"""The commands of Lback, in the order of a project's life: where each one lives, and what it does.
+"""The built-in commands: import path, group and summary of each.
 
-The summaries stand here too, so that `lback --help` imports no command.
+The summaries are repeated here so that `lback --help` does not import any command.
 """
 
 from collections.abc import Mapping
@@ -34,45 +34,45 @@ COMMANDS: Mapping[str, str] = {
 }
 
 SECTIONS: Mapping[str, Mapping[str, str]] = {
-    "Begin": {
-        "new": "Make a project, or an app in one.",
-        "startproject": "Make a project in a folder of its own.",
-        "startapp": "Make an app in the project.",
+    "Create": {
+        "new": "Create a project, or an app in one.",
+        "startproject": "Create a project in a new directory.",
+        "startapp": "Create an app in the project.",
     },
-    "Work": {
-        "shell": "Open Python with the application and its models at hand.",
-        "test": "Run the tests of the project with pytest.",
+    "Develop": {
+        "shell": "Open a Python shell with the application and its models loaded.",
+        "test": "Run the project's tests with pytest.",
     },
     "Run": {
-        "runserver": "Serve for development: starts anew on every change.",
-        "serve": "Serve in production, with workers that are replaced.",
+        "runserver": "Run the development server, which restarts on every change.",
+        "serve": "Run the production server, which replaces failed workers.",
     },
-    "Look": {
-        "routes": "Show which address leads where, and who is let in.",
-        "config": "Show every setting, its value, and where it came from.",
-        "signals": "Show every signal: who sends it, when, with what, and who hears it.",
+    "Inspect": {
+        "routes": "List routes with their views, permissions and CSRF checks.",
+        "config": "Show every setting with its value and source.",
+        "signals": "List signals with their senders, arguments and receivers.",
     },
-    "Keep": {
-        "makemigrations": "Write what changed in the models as a migration.",
-        "migrate": "Apply the migrations that the database lacks.",
-        "rollback": "Undo migrations, with what is in the tables that they made.",
-        "showmigrations": "Show all migrations, and which ones the database has.",
-        "init_db": "Make the database where it is missing, and its tables.",
-        "db": "Fill the database.",
+    "Database": {
+        "makemigrations": "Create a migration from changes in the models.",
+        "migrate": "Apply pending migrations.",
+        "rollback": "Revert migrations and delete the data in tables they created.",
+        "showmigrations": "List migrations and whether they are applied.",
+        "init_db": "Create the database if it does not exist, and its tables.",
+        "db": "Load data into the database.",
     },
-    "Let in": {
-        "create_superuser": "Make a user of the admin who may do everything.",
-        "reset_password": "Give a user a new password; sessions that are open end.",
-        "activate_user": "Let a user sign in again.",
-        "deactivate_user": "Keep a user from signing in; the account stays.",
-        "list_users": "Show who may sign in.",
+    "Users": {
+        "create_superuser": "Create an admin user with all permissions.",
+        "reset_password": "Set a new password for a user and end all sessions.",
+        "activate_user": "Allow a user to sign in again.",
+        "deactivate_user": "Prevent a user from signing in without deleting the account.",
+        "list_users": "List users and whether they can sign in.",
     },
     "Deploy": {
-        "collectstatic": "Collect the static files for production.",
+        "collectstatic": "Collect static files for production.",
     },
     "Help": {
-        "check": "Check whether the project can start, or be deployed.",
-        "doctor": "Look at machine and project, and tell what ails them.",
-        "version": "Show the versions of Lback and of what it stands on.",
+        "check": "Check that the project can start, or is ready to deploy.",
+        "doctor": "Diagnose problems of the environment and the project.",
+        "version": "Show the versions of Lback and its main dependencies.",
     },
 }

@@ -1,4 +1,4 @@
-"""What must be so where strangers come in: each check with its reason and its fix."""
+"""The checks of `lback check --deploy`: what an application needs in production."""
 
 import shutil
 import stat
@@ -9,7 +9,7 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lback.cli.problems import Check, Problem, found_by, without_silenced
+from lback.cli.problems import Check, Problem, run_checks, without_silenced
 from lback.cli.route_info import SAFE, route_info
 from lback.cli.route_lock import FILE_NAME
 from lback.cli.start_checks import START_CHECKS
@@ -22,24 +22,24 @@ if TYPE_CHECKING:
     from lback.application import Application
 
 A_YEAR = 31_536_000
-# Files whose content lets somebody in, or runs as the application.
-PRIVATE = (".env", "config.json")
-OUR_CODE = ("settings.py", "urls.py", "manage.py")
+# Files that contain secrets, and files whose code runs as the application.
+PRIVATE_FILES = (".env", "config.json")
+CODE_FILES = ("settings.py", "urls.py", "manage.py")
 
 
 def problems_of(app: "Application") -> list[Problem]:
-    """Return what keeps an application from being deployed as it is, the grave ones first.
+    """Return the problems of deploying an application, errors before warnings.
 
-    Checks that `SILENCED_CHECKS` names are left out.
+    Problems of checks in `SILENCED_CHECKS` are left out.
     """
-    return without_silenced(found_by(CHECKS, app), app.config, CHECKS)[0]
+    return without_silenced(run_checks(CHECKS, app), app.config, CHECKS)[0]
 
 
 def _debug(app: "Application") -> Iterator[Problem]:
     if app.config.DEBUG:
         yield Problem(
             f"DEBUG is on ({app.config.source_of('DEBUG')})",
-            "error pages show code and settings to strangers",
+            "error pages show code and settings to visitors",
             "set DEBUG=false in the environment of the server",
         )
 
@@ -52,8 +52,8 @@ def _secret_key(app: "Application") -> Iterator[Problem]:
         if weakness:
             yield Problem(
                 f"{name} {weakness}",
-                "who guesses it signs in as anybody",
-                f"take the output of: {NEW_KEY}",
+                "an attacker who guesses it can sign in as any user",
+                f"use the output of: {NEW_KEY}",
             )
 
 
@@ -65,9 +65,9 @@ def _secrets_in_settings(app: "Application") -> Iterator[Problem]:
         source = Path(app.config.source_of(name)).name
         if source in ("settings.py", "config.json"):
             yield Problem(
-                f"{name} stands in {source}",
-                "whoever may read the code, or a backup of it, has it",
-                "move it to .env or the environment, and choose a new one",
+                f"{name} is set in {source}",
+                "everyone with access to the code or a backup of it can read it",
+                "move it to .env or the environment, and replace it with a new one",
             )
 
 
@@ -75,13 +75,13 @@ def _hosts(app: "Application") -> Iterator[Problem]:
     if not app.config.ALLOWED_HOSTS:
         yield Problem(
             "ALLOWED_HOSTS is empty",
-            "with DEBUG off nothing is answered",
+            "with DEBUG off every request is rejected",
             "name the hosts, such as ALLOWED_HOSTS=example.com,www.example.com",
         )
     if "*" in app.config.ALLOWED_HOSTS:
         yield Problem(
-            "ALLOWED_HOSTS holds '*'",
-            "links in mails and caches are made of whatever host a client claims",
+            "ALLOWED_HOSTS contains '*'",
+            "a client can choose the host in links of emails and cached pages",
             "name the hosts, such as ALLOWED_HOSTS=example.com,www.example.com",
         )
 
@@ -89,29 +89,29 @@ def _hosts(app: "Application") -> Iterator[Problem]:
 def _proxies(app: "Application") -> Iterator[Problem]:
     for proxy in app.config.TRUSTED_PROXIES:
         try:
-            everybody = ip_network(proxy, strict=False).prefixlen == 0
+            is_any = ip_network(proxy, strict=False).prefixlen == 0
         except ValueError:
-            continue  # a word, such as one for sockets
-        if everybody:
+            continue  # not an address, such as the name for sockets
+        if is_any:
             yield Problem(
-                f"TRUSTED_PROXIES holds {proxy!r}, which is everybody",
-                "any client chooses the address and the scheme that it seems to come with",
-                "name the addresses of your own proxies",
+                f"TRUSTED_PROXIES contains {proxy!r}, which matches every address",
+                "any client can forge its address and scheme",
+                "list the addresses of your own proxies only",
             )
 
 
 def _file_modes(app: "Application") -> Iterator[Problem]:
     root = Path(app.config.PROJECT_ROOT)
-    for name, wrong, fix in (
-        *((name, stat.S_IRWXG | stat.S_IRWXO, "600") for name in PRIVATE),
-        *((name, stat.S_IWGRP | stat.S_IWOTH, "go-w") for name in OUR_CODE),
+    for name, forbidden, fix in (
+        *((name, stat.S_IRWXG | stat.S_IRWXO, "600") for name in PRIVATE_FILES),
+        *((name, stat.S_IWGRP | stat.S_IWOTH, "go-w") for name in CODE_FILES),
     ):
         path = root / name
-        if path.is_file() and path.stat().st_mode & wrong:
-            done = "read" if name in PRIVATE else "change"
+        if path.is_file() and path.stat().st_mode & forbidden:
+            action = "read" if name in PRIVATE_FILES else "change"
             yield Problem(
                 f"{path} has mode {stat.S_IMODE(path.stat().st_mode):o}",
-                f"other users of this machine can {done} it",
+                f"other users of this machine can {action} it",
                 f"chmod {fix} {path}",
             )
 
@@ -126,8 +126,8 @@ def _in_version_control(app: "Application") -> Iterator[Problem]:
     if tracked.returncode == 0:
         yield Problem(
             ".env is in version control",
-            "every copy of the repository has the secrets, for ever",
-            "git rm --cached .env, ignore it, and choose new secrets",
+            "every copy of the repository contains the secrets permanently",
+            "run git rm --cached .env, add it to .gitignore and replace the secrets",
         )
 
 
@@ -135,10 +135,10 @@ def _csrf(app: "Application") -> Iterator[Problem]:
     routes = [r for r in route_info(app) if r.csrf == "none" and not SAFE.issuperset(r.methods)]
     if routes:
         yield Problem(
-            f"no middleware checks where forms come from, such as those for {routes[0].path}",
-            "another site can send a visitor's browser here to act in their name",
-            'add "lback.middleware.CSRFMiddleware" to MIDDLEWARES, behind sessions and bodies; '
-            'where only tokens let in, and no cookie does: SILENCED_CHECKS = ["deploy.csrf"]',
+            f"no middleware protects unsafe requests such as to {routes[0].path} against CSRF",
+            "another site can make a visitor's browser send requests in their name",
+            'add "lback.middleware.CSRFMiddleware" to MIDDLEWARES, after sessions and bodies; '
+            'if clients authenticate by token only: SILENCED_CHECKS = ["deploy.csrf"]',
         )
 
 
@@ -146,16 +146,16 @@ def _headers(app: "Application") -> Iterator[Problem]:
     names = {kind.__name__ for m in app.middleware_manager.middlewares for kind in type(m).__mro__}
     if "SecurityHeadersMiddleware" not in names:
         yield Problem(
-            "no middleware sends the header fields that protect pages",
-            "pages can be framed, and scripts from anywhere run in them",
-            'add "lback.middleware.SecurityHeadersMiddleware" to MIDDLEWARES, first',
+            "no middleware sends security headers",
+            "other sites can frame pages, and injected scripts run in them",
+            'add "lback.middleware.SecurityHeadersMiddleware" to MIDDLEWARES as the first one',
         )
     elif app.config.HSTS_SECONDS < A_YEAR:
         yield Problem(
             f"HSTS_SECONDS is {app.config.HSTS_SECONDS}, less than a year",
-            "the first request of a visit may go out without TLS",
-            f"HSTS_SECONDS={A_YEAR}, once all works over HTTPS",
-            grave=False,
+            "the first request of a visit may be sent without TLS",
+            f"set HSTS_SECONDS={A_YEAR} once everything works over HTTPS",
+            is_error=False,
         )
 
 
@@ -166,10 +166,10 @@ def _sign_in(app: "Application") -> Iterator[Problem]:
     closed = [route.path for route in app.router.routes if route.requires_auth]
     if closed:
         yield Problem(
-            f"nobody can reach {len(closed)} routes, such as {closed[0]}",
-            "they want somebody who is signed in, and no middleware signs users in",
-            "requires_auth=False opens a route; an authentication middleware signs users in",
-            grave=False,
+            f"{len(closed)} routes such as {closed[0]} cannot be reached",
+            "they require a signed-in user, and no middleware authenticates users",
+            "add an authentication middleware, or set requires_auth=False on public routes",
+            is_error=False,
         )
 
 
@@ -177,18 +177,18 @@ def _login_attempts(app: "Application") -> Iterator[Problem]:
     if app.config.LOGIN_ATTEMPTS_STORE == "memory":
         yield Problem(
             "LOGIN_ATTEMPTS_STORE is 'memory'",
-            "each worker counts wrong passwords by itself, and forgets them when it is replaced",
-            "leave it at 'database', or take 'redis'",
+            "each worker counts failed logins separately and loses the counts on restart",
+            "set it to 'database' or 'redis'",
         )
 
 
 def _sqlite(app: "Application") -> Iterator[Problem]:
     if app.db_manager.url.get_backend_name() == "sqlite":
         yield Problem(
-            f"the database is the file {app.db_manager.url.database!r}",
-            "it serves one machine, and is gone where its disk is not kept",
-            "DATABASE_URL=postgresql://…, where that does not do",
-            grave=False,
+            f"the database is the SQLite file {app.db_manager.url.database!r}",
+            "only one machine can use it, and it is lost if the disk is not persistent",
+            "set DATABASE_URL=postgresql://… if that is not enough",
+            is_error=False,
         )
 
 
@@ -200,8 +200,8 @@ def _static_files(app: "Application") -> Iterator[Problem]:
     ):
         yield Problem(
             f"static files are not collected in {files.root}",
-            "with DEBUG off pages come without styles, scripts and pictures",
-            "lback collectstatic, at each release",
+            "with DEBUG off pages have no styles, scripts and images",
+            "run lback collectstatic at each release",
         )
 
 
@@ -219,10 +219,10 @@ def _routes_lock(app: "Application") -> Iterator[Problem]:
     root = app.config.PROJECT_ROOT
     if not (Path(root) / FILE_NAME).is_file():
         yield Problem(
-            f"there is no {FILE_NAME} in {root}",
-            "nobody notices when a route becomes public by mistake",
-            "look at 'lback routes', then: lback routes --lock, and --audit in the tests",
-            grave=False,
+            f"{FILE_NAME} is missing in {root}",
+            "a route that becomes public by mistake goes unnoticed",
+            "review 'lback routes', run lback routes --lock, and lback routes --audit in tests",
+            is_error=False,
         )
 
 
@@ -230,13 +230,13 @@ def _logging(app: "Application") -> Iterator[Problem]:
     if app.config.LOGGING_LEVEL.upper() == "DEBUG":
         yield Problem(
             "LOGGING_LEVEL is DEBUG",
-            "logs fill the disk, and libraries tell of everything in them",
-            "LOGGING_LEVEL=INFO",
-            grave=False,
+            "logs grow quickly, and libraries write confidential values to them",
+            "set LOGGING_LEVEL=INFO",
+            is_error=False,
         )
 
 
-# All that `lback check` knows, by the names that SILENCED_CHECKS takes.
+# All checks, by the names that SILENCED_CHECKS accepts.
 CHECKS: Mapping[str, Check] = {
     **START_CHECKS,
     "deploy.debug": _debug,

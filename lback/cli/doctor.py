@@ -1,4 +1,4 @@
-"""`lback doctor`: looks at machine and project, and says what ails them, in one go."""
+"""`lback doctor`: diagnoses problems of the environment and the project."""
 
 import platform
 import stat
@@ -13,14 +13,14 @@ import click
 import lback
 from lback.cli.click_classes import Command
 from lback.cli.project import find_project, open_project
-from lback.cli.start_checks import database_trouble, redis_trouble
+from lback.cli.start_checks import database_problem, redis_problem
 from lback.cli.template_check import template_problems
 from lback.core.exceptions import FrameworkException
 
 if TYPE_CHECKING:
     from lback.application import Application
 
-# The extras of pyproject.toml, and the module that each one brings.
+# The extras of pyproject.toml, with a module that each one installs.
 EXTRAS = {
     "postgres": "psycopg",
     "mysql": "pymysql",
@@ -34,46 +34,46 @@ EXTRAS = {
 
 @click.command(cls=Command, examples=("lback doctor",))
 def doctor() -> None:
-    """Look at machine and project, and tell what ails them."""
+    """Diagnose problems of the environment and the project."""
     click.echo(f"Lback {lback.__version__} in {Path(lback.__file__).parent}")
     click.echo(f"Python {platform.python_version()} in {sys.prefix}")
-    there = [name for name, module in EXTRAS.items() if find_spec(module)]
-    click.echo(f"Extras installed: {', '.join(there) or 'none'}")
+    installed = [name for name, module in EXTRAS.items() if find_spec(module)]
+    click.echo(f"Extras installed: {', '.join(installed) or 'none'}")
     try:
         root = find_project()
         click.echo(f"Project in {root}")
         app = open_project()
     except (FrameworkException, click.ClickException) as error:
-        _say("project", str(error))
+        _report("project", str(error))
         raise click.exceptions.Exit(1) from error
-    _say("settings, routes and middlewares", "")
-    ill = False
-    for what, look in LOOKS.items():
-        troubles = list(look(app))
-        for trouble in troubles or [""]:
-            _say(what, trouble)
-        ill = ill or bool(troubles)
-    if ill:
+    _report("settings, routes and middlewares", "")
+    has_problems = False
+    for subject, diagnose in DIAGNOSES.items():
+        problems = list(diagnose(app))
+        for problem in problems or [""]:
+            _report(subject, problem)
+        has_problems = has_problems or bool(problems)
+    if has_problems:
         raise click.exceptions.Exit(1)
 
 
-def _say(what: str, trouble: str) -> None:
-    word = click.style("ill ", fg="red") if trouble else click.style("well", fg="green")
-    click.echo(f"{word}  {what}{': ' if trouble else ''}{trouble}")
+def _report(subject: str, problem: str) -> None:
+    status = click.style("error", fg="red") if problem else click.style("ok   ", fg="green")
+    click.echo(f"{status}  {subject}{': ' if problem else ''}{problem}")
 
 
 def _database(app: "Application") -> Iterator[str]:
-    trouble = database_trouble(app)
-    if trouble:
-        yield trouble
+    problem = database_problem(app)
+    if problem:
+        yield problem
 
 
 def _redis(app: "Application") -> Iterator[str]:
     url = app.config.REDIS_URL
     if url and app.config.source_of("REDIS_URL") != "default":
-        trouble = redis_trouble(url)
-        if trouble:
-            yield trouble
+        problem = redis_problem(url)
+        if problem:
+            yield problem
 
 
 def _env_file(app: "Application") -> Iterator[str]:
@@ -85,12 +85,12 @@ def _env_file(app: "Application") -> Iterator[str]:
 def _templates(app: "Application") -> Iterator[str]:
     for directory in app.config.TEMPLATE_DIRS:
         if not (Path(app.config.PROJECT_ROOT) / directory).is_dir():
-            yield f"TEMPLATE_DIRS names {str(directory)!r}, which is no folder"
+            yield f"TEMPLATE_DIRS names {str(directory)!r}, which is not a directory"
     for problem in template_problems(app):
         yield problem.what
 
 
-LOOKS: dict[str, Callable[["Application"], Iterator[str]]] = {
+DIAGNOSES: dict[str, Callable[["Application"], Iterator[str]]] = {
     "database": _database,
     "redis": _redis,
     ".env": _env_file,

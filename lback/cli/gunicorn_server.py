@@ -1,4 +1,4 @@
-"""Gunicorn with threads: workers that share one socket, so that a killed one costs what it held."""
+"""Runs Gunicorn with threads: workers share a socket, and a killed one loses only its requests."""
 
 import logging
 import time
@@ -11,47 +11,36 @@ from gunicorn.arbiter import Arbiter
 from gunicorn.errors import HaltServer
 from gunicorn.glogging import Logger
 
-from lback.cli.probe import Serving, look_from_outside
-from lback.core.logging_setup import HANDLER, LineFormatter
-from lback.core.wsgi_entry import create_wsgi_app
-
-access = logging.getLogger("lback.access")
+from lback.cli.probe import Serving, read_settings_in_subprocess
+from lback.core.logging_setup import HANDLER, LineFormatter, RedactingFilter
+from lback.core.wsgi_entry import create_served_app
 
 RETRY_SECONDS = 2.0
 
 
 class LineLogger(Logger):  # type: ignore[misc]  # it has no types
-    """Logs through the handlers of the project, whose lines nobody can forge."""
+    """Logs through the handlers of the project, which escape control characters."""
 
     def setup(self, cfg: Any) -> None:
-        """Leave the handlers alone: the process has its own."""
+        """Store the configuration without adding handlers; the process has its own."""
         self.cfg = cfg
         self.error_log.propagate = True
+        # It writes request lines as they came.
+        self.error_log.addFilter(RedactingFilter())
 
     def access(self, resp: Any, req: Any, environ: Any, request_time: timedelta) -> None:
-        """Log a request, without its query, which may hold what lets somebody in."""
-        del req
-        if self.cfg.accesslog:
-            access.info(
-                "%s %s %s %s %s %.1f ms",
-                environ.get("REMOTE_ADDR") or "-",
-                environ["REQUEST_METHOD"],
-                environ["RAW_URI"].partition("?")[0],
-                str(resp.status).partition(" ")[0],
-                resp.sent,
-                request_time.total_seconds() * 1000,
-            )
+        """Write nothing: the access log is that of Lback, the same on every server."""
 
 
 class Site(BaseApplication):  # type: ignore[misc]  # it has no types
-    """The project, as Gunicorn asks for it: each worker builds its own application."""
+    """The Gunicorn application of the project; each worker builds its own `Application`."""
 
     def __init__(self, serving: Serving) -> None:
         self._serving = serving
         super().__init__()
 
     def load_config(self) -> None:
-        """Set what differs from the defaults of Gunicorn."""
+        """Set the options that differ from the defaults of Gunicorn."""
         serving = self._serving
         host = f"[{serving.host}]" if ":" in serving.host else serving.host
         options = {
@@ -61,9 +50,8 @@ class Site(BaseApplication):  # type: ignore[misc]  # it has no types
             "threads": serving.threads,
             "graceful_timeout": serving.shutdown_timeout,
             "keepalive": 5,
-            "accesslog": "-" if serving.access_log else None,
             "logger_class": LineLogger,
-            # Whose forwarding headers are believed, TRUSTED_PROXIES says, and nobody else.
+            # The setting TRUSTED_PROXIES alone decides whose forwarding headers count.
             "forwarded_allow_ips": "",
             "control_socket_disable": True,
         }
@@ -71,31 +59,31 @@ class Site(BaseApplication):  # type: ignore[misc]  # it has no types
             self.cfg.set(name, value)
 
     def load(self) -> Callable[..., Iterable[bytes]]:
-        """Build the application, in a worker."""
-        return create_wsgi_app()
+        """Build the application in a worker."""
+        return create_served_app()
 
 
 class Master(Arbiter):  # type: ignore[misc]  # it has no types
-    """Starts the workers, and keeps those that work where their successors could not.
+    """Starts the workers, and keeps running ones if new ones cannot start.
 
-    Gunicorn itself ends all workers when a new one cannot build the application, such as while
-    code is being replaced that has a mistake.
+    Gunicorn itself stops all workers when a new one cannot build the application, such as after
+    an update with an error.
     """
 
     _no_worker_before = 0.0
 
     def reload(self) -> None:
-        """Replace the workers, unless the project cannot be built as it is now."""
-        if look_from_outside() is None:
-            self.log.error("the project as it is now cannot start: the old workers stay")
+        """Replace the workers, unless the application cannot be built."""
+        if read_settings_in_subprocess() is None:
+            self.log.error("reload failed: the project cannot start, keeping the old workers")
             return
         super().reload()
 
     def reap_workers(self) -> None:
-        """Take note of workers that ended.
+        """Remove workers that ended.
 
         Raises:
-            HaltServer: One could not start, and none is left.
+            HaltServer: A worker could not start and no other one is left.
         """
         while True:
             try:
@@ -104,18 +92,18 @@ class Master(Arbiter):  # type: ignore[misc]  # it has no types
                 if not self.WORKERS:
                     raise
                 self._no_worker_before = time.monotonic() + RETRY_SECONDS
-                self.log.error("a new worker could not start: another one will be tried")
+                self.log.error("worker failed to start, trying another one")
             else:
                 return
 
     def spawn_workers(self) -> None:
-        """Start the workers that are missing, but not at once after one could not start."""
+        """Start missing workers, with a pause after one could not start."""
         if time.monotonic() >= self._no_worker_before:
             super().spawn_workers()
 
 
 def run(serving: Serving) -> None:
-    """Serve until SIGTERM or SIGINT, and end the process."""
+    """Serve until SIGTERM or SIGINT and exit the process."""
     handler = logging.StreamHandler()
     handler.set_name(HANDLER)  # so that the settings of the project replace it in each worker
     handler.setFormatter(LineFormatter())

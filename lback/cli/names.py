@@ -1,4 +1,4 @@
-"""Names of projects and apps: such that Python can import them, and that hide no other module."""
+"""Validates names of projects and apps: importable, and not the name of another module."""
 
 import re
 import sys
@@ -8,8 +8,8 @@ from keyword import iskeyword
 
 import click
 
-# Modules and folders that a project has, or will have, beside its apps.
-OF_THE_PROJECT = frozenset(
+# Modules and directories of a project beside its apps.
+PROJECT_MODULES = frozenset(
     {
         "conftest",
         "deploy",
@@ -30,34 +30,38 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
 def check_spelling(name: str) -> None:
-    """Refuse what cannot be the name of a folder that Python imports.
+    """Check that a name is a valid package name: lower-case letters, digits and underscores.
 
     Raises:
-        BadParameter: Names the rule and a name near this one that would do.
+        BadParameter: The name is not valid; the message suggests a similar one that is.
     """
     if "/" in name or "\\" in name or name in (".", ".."):
-        raise _refusal(name, "is a path; change into the folder that is to hold it")
+        raise _refusal(
+            name, "is a path; change to the directory that should contain it and give a name"
+        )
     if not _NAME.fullmatch(name):
-        raise _refusal(name, "has more than lower-case letters, digits and '_', a letter first")
+        raise _refusal(
+            name, "must start with a letter and contain lower-case letters, digits and '_' only"
+        )
     if iskeyword(name):
-        raise _refusal(name, "is a word of Python's own")
+        raise _refusal(name, "is a keyword of Python")
 
 
 def check_free(name: str) -> None:
-    """Refuse the name of another module, which would hide this one or be hidden by it.
+    """Check that no other module has the name, which would shadow it or be shadowed by it.
 
     Raises:
-        BadParameter: Names whose it is, and a name near this one that is free.
+        BadParameter: A module has the name; the message suggests a similar free one.
     """
     owner = _owner(name)
     if owner:
-        raise _refusal(name, f"is the name of {owner}, which it would hide")
+        raise _refusal(name, f"is the name of {owner}, which it would shadow")
 
 
 def _owner(name: str) -> str:
-    """Return whose name it is already, for people; empty where it is free."""
-    if name in OF_THE_PROJECT:
-        return "a part of every project"
+    """Return a description of what has this name; empty if nothing has."""
+    if name in PROJECT_MODULES:
+        return "a module of every project"
     if name in sys.stdlib_module_names:
         return "a module of Python"
     if find_spec(name) is not None:
@@ -81,7 +85,12 @@ def _near(name: str) -> str:
 
 
 def model_name(app: str) -> str:
-    """Return a name for the first model of an app: the app's own, of one thing."""
+    """Return a name for the first model of an app: the singular of the app's name in CamelCase.
+
+    Example:
+        >>> model_name("blog_entries")
+        'BlogEntry'
+    """
     word = "".join(part.capitalize() for part in app.split("_"))
     if word.endswith("ies"):
         return f"{word[:-3]}y"

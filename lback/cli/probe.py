@@ -1,7 +1,7 @@
-"""Builds the application of the project once, to see that it can be built; for `lback serve`.
+"""Builds the application once to validate it and read its settings, for `lback serve`.
 
-It runs in a process of its own, so that the one which starts the workers never imports the
-project: each worker, also one that a reload starts, then finds the code as it is on the disk.
+This runs in a separate process, so that the master process never imports the project and each
+worker, also after a reload, imports the current code.
 """
 
 import dataclasses
@@ -19,7 +19,7 @@ from lback.core.exceptions import FrameworkException
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Serving:
-    """What `lback serve` needs to know of the settings."""
+    """The settings that `lback serve` needs."""
 
     debug: bool
     debug_source: str
@@ -29,11 +29,11 @@ class Serving:
     workers: int
     threads: int
     shutdown_timeout: int
-    access_log: bool
+    has_proxies: bool
 
 
-def look() -> Serving:
-    """Build the application of the project and return its settings."""
+def read_settings() -> Serving:
+    """Build the application of the project and return its settings for serving."""
     config = open_project().config
     return Serving(
         debug=config.DEBUG,
@@ -44,26 +44,26 @@ def look() -> Serving:
         workers=config.WORKERS or min(8, 2 * len(os.sched_getaffinity(0))),
         threads=config.THREADS,
         shutdown_timeout=config.SHUTDOWN_TIMEOUT,
-        access_log=config.ACCESS_LOG,
+        has_proxies=bool(config.TRUSTED_PROXIES),
     )
 
 
-def look_from_outside() -> Serving | None:
-    """Do the same in a process of its own; `None` where that failed, and has said why."""
+def read_settings_in_subprocess() -> Serving | None:
+    """Call `read_settings` in a separate process; return None if that failed and printed why."""
     result = subprocess.run(
         [sys.executable, "-P", "-m", "lback.cli.probe"], stdout=subprocess.PIPE, check=False
     )
     if result.returncode:
         return None
-    # What the project itself printed comes before.
+    # Output of the project itself comes before.
     facts: dict[str, Any] = json.loads(result.stdout.splitlines()[-1])
     return Serving(**facts)
 
 
 def main() -> None:
-    """Print what `look` finds as the last line, or end with the reason why it cannot."""
+    """Print the settings as JSON on the last line, or exit with an error message."""
     try:
-        serving = look()
+        serving = read_settings()
     except (FrameworkException, click.ClickException) as error:
         sys.exit(f"Error: {error}")
     sys.stdout.write(f"\n{json.dumps(dataclasses.asdict(serving))}\n")

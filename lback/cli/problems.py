@@ -1,4 +1,4 @@
-"""Problems: what a check of the project finds, under a name that a setting can silence."""
+"""Problems that checks of the project report, and the setting that silences checks."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -13,57 +13,63 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What is not as it should be.
+    """A problem of the project.
 
     Attributes:
-        what: The value and the place.
-        why: What comes of it.
-        fix: The way out.
-        grave: `False` for what may be meant so.
-        check: Name of the check that found it, for `SILENCED_CHECKS`.
+        what: What is wrong and where.
+        why: The consequence.
+        fix: How to fix it.
+        is_error: True for an error, False for a warning, which may be intended.
+        check: Name of the check that reports it, for `SILENCED_CHECKS`.
     """
 
     what: str
     why: str
     fix: str
-    grave: bool = True
+    is_error: bool = True
     check: str = ""
 
 
 Check = Callable[["Application"], Iterator[Problem]]
 
 
-def found_by(checks: Mapping[str, Check], app: "Application") -> list[Problem]:
-    """Return what the checks find in an application, errors before warnings."""
-    found = [
+def run_checks(checks: Mapping[str, Check], app: "Application") -> list[Problem]:
+    """Run checks on an application and return the problems, errors before warnings.
+
+    Args:
+        checks: Checks by name. Each one takes the application and yields problems.
+        app: The application to check.
+    """
+    problems = [
         replace(problem, check=name) for name, check in checks.items() for problem in check(app)
     ]
-    return sorted(found, key=lambda problem: not problem.grave)
+    return sorted(problems, key=lambda problem: not problem.is_error)
 
 
 def without_silenced(
     problems: list[Problem], config: "Config", known: Mapping[str, Check]
 ) -> tuple[list[Problem], list[Problem]]:
-    """Divide problems by `SILENCED_CHECKS`.
+    """Split problems into reported and silenced ones by the setting `SILENCED_CHECKS`.
 
     Args:
-        problems: What was found.
-        config: Holds the setting.
-        known: The checks that it may name.
+        problems: Problems that checks reported.
+        config: Settings of the project.
+        known: All checks by name, which the setting may name.
 
     Returns:
-        What is left, with a warning for each name that is no check, and what is silenced.
+        The reported problems, with a warning for each unknown name in the setting, and the
+        silenced problems.
     """
     silenced = set(config.SILENCED_CHECKS)
-    left = [problem for problem in problems if problem.check not in silenced]
+    reported = [problem for problem in problems if problem.check not in silenced]
     unknown = [
         Problem(
             f"SILENCED_CHECKS names {name!r}, which {known_names(name, known)}",
-            "it silences nothing",
-            "correct the name, or take it out",
-            grave=False,
+            "an unknown name silences nothing",
+            "correct or remove the name",
+            is_error=False,
             check="settings",
         )
         for name in sorted(silenced - known.keys())
     ]
-    return left + unknown, [problem for problem in problems if problem.check in silenced]
+    return reported + unknown, [problem for problem in problems if problem.check in silenced]

@@ -1,4 +1,4 @@
-"""The project that a command works on: found from where the user stands, loaded as for a server."""
+"""Finds the project of the current directory and builds its application for a command."""
 
 import logging
 from typing import TYPE_CHECKING
@@ -14,17 +14,17 @@ if TYPE_CHECKING:
 
 
 class NoProject(click.ClickException):
-    """There is no project here; says where it was looked for, and how to make one."""
+    """No project was found; the message says where it was searched and how to create one."""
 
     def __init__(self, reason: str) -> None:
-        super().__init__(f"there is no project here: {reason}; or make one: lback new project NAME")
+        super().__init__(f"no project found: {reason}; or create one: lback new project NAME")
 
 
 def find_project() -> str:
-    """Return the directory of the project, which the user may stand deep inside of.
+    """Return the directory of the project that contains the current directory.
 
     Raises:
-        NoProject: There is none.
+        NoProject: Neither this directory nor one above it is a project.
     """
     try:
         return get_project_root()
@@ -33,26 +33,26 @@ def find_project() -> str:
 
 
 def open_project() -> "Application":
-    """Build the application of the project and publish its parts in `lback.core.server`.
+    """Build the application of the project and publish its services in `lback.core.server`.
 
-    It is quieter than a server: unless the settings decide, only warnings are logged. Connections
-    to its database are closed when the command ends.
+    Unlike a server it logs warnings and errors only, unless the settings configure logging. Its
+    database connections are closed when the command ends.
 
     Raises:
-        NoProject: There is none.
-        ConfigurationError: Settings, routes or middlewares that cannot work.
+        NoProject: Neither this directory nor one above it is a project.
+        ConfigurationError: Settings, routes or middlewares are invalid.
     """
     find_project()
     application = server.build_project_application()
     server.publish(application)
-    hush(application.config)
+    limit_logging(application.config)
     command = click.get_current_context(silent=True)
     if command is not None:
         command.call_on_close(application.db_manager.dispose)
     return application
 
 
-def hush(config: Config) -> None:
-    """Log warnings and worse only, unless the settings say what to log."""
+def limit_logging(config: Config) -> None:
+    """Set the log level to WARNING, unless `LOGGING` or `LOGGING_LEVEL` is set."""
     if not config.LOGGING and not config.LOGGING_LEVEL:
         logging.getLogger().setLevel(logging.WARNING)

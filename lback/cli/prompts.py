@@ -1,4 +1,4 @@
-"""Questions to whoever runs a command, in a terminal or through a pipe."""
+"""Prompts of commands, in a terminal or through a pipe."""
 
 import os
 import sys
@@ -11,7 +11,18 @@ PASSWORD_VARIABLE = "LBACK_PASSWORD"  # noqa: S105  the name, not a password
 
 
 def confirm(question: str, *, default: bool = True) -> bool | None:
-    """Ask a question of yes or no; `None` where nobody is there to answer."""
+    """Prompt for yes or no.
+
+    Args:
+        question: Text of the prompt, without the choices.
+        default: Answer to an empty line.
+
+    Returns:
+        The answer, or None if standard input ends and is not a terminal.
+
+    Raises:
+        Abort: The user pressed Ctrl+C or Ctrl+D.
+    """
     try:
         return click.confirm(question, default=default, err=True)
     except click.Abort:
@@ -21,7 +32,11 @@ def confirm(question: str, *, default: bool = True) -> bool | None:
 
 
 def line(question: str) -> str | None:
-    """Ask for a line; `None` where nobody is there to answer."""
+    """Prompt for a line of text; None if standard input ends and is not a terminal.
+
+    Raises:
+        Abort: The user pressed Ctrl+C or Ctrl+D.
+    """
     try:
         answer: str = click.prompt(question, err=True)
     except click.Abort:
@@ -31,18 +46,23 @@ def line(question: str) -> str | None:
     return answer
 
 
-def is_watched() -> bool:
-    """Tell whether a person sits at the terminal, who may be asked before something is undone."""
+def is_interactive() -> bool:
+    """Return True if standard input and output are a terminal, so that a user can confirm."""
     return sys.stdin.isatty() and sys.stdout.isatty()
 
 
 def password(*, from_stdin: bool) -> str:
-    """Return a password from the standard input, the environment, or a person, who types it twice.
+    """Return a password from standard input, the environment variable `LBACK_PASSWORD` or a prompt.
 
-    It is never an argument: those are seen by everybody on the machine, and kept by the shell.
+    A password is never an argument, which other users of the machine and the history of the shell
+    would show.
+
+    Args:
+        from_stdin: Read the first line of standard input. Otherwise the environment variable is
+            used if it is set, and a prompt that asks twice if not.
 
     Raises:
-        UsageError: Nobody gave one.
+        UsageError: No password was given.
     """
     if from_stdin:
         given = sys.stdin.readline().rstrip("\r\n")
@@ -52,8 +72,8 @@ def password(*, from_stdin: bool) -> str:
         given = _typed() or ""
     if not given:
         raise click.UsageError(
-            "there is no password: type it in a terminal, or in a script give --password-stdin "
-            f"or the environment variable {PASSWORD_VARIABLE}"
+            "no password given; type it in a terminal, use --password-stdin or set the environment "
+            f"variable {PASSWORD_VARIABLE}"
         )
     return given
 
@@ -61,7 +81,7 @@ def password(*, from_stdin: bool) -> str:
 def _typed() -> str | None:
     try:
         with warnings.catch_warnings():
-            # Of a terminal that cannot hide what is typed, such as a pipe.
+            # Raised for input whose echo cannot be turned off, such as a pipe.
             warnings.simplefilter("ignore", GetPassWarning)
             typed: str = click.prompt(
                 "Password", hide_input=True, confirmation_prompt=True, err=True

@@ -1,4 +1,4 @@
-"""What is known of a route: where it is, where it leads, and who is let in."""
+"""Facts about routes: path, view, and the guards that decide who has access."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,15 +17,18 @@ SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})  # RFC 9110 §9.2.1
 
 @dataclass(frozen=True, slots=True)
 class RouteInfo:
-    """One route.
+    """A route as `lback routes` shows it.
 
     Attributes:
-        methods: In order; `*` for every one.
+        methods: HTTP methods in order; `*` for all.
+        path: Path pattern, such as `"/notes/{id:int}"`.
+        name: Name of the route; empty without one.
+        view: Dotted name of the view.
         auth: `"public"`, `"signed in"`, or `"admin"` for users of the admin.
-        permission: What a user needs besides; empty for nothing.
-        csrf: `"checked"`, `"exempt"`, `"none"` where no middleware checks, and empty where no
-            method changes anything.
-        limits: Rates at which one client may come.
+        permission: Permissions that the view requires; empty for none.
+        csrf: `"checked"`, `"exempt"`, `"none"` if no middleware checks, empty if all methods are
+            safe (RFC 9110 section 9.2.1).
+        limits: Rate limits of the view.
     """
 
     methods: tuple[str, ...]
@@ -39,13 +42,13 @@ class RouteInfo:
 
 
 def route_info(app: "Application") -> list[RouteInfo]:
-    """Return what is known of the routes of an application, in the order they are tried."""
+    """Return the routes of an application in the order in which they are matched."""
     classes = (kind for item in app.middleware_manager.middlewares for kind in type(item).__mro__)
     checked = any(kind.__name__ == "CSRFMiddleware" for kind in classes)
-    return [_facts(route, checked=checked) for route in app.router.routes]
+    return [_info_of(route, checked=checked) for route in app.router.routes]
 
 
-def _facts(route: Route, *, checked: bool) -> RouteInfo:
+def _info_of(route: Route, *, checked: bool) -> RouteInfo:
     methods = tuple(route.methods or "*")
     return RouteInfo(
         methods,
@@ -68,13 +71,13 @@ def _csrf(route: Route, methods: Iterable[str], *, checked: bool) -> str:
 
 
 def _permission(view: Any) -> str:
-    # What class views say, and what decorators left.
+    # Class views have attributes; decorators set marks on functions.
     marks = (getattr(view, "permission_required", ()), *getattr(view, "permissions_wanted", ()))
     return ", ".join(filter(None, map(_listed, marks)))
 
 
 def _listed(mark: Any) -> str:
-    """Return what a decorator left on a view, for people."""
+    """Return the mark of a decorator on a view as text."""
     if isinstance(mark, str):
         return mark
     if isinstance(mark, (list, tuple, set, frozenset)):

@@ -1,4 +1,4 @@
-"""`lback routes`: which address leads where, who is let in, and whether that is still as agreed."""
+"""`lback routes`: lists routes with their guards and compares the guards with a lock file."""
 
 import dataclasses
 import json
@@ -9,7 +9,7 @@ import click
 from lback.cli.click_classes import Command
 from lback.cli.project import open_project
 from lback.cli.route_info import RouteInfo, route_info
-from lback.cli.route_lock import FILE_NAME, guards_of, opened, read_lock, write_lock
+from lback.cli.route_lock import FILE_NAME, guards_of, more_open_routes, read_lock, write_lock
 from lback.cli.table import print_table
 
 HEAD = ("METHOD", "PATH", "NAME", "VIEW", "AUTH", "PERMISSION", "CSRF", "LIMITS")
@@ -19,19 +19,19 @@ HEAD = ("METHOD", "PATH", "NAME", "VIEW", "AUTH", "PERMISSION", "CSRF", "LIMITS"
     cls=Command,
     examples=(
         "lback routes",
-        "lback routes /api     # those below /api",
-        "lback routes --lock   # agree to who is let in where, as it is now",
-        "lback routes --audit  # exit 1 where a route has become more open since",
+        "lback routes /api     # routes below /api",
+        "lback routes --lock   # write the current guards to the lock file",
+        "lback routes --audit  # exit with 1 if a route has become more open since",
     ),
 )
 @click.argument("prefix", default="")
-@click.option("--json", "as_json", is_flag=True, help="One JSON list, for programs.")
-@click.option("--lock", is_flag=True, help=f"Write {FILE_NAME}.")
-@click.option("--audit", is_flag=True, help=f"Compare with {FILE_NAME}.")
+@click.option("--json", "as_json", is_flag=True, help="Output as JSON.")
+@click.option("--lock", is_flag=True, help=f"Write the guards of all routes to {FILE_NAME}.")
+@click.option("--audit", is_flag=True, help=f"Fail if a route is more open than in {FILE_NAME}.")
 def routes(prefix: str, as_json: bool, lock: bool, audit: bool) -> None:
-    """Show which address leads where, and who is let in."""
+    """List routes with their views, permissions and CSRF checks."""
     if lock and audit:
-        raise click.UsageError("give --lock or --audit, not both")
+        raise click.UsageError("use either --lock or --audit, not both")
     app = open_project()
     facts = route_info(app)
     path = Path(app.config.PROJECT_ROOT) / FILE_NAME
@@ -45,19 +45,23 @@ def routes(prefix: str, as_json: bool, lock: bool, audit: bool) -> None:
 
 
 def compare(path: Path, facts: list[RouteInfo]) -> None:
-    """Say what has become more open since the lock was written.
+    """Compare the guards of routes with a lock file.
+
+    Args:
+        path: The lock file.
+        facts: All routes of the application.
 
     Raises:
-        ClickException: Something has.
+        ClickException: A route is more open than the file says; the message lists all of them.
     """
-    found = list(opened(read_lock(path), guards_of(facts)))
-    if found:
-        more = "\n- ".join(found)
+    opened = list(more_open_routes(read_lock(path), guards_of(facts)))
+    if opened:
+        more = "\n- ".join(opened)
         raise click.ClickException(
-            f"more open than {FILE_NAME} says:\n- {more}\n"
-            "close it, or agree to it with: lback routes --lock"
+            f"routes are more open than in {FILE_NAME}:\n- {more}\n"
+            "restrict them, or accept the change with: lback routes --lock"
         )
-    click.echo(f"No route is more open than {FILE_NAME} says.")
+    click.echo(f"No route is more open than in {FILE_NAME}.")
 
 
 def _show(facts: list[RouteInfo], *, as_json: bool) -> None:

@@ -1,4 +1,4 @@
-"""`lback test`: pytest on the project, from wherever one stands in it."""
+"""`lback test`: runs pytest on the project from any directory in it."""
 
 import os
 import sys
@@ -17,13 +17,13 @@ from lback.core.config_manager import ROOT_VARIABLE
     context_settings={"ignore_unknown_options": True},
     examples=(
         "lback test",
-        "lback test -x -k notes           # what stands behind it goes to pytest",
+        "lback test -x -k notes           # arguments are passed to pytest",
         "lback test tests/test_notes.py",
     ),
 )
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def test(arguments: tuple[str, ...]) -> None:
-    """Run the tests of the project with pytest."""
+    """Run the project's tests with pytest."""
     root = find_project()
     if find_spec("pytest") is None:
         raise click.ClickException(
@@ -32,7 +32,7 @@ def test(arguments: tuple[str, ...]) -> None:
     os.environ.setdefault(ROOT_VARIABLE, root)
     before = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = f"{root}{os.pathsep}{before}" if before else root
-    # In place of this process, which has imported what pytest wants to import itself. Its exit
-    # codes are its own: 1 a test failed, 5 there was none.
+    # Replaces this process, which has imported modules that pytest wants to import itself. The
+    # exit codes are those of pytest: 1 a test failed, 5 no tests were found.
     command = [sys.executable, "-m", "pytest", "--rootdir", root, *(arguments or [root])]
     os.execv(sys.executable, command)  # noqa: S606  no shell

@@ -1,4 +1,4 @@
-"""`lback runserver`: the development server, which outlives every mistake in the code it serves."""
+"""`lback runserver`: the development server, which restarts on changes and survives errors."""
 
 import logging
 from collections.abc import Iterable
@@ -19,8 +19,8 @@ from lback.core.response import Environ, StartResponse
 from lback.database import Base, DatabaseManager
 
 NOTHING_TO_SERVE = (
-    b"This project cannot start: the terminal tells why. "
-    b"It starts anew as soon as a file of it is saved.\n"
+    b"This project cannot start. The terminal shows the reason. "
+    b"The server restarts when a file of the project is saved.\n"
 )
 
 
@@ -29,44 +29,53 @@ NOTHING_TO_SERVE = (
     examples=(
         "lback runserver",
         "lback runserver --port 8080",
-        "lback runserver --host 0.0.0.0  # open to the network; name the host in ALLOWED_HOSTS",
+        "lback runserver --host 0.0.0.0  # open to the network; add the host to ALLOWED_HOSTS",
     ),
 )
-@click.option("--host", metavar="ADDRESS", help="Listen there; else the setting HOST decides.")
-@click.option("--port", type=click.IntRange(0, 65535), help="Else PORT; 0 takes a free one.")
+@click.option("--host", metavar="ADDRESS", help="Address to listen on (default: setting HOST).")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    help="Port to listen on, 0 for a free one (default: setting PORT).",
+)
 def runserver(host: str | None, port: int | None) -> None:
-    """Serve for development: starts anew on every change."""
+    """Run the development server, which restarts on every change."""
     root = find_project()
     try:
         site = server.Server()
     except FrameworkException as error:
         if not development_server.is_reloaded():
             raise
-        # An edit broke it, and the next one may mend it.
+        # An edit broke the project, and the next one may fix it.
         click.echo(f"Error: {error}", err=True)
-        development_server.run(say_that_it_is_broken, host or "127.0.0.1", port or 8000, debug=True)
+        development_server.run(answer_broken_project, host or "127.0.0.1", port or 8000, debug=True)
         return
     controller = server.app_controller
     assert controller is not None  # noqa: S101  the server published it; for the type checker
     config = controller.config
     reloads, database = config.DEBUG, controller.dependencies["db_manager"]
     if not development_server.is_reloaded():
-        tell_of_migrations(database, root)
+        print_pending_migrations(database, root)
     if development_server.is_reloaded() or not reloads:
-        tell_of_tables(database)
+        print_missing_tables(database)
     with ExitStack() as stack:
         if reloads and development_server.is_reloaded():
-            # Of the project's own signals, those that somebody hears.
+            # Signals of the project are known by their receivers.
             names = {signal.name for signal in catalogue()} | controller.dispatcher.receivers.keys()
             feed = SignalFeed(controller.dispatcher, names)
             stack.enter_context(feeding(root, feed))
         site.run(config.HOST if host is None else host, config.PORT if port is None else port)
 
 
-def tell_of_migrations(database: DatabaseManager, root: str) -> None:
-    """Say which migrations the database lacks, where all tables are there."""
-    logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells of every look
-    # 200 ms that no restart after an edit should wait for.
+def print_pending_migrations(database: DatabaseManager, root: str) -> None:
+    """Print the first pending migration if there is one and all tables exist.
+
+    Args:
+        database: Database of the project.
+        root: Directory of the project, which contains `migrations`.
+    """
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # it logs each inspection
+    # Takes 200 ms, which a restart after an edit should not wait for.
     from lback.database.migrations import Migrations
 
     try:
@@ -74,16 +83,17 @@ def tell_of_migrations(database: DatabaseManager, root: str) -> None:
             return
         pending = [s.name for s in Migrations(database, root).status() if not s.applied]
     except (FrameworkException, SQLAlchemyError):
-        return  # `tell_of_tables` says what is wrong
+        return  # `print_missing_tables` reports the error
     if pending:
         others = f" and {len(pending) - 1} others" if len(pending) > 1 else ""
-        click.echo(
-            f"The database lacks the migration {pending[0]}{others}; run: lback migrate", err=True
-        )
+        click.echo(f"Migration {pending[0]}{others} not applied; run: lback migrate", err=True)
 
 
-def tell_of_tables(database: DatabaseManager) -> None:
-    """Say which tables are missing; pages that need none of them are served all the same."""
+def print_missing_tables(database: DatabaseManager) -> None:
+    """Print the first missing table, or why the database cannot be used.
+
+    Neither keeps the server from starting: pages without the database work.
+    """
     try:
         missing = _missing_tables(database)
     except (FrameworkException, SQLAlchemyError) as error:
@@ -93,19 +103,24 @@ def tell_of_tables(database: DatabaseManager) -> None:
         others = f" and {len(missing) - 1} others" if len(missing) > 1 else ""
         click.echo(
             f"The database has no table {missing[0]}{others}; run: lback migrate "
-            "(after lback makemigrations, if the models are new)",
+            "(after lback makemigrations for new models)",
             err=True,
         )
 
 
 def _missing_tables(database: DatabaseManager) -> list[str]:
     missing = Base.metadata.tables.keys() - set(inspect(database.engine).get_table_names())
-    # Those of the project first: they are what its author knows.
+    # Tables of the project first, which its author knows.
     return sorted(missing, key=lambda name: (name.startswith("lback_"), name))
 
 
-def say_that_it_is_broken(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-    """Answer every request in place of an application that cannot be built (PEP 3333)."""
+def answer_broken_project(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    """Answer every request with status 500 while the application cannot be built (PEP 3333).
+
+    Args:
+        environ: WSGI environment; not used.
+        start_response: WSGI callable that takes status and header fields.
+    """
     del environ
     headers = [
         ("Content-Type", "text/plain; charset=utf-8"),

@@ -1,4 +1,4 @@
-"""`lback new`: folders made whole or not at all, and never over what is there."""
+"""`lback new`: creates projects and apps, completely or not at all, and never overwrites files."""
 
 import os
 import re
@@ -25,15 +25,15 @@ MODES = {".env": 0o600, "manage.py": 0o777}
 VENDOR = "vendor"
 
 WHEEL = """\
-# Lback is not on a package index yet, so its wheel file comes with this project. pip installs
-# exactly this file, in the folder of the project, and refuses one with another hash.
+# Lback is not on a package index yet, so this project includes its wheel file. Run pip in the
+# directory of the project; it installs this file only if its hash matches.
 file:{place}#sha256={digest}
 """
 ABOUT_WHEEL = """
-Lback is not on a package index yet. This project carries the version that it was made with as
-`{place}`, and `requirements.txt` names the file with its hash; both belong into version control.
-Do not install `{name}` by name alone before its first release: somebody else could have taken the
-name. For a newer Lback, replace the file and its two lines in `requirements.txt`.
+Lback is not on a package index yet. This project includes the version that created it as
+`{place}`, and `requirements.txt` pins the file by its hash. Commit both to version control. Do not
+install `{name}` by name before its first release: another package could have taken the name. To
+upgrade Lback, replace the file and its line in `requirements.txt`.
 """
 
 _FIELD = re.compile(r"\[\[ (\w+) \]\]")
@@ -42,22 +42,22 @@ _FIELD = re.compile(r"\[\[ (\w+) \]\]")
 @click.group(
     cls=Group,
     examples=(
-        "lback new project shop            # with an app, tests, and ready to deploy",
-        "lback new project shop --minimal  # what a first page needs",
-        "lback new app orders              # in a project",
+        "lback new project shop            # with an app, tests and deployment files",
+        "lback new project shop --minimal  # one page only",
+        "lback new app orders              # in the current project",
     ),
 )
 def new() -> None:
-    """Make a project, or an app in one."""
+    """Create a project, or an app in one."""
 
 
 @click.command(
     cls=Command, examples=("lback new project shop", "lback startproject shop --minimal")
 )
 @click.argument("name")
-@click.option("--minimal", is_flag=True, help="No app, no files for deployment.")
+@click.option("--minimal", is_flag=True, help="Without an app and deployment files.")
 def project(name: str, minimal: bool) -> None:
-    """Make a project in a folder of its own."""
+    """Create a project in a new directory."""
     check_spelling(name)
     refuse_existing(Path.cwd() / name)
     check_free(name)
@@ -70,14 +70,14 @@ def project(name: str, minimal: bool) -> None:
         "secret_key": secrets.token_urlsafe(48),
         "database_password": secrets.token_urlsafe(24),
     }
-    with whole(Path.cwd() / name) as folder:
+    with created_atomically(Path.cwd() / name) as folder:
         values |= vendored(folder)
         copy("project", folder, values)
         copy("minimal" if minimal else "full", folder, values)
         if not minimal:
             copy("app", folder / FIRST_APP, values)
             copy("app-tests", folder / "tests", values)
-    click.echo(f"Made {name}/. Next:\n")
+    click.echo(f"Created {name}/. Next steps:\n")
     click.echo(f"    cd {name}")
     click.echo("    python manage.py makemigrations && python manage.py migrate")
     click.echo("    python manage.py runserver")
@@ -85,24 +85,24 @@ def project(name: str, minimal: bool) -> None:
 
 @click.command(cls=Command, examples=("lback new app orders", "lback startapp orders --minimal"))
 @click.argument("name")
-@click.option("--minimal", is_flag=True, help="A view and its address, no model, no tests.")
+@click.option("--minimal", is_flag=True, help="One view and its route, without a model and tests.")
 def app(name: str, minimal: bool) -> None:
-    """Make an app in the project."""
+    """Create an app in the project."""
     root = Path(find_project())
     tests = root / "tests"
     values = app_values(name, f"/{name}/")
     check_spelling(name)
     refuse_existing(root / name, root / f"{name}.py", tests / f"test_{name}.py")
     check_free(name)
-    with whole(root / name) as folder:
+    with created_atomically(root / name) as folder:
         copy("app-minimal" if minimal else "app", folder, values)
         if not minimal:
             copy("app-tests", tests, values)
-    click.echo(f"Made {root / name}/. Now say so to the project:\n")
+    click.echo(f"Created {root / name}/. Add it to the project:\n")
     click.echo(f'    settings.py    INSTALLED_APPS = [..., "{name}"]')
     click.echo(f'    urls.py        include("{name}.urls", "/{name}/")')
     if not minimal:
-        click.echo("\nThen: lback makemigrations && lback migrate")
+        click.echo("\nThen run: lback makemigrations && lback migrate")
 
 
 new.add_command(project, "project")
@@ -110,15 +110,20 @@ new.add_command(app, "app")
 
 
 def app_values(name: str, prefix: str) -> dict[str, str]:
-    """Return what the templates of an app are filled with."""
+    """Return the values for the templates of an app.
+
+    Args:
+        name: Package name of the app.
+        prefix: URL prefix of its routes, such as `"/orders/"`.
+    """
     return {"app": name, "model": model_name(name), "prefix": prefix}
 
 
 def vendored(folder: Path) -> dict[str, str]:
-    """Put the wheel file of Lback into a new project, unless a package index has it.
+    """Add the wheel file of Lback to a new project, unless Lback is on a package index.
 
     Returns:
-        What the templates say of it: the lines in `requirements.txt`, `Dockerfile` and `README.md`.
+        Values for the templates of `requirements.txt`, `Dockerfile` and `README.md`.
     """
     if distribution.PUBLISHED:
         return {"wheel": "", "copy_wheel": "", "about_wheel": ""}
@@ -133,21 +138,21 @@ def vendored(folder: Path) -> dict[str, str]:
 
 
 def refuse_existing(*paths: Path) -> None:
-    """Stop where one of the paths is taken.
+    """Check that none of the paths exists.
 
     Raises:
-        ClickException: Names it.
+        ClickException: One does; the message names it.
     """
     for path in paths:
         if path.exists() or path.is_symlink():
             raise click.ClickException(
-                f"{path} is there already, and nothing is written over it; take another name"
+                f"{path} already exists and is not overwritten; choose another name"
             )
 
 
 @contextmanager
-def whole(target: Path) -> Iterator[Path]:
-    """Give a folder to fill, which gets its name when it is complete, or leaves no trace."""
+def created_atomically(target: Path) -> Iterator[Path]:
+    """Yield a temporary directory that is renamed to the target, or removed if the block raises."""
     refuse_existing(target)
     with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as beside:
         folder = Path(beside) / target.name
@@ -157,9 +162,15 @@ def whole(target: Path) -> Iterator[Path]:
 
 
 def copy(tree: str, target: Path, values: Mapping[str, str]) -> None:
-    """Copy a tree of templates, each `[[ field ]]` filled in, also `__field__` in file names.
+    """Render a tree of templates into a directory.
 
-    A later tree adds to an earlier one, and its files come instead of those of the same name.
+    `[[ field ]]` is replaced in the content of files, `__name__` and `__app__` in their paths.
+    Existing files are replaced, so that a later tree extends an earlier one.
+
+    Args:
+        tree: Name of a directory in `lback/scaffolding`.
+        target: Directory to write to; created if it does not exist.
+        values: Values of the fields by name.
     """
     source = SCAFFOLDING / tree
     for template in sorted(source.rglob(f"*{SUFFIX}")):
@@ -169,7 +180,7 @@ def copy(tree: str, target: Path, values: Mapping[str, str]) -> None:
         path.unlink(missing_ok=True)
         text = _FIELD.sub(lambda match: values[match[1]], template.read_text(encoding="utf-8"))
         mode = MODES.get(path.name, 0o666)
-        # Created with its mode, so that a secret is at no moment readable for others.
+        # Created with its mode, so that other users can never read a secret.
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         with open(descriptor, "w", encoding="utf-8") as file:  # noqa: PTH123  a descriptor
             file.write(text)

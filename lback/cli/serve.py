@@ -1,4 +1,4 @@
-"""`lback serve`: the production server, with workers that are replaced when they die."""
+"""`lback serve`: the production server, which replaces workers that die."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -7,13 +7,13 @@ from importlib import import_module
 import click
 
 from lback.cli.click_classes import Command
-from lback.cli.probe import Serving, look_from_outside
+from lback.cli.probe import Serving, read_settings_in_subprocess
 from lback.cli.project import find_project
 from lback.core.http.development_server import check_address
 from lback.core.settings.validation import SERVERS
 from lback.distribution import install_hint
 
-# Chosen by what a killed worker, a reload and a stop cost: docs/decisions/0031-production-server.md
+# For the choice of servers see docs/decisions/0031-production-server.md
 RUNNERS: Mapping[str, str] = {
     "gunicorn": "lback.cli.gunicorn_server",
     "granian": "lback.cli.granian_server",
@@ -26,29 +26,44 @@ EXTRAS = {"gunicorn": "serve", "granian": "granian"}
     examples=(
         "lback serve",
         "lback serve --host 0.0.0.0 --port 80 --workers 4",
-        "kill -HUP PID   # take new code; every request under way is answered",
-        "kill -TERM PID  # the same, and stop",
+        "kill -HUP PID   # reload the code; running requests are completed",
+        "kill -TERM PID  # stop; running requests are completed",
     ),
 )
-@click.option("--host", metavar="ADDRESS", help="Listen there; else the setting HOST decides.")
-@click.option("--port", type=click.IntRange(0, 65535), help="Else PORT.")
-@click.option("--workers", type=click.IntRange(1), help="Processes; else WORKERS.")
-@click.option("--threads", type=click.IntRange(1), help="Threads of each; else THREADS.")
-@click.option("--server", type=click.Choice(SERVERS), help="What answers; else SERVER.")
-@click.option("--force", is_flag=True, help="Serve even while DEBUG is on.")
+@click.option("--host", metavar="ADDRESS", help="Address to listen on (default: setting HOST).")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), help="Port to listen on (default: setting PORT)."
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(1),
+    help="Number of worker processes (default: setting WORKERS).",
+)
+@click.option(
+    "--threads", type=click.IntRange(1), help="Threads per worker (default: setting THREADS)."
+)
+@click.option(
+    "--server", type=click.Choice(SERVERS), help="Server to run (default: setting SERVER)."
+)
+@click.option("--force", is_flag=True, help="Serve even if DEBUG is on.")
 def serve(force: bool, **options: int | str | None) -> None:
-    """Serve in production, with workers that are replaced."""
+    """Run the production server, which replaces failed workers."""
     find_project()
-    serving = look_from_outside()
+    serving = read_settings_in_subprocess()
     if serving is None:
         raise click.exceptions.Exit(1)
     if serving.debug and not force:
         raise click.ClickException(
-            f"DEBUG is on (from {serving.debug_source}): every error would show strangers the "
-            "code and the settings; set DEBUG=false, or insist with --force"
+            f"DEBUG is on (from {serving.debug_source}), so error pages would show code and "
+            "settings to visitors; set DEBUG=false, or serve anyway with --force"
         )
     given = {name: value for name, value in options.items() if value is not None}
     serving = replace(serving, **given)  # type: ignore[arg-type]  # Click has checked them
+    if serving.has_proxies and serving.server == "granian":
+        raise click.ClickException(
+            "TRUSTED_PROXIES cannot be kept with the server granian: it takes X_Forwarded_For, "
+            "which any client sends, for X-Forwarded-For; use SERVER=gunicorn behind a proxy"
+        )
     check_address(serving.host, serving.port)
     run(serving)
 
@@ -57,7 +72,7 @@ def run(serving: Serving) -> None:
     """Run the server until it is stopped.
 
     Raises:
-        ClickException: It is not installed; names the extra that brings it.
+        ClickException: The server is not installed; the message names the extra that installs it.
     """
     try:
         module = import_module(RUNNERS[serving.server])

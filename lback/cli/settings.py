@@ -1,4 +1,4 @@
-"""`lback config`: every setting, its value, where it came from, and what that shadows."""
+"""`lback config`: shows every setting with its value, its source and the values it overrides."""
 
 import inspect
 import json
@@ -25,16 +25,16 @@ from lback.core.settings.secret_names import is_secret
     invoke_without_command=True,
     examples=(
         "lback config",
-        "lback config --changed      # those that something sets",
-        "lback config --json         # for programs",
+        "lback config --changed      # settings that differ from the default",
+        "lback config --json         # as JSON",
         "lback config explain DEBUG",
     ),
 )
-@click.option("--changed", is_flag=True, help="Only what is not the default.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object, for programs.")
+@click.option("--changed", is_flag=True, help="Only settings that are set somewhere.")
+@click.option("--json", "as_json", is_flag=True, help="Output as JSON.")
 @click.pass_context
 def config(ctx: click.Context, changed: bool, as_json: bool) -> None:
-    """Show every setting, its value, and where it came from."""
+    """Show every setting with its value and source."""
     if ctx.invoked_subcommand is not None:
         return
     settings = load()
@@ -53,40 +53,49 @@ def config(ctx: click.Context, changed: bool, as_json: bool) -> None:
 @config.command(cls=Command, examples=("lback config explain DEBUG",))
 @click.argument("name", metavar="KEY")
 def explain(name: str) -> None:
-    """Tell what a setting means, and where its value came from."""
+    """Explain a setting and show the sources of its value."""
     settings = load()
     known = names_of(settings)
     if name not in known:
         near = did_you_mean(name.upper(), known)
-        raise click.BadParameter(f"there is no setting {name!r}{near}", param_hint="KEY")
+        raise click.BadParameter(f"unknown setting {name!r}{near}", param_hint="KEY")
     meaning = meaning_of(name)
-    kind = type(Config.DEFAULTS[name]).__name__ if name in Config.DEFAULTS else "of the project"
+    kind = type(Config.DEFAULTS[name]).__name__ if name in Config.DEFAULTS else "project setting"
     click.secho(f"{name} ({kind}){': ' if meaning else ''}{meaning}", bold=True)
     origins = settings.origins_of(name)
     width = max(len(source_of(source)) for source, _ in origins)
     for index, (source, value) in enumerate(origins):
-        counts = "  <- counts" if index == 0 else ""
-        click.echo(f"  {source_of(source):{width}}  {masked(settings, name, value)}{counts}")
+        effective = "  <- effective" if index == 0 else ""
+        click.echo(f"  {source_of(source):{width}}  {masked(settings, name, value)}{effective}")
 
 
 def load() -> Config:
-    """Read the settings of the project, without building the application.
+    """Load the settings of the project without building the application.
 
     Raises:
-        ConfigurationError: They cannot be read, or have the wrong types.
+        NoProject: Neither this directory nor one above it is a project.
+        ConfigurationError: A setting cannot be read or has the wrong type.
     """
     find_project()
     return server.load_project_config()
 
 
 def names_of(settings: Config) -> list[str]:
-    """Return the names of all settings: those of Lback, then the project's own."""
+    """Return the names of all settings: first those of Lback, then those of the project."""
     own = sorted(n for n in vars(settings) if n.isupper() and n not in Config.DEFAULTS)
     return [*Config.DEFAULTS, *own]
 
 
 def about(settings: Config, name: str) -> dict[str, Any]:
-    """Return what is shown of a setting."""
+    """Return value, source and overridden values of a setting, without secrets.
+
+    Args:
+        settings: Settings of the project.
+        name: Name of the setting.
+
+    Returns:
+        `{"value": ..., "source": ..., "shadows": {source: value}}`; values as `repr`.
+    """
     (source, _), *others = settings.origins_of(name)
     return {
         "value": masked(settings, name, settings.get(name)),
@@ -98,21 +107,27 @@ def about(settings: Config, name: str) -> dict[str, Any]:
 def _shadowed(
     settings: Config, name: str, origins: list[tuple[str, Any]]
 ) -> Iterator[tuple[str, str]]:
-    told = [settings.get(name)]
+    seen = [settings.get(name)]
     for source, value in origins:
-        # The defaults tell nothing new, nor does the copy of settings.py, or a value that counts.
-        if source != "default" and value not in told:
-            told.append(value)
+        # Defaults are not worth showing, nor are values that were shown already.
+        if source != "default" and value not in seen:
+            seen.append(value)
             yield source_of(source), masked(settings, name, value)
 
 
 def source_of(source: str) -> str:
-    """Return the place of a setting, a file by its name alone."""
+    """Return a source for display; a file without its directory."""
     return Path(source).name if "/" in source else source
 
 
 def masked(settings: Config, name: str, value: Any) -> str:
-    """Return a value as it may be shown: without secrets, also those deep inside it."""
+    """Return the `repr` of a value with all secrets masked, also those in nested values.
+
+    Args:
+        settings: Settings of the project, whose secrets are masked.
+        name: Name of the setting, which may say that the value is secret.
+        value: Its value.
+    """
     return Redactor(settings)(repr(_without_secrets(name, value)))
 
 
@@ -127,6 +142,6 @@ def _without_secrets(name: str, value: Any) -> Any:
 
 
 def meaning_of(name: str) -> str:
-    """Return the remark behind a setting where it is defined; empty for those of a project."""
-    found = re.search(rf"^    {name}: .*?  # (.+)$", inspect.getsource(Settings), re.MULTILINE)
-    return found[1] if found else ""
+    """Return the comment on a setting in its definition; empty for settings of a project."""
+    comment = re.search(rf"^    {name}: .*?  # (.+)$", inspect.getsource(Settings), re.MULTILINE)
+    return comment[1] if comment else ""

@@ -1,4 +1,4 @@
-"""`lback shell`: Python with the application of the project at hand."""
+"""`lback shell`: a Python shell with the application of the project."""
 
 import code
 import sys
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
         "lback shell < script.py",
     ),
 )
-@click.option("-c", "command", metavar="CODE", help="Run this and end.")
+@click.option("-c", "command", metavar="CODE", help="Code to run instead of an interactive shell.")
 def shell(command: str | None) -> None:
-    """Open Python with the application and its models at hand."""
+    """Open a Python shell with the application and its models loaded."""
     app = open_project()
     with app.db_manager.create_session() as session:
         names = {"app": app, "config": app.config, "db_session": session, **dict(_models())}
@@ -35,7 +35,7 @@ def shell(command: str | None) -> None:
         elif not sys.stdin.isatty():
             _run(sys.stdin.read(), names)
         else:
-            _talk(app, names)
+            _interact(app, names)
 
 
 def _models() -> Iterator[tuple[str, type]]:
@@ -47,8 +47,8 @@ def _run(source: str, names: dict[str, Any]) -> None:
     exec(compile(source, "<lback shell>", "exec"), names)  # noqa: S102  what the user typed
 
 
-def _talk(app: "Application", names: dict[str, Any]) -> None:
-    with suppress(ImportError):  # not on every platform; it brings completion and history
+def _interact(app: "Application", names: dict[str, Any]) -> None:
+    with suppress(ImportError):  # not on every platform; adds completion and history
         import readline
         import rlcompleter
 
@@ -56,6 +56,6 @@ def _talk(app: "Application", names: dict[str, Any]) -> None:
         readline.parse_and_bind("tab: complete")
     banner = (
         f"{app!r} with database {app.db_manager.shown_url}\n"
-        f"At hand: {', '.join(sorted(names))}. Nothing is kept without db_session.commit()."
+        f"Names: {', '.join(sorted(names))}. Call db_session.commit() to save changes."
     )
     code.interact(banner, local=names, exitmsg="")

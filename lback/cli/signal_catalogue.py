@@ -1,11 +1,11 @@
-"""The signals of Lback, read from the one table of them: that of the documentation."""
+"""The signals of Lback, read from the table in the documentation."""
 
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).parent
-# In an installed package the table lies beside this file, in a clone among the documentation.
+# An installed package has the table beside this file, a clone in its documentation.
 PLACES = (HERE / "signals.md", HERE.parents[1] / "docs" / "signals.md")
 
 _ROW = re.compile(r"^\| `(\w+)` \|(.*)\|(.*)\|(.*)\|$", re.MULTILINE)
@@ -13,7 +13,7 @@ _ROW = re.compile(r"^\| `(\w+)` \|(.*)\|(.*)\|(.*)\|$", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """One signal: who sends it, when, and with what."""
+    """A signal: its name, sender, moment and arguments, as the documentation lists them."""
 
     name: str
     sender: str
@@ -22,7 +22,7 @@ class Signal:
 
 
 def catalogue() -> list[Signal]:
-    """Return the signals of Lback, in the order of a request's life."""
+    """Return the signals of Lback, in the order in which a request sends them."""
     text = next(place for place in PLACES if place.is_file()).read_text(encoding="utf-8")
     return [
         Signal(name, *(cell.replace("`", "").strip() for cell in cells))

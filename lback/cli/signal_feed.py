@@ -1,7 +1,7 @@
-"""A running development server tells who asks which signals are sent, and never what they carry.
+"""Sends the signals of a running development server to `lback signals watch`, without secrets.
 
-It listens at a socket in a folder that only its user may enter. While nobody watches, nothing is
-connected to any signal, so that a request costs what it always does.
+The server listens on a Unix socket in a directory that only its user can enter. Without a watcher
+no receiver is connected, so that requests cost nothing extra.
 """
 
 import contextlib
@@ -20,25 +20,25 @@ from typing import Any
 from lback.core.exceptions import ConfigurationError
 from lback.core.signals import SignalDispatcher
 
-# Arguments that are told as they are; of all others only the type, for they may hold secrets.
-TOLD = frozenset(
+# Arguments whose values are shown; others may be secret, so only their type is.
+SHOWN_ARGUMENTS = frozenset(
     {"method", "path", "status_code", "middleware_name", "template_name", "source", "changed",
      "error_type", "outcome", "cleared_count", "allowed_methods"}
 )  # fmt: skip
-LONGEST = 200
+MAX_LENGTH = 200
 
 
 def socket_path(project_root: str) -> Path:
-    """Return where the server of a project listens for watchers.
+    """Return the path of the Unix socket on which the server of a project accepts watchers.
 
     Raises:
-        ConfigurationError: Somebody else owns the folder.
+        ConfigurationError: The directory belongs to another user, or others may enter it.
     """
     folder = Path(tempfile.gettempdir()) / f"lback-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
-    found = folder.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
-        raise ConfigurationError(f"{folder} is no folder of yours alone; remove it")
+    facts = folder.lstat()
+    if not stat.S_ISDIR(facts.st_mode) or facts.st_uid != os.getuid() or facts.st_mode & 0o077:
+        raise ConfigurationError(f"{folder} is not a directory that only you can access; remove it")
     return folder / f"{hashlib.sha256(project_root.encode()).hexdigest()[:16]}.sock"
 
 
@@ -46,24 +46,24 @@ class SignalFeed:
     """Sends a line for each signal to each watcher.
 
     Args:
-        dispatcher: Whose signals.
-        names: Those to tell of.
+        dispatcher: Dispatcher of the application.
+        names: Names of the signals to send.
     """
 
     def __init__(self, dispatcher: SignalDispatcher, names: Iterable[str]) -> None:
         self._dispatcher = dispatcher
-        self._receivers = {name: self._teller(name) for name in names}
+        self._receivers = {name: self._receiver(name) for name in names}
         self._watchers: list[socket.socket] = []
         self._lock = Lock()
 
-    def _teller(self, name: str) -> Callable[..., None]:
-        def tell(sender: Any, **arguments: Any) -> None:
+    def _receiver(self, name: str) -> Callable[..., None]:
+        def receive(sender: Any, **arguments: Any) -> None:
             self._send(line_of(name, sender, arguments))
 
-        return tell
+        return receive
 
     def add(self, watcher: socket.socket) -> None:
-        """Tell a watcher of all that follows."""
+        """Send all following signals to a watcher."""
         watcher.setblocking(False)
         with self._lock:
             self._watchers.append(watcher)
@@ -71,7 +71,7 @@ class SignalFeed:
                 for name, receiver in self._receivers.items():
                     self._dispatcher.connect(name, receiver)
         with contextlib.suppress(OSError):
-            watcher.sendall(b"\n")  # from here on nothing is missed
+            watcher.sendall(b"\n")  # signals from now on are received
 
     def _send(self, line: str) -> None:
         data = f"{line}\n".encode()
@@ -79,7 +79,7 @@ class SignalFeed:
             for watcher in list(self._watchers):
                 try:
                     watcher.sendall(data)
-                except OSError:  # it left, or does not keep up
+                except OSError:  # it has disconnected or reads too slowly
                     self._watchers.remove(watcher)
                     watcher.close()
             if not self._watchers:
@@ -88,34 +88,47 @@ class SignalFeed:
 
 
 def line_of(name: str, sender: Any, arguments: dict[str, Any]) -> str:
-    """Return what is told of one signal, on one line whatever a client sent."""
-    told = [
-        f"{key}={value!r}"[:LONGEST] if key in TOLD else f"{key}: {type(value).__name__}"
+    """Return a signal as one line of text, whatever a client sent.
+
+    Args:
+        name: Name of the signal.
+        sender: Its sender; only the type is shown.
+        arguments: Its arguments; values are shown only for names in `SHOWN_ARGUMENTS`.
+    """
+    shown = [
+        f"{key}={value!r}"[:MAX_LENGTH]
+        if key in SHOWN_ARGUMENTS
+        else f"{key}: {type(value).__name__}"
         for key, value in arguments.items()
     ]
     now = datetime.now().astimezone().strftime("%H:%M:%S.%f")[:-3]
-    who = type(sender).__name__ if sender is not None else "the edge"
-    return f"{now}  {name}  {who}  {', '.join(told)}".rstrip()
+    sent_by = type(sender).__name__ if sender is not None else "the edge"
+    return f"{now}  {name}  {sent_by}  {', '.join(shown)}".rstrip()
 
 
 @contextmanager
 def feeding(project_root: str, feed: SignalFeed) -> Iterator[Path]:
-    """Let watchers come while the server runs."""
+    """Accept watchers while the `with` block runs, and yield the path of the socket.
+
+    Args:
+        project_root: Directory of the project, which decides the path.
+        feed: Sends the signals.
+    """
     path = socket_path(project_root)
     path.unlink(missing_ok=True)
     with contextlib.closing(socket.socket(socket.AF_UNIX)) as listener:
         listener.bind(str(path))
         path.chmod(0o600)
         listener.listen()
-        Thread(target=_welcome, args=(listener, feed), daemon=True).start()
+        Thread(target=_accept, args=(listener, feed), daemon=True).start()
         try:
             yield path
         finally:
             path.unlink(missing_ok=True)
 
 
-def _welcome(listener: socket.socket, feed: SignalFeed) -> None:
-    with contextlib.suppress(OSError):  # the end of the server closes it
+def _accept(listener: socket.socket, feed: SignalFeed) -> None:
+    with contextlib.suppress(OSError):  # closed when the server stops
         while True:
             watcher, _ = listener.accept()
             feed.add(watcher)

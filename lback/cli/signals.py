@@ -1,4 +1,4 @@
-"""`lback signals`: the names things happen under, who hears them, and what happens right now."""
+"""`lback signals`: lists signals and their receivers, and watches those of a running server."""
 
 import contextlib
 import socket
@@ -17,18 +17,21 @@ from lback.core.routing.views import view_name
     cls=Group,
     invoke_without_command=True,
     examples=(
-        "lback signals               # of Lback, with their receivers in this project",
-        "lback signals --heard       # those that somebody hears",
-        "lback signals watch         # those that the running development server sends",
-        "lback signals watch request  # with a name that holds this",
+        "lback signals                   # all, with their receivers in this project",
+        "lback signals --with-receivers  # only those with receivers",
+        "lback signals watch             # as the running development server sends them",
+        "lback signals watch request     # only those with 'request' in the name",
     ),
 )
-@click.option("--heard", is_flag=True, help="Only those with receivers.")
+@click.option("--with-receivers", is_flag=True, help="Only signals with receivers.")
+@click.option("--heard", is_flag=True, hidden=True)
 @click.pass_context
-def signals(ctx: click.Context, heard: bool) -> None:
-    """Show every signal: who sends it, when, with what, and who hears it."""
+def signals(ctx: click.Context, with_receivers: bool, heard: bool) -> None:
+    """List signals with their senders, arguments and receivers."""
     if ctx.invoked_subcommand is not None:
         return
+    if heard:
+        click.echo("Warning: --heard is deprecated; use --with-receivers.", err=True)
     receivers = _receivers()
     known = catalogue()
     names = {signal.name for signal in known}
@@ -36,22 +39,22 @@ def signals(ctx: click.Context, heard: bool) -> None:
     rows = [
         (s.name, s.sender, s.when, s.arguments, receivers.get(s.name, ""))
         for s in known
-        if not heard or s.name in receivers
+        if s.name in receivers or not (with_receivers or heard)
     ]
     if rows:
         print_table(("SIGNAL", "SENDER", "WHEN", "ARGUMENTS", "RECEIVERS"), rows)
     else:
-        click.echo("Nothing hears a signal.")
+        click.echo("No signal has receivers.")
 
 
 def _receivers() -> dict[str, str]:
-    """Return who hears each signal in this project; nobody where there is none."""
+    """Return the receivers of each signal in this project; empty without a project."""
     try:
         find_project()
     except NoProject:
         return {}
-    heard = open_project().dispatcher.receivers
-    return {name: ", ".join(map(view_name, receivers)) for name, receivers in heard.items()}
+    receivers = open_project().dispatcher.receivers
+    return {name: ", ".join(map(view_name, functions)) for name, functions in receivers.items()}
 
 
 @signals.command(cls=Command, examples=("lback signals watch", "lback signals watch cache"))
@@ -64,13 +67,13 @@ def watch(part: str) -> None:
             server.connect(str(path))
         except OSError as error:
             raise click.ClickException(
-                "no development server of this project runs with DEBUG on; "
-                "start it in another terminal: lback runserver"
+                "no development server of this project is running with DEBUG on; "
+                "start one in another terminal: lback runserver"
             ) from error
         with server.makefile(encoding="utf-8") as lines:
-            lines.readline()  # empty: the server has heard us
-            click.echo("Watching. What signals carry is shown by its type, for it may be secret.")
+            lines.readline()  # empty: the server has accepted the connection
+            click.echo("Watching. Arguments that may be secret are shown by their type.")
             for line in lines:
                 if part in line.split("  ")[1]:
                     click.echo(line, nl=False)
-    click.echo("The server has stopped, or starts anew.")
+    click.echo("The server has stopped or is restarting.")

@@ -1,4 +1,4 @@
-"""What must be so for a project to work at all: settings, routes, templates, tables."""
+"""The checks of `lback check`: database, tables, migrations, Redis, templates and apps."""
 
 import importlib
 import socket
@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from sqlalchemy import inspect
 from sqlalchemy.exc import SQLAlchemyError
 
+from lback.cache.settings import cache_entries
 from lback.cli.problems import Check, Problem
 from lback.cli.template_check import problems_of_templates, template_problems
 from lback.core.config import Config
@@ -30,28 +31,36 @@ REDIS_SECONDS = 2.0
 
 
 def templates_without_application(root: Path) -> Iterator[Problem]:
-    """Yield what is wrong with templates where the application cannot be built."""
+    """Yield problems of templates when the application cannot be built.
+
+    Args:
+        root: Directory of the project. Only `INSTALLED_APPS` and `TEMPLATE_DIRS` are read from
+            its settings.
+    """
     try:
         settings = vars(load_settings_module(str(root / "settings.py")))
         wanted = {name: settings.get(name) for name in ("INSTALLED_APPS", "TEMPLATE_DIRS")}
         config = Config(None, settings={**wanted, "PROJECT_ROOT": str(root)})
         renderer = TemplateRenderer(config)
     except FrameworkException:
-        return  # what is wrong with the settings is told by whoever builds the application
+        return  # building the application reports problems of the settings
     for problem in problems_of_templates(renderer, are_names_known=False):
         yield replace(problem, check="templates")
 
 
 def _connection(app: "Application") -> Iterator[Problem]:
-    trouble = database_trouble(app)
-    if trouble:
-        yield Problem(trouble, "nothing that needs the database is answered", "see there")
+    problem = database_problem(app)
+    if problem:
+        yield Problem(problem, "requests that need the database fail", "see the message")
 
 
-def database_trouble(app: "Application") -> str:
-    """Return why the database cannot be opened, or an empty text; no file is made for it."""
+def database_problem(app: "Application") -> str:
+    """Return why the database cannot be opened; empty if it can.
+
+    A missing SQLite file in an existing directory is not a problem, and is not created.
+    """
     if _is_missing_file(app) and Path(app.db_manager.url.database or "").parent.is_dir():
-        return ""  # the first connection makes it
+        return ""  # the first connection creates it
     try:
         with app.db_manager.engine.connect():
             return ""
@@ -67,7 +76,7 @@ def _is_missing_file(app: "Application") -> bool:
 
 def _migrations(app: "Application") -> Iterator[Problem]:
     migrations = Migrations(app.db_manager, app.config.PROJECT_ROOT)
-    if not migrations.exist or database_trouble(app):
+    if not migrations.exist or database_problem(app):
         return
     try:
         if _is_missing_file(app):
@@ -76,40 +85,41 @@ def _migrations(app: "Application") -> Iterator[Problem]:
             pending = [state.name for state in migrations.status() if not state.applied]
         changes = "" if pending else migrations.changes()
     except FrameworkException as error:
-        yield Problem(str(error), "it is not known whether the tables fit the code", "see there")
+        yield Problem(
+            str(error), "it is unknown whether the tables match the models", "see the message"
+        )
         return
     if pending:
         yield Problem(
-            f"the database lacks {len(pending)} migrations, the first is {pending[0]}",
-            "the code expects tables and columns that are not there",
-            "lback migrate, before the new code is served",
+            f"{len(pending)} migrations are not applied, the first is {pending[0]}",
+            "the code expects tables and columns that do not exist",
+            "run lback migrate before deploying the new code",
         )
     if changes:
         yield Problem(
-            f"the models have changed since the last migration: {changes}",
-            "the code expects tables and columns that are not there",
-            "lback makemigrations, then: lback migrate",
+            f"models have changed since the last migration: {changes}",
+            "the code expects tables and columns that do not exist",
+            "run lback makemigrations && lback migrate",
         )
 
 
 def _tables(app: "Application") -> Iterator[Problem]:
-    if Migrations(app.db_manager, app.config.PROJECT_ROOT).exist or database_trouble(app):
+    if Migrations(app.db_manager, app.config.PROJECT_ROOT).exist or database_problem(app):
         return
     missing = _missing_tables(app)
     own = [name for name in missing if not name.startswith("lback_")]
     if own:
         yield Problem(
-            f"the database lacks {len(own)} tables of the models, such as {own[0]!r}, and there "
-            "are no migrations",
-            "a view that uses them ends as an error 500",
-            "lback makemigrations, then: lback migrate",
+            f"{len(own)} tables of models such as {own[0]!r} do not exist, nor do migrations",
+            "views that use them fail with status 500",
+            "run lback makemigrations && lback migrate",
         )
     elif missing and _keeps_sessions_in_tables(app):
         yield Problem(
-            "the database has no table for sessions yet",
-            "a page with a form or a sign-in ends as an error 500",
-            "lback makemigrations, then: lback migrate; or SESSION_STORE=memory",
-            grave=False,
+            "the table of sessions does not exist",
+            "views with a form or a login fail with status 500",
+            "run lback makemigrations && lback migrate, or set SESSION_STORE=memory",
+            is_error=False,
         )
 
 
@@ -118,10 +128,12 @@ def _missing_tables(app: "Application") -> list[str]:
         return sorted(Base.metadata.tables)
     try:
         with app.db_manager.engine.connect() as connection:
-            there = set(inspect(connection).get_table_names())
+            existing = set(inspect(connection).get_table_names())
     except SQLAlchemyError:
-        return []  # a user of the database who may not list tables
-    return sorted(table.name for table in Base.metadata.tables.values() if table.name not in there)
+        return []  # the database user has no permission to list tables
+    return sorted(
+        table.name for table in Base.metadata.tables.values() if table.name not in existing
+    )
 
 
 def _keeps_sessions_in_tables(app: "Application") -> bool:
@@ -135,14 +147,13 @@ def _apps(app: "Application") -> Iterator[Problem]:
     for package in sorted({module.rpartition(".")[0] for module in modules} - {""}):
         if package.partition(".")[0] == "lback" or installed.intersection(_and_parents(package)):
             continue
-        brought = list(_brought_by(package))
-        if brought:
+        contents = list(_contents_of(package))
+        if contents:
             yield Problem(
-                f"{package!r} has routes and {' and '.join(brought)}, and INSTALLED_APPS does not "
-                "name it",
-                "its templates are not found, and its models, admin and commands not looked for",
-                f'INSTALLED_APPS = [..., "{package}"] in settings.py',
-                grave="templates" in brought or "models" in brought,
+                f"{package!r} has routes and {' and '.join(contents)} but is not in INSTALLED_APPS",
+                "its templates, models, admin and commands are not loaded",
+                f'set INSTALLED_APPS = [..., "{package}"] in settings.py',
+                is_error="templates" in contents or "models" in contents,
             )
 
 
@@ -152,7 +163,7 @@ def _and_parents(package: str) -> Iterator[str]:
         package = package.rpartition(".")[0]
 
 
-def _brought_by(package: str) -> Iterator[str]:
+def _contents_of(package: str) -> Iterator[str]:
     places: list[Any] = list(getattr(importlib.import_module(package), "__path__", ()))
     if any((Path(place) / "templates").is_dir() for place in places):
         yield "templates"
@@ -164,26 +175,26 @@ def _brought_by(package: str) -> Iterator[str]:
 def _redis(app: "Application") -> Iterator[Problem]:
     config = app.config
     stores = (config.SESSION_STORE, config.LOGIN_ATTEMPTS_STORE)
-    caches = [entry for entry in config.CACHES.values() if entry.get("backend") == "redis"]
+    caches = [entry for entry in cache_entries(config).values() if entry.get("backend") == "redis"]
     urls = {entry.get("url", config.REDIS_URL) for entry in caches}
     for url in sorted(urls | ({config.REDIS_URL} if "redis" in stores else set())):
-        trouble = redis_trouble(url)
-        if trouble:
-            why = "sessions, counts or cached values are kept there"
-            yield Problem(trouble, why, "start the server, or correct REDIS_URL or CACHES")
+        problem = redis_problem(url)
+        if problem:
+            why = "sessions, login attempts or cached values are stored there"
+            yield Problem(problem, why, "start the server, or correct REDIS_URL or CACHES")
 
 
-def redis_trouble(url: str) -> str:
-    """Return why there is no server at a Redis URL, or an empty text; shows no password."""
+def redis_problem(url: str) -> str:
+    """Return why the server at a Redis URL cannot be reached; empty if it can."""
     parts = urlsplit(url)
     if parts.scheme == "unix":
-        return "" if Path(parts.path).is_socket() else f"there is no socket {parts.path}"
+        return "" if Path(parts.path).is_socket() else f"socket {parts.path} does not exist"
     host, port = parts.hostname or "localhost", parts.port or 6379
     try:
         with closing(socket.create_connection((host, port), REDIS_SECONDS)):
             return ""
     except OSError as error:
-        return f"nothing answers at {host}:{port} (REDIS_URL): {error.strerror or error}"
+        return f"cannot connect to {host}:{port} (REDIS_URL): {error.strerror or error}"
 
 
 START_CHECKS: Mapping[str, Check] = {

@@ -1,4 +1,4 @@
-"""`lback collectstatic`: what pages need, in one place, under names that may be kept for ever."""
+"""`lback collectstatic`: copies static files to one directory, under names with content hashes."""
 
 import click
 
@@ -11,23 +11,24 @@ from lback.static_files import collect
     cls=Command,
     examples=(
         "lback collectstatic",
-        "lback collectstatic --clear   # remove what no page names any more",
-        "lback collectstatic --strict  # fail where CSS names a file that does not exist",
+        "lback collectstatic --clear   # remove files that are no longer used",
+        "lback collectstatic --strict  # fail if CSS refers to a missing file",
     ),
 )
-@click.option("--clear", is_flag=True, help="Remove files of earlier collections.")
-@click.option("--strict", is_flag=True, help="Fail on references to nothing.")
-@click.option("--dry-run", is_flag=True, help="Only tell what would be done.")
+@click.option("--clear", is_flag=True, help="Remove files of earlier runs that are no longer used.")
+@click.option("--strict", is_flag=True, help="Fail if a file refers to a missing file.")
+@click.option("--dry-run", is_flag=True, help="Show what would be done, without writing.")
 def collectstatic(clear: bool, strict: bool, dry_run: bool) -> int:
-    """Collect the static files for production."""
+    """Collect static files for production."""
     files = open_project().static_files
-    found = collect(files.sources, files.root, files.static_url, clear=clear, dry_run=dry_run)
-    for warning in found.warnings:
+    collected = collect(files.sources, files.root, files.static_url, clear=clear, dry_run=dry_run)
+    for warning in collected.warnings:
         click.echo(f"Warning: {warning}", err=True)
-    for name in found.removed:
+    for name in collected.removed:
         click.echo(f"Removed {name}" if not dry_run else f"Would remove {name}")
     verb = "Would write" if dry_run else "Wrote"
     click.echo(
-        f"{verb} {len(found.written)} files for {len(found.files)} static files to {files.root}"
+        f"{verb} {len(collected.written)} files for {len(collected.files)} static files "
+        f"to {files.root}"
     )
-    return 1 if strict and found.warnings else 0
+    return 1 if strict and collected.warnings else 0

@@ -1,4 +1,4 @@
-"""Tables for people: columns aligned and as wide as they must be, in a terminal as in a file."""
+"""Prints tables with aligned columns."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,14 @@ GAP = "  "
 
 
 def print_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print rows below a head; a cell that is empty in every row takes its column away."""
+    """Print rows with aligned columns below a header line.
+
+    A column that is empty in every row is left out.
+
+    Args:
+        head: Titles of the columns.
+        rows: Rows, each with as many cells as there are titles.
+    """
     kept = [i for i in range(len(head)) if any(row[i] for row in rows)]
     widths = [max(len(line[i]) for line in (head, *rows)) for i in kept]
 
@@ -16,7 +23,7 @@ def print_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         padded = (cells[i].ljust(width) for i, width in zip(kept, widths, strict=True))
         return GAP.join(padded).rstrip()
 
-    # Click takes the colour out where no terminal looks.
+    # Click removes the style where the output is not a terminal.
     click.secho(line(head), bold=True)
     for row in rows:
         click.echo(line(row))

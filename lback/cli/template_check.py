@@ -1,4 +1,4 @@
-"""The check of templates: every file is compiled, and the names in it are looked up."""
+"""The check of templates: compiles every file and looks up the names that it uses."""
 
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
     from lback.application import Application
     from lback.core.templates import TemplateRenderer
 
-_WHY = "a page that uses it ends as an error 500"
+_WHY = "pages that use it fail with status 500"
 _REFERENCES = (nodes.Extends, nodes.Include, nodes.Import, nodes.FromImport)
 
 
 def template_problems(app: "Application") -> Iterator[Problem]:
-    """Yield what is wrong with the templates of a project and of its apps.
+    """Yield problems of the templates of a project and its apps.
 
-    Those are syntax errors, filters and tests that do not exist, and templates that `extends`,
-    `include` or `import` name literally and no directory has.
+    Problems are syntax errors, unknown filters and tests, and missing templates that `extends`,
+    `include` or `import` name literally.
     """
     yield from problems_of_templates(app.template_renderer)
 
@@ -30,12 +30,12 @@ def template_problems(app: "Application") -> Iterator[Problem]:
 def problems_of_templates(
     renderer: "TemplateRenderer", *, are_names_known: bool = True
 ) -> Iterator[Problem]:
-    """Yield what is wrong with the templates that a renderer finds, except those of Lback.
+    """Yield problems of the templates in the directories of a renderer, except those of Lback.
 
     Args:
-        renderer: Its directories are looked through.
-        are_names_known: Whether it has the filters and tests of the project already, which
-            the application registers.
+        renderer: Renderer of the project.
+        are_names_known: Whether the filters and tests of the project are registered, which
+            building the application does. If not, names are not checked.
     """
     environment = renderer.environment
     existing = frozenset(environment.list_templates())
@@ -59,14 +59,14 @@ def _problems_in(
         return
     try:
         tree = environment.parse(source, path.name, str(path))
-        found = list(_unknown_names(tree, path, environment)) if are_names_known else []
-        found += _missing_templates(tree, path, existing)
-        if not found and are_names_known:
+        problems = list(_unknown_names(tree, path, environment)) if are_names_known else []
+        problems += _missing_templates(tree, path, existing)
+        if not problems and are_names_known:
             environment.compile(tree, path.name, str(path))
     except TemplateSyntaxError as error:
         what = f"{path}, line {error.lineno}: {error.message}"
-        found = [Problem(what, _WHY, "correct that line")]
-    yield from found
+        problems = [Problem(what, _WHY, "correct that line")]
+    yield from problems
 
 
 def _unknown_names(tree: nodes.Template, path: Path, environment: Environment) -> Iterator[Problem]:
@@ -74,20 +74,20 @@ def _unknown_names(tree: nodes.Template, path: Path, environment: Environment) -
         "filter": (nodes.Filter, environment.filters),
         "test": (nodes.Test, environment.tests),
     }
-    # `{% if "markdown" is filter %}` asks first, and may name what is not there.
-    asked = {
+    # `{% if "markdown" is filter %}` tests for a filter that may be missing.
+    tested = {
         test.node.value
         for test in tree.find_all(nodes.Test)
         if test.name in kinds and isinstance(test.node, nodes.Const)
     }
     for kind, (node_type, known) in kinds.items():
         for node in tree.find_all(node_type):
-            if node.name not in known and node.name not in asked:
+            if node.name not in known and node.name not in tested:
                 near = did_you_mean(node.name, known)
                 yield Problem(
-                    f"{path}, line {node.lineno}: there is no {kind} {node.name!r}{near}",
+                    f"{path}, line {node.lineno}: unknown {kind} {node.name!r}{near}",
                     _WHY,
-                    f"correct the name, or register the {kind} where the application is built: "
+                    f"correct the name, or register the {kind} when the application is built: "
                     f"template_renderer.environment.{kind}s[{node.name!r}] = ...",
                 )
 
@@ -106,15 +106,14 @@ def _missing_templates(
         word = type(node).__name__.lower().removesuffix("import") or "import"
         near = did_you_mean(names[0], existing)
         yield Problem(
-            f"{path}, line {node.lineno}: {word} names {names[0]!r}, and no directory of "
-            f"templates has it{near}",
+            f"{path}, line {node.lineno}: {word} names the missing template {names[0]!r}{near}",
             _WHY,
-            "correct the name, or add the app that has the template to INSTALLED_APPS",
+            "correct the name, or add the app with the template to INSTALLED_APPS",
         )
 
 
 def _literal_names(node: nodes.Node) -> list[str]:
-    """Return the names that stand in the template; none where one is computed."""
+    """Return the literal names of templates in a node; empty if a name is computed."""
     if isinstance(node, nodes.Const):
         return [node.value] if isinstance(node.value, str) else []
     if isinstance(node, (nodes.List, nodes.Tuple)):

@@ -1,4 +1,4 @@
-"""`lback create_superuser` and the other commands on who may sign in."""
+"""`lback create_superuser` and the other commands on users."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -21,21 +21,19 @@ from lback.users import Account, AccountManager, AdminUser, user_model
 F = TypeVar("F", bound=Callable[..., Any])
 
 _PASSWORD = click.option(
-    "--password-stdin", is_flag=True, help="Read the password from the standard input."
+    "--password-stdin", is_flag=True, help="Read the password from standard input."
 )
 _PASSWORDS = (
-    "The password is asked for, or read from the standard input with --password-stdin, or from "
-    f"the environment variable {prompts.PASSWORD_VARIABLE}."
+    "The password is read from a prompt, from standard input with --password-stdin, or from the "
+    f"environment variable {prompts.PASSWORD_VARIABLE}."
 )
 
 
-def _which(function: F) -> F:
-    function = click.option("--site", "table", flag_value="site", help="A user of the site.")(
-        function
-    )
-    return click.option("--admin", "table", flag_value="admin", help="A user of the admin.")(
-        function
-    )
+def _table_options(function: F) -> F:
+    """Add `--site` and `--admin`, which choose the table of users."""
+    site = click.option("--site", "table", flag_value="site", help="Users of the site only.")
+    admin = click.option("--admin", "table", flag_value="admin", help="Users of the admin only.")
+    return admin(site(function))
 
 
 @click.command(
@@ -47,22 +45,22 @@ def _which(function: F) -> F:
         "lback create_superuser --username root --password-stdin < password.txt",
     ),
 )
-@click.option("--username", help="To sign in with; asked for if it is missing.")
-@click.option("--email", default="", help="Where mail reaches its owner.")
+@click.option("--username", help="Username to sign in with (default: prompt).")
+@click.option("--email", default="", help="Email address of the user (default: none).")
 @_PASSWORD
 def create_superuser(username: str | None, email: str, password_stdin: bool) -> None:
-    """Make a user of the admin who may do everything."""
+    """Create an admin user with all permissions."""
     app = open_project()
     if username is None:
         username = prompts.line("Username")
     if username is None:
-        raise click.UsageError("there is no username; give --username")
+        raise click.UsageError("no username given; use --username")
     password = prompts.password(from_stdin=password_stdin)
     with _accounts(app) as session:
         account = app.admin_user_manager.register(
             session, username, password, email or None, is_superuser=True
         )
-        click.echo(f"Made the superuser {account.username}")
+        click.echo(f"Created superuser {account.username}")
 
 
 @click.command(
@@ -75,51 +73,51 @@ def create_superuser(username: str | None, email: str, password_stdin: bool) -> 
     ),
 )
 @click.argument("username")
-@_which
+@_table_options
 @_PASSWORD
 def reset_password(username: str, table: str | None, password_stdin: bool) -> None:
-    """Give a user a new password; sessions that are open end."""
+    """Set a new password for a user and end all sessions."""
     app = open_project()
     with _accounts(app) as session:
         manager, account = _find(app, session, username, table)
         manager.set_password(session, account, prompts.password(from_stdin=password_stdin))
-        click.echo(f"{account.username} has a new password")
+        click.echo(f"Set a new password for {account.username}")
 
 
 @click.command("activate_user", cls=Command, examples=("lback activate_user ada",))
 @click.argument("username")
-@_which
+@_table_options
 def activate_user(username: str, table: str | None) -> None:
-    """Let a user sign in again."""
+    """Allow a user to sign in again."""
     app = open_project()
     with _accounts(app) as session:
         manager, account = _find(app, session, username, table)
         manager.activate(session, account)
-        click.echo(f"{account.username} may sign in")
+        click.echo(f"Activated {account.username}")
 
 
 @click.command("deactivate_user", cls=Command, examples=("lback deactivate_user ada",))
 @click.argument("username")
-@_which
+@_table_options
 def deactivate_user(username: str, table: str | None) -> None:
-    """Keep a user from signing in; the account stays."""
+    """Prevent a user from signing in without deleting the account."""
     app = open_project()
     with _accounts(app) as session:
         manager, account = _find(app, session, username, table)
         manager.deactivate(session, account)
-        click.echo(f"{account.username} may not sign in any more")
+        click.echo(f"Deactivated {account.username}")
 
 
 @click.command(
     "list_users", cls=Command, examples=("lback list_users", "lback list_users --admin --json")
 )
-@_which
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@_table_options
+@click.option("--json", "as_json", is_flag=True, help="Output as JSON, one object per line.")
 def list_users(table: str | None, as_json: bool) -> None:
-    """Show who may sign in."""
+    """List users and whether they can sign in."""
     app = open_project()
     with _accounts(app) as session:
-        rows = [_facts(name, account) for name, account in _all(app, session, table)]
+        rows = [_row(name, account) for name, account in _all(app, session, table)]
     if as_json:
         for row in rows:
             click.echo(json.dumps(row))
@@ -133,7 +131,7 @@ def list_users(table: str | None, as_json: bool) -> None:
         )
 
 
-def _facts(table: str, account: Account) -> dict[str, Any]:
+def _row(table: str, account: Account) -> dict[str, Any]:
     return {
         "table": table,
         "id": account.id,
@@ -162,16 +160,16 @@ def _tables(app: Application, table: str | None) -> dict[str, tuple[Any, Account
         "site": (user_model(app.config), app.user_manager),
         "admin": (AdminUser, app.admin_user_manager),
     }
-    return {name: found for name, found in tables.items() if table in (None, name)}
+    return {name: entry for name, entry in tables.items() if table in (None, name)}
 
 
 def _find(
     app: Application, session: Session, username: str, table: str | None
 ) -> tuple[AccountManager[Any], Any]:
-    """Return the account of a name, and its manager.
+    """Return the manager and the account of a username.
 
     Raises:
-        ClickException: There is none, or one in each table.
+        ClickException: No table has the username, or both have it.
     """
     tables = _tables(app, table)
     found = [
@@ -181,26 +179,26 @@ def _find(
     ]
     if len(found) > 1:
         raise click.ClickException(
-            f"{username!r} is a user of the site and one of the admin; say --site or --admin"
+            f"{username!r} is a user of the site and of the admin; add --site or --admin"
         )
     if not found:
         names = _some_names(session, [model for model, _ in tables.values()])
-        raise click.ClickException(f"there is no user {username!r}{did_you_mean(username, names)}")
+        raise click.ClickException(f"unknown user {username!r}{did_you_mean(username, names)}")
     return found[0]
 
 
 def _some_names(session: Session, models: list[Any]) -> list[str]:
-    # As many as are looked through in the blink of an eye.
+    # Limited, so that the suggestion costs no noticeable time.
     queries = [select(model.username).limit(5000) for model in models]
     return [name for query in queries for name in session.scalars(query)]
 
 
 @contextmanager
 def _accounts(app: Application) -> Iterator[Session]:
-    """Open a session on the accounts, which is committed, and tell in words what is wrong.
+    """Open a session that commits at the end, and turn its errors into messages.
 
     Raises:
-        ClickException: A value breaks a rule, or there are no tables.
+        ClickException: A value is invalid, or the tables of users do not exist.
     """
     try:
         with app.db_manager.session() as session:
@@ -214,5 +212,5 @@ def _accounts(app: Application) -> Iterator[Session]:
         if inspect(app.db_manager.engine).has_table(AdminUser.__tablename__):
             raise click.ClickException(f"{error.orig}. {HINT}") from error
         raise click.ClickException(
-            "the database has no tables of users yet; run: lback makemigrations && lback migrate"
+            "the tables of users do not exist; run: lback makemigrations && lback migrate"
         ) from error

@@ -1,4 +1,4 @@
-"""`lback version`: what is installed, in words that fit into a bug report."""
+"""`lback version`: the installed versions, as a bug report needs them."""
 
 import platform
 from importlib.metadata import PackageNotFoundError
@@ -14,7 +14,7 @@ PARTS = ("SQLAlchemy", "Alembic", "Jinja2", "msgspec", "Werkzeug", "click")
 
 @click.command(cls=Command, examples=("lback version",))
 def version() -> None:
-    """Show the versions of Lback and of what it stands on."""
+    """Show the versions of Lback and its main dependencies."""
     click.echo(f"Lback {lback.__version__}")
     click.echo(f"Python {platform.python_version()} on {platform.system()} {platform.machine()}")
     for part in PARTS:
@@ -25,4 +25,4 @@ def _installed(part: str) -> str:
     try:
         return version_of(part)
     except PackageNotFoundError:
-        return "is not installed"
+        return "not installed"

@@ -1,7 +1,7 @@
-"""The installed Lback, packed into a wheel file for new projects to carry until it is published.
+"""Packs the installed Lback into a wheel file for new projects, until it is on a package index.
 
-It holds what is running, whether that was installed from a wheel, a folder or a clone (`-e`), and
-needs neither a network nor a build backend. The format: PyPA's binary distribution format 1.0.
+The file holds the running code, whether it was installed from a wheel, a folder or a clone (`-e`).
+Packing needs neither a network nor a build backend. Format: PyPA's binary distribution format 1.0.
 """
 
 import csv
@@ -19,26 +19,26 @@ from lback.core.exceptions import ConfigurationError
 from lback.distribution import NAME
 
 PACKAGE = Path(lback.__file__).parent
-# The rest of the metadata is the installer's, about one installation, or written anew here.
+# The other metadata describes one installation, or is written below.
 _METADATA = ("METADATA", "entry_points.txt", "licenses/")
 _WHEEL = "Wheel-Version: 1.0\nGenerator: lback\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-# The first moment that a zip file can name: the same content makes the same file.
-_MOMENT = (1980, 1, 1, 0, 0, 0)
+# The earliest time in a zip file; a fixed one makes the same file from the same content.
+_TIMESTAMP = (1980, 1, 1, 0, 0, 0)
 
 
 def pack(directory: Path) -> Path:
     """Write the wheel file of the installed Lback into a directory and return its path.
 
     Args:
-        directory: Made if it is missing.
+        directory: Directory for the file; created if it does not exist.
 
     Raises:
-        ConfigurationError: Lback is not installed but only importable.
+        ConfigurationError: Lback is importable but not installed.
     """
-    found = _installed()
-    stem = f"{NAME.replace('-', '_')}-{found.version}"
+    dist = _installed()
+    stem = f"{NAME.replace('-', '_')}-{dist.version}"
     info = f"{stem}.dist-info"
-    files = {**dict(_code()), **{f"{info}/{name}": text for name, text in _metadata(found)}}
+    files = {**dict(_code()), **{f"{info}/{name}": text for name, text in _metadata(dist)}}
     files[f"{info}/WHEEL"] = _WHEEL.encode()
     files = dict(sorted(files.items()))
     files[f"{info}/RECORD"] = _record(files, f"{info}/RECORD")
@@ -46,7 +46,7 @@ def pack(directory: Path) -> Path:
     path = directory / f"{stem}-py3-none-any.whl"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in files.items():
-            entry = zipfile.ZipInfo(name, _MOMENT)
+            entry = zipfile.ZipInfo(name, _TIMESTAMP)
             entry.compress_type = zipfile.ZIP_DEFLATED
             entry.external_attr = 0o644 << 16
             archive.writestr(entry, content)
@@ -58,8 +58,8 @@ def _installed() -> Distribution:
         return distribution(NAME)
     except PackageNotFoundError:
         raise ConfigurationError(
-            f"Lback in {PACKAGE} is importable, and not installed as {NAME}; a new project names "
-            f"what it was made with; run: pip install -e {PACKAGE.parent}"
+            f"Lback in {PACKAGE} is importable but not installed as {NAME}, and a new project "
+            f"needs its version; run: pip install -e {PACKAGE.parent}"
         ) from None
 
 
@@ -67,13 +67,13 @@ def _code() -> Iterator[tuple[str, bytes]]:
     for path in sorted(PACKAGE.rglob("*")):
         if path.is_file() and "__pycache__" not in path.parts:
             yield path.relative_to(PACKAGE.parent).as_posix(), path.read_bytes()
-    # A clone has it among its documentation.
+    # In a clone the table is part of the documentation.
     table = next(place for place in SIGNAL_TABLES if place.is_file())
     yield "lback/cli/signals.md", table.read_bytes()
 
 
-def _metadata(found: Distribution) -> Iterator[tuple[str, bytes]]:
-    for file in sorted(found.files or ()):
+def _metadata(dist: Distribution) -> Iterator[tuple[str, bytes]]:
+    for file in sorted(dist.files or ()):
         folder, _, name = file.as_posix().partition(".dist-info/")
         if "/" not in folder and name.startswith(_METADATA):
             yield name, file.read_binary()

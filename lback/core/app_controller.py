@@ -1,4 +1,4 @@
-"""The walk of a request: middlewares, route, view, unit of work, and back as a response."""
+"""Handles a request: middlewares, routing, view, database commit, and the response hooks."""
 
 import logging
 from collections.abc import Collection
@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from lback.core.dependencies import Dependencies
 from lback.core.errors.exception_handlers import ExceptionHandlers
-from lback.core.errors.http_errors import error_response, failure_response, handled_response
 from lback.core.exceptions import (
     HTTPException,
     MethodNotAllowed,
@@ -54,27 +53,27 @@ LIFECYCLE_SIGNALS = frozenset(
 
 
 class AppController:
-    """Takes a request through middlewares, router and view, and owns its database session.
+    """Passes a request through middlewares, router and view, and commits its database session.
 
     On construction it loads the routes and exception handlers of `ROOT_URLCONF` and imports the
     modules `models` and `admin` of each of `INSTALLED_APPS`.
 
     Args:
-        middleware_manager: The chain around the view.
-        router: Where the routes are and go.
-        template_renderer: Put on the request context, as are all that follow.
+        middleware_manager: The chain of middlewares around the view.
+        router: The routes; those of `ROOT_URLCONF` are added to it.
+        template_renderer: Available on the request context, as are all that follow.
         config: Settings; `ROOT_URLCONF` and `INSTALLED_APPS` are read here.
-        admin_user_manager: Rules for admin users.
-        session_manager: Rules for sessions.
-        user_manager: Rules for users.
-        available_dependencies_instances: Name to instance: on the request context, and for the
-            parameters of views. `error_handler` and `db_manager` are used by the controller.
-            Of these, and of the three before, one may be a `lback.core.dependencies.LazyService`.
+        admin_user_manager: Manager of admin users.
+        session_manager: Manager of sessions.
+        user_manager: Manager of users.
+        available_dependencies_instances: Services by name, for the request context and the
+            parameters of views. The controller uses `error_handler` and `db_manager`. These
+            services and the three managers may be a `lback.core.dependencies.LazyService`.
         dispatcher: Where its signals are sent.
 
     Raises:
-        ConfigurationError: Routes or admin modules that cannot be loaded, or a view with a
-            parameter that nothing fills.
+        ConfigurationError: Routes or admin modules cannot be loaded, or nothing provides a
+            required parameter of a view.
     """
 
     def __init__(
@@ -125,9 +124,9 @@ class AppController:
             for key, handler in load_exception_handlers(root).items():
                 self.exception_handlers.add(key, handler)
         else:
-            logger.debug("no ROOT_URLCONF: routes are added by hand")
+            logger.debug("no ROOT_URLCONF: routes are added in code")
         apps = list(self.config.get("INSTALLED_APPS", None) or [])
-        # All tables are known once the application is built, also those that no view names yet.
+        # Once the application is built, all tables are known, also those that no view uses yet.
         import_app_modules(apps, "models")
         import_admin_modules(apps)
 
@@ -141,8 +140,15 @@ class AppController:
     ) -> None:
         """Add a route; see `lback.core.router.Router.add_route`.
 
+        Args:
+            path: Pattern, such as `"/users/{user_id:int}"`.
+            view: Function or class; see `lback.core.router.Route`.
+            methods: Allowed methods; `None` means those that the view declares, else every one.
+            name: Name for `url_for`.
+            requires_auth: Whether only signed-in users may access the route.
+
         Raises:
-            ConfigurationError: The view has a required parameter that nothing fills.
+            ConfigurationError: Nothing provides a required parameter of the view.
             TypeError, ValueError: As `lback.core.router.Route`.
         """
         if methods is None:
@@ -150,34 +156,35 @@ class AppController:
         self.register(Route(path, view, methods, name, requires_auth))
 
     def register(self, route: Route) -> None:
-        """Add a route that is built already; see `add_route`."""
+        """Add a route that was already built; see `add_route`."""
         self._endpoints[route] = build_endpoint(route, self.dependencies)
         self.router.add(route)
 
     def handle_request(self, request: Request) -> Response:
-        """Take a request all the way and return its response.
+        """Process a request and return its response.
 
-        An error becomes a response through `request.error_handler` and then passes the response
+        `request.error_handler` turns an exception into a response, which then passes the response
         hooks like any other.
 
         Signals: `request_started`, `route_matched`, `pre_view_execution`,
         `post_view_execution`, `db_session_committed` or `db_session_rolled_back`,
-        `exception_caught` for what is no `HTTPException`, `request_finished` exactly once.
+        `exception_caught` unless the exception is an `HTTPException`, `request_finished` exactly
+        once.
 
         Raises:
-            RouteNotFound, MethodNotAllowed, Exception: As they came, only where the request
-                has no error handler.
+            RouteNotFound, MethodNotAllowed, Exception: Only if the application has no error
+                handler; then the exception is raised unchanged.
         """
         manager = self.middleware_manager
         request.bind(self.binding)
         dispatcher = self.dispatcher
-        heard = dispatcher.has_receivers(LIFECYCLE_SIGNALS) if dispatcher.receivers else False
-        if heard:
+        observed = dispatcher.has_receivers(LIFECYCLE_SIGNALS) if dispatcher.receivers else False
+        if observed:
             dispatcher.send("request_started", self, request=request)
         response = None
         try:
             try:
-                response = self._answer(request, heard)
+                response = self._answer(request, observed)
                 if request.active_session is not None:
                     self._unit_of_work.commit_or_roll_back(request, response)
             except Exception as error:  # noqa: BLE001  becomes the response, or is raised on
@@ -187,18 +194,18 @@ class AppController:
             if request.active_session is not None:
                 self._unit_of_work.commit_late_changes(request, response)
         finally:
-            if heard or request.opened_session is not None or request.uploads:
-                self._finish(request, response, heard)
+            if observed or request.opened_session is not None or request.uploads:
+                self._finish(request, response, observed)
         return response
 
-    def _finish(self, request: Request, response: Response | None, heard: bool) -> None:
+    def _finish(self, request: Request, response: Response | None, observed: bool) -> None:
         self._unit_of_work.close(request)
         if response is None or response.body.__class__ in (bytes, str):
-            request.close()  # else `serve` does, when the answer has been sent
-        if heard:
+            request.close()  # else `serve` closes it, after the response has been sent
+        if observed:
             self.dispatcher.send("request_finished", self, request=request, response=response)
 
-    def _answer(self, request: Request, heard: bool) -> Response:
+    def _answer(self, request: Request, observed: bool) -> Response:
         if request.error is not None:
             raise request.error
         manager = self.middleware_manager
@@ -213,33 +220,33 @@ class AppController:
         request.path_params = params
         if route.requires_auth:
             _require_user(request)
-        endpoint = self._endpoints.get(route) or self._meet(route)
-        if heard:
+        endpoint = self._endpoints.get(route) or self._prepare_endpoint(route)
+        if observed:
             about = {"request": request, "view": route.view, "path_variables": params}
             self.dispatcher.send("route_matched", self, **about)
             self.dispatcher.send("pre_view_execution", self, **about)
         result = endpoint(request, params)
         response = result if isinstance(result, Response) else response_of(result, route.view)
-        if heard:
+        if observed:
             self.dispatcher.send("post_view_execution", self, request=request, response=response)
         return response
 
     def _found_for_head(self, request: Request) -> "Found | None":
-        """Return the route for GET, which answers HEAD as well where no other one does."""
+        """Return the route for GET, which also handles HEAD if no other route does."""
         if request.method is not HTTPMethod.HEAD:
             return None
         return self.router.find(request.path, HTTPMethod.GET)
 
-    def _meet(self, route: Route) -> Endpoint:
-        """Prepare a route that was added to the router itself."""
+    def _prepare_endpoint(self, route: Route) -> Endpoint:
+        """Build the endpoint of a route that was added directly to the router."""
         endpoint = self._endpoints[route] = build_endpoint(route, self.dependencies)
         return endpoint
 
     def _unmatched(self, request: Request) -> Response:
-        # An error that is common is handed over and not raised: the way is the same, and shorter.
+        # A common error is passed on and not raised: the result is the same, at less cost.
         allowed = self.router.allowed_methods(request.path)
         if request.path == "*" and request.method is HTTPMethod.OPTIONS:
-            # Asked of the server as a whole (RFC 9110 §9.3.7).
+            # About the server as a whole (RFC 9110 section 9.3.7).
             routes = self.router.routes
             allowed = list({str(method) for route in routes for method in route.methods or ()})
         if allowed is None:
@@ -260,24 +267,24 @@ class AppController:
         if handler is None:
             raise error
         if not self.exception_handlers.entries:
-            return error_response(handler, error, request)
-        response = handled_response(handler, error, request, self.exception_handlers)
+            return handler.error_response(error, request)
+        response = handler.handled_response(error, request, self.exception_handlers)
         try:
             self._unit_of_work.settle_handled(request, response)
         except Exception as failure:  # noqa: BLE001  logged there
             self._unit_of_work.roll_back(request, failure)
-            return failure_response(handler, failure, request)
+            return handler.failure_response(failure, request)
         return response
 
     def warn_of_closed_routes(self) -> None:
-        """Log once which routes nobody can reach, where no middleware signs users in."""
+        """Log a warning with the routes that nobody can access, if no middleware signs users in."""
         middlewares = self.middleware_manager.middlewares
         if any(getattr(middleware, "sets_user", False) for middleware in middlewares):
             return
         closed = [route.path for route in self.router.routes if route.requires_auth]
         if closed:
             logger.warning(
-                "these routes answer 401 to everybody, for no middleware signs users in: %s; "
+                "these routes always answer 401, because no middleware signs users in: %s; "
                 "open one with requires_auth=False, or add an authentication middleware "
                 "(its class says sets_user = True)",
                 ", ".join(closed),
@@ -285,7 +292,7 @@ class AppController:
 
 
 def _as_address_or_value(error: UnstorableValue, request: Request) -> HTTPException:
-    """Return the error as 404 if the path names the value that cannot be, else as it is."""
+    """Return a 404 if the invalid value comes from a path variable, else the error itself."""
     variables = map(str, request.path_params.values())
     return NotFound() if any(text in error.values for text in variables) else error
 
@@ -297,7 +304,16 @@ def _require_user(request: Request) -> None:
 
 
 def is_authenticated(user: Any) -> bool:
-    """Tell whether a user passes `requires_auth`: there is one, and it does not say otherwise."""
+    """Return True if a user satisfies `requires_auth`.
+
+    Args:
+        user: Any object, or `None`. Its `is_authenticated`, an attribute or a method, decides;
+            without one, the user counts as signed in.
+
+    Example:
+        >>> is_authenticated(None)
+        False
+    """
     if user is None:
         return False
     flag = getattr(user, "is_authenticated", True)

@@ -1,4 +1,4 @@
-"""Base classes for middlewares: one hook before the view and one after it."""
+"""Base classes of middlewares: one hook before the view and one after it."""
 
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 class BaseMiddleware(ABC):
     """Abstract base class of middlewares; any object with the same two hooks works as well.
 
-    An instance is built once, at start-up, and serves all requests, from several threads at
-    once: keep what belongs to a request on the request. Response hooks run for every response,
-    also when an earlier middleware answered and the request hook of this one never ran.
+    One instance is built at start-up and serves all requests, from several threads at once:
+    store values that belong to a request on the request. Response hooks run for every response,
+    also if an earlier middleware returned it and the request hook of this one never ran.
 
     Inherit from `SimpleMiddleware` to override only one of the hooks.
     """
@@ -58,12 +58,20 @@ class SimpleMiddleware(BaseMiddleware):
         ...     def process_response(self, request, response):
         ...         response.headers["X-Powered-By"] = "Lback"
         ...         return response
+        >>> app.add_middleware(PoweredBy())
+        >>> Client(app).get("/").headers["x-powered-by"]
+        'Lback'
     """
 
     def process_request(self, request: "Request") -> "Response | None":  # noqa: ARG002
-        """Return None."""
+        """Return None, which continues with the next middleware."""
         return None
 
     def process_response(self, request: "Request", response: "Response") -> "Response":  # noqa: ARG002
-        """Return the response unchanged."""
+        """Return the response unchanged.
+
+        Args:
+            request: The request that is answered.
+            response: The response so far.
+        """
         return response

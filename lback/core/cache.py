@@ -94,7 +94,7 @@ class Cache(SignalSender):
         item = self._items.get(key)
         dispatcher = self.dispatcher
         if dispatcher.receivers and dispatcher.has_receivers(GET_SIGNALS):
-            return self._get_heard(key, item)
+            return self._get_observed(key, item)
         if item is None:
             return None
         if item.is_expired():
@@ -185,7 +185,7 @@ class Cache(SignalSender):
             items = self._items.copy()
         return [key for key, item in items.items() if not item.is_expired()]
 
-    def _get_heard(self, key: Any, item: CacheItem | None) -> Any | None:
+    def _get_observed(self, key: Any, item: CacheItem | None) -> Any | None:
         outcome = "miss" if item is None else "hit"
         if item is not None and item.is_expired():
             if self._drop(key, item):

@@ -276,13 +276,13 @@ class Config(Settings):
             weakness = next(filter(None, map(find, keys)), "")
             if weakness and name not in found:
                 rule = (
-                    f"{weakness}, which does not do where DEBUG is off; "
+                    f"{weakness}, which is not allowed while DEBUG is off; "
                     f"set it, for example to the output of {NEW_KEY}"
                 )
                 yield name, self._line(name, self.get(name), rule)
         if not self.ALLOWED_HOSTS:
             rule = (
-                "must name the hosts served where DEBUG is off; "
+                "must name the hosts served while DEBUG is off; "
                 "write them, such as example.com, or .example.com for subdomains as well"
             )
             yield "ALLOWED_HOSTS", self._line("ALLOWED_HOSTS", self.ALLOWED_HOSTS, rule)
@@ -304,7 +304,7 @@ class Config(Settings):
         for name in sorted(sources.keys() - self.DEFAULTS.keys()):
             near = did_you_mean(name, self.DEFAULTS, _MISSPELT)
             if near:
-                logger.warning("%s (%s) is no setting of Lback%s", name, sources[name], near)
+                logger.warning("%s (%s) is not a setting of Lback%s", name, sources[name], near)
 
     def __getattr__(self, name: str) -> Any:
         # Called for names that are no attribute; for private ones nobody means a setting.

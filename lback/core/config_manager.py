@@ -340,7 +340,7 @@ def get_project_root() -> str:
             if settings_path.is_file() and _is_own(settings_path):
                 return str(directory)
     raise FileNotFoundError(
-        f"no settings.py of yours in {starts[0]}, in {starts[1]}, or above them; "
+        f"found no settings.py that you own in {starts[0]}, in {starts[1]}, or above them; "
         f"change into the project, or name its directory in {ROOT_VARIABLE}"
     )
 

@@ -1,4 +1,4 @@
-"""What an application shares under names: instances, and parts that are built when asked for."""
+"""The services of an application by name; lazy ones are built when first looked up."""
 
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from threading import RLock
@@ -6,15 +6,15 @@ from typing import Any
 
 
 class LazyService:
-    """A part that is built when its name is first looked up.
+    """A service that is built when its name is first looked up.
 
-    What nobody asks for is neither imported nor built: an application without a database starts
-    without the library for it.
+    A service that is never used is neither imported nor built: an application without a database
+    does not import SQLAlchemy.
 
     Args:
-        build: Called once, with the `Dependencies` that the part belongs to, so that it can ask
-            for the parts that it needs; returns the part. What it raises reaches the caller, each
-            time.
+        build: Called once with the `Dependencies` that it belongs to, from which it takes the
+            services that it needs; returns the service. If it raises, the exception reaches the
+            caller, and the next lookup calls it again.
     """
 
     __slots__ = ("build",)
@@ -24,7 +24,7 @@ class LazyService:
 
 
 class Unavailable:
-    """A part that does not exist because a setting is missing.
+    """A service that does not exist because a setting is missing.
 
     Args:
         setting: Name of the setting that makes it available.
@@ -37,16 +37,21 @@ class Unavailable:
 
 
 class Dependencies(MutableMapping[str, Any]):
-    """Name to instance; a value that is a `LazyService` is built when it is first looked up.
+    """A mapping of services by name that builds a `LazyService` when it is first looked up.
 
-    Threads that ask for the same part at once get the same one. A value that is an `Unavailable`
+    Threads that look up the same service at the same time get the same instance. An `Unavailable`
     is not one of the items.
 
     Args:
-        instances: Copied.
+        instances: Services by name; copied.
 
     Attributes:
-        missing_settings: The setting that each part which is not available needs, by name.
+        missing_settings: By the name of each unavailable service, the setting that it needs.
+
+    Example:
+        >>> services = Dependencies({"clock": LazyService(lambda services: "a clock")})
+        >>> services.is_built("clock"), services["clock"], services.is_built("clock")
+        (False, 'a clock', True)
     """
 
     def __init__(self, instances: Mapping[str, Any]) -> None:
@@ -58,7 +63,7 @@ class Dependencies(MutableMapping[str, Any]):
         self._instances = {
             name: value for name, value in instances.items() if not isinstance(value, Unavailable)
         }
-        # A part may ask for others while it is built.
+        # Reentrant: a service may look up others while it is built.
         self._lock = RLock()
 
     def __getitem__(self, name: str) -> Any:
@@ -66,7 +71,12 @@ class Dependencies(MutableMapping[str, Any]):
         return self._built(name) if found.__class__ is LazyService else found
 
     def get(self, name: str, default: Any = None) -> Any:
-        """Return the instance of a name, built if need be, or the default."""
+        """Return a service, built if necessary, or the default.
+
+        Args:
+            name: Name of the service.
+            default: Returned if there is no such service.
+        """
         found = self._instances.get(name, default)
         return self._built(name) if found.__class__ is LazyService else found
 
@@ -78,7 +88,7 @@ class Dependencies(MutableMapping[str, Any]):
             return found
 
     def is_built(self, name: str) -> bool:
-        """Tell whether a part is there and needs no building any more."""
+        """Return True if a service exists and has been built."""
         return name in self._instances and self._instances[name].__class__ is not LazyService
 
     def __setitem__(self, name: str, value: Any) -> None:
@@ -98,10 +108,10 @@ class Dependencies(MutableMapping[str, Any]):
 
 
 def missing_setting(dependencies: Mapping[str, Any], name: str) -> str | None:
-    """Return the setting that makes a part available, or `None` if no setting does.
+    """Return the setting that an unavailable service needs, or `None`.
 
     Args:
-        dependencies: The parts that are available, by name.
-        name: Name of a part.
+        dependencies: Services by name, usually a `Dependencies`.
+        name: Name of the service.
     """
     return getattr(dependencies, "missing_settings", {}).get(name)

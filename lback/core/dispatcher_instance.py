@@ -1,4 +1,4 @@
-"""The one dispatcher of the process, on which every part sends unless it is given another."""
+"""The signal dispatcher of the process, used by every service that is not given another."""
 
 from lback.core.signals import SignalDispatcher
 
@@ -6,9 +6,10 @@ dispatcher = SignalDispatcher()
 
 
 class SignalSender:
-    """Gives its subclasses `dispatcher`: the one they were built with, else that of the process.
+    """Base class of objects that send signals.
 
-    The one of the process is looked up at each send, so that a test may replace it.
+    `dispatcher` is the one that the object was built with, else that of the process, which is
+    looked up at each send so that tests can replace it.
     """
 
     _dispatcher: SignalDispatcher | None = None

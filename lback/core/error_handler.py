@@ -1,16 +1,29 @@
-"""From an error to the page that tells of it, and the signal that says so."""
+"""Turns errors into responses: pages for browsers, JSON for clients that prefer it."""
 
 import logging
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lback.core.dispatcher_instance import SignalSender
+from lback.core.errors.debug_page import failures
+from lback.core.errors.http_errors import wants_json
 from lback.core.errors.pages import debug_page, error_page
+from lback.core.errors.redaction import redacted_path, redacted_text
+from lback.core.exceptions import (
+    HTTPException,
+    MethodNotAllowed,
+    RouteNotFound,
+    ServiceUnavailable,
+    Unauthorized,
+)
 from lback.core.response import STATUS_LINES, HTMLResponse, JSONResponse, Response
 from lback.core.signals import SignalDispatcher
 
 if TYPE_CHECKING:
     from lback.core.config import Config
+    from lback.core.errors.exception_handlers import ExceptionHandlers
+    from lback.core.request import Request
     from lback.core.router import Router
     from lback.core.templates import TemplateRenderer
 
@@ -20,20 +33,25 @@ NOT_FOUND = "The address may be mistyped, or what was here has moved."
 NOT_ALLOWED = "This address exists, but does not answer this kind of request."
 FAILED = "The fault is ours and has been noted. Please try again later."
 
+SIGN_IN_HINT = (
+    "this route wants a signed-in user; open it to everybody with requires_auth=False, "
+    "or add an authentication middleware that signs users in"
+)
+
 
 class ErrorHandler(SignalSender):
-    """Makes the responses for errors.
+    """Builds the responses for errors.
 
-    A project replaces a page by a template of that name: `404.html` and so on, which is given
-    `request`, `status_code` and `message`. While DEBUG is on, pages for developers are shown in
-    its place. Should a page fail, the plain one is sent.
+    A project replaces a page by a template named after the status, such as `404.html`, which is
+    rendered with `request`, `status_code` and `message`. While DEBUG is on, pages for developers
+    are shown instead. If a page fails to render, a plain one is sent.
 
     Signals: `error_handler_initialized`, once.
 
     Args:
-        config: `DEBUG` must be exactly `True` for details to be shown.
-        template_renderer: Where the project's pages are.
-        router: Whose routes the debug pages list.
+        config: Settings. Details are shown only if `DEBUG` is exactly `True`.
+        template_renderer: Renders the pages of the project.
+        router: Its routes are listed on the debug pages.
         dispatcher: Where signals are sent; `None` means the dispatcher of the process.
     """
 
@@ -49,41 +67,134 @@ class ErrorHandler(SignalSender):
         self._renderer = template_renderer
         self._router = router
         self._dispatcher = dispatcher
-        # Looked for once: a page that is not there must not cost a search at each error.
-        self._own_pages = _pages_in(getattr(template_renderer, "directories", ()))
+        # Looked up once: a missing page must not cost a search of the directories per error.
+        self._project_pages = _pages_in(getattr(template_renderer, "directories", ()))
         self.dispatcher.send("error_handler_initialized", self)
+
+    def error_response(self, error: Exception, request: "Request") -> Response:
+        """Return the response for an exception: a page, or JSON for a client that prefers it.
+
+        An `HTTPException` that carries `data` is always answered with JSON. The status is that of
+        the exception, or 500 for one outside 400..599. The message of a 5xx is never shown.
+
+        Signals: those of the method that builds the response, such as `handle_404`.
+
+        Args:
+            error: The exception; anything but an `HTTPException` is answered as by
+                `failure_response`.
+            request: The request that failed.
+
+        Example:
+            >>> from lback import NotFound
+            >>> app.error_handler.error_response(NotFound(), request).status_code
+            404
+        """
+        if not isinstance(error, HTTPException):
+            return self.failure_response(error, request)
+        status = error.status_code if error.status_code in range(400, 600) else 500
+        level = logging.INFO if status < 500 else logging.WARNING
+        if isinstance(error, ServiceUnavailable):
+            level = logging.DEBUG  # the outage was logged once, where it was noticed
+        if logger.isEnabledFor(level):
+            path = redacted_path(request)
+            message = redacted_text(error.message, request)
+            logger.log(level, "%s %r answered %d: %s", request.method, path, status, message)
+        if error.data is not None or wants_json(request):
+            response = self._json_for(error, status, request)
+        else:
+            build = _PAGES.get(status, ErrorHandler._page_for_other_status)
+            response = build(self, error, request)
+        for name, value in error.headers.items():
+            response.headers[name] = value
+        return response
+
+    def handled_response(
+        self, error: Exception, request: "Request", handlers: "ExceptionHandlers | None"
+    ) -> Response:
+        """Return the response of the matching exception handler, or else of `error_response`.
+
+        Signals: `error_response_generated` or `unhandled_exception_response_generated`.
+
+        Args:
+            error: The exception, of any class.
+            request: The request that failed.
+            handlers: The exception handlers of the application; `None` if there are none. An
+                exception raised by one of them is answered as by `failure_response`.
+        """
+        try:
+            response = None if handlers is None else handlers.answer(request, error)
+        except Exception as failure:  # noqa: BLE001  logged there
+            return self.failure_response(failure, request)
+        return self.error_response(error, request) if response is None else response
+
+    def failure_response(self, error: Exception, request: "Request") -> Response:
+        """Log an unexpected exception and return a response with status 500.
+
+        Exception handlers of the application are not called.
+
+        Signals: `unhandled_exception_response_generated`.
+
+        Args:
+            error: The exception, of any class; logged with its traceback.
+            request: The request that failed.
+        """
+        logger.error(
+            "%s %r failed",
+            request.method, redacted_path(request), exc_info=error, extra={"request": request},
+        )  # fmt: skip
+        if not wants_json(request):
+            return self.handle_exception(error, request)
+        details = _exception_details(error, request) if self._is_debug else None
+        return self.handle_json_error(
+            500, "Internal Server Error", details, request=request, exception=error
+        )
 
     def handle_403(
         self,
-        request: Any,
+        request: "Request | None",
         message: str = "Forbidden: You do not have permission to access this resource.",
     ) -> Response:
-        """Return the page for status 403, which shows the message.
+        """Return the page for status 403.
 
         Signals: `error_response_generated`.
+
+        Args:
+            request: The request that is refused.
+            message: Text for the visitor; shown on the page, escaped.
         """
         page = self._page(403, message, request)
-        return self._told(HTMLResponse(page, 403), message, request=request)
+        return self._send_generated(HTMLResponse(page, 403), message, request=request)
 
-    def handle_404(self, request: Any, *, message: str | None = None) -> Response:
+    def handle_404(self, request: "Request | None", *, message: str | None = None) -> Response:
         """Return the page for status 404.
 
         Signals: `error_response_generated`.
+
+        Args:
+            request: The request whose path does not exist. While DEBUG is on, the page suggests
+                similar paths.
+            message: Text for the visitor; `None` shows a general one.
         """
         page = self._page(404, message or NOT_FOUND, request)
-        return self._told(HTMLResponse(page, 404), message or "Not Found", request=request)
+        return self._send_generated(
+            HTMLResponse(page, 404), message or "Not Found", request=request
+        )
 
     def handle_405(
-        self, request: Any, allowed_methods: list[str], *, message: str | None = None
+        self, request: "Request | None", allowed_methods: list[str], *, message: str | None = None
     ) -> Response:
-        """Return the page for status 405, with the methods that would do in `Allow`.
+        """Return the page for status 405, with an `Allow` header field.
 
         Signals: `error_response_generated`.
+
+        Args:
+            request: The request whose method is not allowed.
+            allowed_methods: Names of the methods to list in `Allow` (RFC 9110 section 15.5.6).
+            message: Text for the visitor; `None` shows a general one.
         """
         page = self._page(405, message or NOT_ALLOWED, request)
-        # RFC 9110 §15.5.6: a 405 must say which methods would do.
         response = HTMLResponse(page, 405, {"Allow": ", ".join(map(str, allowed_methods))})
-        return self._told(
+        return self._send_generated(
             response,
             message or "Method Not Allowed",
             request=request,
@@ -91,30 +202,38 @@ class ErrorHandler(SignalSender):
         )
 
     def handle_500(self, error: Exception) -> Response:
-        """Return the page for an error that was raised on purpose: it says nothing of it.
+        """Return the page for a `ServerError` that was raised deliberately.
+
+        The page never shows the message of the exception, not even while DEBUG is on.
 
         Signals: `error_response_generated`.
         """
         response = HTMLResponse(self._public_page(500, FAILED, None), 500)
-        return self._told(response, "Internal Server Error", exception=error)
+        return self._send_generated(response, "Internal Server Error", exception=error)
 
     def handle_custom_error(self, status_code: int, message: str) -> Response:
-        """Return a page for any status, which shows the message.
-
-        A status outside 100..599 is logged and becomes 500.
+        """Return a page for any status.
 
         Signals: `error_response_generated`.
+
+        Args:
+            status_code: Status from 100 to 599; any other one is logged and becomes 500.
+            message: Text for the visitor; shown on the page, escaped.
         """
         if status_code not in STATUS_LINES:
-            logger.error("%r is no HTTP status: answered as 500", status_code)
+            logger.error("%r is not an HTTP status: answered as 500", status_code)
             status_code = 500
         page = self._public_page(status_code, message, None)
-        return self._told(HTMLResponse(page, status_code), message)
+        return self._send_generated(HTMLResponse(page, status_code), message)
 
-    def handle_exception(self, exception: Exception, request: Any) -> Response:
-        """Return the page for an exception that nobody caught; details only while DEBUG is on.
+    def handle_exception(self, exception: Exception, request: "Request | None") -> Response:
+        """Return the page for an unhandled exception, with status 500.
 
         Signals: `unhandled_exception_response_generated`.
+
+        Args:
+            exception: The exception; its details are shown only while DEBUG is on.
+            request: The request that failed, if there is one.
         """
         response = HTMLResponse(self._page(500, FAILED, request, exception), 500)
         self._send_unhandled(exception, request, response)
@@ -126,21 +245,72 @@ class ErrorHandler(SignalSender):
         message: str,
         details: Any = None,
         *,
-        request: Any = None,
+        request: "Request | None" = None,
         exception: Exception | None = None,
     ) -> Response:
-        """Return an error for a client that reads JSON: `{"data": {"error", "details"}}`.
+        """Return an error as JSON: `{"data": {"error": message, "details": details}}`.
 
         Signals: `error_response_generated`, or `unhandled_exception_response_generated` if an
         exception is given.
+
+        Args:
+            status_code: Status of the response.
+            message: What went wrong, for the client.
+            details: Any value with a JSON form, such as validation errors by field.
+            request: The request that failed; sent with the signal.
+            exception: The exception, if it was not expected; sent with the signal.
+
+        Example:
+            >>> app.error_handler.handle_json_error(409, "Sold out").body
+            b'{"data":{"error":"Sold out","details":null}}'
         """
         response = JSONResponse({"error": message, "details": details}, status_code)
         if exception is None:
-            return self._told(response, message, request=request)
+            return self._send_generated(response, message, request=request)
         self._send_unhandled(exception, request, response)
         return response
 
-    def _told(self, response: Response, message: str, **about: Any) -> Response:
+    @property
+    def _is_debug(self) -> bool:
+        return self.config.get("DEBUG") is True
+
+    def _page_for_403(self, error: HTTPException, request: "Request") -> Response:
+        return self.handle_403(request, error.message)
+
+    def _page_for_404(self, error: HTTPException, request: "Request") -> Response:
+        if isinstance(error, RouteNotFound) or error.message == type(error).message:
+            return self.handle_404(request)
+        return self.handle_404(request, message=error.message)
+
+    def _page_for_405(self, error: HTTPException, request: "Request") -> Response:
+        allowed = getattr(error, "allowed_methods", None)
+        if allowed is None:  # an HTTPException with that status, without methods for Allow
+            return self.handle_custom_error(405, error.message)
+        return self.handle_405(request, allowed)
+
+    def _page_for_500(self, error: HTTPException, request: "Request") -> Response:  # noqa: ARG002  one signature
+        return self.handle_500(error)
+
+    def _page_for_other_status(self, error: HTTPException, request: "Request") -> Response:
+        status = error.status_code
+        return self.handle_custom_error(status, self._message(error, status, request))
+
+    def _json_for(self, error: HTTPException, status: int, request: "Request") -> Response:
+        response = self.handle_json_error(
+            status, self._message(error, status, request), error.data, request=request
+        )
+        if isinstance(error, MethodNotAllowed):
+            response.headers["Allow"] = ", ".join(error.allowed_methods)
+        return response
+
+    def _message(self, error: HTTPException, status: int, request: "Request") -> str:
+        if status >= 500:
+            return STATUS_LINES[status][4:]
+        if isinstance(error, Unauthorized) and request.route_requires_auth and self._is_debug:
+            return f"{error.message}: {SIGN_IN_HINT}"
+        return error.message
+
+    def _send_generated(self, response: Response, message: str, **about: Any) -> Response:
         dispatcher = self.dispatcher
         if dispatcher.receivers:
             dispatcher.send(
@@ -149,16 +319,22 @@ class ErrorHandler(SignalSender):
             )  # fmt: skip
         return response
 
-    def _send_unhandled(self, exception: Exception, request: Any, response: Response) -> None:
+    def _send_unhandled(
+        self, exception: Exception, request: "Request | None", response: Response
+    ) -> None:
         self.dispatcher.send(
             "unhandled_exception_response_generated", self, status_code=500,
             exception=exception, request=request, response=response,
         )  # fmt: skip
 
     def _page(
-        self, status: int, message: str, request: Any, exception: Exception | None = None
+        self,
+        status: int,
+        message: str,
+        request: "Request | None",
+        exception: Exception | None = None,
     ) -> str:
-        if self.config.get("DEBUG") is not True:
+        if self.config.get("DEBUG") is not True:  # as `_is_debug`, without its call
             return self._public_page(status, message, request)
         try:
             return debug_page(
@@ -168,8 +344,8 @@ class ErrorHandler(SignalSender):
             logger.exception("the debug page failed")
             return error_page(status, message)
 
-    def _public_page(self, status: int, message: str, request: Any) -> str:
-        if status in self._own_pages:
+    def _public_page(self, status: int, message: str, request: "Request | None") -> str:
+        if status in self._project_pages:
             try:
                 return self._renderer.render_to_string(
                     f"{status}.html", request=request, status_code=status, message=message
@@ -179,7 +355,27 @@ class ErrorHandler(SignalSender):
         return error_page(status, message)
 
 
-def _pages_in(directories: Any) -> frozenset[int]:
+_PAGES = {
+    403: ErrorHandler._page_for_403,
+    404: ErrorHandler._page_for_404,
+    405: ErrorHandler._page_for_405,
+    500: ErrorHandler._page_for_500,
+}
+
+
+def _exception_details(error: Exception, request: "Request") -> dict[str, Any]:
+    last = failures(error)[0]
+    details: dict[str, Any] = {
+        "exception": last.kind,
+        "message": redacted_text(last.message, request),
+        "frames": [f"{frame.file}:{frame.line} {frame.function}" for frame in last.frames],
+    }
+    if last.notes:
+        details["notes"] = [redacted_text(note, request) for note in last.notes]
+    return details
+
+
+def _pages_in(directories: Iterable[Path]) -> frozenset[int]:
     return frozenset(
         status
         for status in range(400, 600)

@@ -1,4 +1,4 @@
-"""The errors of the framework: those with a status end as a response, the others stop a start."""
+"""Exceptions of the framework: HTTP errors become responses, configuration errors stop a start."""
 
 from collections.abc import Collection, Iterable, Mapping
 from difflib import get_close_matches
@@ -7,23 +7,29 @@ from typing import Any
 
 
 class FrameworkException(Exception):
-    """Root of every error that Lback itself raises."""
+    """Base class of the exceptions that Lback raises."""
 
 
 class ConfigurationError(FrameworkException):
-    """A setting, a route, a middleware or a template source that cannot work as it is written."""
+    """A setting, route, middleware or template source is invalid; raised at start-up."""
 
 
 class HTTPException(FrameworkException):
-    """An answer other than success, raised from a view or a middleware (RFC 9110 §15).
+    """An HTTP error, raised from a view or a middleware (RFC 9110 section 15).
 
     Args:
-        message: Text for the client; `None` keeps the message of the class. It is never shown
-            for a status of 500 and above.
-        status_code: Status to answer with; `None` keeps the status of the class. A value
-            outside 400..599 is answered as 500.
-        data: Details for clients that read JSON; makes the answer JSON.
-        headers: Header fields for the answer, such as `Retry-After` or `WWW-Authenticate`.
+        message: Text for the client; `None` uses the message of the class. It is never shown for
+            a status of 500 or above.
+        status_code: Status of the response; `None` uses the status of the class. A value outside
+            400..599 is answered as 500.
+        data: Details for API clients; the response is then always JSON.
+        headers: Header fields of the response, such as `Retry-After` or `WWW-Authenticate`.
+
+    Example:
+        >>> from lback import HTTPException
+        >>> error = HTTPException("Come back later", 503, headers={"Retry-After": "60"})
+        >>> error.status_code, error.message
+        (503, 'Come back later')
     """
 
     status_code: int = 500
@@ -50,8 +56,8 @@ class HTTPException(FrameworkException):
         super().__init__(self.message)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # The default would call the constructor with the text alone, which the classes
-        # with required arguments cannot take: copy the state instead of replaying the call.
+        # The default would call the constructor with the text alone, which fails for classes
+        # with required arguments: copy the state instead of repeating the call.
         return _restore, (type(self), self.args, self.__dict__.copy())
 
 
@@ -63,7 +69,7 @@ def _restore(kind: type[HTTPException], args: tuple[Any, ...], state: dict[str, 
 
 
 class _Fixed(HTTPException):
-    """An HTTP error whose status is its class: the constructor takes message and data only."""
+    """An HTTP error with the fixed status of its class."""
 
     def __init__(
         self,
@@ -76,17 +82,17 @@ class _Fixed(HTTPException):
 
 
 class BadRequest(_Fixed):
-    """The request cannot be understood (RFC 9110 §15.5.1)."""
+    """The request is malformed (status 400, RFC 9110 section 15.5.1)."""
 
     status_code = 400
     message = "Bad Request"
 
 
 class UnstorableValue(BadRequest):
-    """A statement met a value that no column can hold: too large, too long, or malformed.
+    """A value of an SQL statement is too large, too long or malformed for its column.
 
-    It is answered with 404 where a variable of the path is among the values of the statement, for
-    then the address names nothing, and with 400 otherwise.
+    It is answered with 404 if a path variable is among the values of the statement, because then
+    the URL identifies nothing, and with 400 otherwise.
 
     Attributes:
         values: The values of the statement as text.
@@ -97,28 +103,28 @@ class UnstorableValue(BadRequest):
 
 
 class Unauthorized(_Fixed):
-    """Credentials are missing or were refused (RFC 9110 §15.5.2)."""
+    """Credentials are missing or invalid (status 401, RFC 9110 section 15.5.2)."""
 
     status_code = 401
     message = "Unauthorized"
 
 
 class Forbidden(_Fixed):
-    """The user is known and may not do this (RFC 9110 §15.5.4)."""
+    """The user lacks permission (status 403, RFC 9110 section 15.5.4)."""
 
     status_code = 403
     message = "Forbidden"
 
 
 class NotFound(_Fixed):
-    """There is no such resource (RFC 9110 §15.5.5)."""
+    """The resource does not exist (status 404, RFC 9110 section 15.5.5)."""
 
     status_code = 404
     message = "Not Found"
 
 
 class ServerError(_Fixed):
-    """The server failed and says no more (RFC 9110 §15.6.1)."""
+    """The server failed; no details are shown (status 500, RFC 9110 section 15.6.1)."""
 
     status_code = 500
     message = "Internal Server Error"
@@ -136,9 +142,14 @@ class ServiceUnavailable(_Fixed):
 
 
 class RouteNotFound(NotFound):
-    """No route matches the path.
+    """No route matches the path (status 404).
 
-    `str()` of it names method and path and is meant for logs; `message` is for the client.
+    `str()` includes method and path and is meant for logs; `message` is for the client.
+
+    Args:
+        path: Decoded path of the request.
+        method: Name of its method.
+        message: Text for the client; `None` uses the message of the class.
     """
 
     message = "Route Not Found"
@@ -153,9 +164,15 @@ class RouteNotFound(NotFound):
 
 
 class MethodNotAllowed(HTTPException):
-    """A route matches the path, but not with this method (RFC 9110 §15.5.6).
+    """A route matches the path, but not the method (status 405, RFC 9110 section 15.5.6).
 
-    `str()` of it names method and path and is meant for logs; `message` is for the client.
+    `str()` includes method and path and is meant for logs; `message` is for the client.
+
+    Args:
+        path: Decoded path of the request.
+        method: Name of its method.
+        allowed_methods: Names of the allowed methods, for the `Allow` field.
+        message: Text for the client; `None` uses the message of the class.
     """
 
     status_code = 405
@@ -174,11 +191,16 @@ class MethodNotAllowed(HTTPException):
 
 
 class ValidationError(BadRequest):
-    """Values were understood and break a rule.
+    """Submitted values are invalid (status 400).
 
     Args:
-        errors: Field name to its messages, all of them; also available as `data`.
-        message: Text for the client; `None` keeps the message of the class.
+        errors: All messages by field name; also available as `data`.
+        message: Text for the client; `None` uses the message of the class.
+
+    Example:
+        >>> from lback import ValidationError
+        >>> ValidationError({"title": ["is required"]}).data
+        {'title': ['is required']}
     """
 
     status_code = 400
@@ -190,18 +212,32 @@ class ValidationError(BadRequest):
 
 
 def did_you_mean(name: str, known: Iterable[str], cutoff: float = 0.6) -> str:
-    """Return "; did you mean …?" with the known name nearest to one, or nothing."""
+    """Return "; did you mean …?" with the known name most similar to a name, or "".
+
+    Args:
+        name: The unknown name.
+        known: The known names.
+        cutoff: Least similarity of a suggestion, from 0 to 1.
+
+    Example:
+        >>> did_you_mean("SECRET_KEI", ["DEBUG", "SECRET_KEY"])
+        '; did you mean SECRET_KEY?'
+    """
     near = get_close_matches(name, list(known), 1, cutoff)
     return f"; did you mean {near[0]}?" if near else ""
 
 
 def known_names(name: str, known: Iterable[str], also: str = "") -> str:
-    """Return the rule of a closed set of names: all of them, and the one nearest to a name.
+    """Return the message "must be one of …", with a suggestion for a misspelt name.
 
     Args:
-        name: The name that is not among them.
-        known: The names that are allowed.
-        also: What is allowed besides, such as `"the dotted name of a class"`.
+        name: The name that is not allowed.
+        known: The allowed names.
+        also: What else is allowed, such as `"the dotted name of a class"`.
+
+    Example:
+        >>> known_names("postgre", ["sqlite", "postgresql"])
+        'must be one of sqlite, postgresql; did you mean postgresql?'
     """
     names = [item for item in known if item]
     listed = ", ".join([*names, also] if also else names)

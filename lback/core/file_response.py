@@ -251,7 +251,7 @@ def find_file(path: FilePath, directory: FilePath | None = None) -> tuple[Path, 
 def _inside(directory: Path, name: FilePath) -> Path:
     name = os.fspath(name)
     if "\\" in name or not {"", ".", ".."}.isdisjoint(name.split("/")):
-        raise ValueError(f"{name!r} is no relative name of plain parts")
+        raise ValueError(f"{name!r} is not a relative name of plain parts")
     root = directory.resolve()
     path = (root / name).resolve()
     if not path.is_relative_to(root):

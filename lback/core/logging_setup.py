@@ -2,11 +2,15 @@
 
 import logging
 from types import TracebackType
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from lback.core.config import Config
+from lback.core.errors.redaction import Redactor, redactor_of, without_values
 from lback.core.exceptions import ConfigurationError
 from lback.core.settings.validation import logging_level
+
+if TYPE_CHECKING:
+    from lback.core.router import Router
 
 LINE = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 HANDLER = "lback"
@@ -32,7 +36,9 @@ class LineFormatter(logging.Formatter):
     r"""Keeps a record on its line: control characters become escapes such as `\n` and `\x1b`.
 
     The lines of a traceback stay lines, and are indented, so that none of them passes for a
-    record of its own. To use it in LOGGING: `{"()": "lback.core.logging_setup.LineFormatter"}`.
+    record of its own. The values of secret settings, of SQL statements and the credentials in
+    paths are masked; in the traceback of a request, its own credentials as well.
+    To use it in LOGGING: `{"()": "lback.core.logging_setup.LineFormatter"}`.
     """
 
     def __init__(self, fmt: str = LINE, **options: Any) -> None:
@@ -46,7 +52,9 @@ class LineFormatter(logging.Formatter):
             text = super().format(record)
         finally:
             record.exc_text = left
-        return f"{text}\n{_indented(left)}" if left and not record.exc_info else text
+        if left and not record.exc_info:
+            text = f"{text}\n{_indented(left)}"
+        return _redacted(text, record)
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  of the library
         """Format the line without its traceback."""
@@ -61,6 +69,53 @@ class LineFormatter(logging.Formatter):
         return _indented(super().formatStack(stack_info))
 
 
+class _Process:
+    """What masks secrets in the log of this process."""
+
+    redactor: Redactor | None = None
+
+
+_process = _Process()
+
+
+def _redacted(text: str, record: logging.LogRecord) -> str:
+    redactor = _process.redactor
+    text = without_values(text) if redactor is None else redactor(text)
+    request: Any = getattr(record, "request", None)
+    # Values that a client chose are masked in tracebacks alone: else it could hide its address.
+    head, line_end, trace = text.partition("\n")
+    if not trace or getattr(request, "environ", None) is None:
+        return text
+    redact = redactor_of(request)
+    return text if redact is None else f"{head}{line_end}{redact(trace)}"
+
+
+class RedactingFilter(logging.Filter):
+    """Masks in records what `LineFormatter` masks, for handlers with another formatter.
+
+    In LOGGING, `"filters": {"redact": {"()": "lback.core.logging_setup.RedactingFilter"}}`
+    defines it, and each handler names it.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Mask message and traceback, and let the record through."""
+        record.msg, record.args = _redacted(record.getMessage(), record), None
+        if record.exc_info and not record.exc_text:
+            trace = logging.Formatter().formatException(record.exc_info)
+            record.exc_text = _redacted(f"\n{trace}", record)[1:]
+        return True
+
+
+def mask_paths(config: Config, router: "Router") -> None:
+    """Have the credentials in the paths of a router masked in what is logged; for the process.
+
+    Args:
+        config: Its secret settings are masked, as by `setup_logging`.
+        router: Its routes tell which parts of a path are credentials.
+    """
+    _process.redactor = Redactor(config, router)
+
+
 def setup_logging(config: Config) -> None:
     """Configure logging for the process; calling it again changes what differs, and adds nothing.
 
@@ -72,6 +127,7 @@ def setup_logging(config: Config) -> None:
         ConfigurationError: LOGGING or LOGGING_LEVEL cannot work; names what would.
     """
     level = _level(config)
+    _process.redactor = Redactor(config)
     root = logging.getLogger()
     if config.LOGGING:
         _apply(config.LOGGING)

@@ -1,4 +1,4 @@
-"""Middlewares from settings: each is imported, built with its services, and checked for order."""
+"""Builds the middlewares named in the settings and checks their order."""
 
 import inspect
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,9 +21,13 @@ def import_class(class_path: str) -> type[Any]:
     """Import a class by its dotted path, such as `"shop.middleware.Basket"`.
 
     Raises:
-        ImportError: The text is no dotted path, or module or class do not exist; names near
-            misses. What the module raises by itself while it runs comes through unchanged.
-        TypeError: What was found is no class.
+        ImportError: The text is not a dotted path, or the module or class does not exist; the
+            message suggests similar names. Other exceptions of the module are raised unchanged.
+        TypeError: The object is not a class.
+
+    Example:
+        >>> import_class("collections.Counter")
+        <class 'collections.Counter'>
     """
     found = import_object(class_path)
     if not isinstance(found, type):
@@ -32,14 +36,14 @@ def import_class(class_path: str) -> type[Any]:
 
 
 def import_object(class_path: str) -> Any:
-    """Import what a dotted path names, such as a function.
+    """Import an object, such as a function, by its dotted path.
 
     Raises:
         ImportError: As `import_class`.
     """
     module_path, _, name = class_path.rpartition(".")
     if not module_path or not name or module_path.startswith("."):
-        raise ImportError(f"{class_path!r} is no dotted path; write 'package.module.ClassName'")
+        raise ImportError(f"{class_path!r} is not a dotted path; write 'package.module.ClassName'")
     try:
         module = import_module(module_path)
     except ImportError as error:
@@ -57,17 +61,17 @@ def create_middleware(
     available_dependencies_instances: Mapping[str, Any],
     params: dict[str, Any] | None = None,
 ) -> Any:
-    """Build a middleware: each parameter of its constructor gets what bears its name.
+    """Build a middleware, filling the parameters of its constructor with services by name.
 
     Args:
         middleware_class: The class.
-        available_dependencies_instances: Name to instance; `None` counts as not available.
-        params: Values from the configuration, which come before dependencies.
+        available_dependencies_instances: Services by name; `None` counts as not available.
+        params: Arguments from the settings, which take precedence over services.
 
     Raises:
-        TypeError: It is no class; a required parameter that nothing fills, or a value in
-            `params` that the constructor does not take. What the constructor raises comes
-            through unchanged.
+        TypeError: The first argument is not a class, nothing provides a required parameter, or
+            the constructor does not take a name in `params`. Exceptions of the constructor are
+            raised unchanged.
     """
     if not isinstance(middleware_class, type):
         raise TypeError(f"a middleware is built from its class, not from {middleware_class!r}")
@@ -133,8 +137,14 @@ def load_middlewares_from_config(
 
     An entry is a dotted path, a dict `{"class": path, "params": {…}}`, or a class.
 
+    Args:
+        middleware_manager: The chain that they are added to.
+        config: Settings; `MIDDLEWARES` is read.
+        available_dependencies_instances: Services by name, for their constructors.
+
     Raises:
-        ConfigurationError: An entry that cannot be imported, built or added; names its index.
+        ConfigurationError: An entry cannot be imported, built or added; the message names its
+            index.
     """
     built: list[Middleware] = []
     entries = list(getattr(config, "MIDDLEWARES", None) or [])
@@ -166,7 +176,7 @@ def _read(entry: Any) -> tuple[type[Any], dict[str, Any]]:
             raise TypeError('an entry as dict is {"class": "dotted.path", "params": {…}}')
         entry, params = entry["class"], entry.get("params") or {}
         if not isinstance(params, Mapping):
-            # Its type alone: the value may hold a secret.
+            # Only the type is shown: the value may contain a secret.
             raise TypeError(
                 f'"params" is a dict of constructor arguments, not a {type(params).__name__}'
             )
@@ -178,24 +188,29 @@ def _read(entry: Any) -> tuple[type[Any], dict[str, Any]]:
 
 
 def _shown(entry: Any) -> str:
-    # Not the params: they may hold a secret.
+    # The params are not shown: they may contain a secret.
     named = entry.get("class") if isinstance(entry, Mapping) else entry
     return named if isinstance(named, str) else getattr(named, "__name__", type(named).__name__)
 
 
-# What a middleware class may say of its place, each a tuple of class names, dotted or not. A
-# subclass, and a class that names another in `stands_for`, counts as that other one.
+# Class attributes of a middleware that state its position, each a tuple of class names, dotted or
+# not. A subclass, and a class that names another in `stands_for`, counts as that other one.
 NEEDS = "needs"  # must be in the chain, and earlier
-RUNS_AFTER = "runs_after"  # earlier, if it is there
-RUNS_BEFORE = "runs_before"  # later, if it is there
+RUNS_AFTER = "runs_after"  # must be earlier, if it is in the chain
+RUNS_BEFORE = "runs_before"  # must be later, if it is in the chain
 STANDS_FOR = "stands_for"
 
 
 def check_order(middlewares: Sequence[Any]) -> None:
-    """Refuse a chain in an order in which one of its middlewares cannot work.
+    """Check that the middlewares are in an order in which they work.
+
+    Args:
+        middlewares: The chain, first to last. The class attributes `needs`, `runs_after`,
+            `runs_before` and `stands_for` state the rules.
 
     Raises:
-        ConfigurationError: Names all that is wrong, and an order that works.
+        ConfigurationError: A middleware is missing or in the wrong place; the message names all
+            problems and an order that works.
     """
     missing, misplaced = list(_missing(middlewares)), list(_misplaced(middlewares))
     if missing or misplaced:
@@ -222,7 +237,7 @@ def _misplaced(middlewares: Sequence[Any]) -> Iterator[str]:
 
 
 def _must_precede(first: Any, second: Any) -> bool:
-    """Tell whether one of the two says that the first comes earlier."""
+    """Return True if the rules of one of the two require the first to be earlier."""
     before = _rule(first, RUNS_BEFORE)
     after = (*_rule(second, NEEDS), *_rule(second, RUNS_AFTER))
     return any(_is(second, name) for name in before) or any(_is(first, name) for name in after)

@@ -40,13 +40,21 @@ CHAIN_SIGNALS = frozenset(
 
 @runtime_checkable
 class Middleware(Protocol):
-    """The two hooks that the chain calls; `BaseMiddleware` documents them."""
+    """Protocol of the two hooks that the chain calls; `BaseMiddleware` documents them."""
 
     def process_request(self, request: "Request") -> Response | None:
-        """Process a request before it is routed; a response ends the request here."""
+        """Process a request before it is routed; returning a response ends the chain."""
 
     def process_response(self, request: "Request", response: Response) -> Response:
-        """Process a response on its way out, and return it or another."""
+        """Process a response before it is sent.
+
+        Args:
+            request: The request that is answered.
+            response: The response so far.
+
+        Returns:
+            The response to send: the one given or another.
+        """
 
 
 RequestHook: TypeAlias = "Callable[[Request], Response | None]"
@@ -54,18 +62,17 @@ ResponseHook: TypeAlias = "Callable[[Request, Response], Response]"
 
 
 class MiddlewareManager(SignalSender):
-    """Runs the hooks of its middlewares over requests and responses.
+    """Runs the hooks of its middlewares for each request and response.
 
-    There is one list of hooks. While a signal of the chain has a receiver, each hook is wrapped
-    in a function that sends the signals; the wrapper never decides which hooks run. A hook that
-    a subclass of `SimpleMiddleware` does not override is left out of the list.
+    The same hooks run with and without signal receivers: while a signal of the chain has a
+    receiver, each hook is wrapped in a function that sends the signals. A hook that a subclass of
+    `SimpleMiddleware` does not override is left out.
 
-    A pass through the chain keeps the middlewares it began with. A middleware that is added or
-    removed meanwhile counts from the next pass, which may be the response pass of the same
-    request.
+    A middleware that is added or removed while a request is processed takes effect with the next
+    pass through the chain, which may be the response pass of that request.
 
     Args:
-        dispatcher: Where the signals are sent; None means the dispatcher of the process.
+        dispatcher: Where the signals are sent; `None` means the dispatcher of the process.
 
     Attributes:
         request_hooks: Pairs of middleware and hook, in the order in which they are called.
@@ -105,21 +112,22 @@ class MiddlewareManager(SignalSender):
         )
 
     def add_middleware(self, middleware: Middleware) -> None:
-        """Put a middleware at the end of the chain.
+        """Add a middleware at the end of the chain.
 
         Signals: `middleware_added`, or `middleware_add_failed`.
 
         Raises:
-            TypeError: It is a class, lacks a hook, or has one that is a coroutine function.
+            TypeError: It is a class and not an instance, lacks a hook, or a hook is a coroutine
+                function.
         """
-        fault = _fault_of(middleware)
+        problem = _problem_of(middleware)
         name = type(middleware).__name__
-        if fault is not None:
+        if problem is not None:
             self.dispatcher.send(
                 "middleware_add_failed", self, middleware_instance=middleware,
                 middleware_name=name, error_type="invalid_middleware_type",
             )  # fmt: skip
-            raise TypeError(fault)
+            raise TypeError(problem)
         with self._lock:
             self._set_chain([*self.middlewares, middleware])
         self.dispatcher.send(
@@ -127,9 +135,9 @@ class MiddlewareManager(SignalSender):
         )
 
     def remove_middleware(self, middleware: Middleware) -> None:
-        """Take one instance out of the chain, the first if it is there twice.
+        """Remove one instance from the chain, the first if it was added twice.
 
-        Signals: `middleware_removed`, or `middleware_remove_failed` if it is not there.
+        Signals: `middleware_removed`, or `middleware_remove_failed` if it is not in the chain.
         """
         about = {"middleware_instance": middleware, "middleware_name": type(middleware).__name__}
         with self._lock:
@@ -144,13 +152,13 @@ class MiddlewareManager(SignalSender):
             self.dispatcher.send("middleware_removed", self, **about)
 
     def remove_middleware_by_class(self, middleware_class: type[Middleware]) -> None:
-        """Take all instances of a class and of its subclasses out of the chain.
+        """Remove all instances of a class and of its subclasses from the chain.
 
         Signals: `middleware_removed_by_class` if there were any;
-        `middleware_remove_by_class_failed` if the argument is no class with the two hooks.
+        `middleware_remove_by_class_failed` if the argument is not a class with the two hooks.
 
         Raises:
-            TypeError: As for the last signal.
+            TypeError: The argument is not a class with the two hooks.
         """
         name = getattr(middleware_class, "__name__", str(type(middleware_class).__name__))
         about = {"middleware_class": middleware_class, "middleware_class_name": name}
@@ -160,7 +168,7 @@ class MiddlewareManager(SignalSender):
             self.dispatcher.send(
                 "middleware_remove_by_class_failed", self, error_type="invalid_class_type", **about
             )
-            raise TypeError(f"{name} is no middleware class: it lacks {' or '.join(HOOKS)}")
+            raise TypeError(f"{name} is not a middleware class: it lacks {' or '.join(HOOKS)}")
         with self._lock:
             chain = self.middlewares
             removed = [m for m in chain if isinstance(m, middleware_class)]
@@ -174,9 +182,8 @@ class MiddlewareManager(SignalSender):
     def process_request(self, request: "Request") -> Response | None:
         """Run the request hooks until one returns a response.
 
-        A hook that raises anything but an `HTTPException` is logged and ends the chain with a
-        plain 500 response, and so does a hook that returns something else than a response or
-        None.
+        A hook that raises anything but an `HTTPException`, or returns anything but a response or
+        None, is logged and ends the chain with a plain 500 response.
 
         Args:
             request: The request, which the hooks may change.
@@ -211,7 +218,7 @@ class MiddlewareManager(SignalSender):
     def process_response(self, request: "Request", response: Response) -> Response:
         """Run the response hooks of the whole chain.
 
-        A hook that raises, or returns something else than a response, is logged and skipped.
+        A hook that raises, or returns anything but a response, is logged and skipped.
 
         Args:
             request: The request that is answered.
@@ -297,7 +304,7 @@ class MiddlewareManager(SignalSender):
 
 
 def _is_overridden(middleware: Middleware, name: str) -> bool:
-    """Return True if a hook does something else than the empty hook of `SimpleMiddleware`."""
+    """Return True if a hook is not the empty one of `SimpleMiddleware`."""
     hook = getattr(middleware, name)
     return getattr(hook, "__func__", None) is not getattr(SimpleMiddleware, name)
 
@@ -330,7 +337,9 @@ def _run_request_hooks(
         except HTTPException:
             raise
         except Exception:
-            logger.exception("%s.process_request failed", type(middleware).__name__)
+            logger.exception(
+                "%s.process_request failed", type(middleware).__name__, extra={"request": request}
+            )
             return _plain_500()
         if response is None:
             continue
@@ -351,7 +360,9 @@ def _run_response_hooks(
         try:
             processed = hook(request, response)
         except Exception:
-            logger.exception("%s.process_response failed", type(middleware).__name__)
+            logger.exception(
+                "%s.process_response failed", type(middleware).__name__, extra={"request": request}
+            )
             continue
         if processed is response:
             continue
@@ -365,7 +376,7 @@ def _run_response_hooks(
     return response
 
 
-def _fault_of(middleware: Any) -> str | None:
+def _problem_of(middleware: Any) -> str | None:
     """Return why an object cannot be a middleware, or None if it can."""
     if isinstance(middleware, type):
         return f"add an instance, not the class: add_middleware({middleware.__name__}(…))"

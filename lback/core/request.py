@@ -1,4 +1,4 @@
-"""The request: what the client sent, parsed when first read, and what the application adds."""
+"""HTTP requests, parsed lazily, with the values that middlewares and the application add."""
 
 from collections.abc import Callable, Mapping
 from functools import cached_property
@@ -11,7 +11,7 @@ from lback.core.http.absolute_uri import absolute_uri, server_host
 from lback.core.http.body import NO_BODY, BodyStream, input_of
 from lback.core.http.cookies import parse_cookies
 from lback.core.http.headers import RequestHeaders
-from lback.core.http.hosts import client_address, first_member, host_name, is_trusted_proxy
+from lback.core.http.hosts import client_address, first_member, has_trusted_proxy, host_name
 from lback.core.http.limits import DEFAULT_LIMITS, Limits
 from lback.core.http.methods import METHODS, HTTPMethod, is_token
 from lback.core.http.multidict import FormData, MultiDict, NoFields, parse_query
@@ -32,12 +32,12 @@ if TYPE_CHECKING:
     from lback.users import AdminUserManager, UserManager
 
 Form: TypeAlias = Mapping[str, Any]
-# To an UploadedFile or a list of them; as a union every view would have to tell the two apart.
+# Values are an UploadedFile or a list of them; a union would make every view narrow the type.
 Files: TypeAlias = dict[str, Any]
 BodyParser: TypeAlias = "Callable[[Request], tuple[Form | None, Files | None]]"
 
 _WITH_DATA = frozenset({HTTPMethod.POST, HTTPMethod.PUT, HTTPMethod.PATCH})
-# Context keys that have an attribute of their own; reading these parses and opens nothing.
+# Context keys that are stored in an attribute. Reading these attributes parses nothing.
 _DEDICATED = {
     "path_params": "path_params",
     "parsed_body": "_parsed_body",
@@ -50,9 +50,9 @@ class ApplicationBinding(NamedTuple):
     """What an application shares with each of its requests.
 
     Args:
-        services: Objects by name, as views take them as parameters.
-        limits: Sizes that are checked when the parts of a request are read.
-        open_session: Opens a database session; None where there is no database.
+        services: Services by name, as views take them as parameters.
+        limits: Maximum sizes, checked when parts of a request are read.
+        open_session: Opens a database session; None if there is no database.
     """
 
     services: Mapping[str, Any] = MappingProxyType({})
@@ -76,45 +76,53 @@ def _context_value(name: str, doc: str) -> Any:
 
 
 class Request:
-    """One HTTP request, and the values that middlewares add to it for views.
+    """An HTTP request, with the values that middlewares add to it for views.
 
-    Nothing is parsed before it is read. The same object passes through all middlewares and the
-    view; `set_context` and the settable properties keep what they add, `add_lazy_context` names
-    values that are loaded when first read.
+    Headers, cookies, query and body are parsed when they are first read. The same object passes
+    through all middlewares and the view. `set_context` and the settable properties store values
+    on it; `add_lazy_context` registers values that are loaded when first read.
 
-    The constructor never raises: what is wrong with the path or the method is kept in `error`
-    and raised when the application handles the request, so that the answer passes the response
-    hooks like any other.
+    The constructor never raises. An error in the path or the method is stored in `error` and
+    raised when the application handles the request, so that the error response passes the
+    response hooks like any other.
 
     Args:
-        path: Decoded path; text behind a `?` becomes the query string.
-        method: Text in any case, or a member of `HTTPMethod`.
-        body: The whole body, or `None` to read it from `wsgi.input` when asked.
-        headers: Header fields in any spelling; None reads them from the environ.
-        environ: The WSGI environ (PEP 3333); its `PATH_INFO` and `QUERY_STRING` win.
+        path: Decoded path; text after a `?` becomes the query string.
+        method: Method name in any case, or a member of `HTTPMethod`.
+        body: The whole body, or `None` to read it from `wsgi.input` on demand.
+        headers: Header fields; names in any case. `None` reads them from the environ.
+        environ: The WSGI environ (PEP 3333). Its `PATH_INFO` and `QUERY_STRING` take precedence
+            over `path`.
 
     Attributes:
         path: Decoded path, neither normalised nor stripped.
-        method: A member of `HTTPMethod`, or upper-case text where it is none of them.
-        headers: The header fields; look-ups ignore case.
-        cookies: Name to value.
-        query_params: The query string; text, or a list where a name came several times.
-        error: What is wrong with the request line, the host or a size; None if nothing is.
-        route_requires_auth: Whether the route wants a signed-in user; known to views and to
-            response hooks, not yet to request hooks.
+        method: A member of `HTTPMethod`, or upper-case text for a non-standard method.
+        headers: Header fields; lookups ignore case.
+        cookies: Cookie values by name.
+        query_params: Query parameters: text, or a list if a name occurs several times.
+        error: The error in the request line, the host or a size; `None` if there is none.
+        route_requires_auth: Whether the matched route requires a signed-in user. Set after
+            routing, so request hooks do not see it yet.
+
+    Example:
+        >>> request = Request("/books?page=2", "get", None, {"Accept": "text/html"}, {})
+        >>> request.path, str(request.method), request.query_params["page"]
+        ('/books', 'GET', '2')
+        >>> request.headers["accept"]
+        'text/html'
     """
 
     path: str
     method: HTTPMethod | str
     uploads: "Files | None"
-    # The session in use, and the same once more if it was opened here and is to be closed here.
+    # The session in use, and the same again if it was opened here and must be closed here.
     active_session: "Session | None"
     opened_session: "Session | None"
     error: HTTPException | None
     route_requires_auth = False
 
-    # Defaults of what few requests have.
-    _has_given_headers = False  # header fields that are not those of the environ
+    # Defaults of attributes that few requests set.
+    _has_given_headers = False  # header fields were given and are not those of the environ
     _body: bytes | str | None = None
     _query_string: str = ""
     _binding: ApplicationBinding = _UNBOUND
@@ -140,7 +148,7 @@ class Request:
         else:
             path, _, query = path.partition("?")
             self.path = path or "/"
-            # Stored as PEP 3333 does, UTF-8 read as Latin-1, so that there is one way to read it.
+            # Stored as in PEP 3333, UTF-8 read as Latin-1, so that it is decoded in one place.
             self._query_string = query.encode().decode("latin-1")
         self.method = METHODS.get(method) or self._unusual_method(method)
         if headers is not None:
@@ -151,7 +159,12 @@ class Request:
 
     @classmethod
     def from_environ(cls, environ: dict[str, Any]) -> "Request":
-        """Build a request from a WSGI environ (PEP 3333)."""
+        """Build a request from a WSGI environ (PEP 3333).
+
+        Example:
+            >>> Request.from_environ({"REQUEST_METHOD": "GET", "PATH_INFO": "/books"})
+            <Request GET '/books'>
+        """
         return cls("/", environ["REQUEST_METHOD"], None, None, environ)
 
     def _decoded(self, path: str) -> str:
@@ -170,20 +183,24 @@ class Request:
 
     @property
     def environ(self) -> dict[str, Any]:
-        """The WSGI environ itself (PEP 3333)."""
+        """The WSGI environ (PEP 3333), not a copy."""
         return self._environ
 
     @cached_property
     def headers(self) -> RequestHeaders:
-        """The header fields; look-ups ignore case and take `_` for `-`."""
+        """The header fields. Lookups ignore case and accept `_` for `-`."""
         return RequestHeaders.from_environ(self._environ)
 
     @cached_property
     def cookies(self) -> dict[str, str]:
-        """Name to value of the `Cookie` field.
+        """The values of the `Cookie` field by name (RFC 6265).
 
         Raises:
-            HTTPException: 431, the field is longer than `MAX_COOKIE_SIZE`.
+            HTTPException: Status 431: the field is longer than `MAX_COOKIE_SIZE` bytes.
+
+        Example:
+            >>> Request("/", "GET", None, {"Cookie": "theme=dark"}, {}).cookies
+            {'theme': 'dark'}
         """
         field = self._environ.get("HTTP_COOKIE") or self.headers.get("COOKIE") or ""
         if len(field) > self._binding.limits.cookie_size:
@@ -193,10 +210,15 @@ class Request:
 
     @cached_property
     def query_params(self) -> MultiDict:
-        """The query string; text, or a list where a name came several times.
+        """The query parameters: text, or a list if a name occurs several times.
 
         Raises:
-            BadRequest: It has more than `MAX_QUERY_PARAMS` parameters.
+            BadRequest: There are more than `MAX_QUERY_PARAMS` parameters.
+
+        Example:
+            >>> request = Request("/books?tag=new&tag=used&page=2", "GET", None, None, {})
+            >>> request.query_params.getlist("tag"), request.query_params["page"]
+            (['new', 'used'], '2')
         """
         query = self._environ.get("QUERY_STRING") or self._query_string
         if not query:
@@ -207,31 +229,35 @@ class Request:
 
     @property
     def GET(self) -> MultiDict:  # noqa: N802  the documented name
-        """The query parameters."""
+        """The query parameters; the same as `query_params`."""
         values: MultiDict = self.query_params
         return values
 
     @property
     def meta(self) -> MappingProxyType[str, Any]:
-        """A read-only view of the environ."""
+        """A read-only view of the WSGI environ."""
         return MappingProxyType(self._environ)
 
     META = meta
 
     def get_body_stream(self) -> BinaryIO | None:
-        """Return `wsgi.input`, or `None` where the environ has none.
+        """Return `wsgi.input`, or `None` if the environ has none.
 
-        What is read from it is gone: `body_bytes` and `body_text` then see the rest only.
+        The stream can be read once: `body_bytes` and `body_text` then return only the rest.
         """
         return self._environ.get("wsgi.input")
 
     @cached_property
     def body_bytes(self) -> bytes:
-        """The whole body, read into memory once; see `get_body_stream` for large ones.
+        """The whole body, read into memory on first access; see `get_body_stream` for large ones.
 
         Raises:
-            BadRequest: It is shorter than declared, or its length is no number.
-            HTTPException: 413, it is over `MAX_REQUEST_BODY_SIZE`.
+            BadRequest: The body is shorter than declared, or `Content-Length` is not a number.
+            HTTPException: Status 413: the body is larger than `MAX_REQUEST_BODY_SIZE`.
+
+        Example:
+            >>> Request("/", "POST", "hello", None, {}).body_bytes
+            b'hello'
         """
         if self._body is not None:
             return self._body.encode() if isinstance(self._body, str) else self._body
@@ -240,23 +266,27 @@ class Request:
         return body
 
     def open_body(self) -> "BodyStream | BinaryIO | None":
-        """Return the body as a stream that ends with it, or `None` without one; for body parsers.
+        """Return the body as a stream that ends where the body ends, for body parsers.
 
-        A body that is in memory begins anew; of `wsgi.input` it is what was not read yet.
+        A body that was already read into memory starts from its beginning; otherwise the stream
+        continues where `wsgi.input` was left.
+
+        Returns:
+            A binary stream, or `None` if the request has no body.
 
         Raises:
-            BadRequest: Its length is no number.
-            HTTPException: 413, as for `body_bytes`.
+            BadRequest: `Content-Length` is not a number.
+            HTTPException: Status 413: the body is larger than `MAX_REQUEST_BODY_SIZE`.
         """
-        held = self._body
-        if held is None:
+        body = self._body
+        if body is None:
             stream = input_of(self._environ, self._binding.limits.body_size)
             return None if stream is NO_BODY else stream
-        return BytesIO(held.encode() if isinstance(held, str) else held) if held else None
+        return BytesIO(body.encode() if isinstance(body, str) else body) if body else None
 
     @cached_property
     def body_text(self) -> str | None:
-        """The body as UTF-8 text; `None` if it is empty or is not UTF-8."""
+        """The body as UTF-8 text; `None` if it is empty or not valid UTF-8."""
         try:
             return self.body_bytes.decode() or None
         except UnicodeDecodeError:
@@ -264,17 +294,21 @@ class Request:
 
     @cached_property
     def raw_path(self) -> str:
-        """The path as it was sent, percent-encoded, without the query: `/a%2Fb` is not `/a/b`."""
+        """The path as the client sent it, percent-encoded and without the query string.
+
+        Unlike `path`, it tells `/a%2Fb` and `/a/b` apart.
+        """
         return raw_path(self._environ, self.path)
 
-    # What a body parser makes of it.
+    # The parsed body.
 
     def set_body_parser(self, parse: BodyParser) -> None:
-        """Have `parse(request)` called when the parsed body or the files are first read.
+        """Set the function that parses the body when `parsed_body` or `files` is first read.
 
         Args:
-            parse: Returns the values, or None, and the files. What it raises is raised at each
-                read: the stream has been consumed and cannot be parsed again.
+            parse: Called with the request; returns the form values, or None, and the files, or
+                None. An exception that it raises is raised again at each later read, because the
+                stream has been consumed.
         """
         self._body_is_parsed = False
         self._body_parser = parse
@@ -291,7 +325,7 @@ class Request:
 
     @property
     def parsed_body(self) -> Form | None:
-        """Values of a form or of a JSON object; `None` without a body or without a parser."""
+        """The values of a form or a JSON object; `None` if there is no body or no parser."""
         if not self._body_is_parsed:
             self._parse()
         return self._parsed_body
@@ -303,7 +337,7 @@ class Request:
 
     @property
     def files(self) -> Files:
-        """Uploaded files by field name; a list where a name came several times."""
+        """Uploaded files by field name: one file, or a list if a name occurs several times."""
         if not self._body_is_parsed:
             self._parse()
         if self.uploads is None:
@@ -317,17 +351,22 @@ class Request:
 
     @property
     def POST(self) -> Form:  # noqa: N802  the documented name
-        """The parsed body of a POST request; empty for other methods and without a body."""
+        """The parsed body of a POST request; empty for other methods or without a body.
+
+        Raises:
+            BadRequest: When a field is read and the body is JSON, but not an object.
+            HTTPException: Status 415: when a field is read and the body is not a form.
+        """
         posted = self.method is HTTPMethod.POST
         return (self.parsed_body or self._empty_form()) if posted else FormData()
 
     @property
     def DATA(self) -> Form:  # noqa: N802  the documented name
-        """The parsed body of a POST, PUT or PATCH request; empty otherwise."""
+        """The parsed body of a POST, PUT or PATCH request; empty otherwise. See `POST`."""
         return (self.parsed_body or self._empty_form()) if self.method in _WITH_DATA else FormData()
 
     def _empty_form(self) -> Form:
-        """Return an empty form; one that raises when it is read if the body is not a form."""
+        """Return an empty form, which raises when a field is read if the body is not a form."""
         if self.parsed_body is not None:
             return self.parsed_body
         if self._body_parser is None or not self.body_bytes:
@@ -339,11 +378,15 @@ class Request:
             HTTPException("the body is not a form; send form fields or a JSON object", 415)
         )
 
-    # Where it was sent to.
+    # Scheme, host and client.
 
     @property
     def is_secure(self) -> bool:
-        """Whether the client speaks HTTPS, by the server's word or that of a trusted proxy."""
+        """Whether the client uses HTTPS.
+
+        True if the server says so (`wsgi.url_scheme`) or a proxy in `TRUSTED_PROXIES` does
+        (`X-Forwarded-Proto`).
+        """
         if self._environ.get("wsgi.url_scheme") == "https":
             return True
         proto = first_member(self.headers.get("X-FORWARDED-PROTO")).lower()
@@ -351,12 +394,17 @@ class Request:
 
     @property
     def get_host(self) -> str:
-        """The host, with its port if one was sent.
+        """The host that the request was sent to, with its port if one was sent.
 
-        `X-Forwarded-Host` counts only from a trusted proxy and with `USE_X_FORWARDED_HOST`.
+        `X-Forwarded-Host` is used only if it comes from a proxy in `TRUSTED_PROXIES` and
+        `USE_X_FORWARDED_HOST` is on.
 
         Raises:
             BadRequest: The `Host` field is malformed.
+
+        Example:
+            >>> Request("/", "GET", None, {"Host": "example.com:8000"}, {}).get_host
+            'example.com:8000'
         """
         host: str | None = self.headers.get("HOST")
         config = self.config
@@ -365,44 +413,54 @@ class Request:
         if host is None:
             return server_host(self._environ)
         if host_name(host) is None:
-            raise BadRequest("the Host field is no host name")
+            raise BadRequest("the Host field is not a valid host name")
         return host
 
     @cached_property
     def client_address(self) -> str:
-        """The address of the client, as trusted proxies tell it; empty where none is known."""
+        """The IP address of the client; empty if it is unknown.
+
+        `X-Forwarded-For` is used if it comes from a proxy in `TRUSTED_PROXIES`.
+        """
         return client_address(self._environ, getattr(self.config, "TRUSTED_PROXIES", ()))
 
     @property
     def _proxy_is_trusted(self) -> bool:
-        # A request built by hand has no configuration to ask.
-        config, peer = self.config, self._environ.get("REMOTE_ADDR")
-        return config is None or is_trusted_proxy(peer, config.TRUSTED_PROXIES)
+        # A request that was built by hand has no configuration.
+        config = self.config
+        return config is None or has_trusted_proxy(self._environ, config.TRUSTED_PROXIES)
 
     def build_absolute_uri(self, location: str | None = None) -> str:
-        """Return the absolute URI of a location, or of this request.
+        """Return the absolute URI of a location, or of this request (RFC 3986 section 5).
 
         Args:
             location: Relative or absolute path, `//host/path`, or a full URL, which is returned
-                as it is; `None` means this request with its query string.
+                unchanged. `None` means this request with its query string.
 
         Raises:
             BadRequest: The `Host` field is malformed.
+
+        Example:
+            >>> request = Request("/books?page=2", "GET", None, {"Host": "example.com"}, {})
+            >>> request.build_absolute_uri("/cart")
+            'http://example.com/cart'
+            >>> request.build_absolute_uri()
+            'http://example.com/books?page=2'
         """
         scheme = "https" if self.is_secure else "http"
         query = self._environ.get("QUERY_STRING") or self._query_string
         script = self._environ.get("SCRIPT_NAME", "")
         return absolute_uri(location, scheme, lambda: self.get_host, script, self.path, query)
 
-    # What the application adds.
+    # Values that the application and its middlewares add.
 
     @cached_property
     def path_params(self) -> dict[str, Any]:
-        """The variables of the path, converted; empty before the request is routed."""
+        """The converted variables of the path by name; empty before the request is routed."""
         return {}
 
-    # Typed as in a request that an application handles; a request that was built by hand, or
-    # whose middleware is missing, has None there.
+    # Typed as in a request that an application handles. They are None in a request that was
+    # built by hand, or if the middleware for them is missing.
     user: Any = _context_value("user", "The signed-in user, or `None`.")
     session: "AppSession" = _context_value("session", "The session of the visitor.")
     config: "Config" = _context_value("config", "The configuration.")
@@ -424,21 +482,21 @@ class Request:
         """The application that handles this request.
 
         Raises:
-            ConfigurationError: No application handles it: it was built by hand.
+            ConfigurationError: The request was built by hand and not sent through an application.
         """
         app: Application = self.get_service("app")
         return app
 
     def get_service(self, name: str) -> Any:
-        """Return a service of the application, such as "router" or "mailer", or raise.
+        """Return a service of the application, such as "router" or "mailer".
 
         Args:
-            name: Name of the service, as views take it as a parameter. A value of the request
-                with that name comes before it.
+            name: Name of the service, as views take it as a parameter. A context value of that
+                name takes precedence.
 
         Raises:
-            ConfigurationError: The request was built by hand and belongs to no application, or
-                the application has no such service.
+            ConfigurationError: The request was built by hand and not sent through an application,
+                or the application has no such service.
         """
         service = self.get_context(name)
         if service is None:
@@ -450,7 +508,10 @@ class Request:
 
     @property
     def db_session(self) -> "Session":
-        """The database session of this request, opened when first read."""
+        """The SQLAlchemy session of this request, opened when first read.
+
+        It is committed if the response has a status below 400, else rolled back, and then closed.
+        """
         if self.active_session is None and self._binding.open_session is not None:
             self.active_session = self.opened_session = self._binding.open_session()
         return self.active_session  # type: ignore[return-value]  # see above
@@ -460,17 +521,25 @@ class Request:
         self.active_session = value
 
     def bind(self, binding: ApplicationBinding) -> None:
-        """Give the request the services and limits of the application that handles it.
+        """Set the services and limits of the application that handles the request.
 
-        Values of its own context come before services of the same name.
+        Values of the request context take precedence over services of the same name.
         """
         self._binding = binding
 
     def set_context(self, **kwargs: Any) -> None:
-        """Keep values on the request; a settable property of that name is set.
+        """Store values on the request, for later middlewares, the view and templates.
+
+        Args:
+            **kwargs: Values by name. A settable property of that name, such as `user`, is set.
 
         Raises:
-            ValueError: The name is that of a method or of something that cannot be set.
+            ValueError: The name is that of a method or a read-only attribute.
+
+        Example:
+            >>> request.set_context(tenant="north")
+            >>> request.get_context("tenant")
+            'north'
         """
         for key, value in kwargs.items():
             attribute = getattr(type(self), key, None)
@@ -483,18 +552,26 @@ class Request:
                 self._context[key] = value
 
     def add_context(self, key: str, value: Any) -> None:
-        """Keep one value on the request; see `set_context`."""
+        """Store one value on the request; see `set_context`.
+
+        Args:
+            key: Name for `get_context`.
+            value: Any value.
+
+        Raises:
+            ValueError: The name is that of a method or a read-only attribute.
+        """
         self.set_context(**{key: value})
 
     def add_lazy_context(self, key: str, load: "Callable[[Request], Any]") -> None:
-        """Have a value loaded when it is first read, as `request.session` and `request.user` are.
+        """Register a value that is loaded when first read, as `session` and `user` are.
 
-        A value that was set, before or later, comes before the lazy one.
+        A value that was set with `set_context` takes precedence, whenever it was set.
 
         Args:
             key: Name for `get_context`; "session" and "user" are also attributes.
-            load: Called with the request, at most once; the value is kept. What it raises is
-                raised to the reader, and the next read calls it again.
+            load: Called with the request when the value is first read; its result is stored. If
+                it raises, nothing is stored and the next read calls it again.
 
         Example:
             >>> request.add_lazy_context("basket", lambda request: request.session.get("basket"))
@@ -502,13 +579,20 @@ class Request:
         self._lazy[key] = load
 
     def peek_context(self, key: str) -> Any | None:
-        """Return a value that was set or loaded already, or None; loads nothing."""
+        """Return a value that was already set or loaded, or None, without loading it."""
         return self._context.get(key)
 
     def get_context(self, key: str, default: Any | None = None) -> Any | None:
-        """Return the value of a key, or the default.
+        """Return a context value, or the default.
 
-        Values of the request come first, then lazy ones, then the services of the application.
+        Values set on the request come first, then lazy values, then services of the application.
+
+        Args:
+            key: Name of the value or service.
+            default: Returned if there is no such value.
+
+        Raises:
+            Exception: Whatever the loader of a lazy value raised.
         """
         if key in self._context:
             return self._context[key]
@@ -524,25 +608,31 @@ class Request:
 
     @property
     def context_data(self) -> dict[str, Any]:
-        """A copy of all that is kept on the request."""
+        """All services and context values by name; a copy. Loads no lazy value."""
         dedicated = {key: getattr(self, name) for key, name in _DEDICATED.items()}
-        held = {key: value for key, value in dedicated.items() if value}
-        return {**self._binding.services, **self._context, **held}
+        present = {key: value for key, value in dedicated.items() if value}
+        return {**self._binding.services, **self._context, **present}
 
     def close(self) -> None:
-        """Close the uploaded files; done when the answer to the request has been sent."""
-        for held in (self.uploads or {}).values():
-            for file in held if isinstance(held, list) else [held]:
+        """Close the uploaded files. Called by the server after the response has been sent."""
+        for files in (self.uploads or {}).values():
+            for file in files if isinstance(files, list) else [files]:
                 file.close()
 
     def __repr__(self) -> str:
-        return f"<Request {self.method} {self.path!r}>"
+        router = self._binding.services.get("router")
+        path = self.path if router is None else router.secret_paths.in_path(self.path)
+        return f"<Request {self.method} {path!r}>"
 
     def get_header(self, name: str) -> str | None:
-        """Return one header field as text, or None, without collecting the others.
+        """Return one header field, or None, without parsing the others.
 
         Args:
             name: Name of the field in any case, such as "Content-Type".
+
+        Example:
+            >>> Request("/", "GET", None, {"Accept": "text/html"}, {}).get_header("accept")
+            'text/html'
         """
         if self._has_given_headers:
             return self.headers.get(name)

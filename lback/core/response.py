@@ -1,4 +1,4 @@
-"""Responses: a status, header fields and a body, and the one place where they become bytes."""
+"""HTTP responses: status, header fields and body, and their conversion for WSGI servers."""
 
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -39,24 +39,30 @@ _LINES_WITH_BODY = {
 }
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _SCHEME = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.-]*)\s*:")
-# What RFC 3986 reserves, and the percent sign, so that an encoded URL stays as it is.
+# Reserved by RFC 3986, and the percent sign, so that an encoded URL is not encoded again.
 _URL_RESERVED = "%/:=&?~#+!$,;'@()*[]"
 
 
 class Response:
-    """An answer that is known as a whole before it is sent.
+    """An HTTP response whose body is held in memory.
 
     Args:
-        body: `None`, `bytes`, `str`, or an iterable of these two, which is read to its end and
-            closed at once. A dict or list belongs into `JSONResponse`.
-        status_code: 100..599; 1xx, 204 and 304 are sent without a body (RFC 9110 §6.4.1).
+        body: `None`, `bytes`, `str`, or an iterable of `bytes` and `str`, which is read to its
+            end and closed at once. Use `JSONResponse` for a dict or list.
+        status_code: Status from 100 to 599. 1xx, 204 and 304 are sent without a body (RFC 9110
+            section 6.4.1).
         headers: Header fields; copied. A list as value is sent as several fields.
-        content_type: Media type, unless `headers` has one. Where neither names it, text is
-            sent as UTF-8 plain text and bytes as `application/octet-stream`.
+        content_type: Media type, used unless `headers` has one. By default text is sent as UTF-8
+            plain text and bytes as `application/octet-stream`.
 
     Raises:
-        TypeError: A body of another type.
-        ValueError: A status out of range, or a header that would break out of its line.
+        TypeError: The body has another type.
+        ValueError: The status is out of range, or a header field contains a line break.
+
+    Example:
+        >>> response = Response("hello", 201, {"X-Shop": "north"})
+        >>> response.status_code, response.headers["x-shop"]
+        (201, 'north')
     """
 
     status_code: int
@@ -81,12 +87,18 @@ class Response:
         if content_type is not None and content_type not in UTF8_TYPES:
             field_value("Content-Type", content_type)
         self._content_type = content_type
-        # Most responses never build a mapping: until somebody asks for one, this says it all.
+        # Most responses never need a mapping: it is built when `headers` is first read.
         self._headers = self._with_content_type(Headers(headers)) if headers else None
 
     @property
     def headers(self) -> Headers:
-        """The header fields, as a mapping that ignores case and may be changed."""
+        """The header fields: a mutable mapping that ignores case.
+
+        Example:
+            >>> response.headers["Cache-Control"] = "no-store"
+            >>> response.headers["cache-control"]
+            'no-store'
+        """
         headers = self._headers
         if headers is None:
             headers = self._headers = Headers.of_type(self._content_type)
@@ -94,7 +106,7 @@ class Response:
 
     @property
     def content_type(self) -> str | None:
-        """The media type as it stands in the header fields, or `None`."""
+        """The media type as it is in the header fields, or `None`."""
         return self._content_type if self._headers is None else self._headers.media_type()
 
     @content_type.setter
@@ -107,18 +119,24 @@ class Response:
         return headers
 
     def set_cookie(self, name: str, value: str = "", **attributes: Any) -> None:
-        """Add a `Set-Cookie` field (RFC 6265), beside those that are there.
+        """Set a cookie on the client (RFC 6265), in addition to cookies set before.
 
         Args:
-            name: A token.
-            value: Any text; what a cookie cannot hold is quoted.
-            **attributes: `max_age` (seconds), `expires` (datetime or seconds since the epoch),
-                `path` ("/"), `domain`, `secure` (False), `httponly` (True), `samesite` ("Lax",
-                "Strict" or "None", which needs `secure`), `partitioned` (False; needs `secure`).
+            name: Cookie name; an RFC 9110 token.
+            value: Cookie value; characters outside the cookie alphabet are quoted.
+            **attributes: `max_age` (seconds), `expires` (aware datetime or seconds since the
+                epoch), `path` ("/"), `domain` (None: this host only), `secure` (False),
+                `httponly` (True), `samesite` ("Lax", "Strict" or "None", which needs `secure`),
+                `partitioned` (False; needs `secure`).
 
         Raises:
-            TypeError: An unknown attribute.
-            ValueError: A name or attribute that is not allowed in a cookie.
+            TypeError: An attribute is unknown.
+            ValueError: The name is not a token, or browsers would reject the attributes.
+
+        Example:
+            >>> response.set_cookie("theme", "dark", max_age=3600)
+            >>> response.headers["Set-Cookie"]
+            'theme=dark; Max-Age=3600; Path=/; HttpOnly; SameSite=Lax'
         """
         self.headers.append("Set-Cookie", cookie_header(name, value, **attributes))
 
@@ -131,21 +149,27 @@ class Response:
         secure: bool = False,
         **attributes: Any,
     ) -> None:
-        """Have the browser forget a cookie.
+        """Delete a cookie on the client.
 
-        Give the attributes that it was set with: a browser finds the cookie by path and domain,
-        and takes the removal in a frame of another site only with `secure` and `samesite="None"`.
+        Pass the attributes that the cookie was set with: browsers identify it by name, path and
+        domain, and in a frame of another site accept the deletion only with `secure` and
+        `samesite="None"`.
 
         Args:
-            name: As in `set_cookie`.
-            path: As in `set_cookie`.
-            domain: As in `set_cookie`.
-            secure: As in `set_cookie`; always true for names that begin with `__Host-` or
-                `__Secure-`.
+            name: Cookie name.
+            path: Path that the cookie was set with.
+            domain: Domain that the cookie was set with.
+            secure: Whether it was set as secure; always true for names that begin with `__Host-`
+                or `__Secure-`.
             **attributes: `httponly`, `samesite` and `partitioned`, as in `set_cookie`.
 
         Raises:
             TypeError, ValueError: As in `set_cookie`.
+
+        Example:
+            >>> response.delete_cookie("theme")
+            >>> response.headers["Set-Cookie"]
+            'theme=; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Path=/; ...'
         """
         secure = secure or name.lower().startswith(("__host-", "__secure-"))
         attributes |= {"path": path, "domain": domain, "secure": secure}
@@ -154,12 +178,17 @@ class Response:
     def get_wsgi_response(self) -> WsgiResponse:
         """Return status line, header pairs and body for a WSGI server (PEP 3333).
 
-        Changes nothing and may be called again. `Content-Length` is that of the body, whatever
-        the header fields said.
+        It changes nothing and may be called again. `Content-Length` is computed from the body and
+        replaces any other value.
 
         Raises:
             TypeError: The body was replaced by something that is neither text nor bytes.
             ValueError: The status was replaced by one out of range.
+
+        Example:
+            >>> Response("hello").get_wsgi_response()
+            ('200 OK', [('Content-Type', 'text/plain; charset=utf-8'), ('Content-Length', '5')],
+             [b'hello'])
         """
         line = _LINES_WITH_BODY.get(self.status_code)
         if line is None:
@@ -182,7 +211,7 @@ class Response:
         return line, pairs, [body]
 
     def answer(self, environ: Environ) -> WsgiResponse:
-        """Return what answers this very request: for HEAD the header fields alone."""
+        """Return status line, header pairs and body for one request: no body for HEAD."""
         if self._headers is not None:
             self._headers.keep_cookies_private()
         if environ["REQUEST_METHOD"] != "HEAD":
@@ -192,7 +221,7 @@ class Response:
         return status, headers, []
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer as a WSGI application of its own."""
+        """Send this response, as a WSGI application does (PEP 3333)."""
         status, headers, body = self.answer(environ)
         start_response(status, headers)
         return body
@@ -207,26 +236,58 @@ class Response:
         headers: Mapping[str, HeaderValue] | None = None,
         message: str | None = None,
     ) -> "JSONResponse":
-        """Build a `JSONResponse`."""
+        """Build a `JSONResponse`.
+
+        Args:
+            data: Any value with a JSON form; see `JSONResponse`.
+            status_code: Status of the response.
+            headers: Header fields.
+            message: Text for `"message"` in the envelope; `None` leaves it out.
+
+        Example:
+            >>> Response.json({"id": 1}, message="Created").body
+            b'{"data":{"id":1},"message":"Created"}'
+        """
         return JSONResponse(data, status_code, headers, message)
 
     @staticmethod
     def html(
         content: str, status_code: int = 200, headers: Mapping[str, HeaderValue] | None = None
     ) -> "HTMLResponse":
-        """Build an `HTMLResponse`."""
+        """Build an `HTMLResponse`.
+
+        Args:
+            content: The page; it is not escaped.
+            status_code: Status of the response.
+            headers: Header fields.
+        """
         return HTMLResponse(content, status_code, headers)
 
     @staticmethod
     def redirect(
         redirect_url: str, status_code: int = 302, headers: Mapping[str, HeaderValue] | None = None
     ) -> "RedirectResponse":
-        """Build a `RedirectResponse`."""
+        """Build a `RedirectResponse`.
+
+        Args:
+            redirect_url: Absolute URL or path; check one that came from a client with
+                `lback.core.urls_utils.is_local_url`.
+            status_code: 301, 302, 303, 307 or 308.
+            headers: Header fields.
+
+        Raises:
+            ValueError: As in `RedirectResponse`.
+        """
         return RedirectResponse(redirect_url, status_code, headers)
 
     @staticmethod
     def error(message: str = "Internal Server Error", status_code: int = 500) -> "JSONResponse":
-        """Build a JSON error: `{"data": {"error": message}}`."""
+        """Build a JSON error: `{"data": {"error": message}}`.
+
+        Args:
+            message: What went wrong, for the client.
+            status_code: Status of the response.
+        """
         return JSONResponse({"error": message}, status_code)
 
     @staticmethod
@@ -256,7 +317,13 @@ class Response:
 
 
 class HTMLResponse(Response):
-    """A page, sent as UTF-8 HTML."""
+    """A page, sent as UTF-8 HTML.
+
+    Args:
+        content: The page; it is not escaped.
+        status_code: Status of the response.
+        headers: Header fields; copied.
+    """
 
     def __init__(
         self,
@@ -268,15 +335,26 @@ class HTMLResponse(Response):
 
 
 class JSONResponse(Response):
-    """Data in an envelope: `{"data": …}`, and `"message"` beside it when one is given.
+    """Data as JSON in an envelope: `{"data": …}`, with `"message"` if one is given.
 
     Dates become ISO 8601 text, decimals and UUIDs text, enumerations their value, sets, tuples
     and other sequences lists, dataclasses objects; NaN and infinity become null. Subclasses are
     written as the class that they derive from.
 
+    Args:
+        data: Any value with a JSON form.
+        status_code: Status of the response.
+        headers: Header fields; copied.
+        message: Text for `"message"`; `None` leaves it out.
+
     Raises:
-        TypeError: The data holds an object that has no JSON form; names its type.
-        ValueError: A text in the data is no valid Unicode.
+        TypeError: The data contains an object without a JSON form; the message names its type.
+        ValueError: A text in the data is not valid Unicode.
+
+    Example:
+        >>> from lback import JSONResponse
+        >>> JSONResponse([1, 2]).body
+        b'{"data":[1,2]}'
     """
 
     def __init__(
@@ -291,7 +369,7 @@ class JSONResponse(Response):
             body = json_encode(envelope)
         except UnicodeEncodeError:
             raise ValueError(
-                "a text in the data holds half a surrogate pair, which UTF-8 cannot write; "
+                "a text in the data has half a surrogate pair, which UTF-8 cannot encode; "
                 'clean it with text.encode("utf-8", "replace").decode()'
             ) from None
         super().__init__(body, status_code, headers, JSON_TYPE)
@@ -300,22 +378,28 @@ class JSONResponse(Response):
 
 
 class RedirectResponse(Response):
-    """Sends the client to another URL.
+    """Redirects the client to another URL (RFC 9110 section 15.4).
 
-    The URL is trusted: one that came from a client is first checked with
-    `lback.core.urls_utils.is_local_url`.
+    The URL is trusted: check one that came from a client with
+    `lback.core.urls_utils.is_local_url` first.
 
     Args:
         redirect_url: Absolute URL or path; non-ASCII characters and spaces are percent-encoded.
         status_code: 301, 302, 303, 307 or 308.
-        headers: Further header fields.
+        headers: Header fields; copied.
 
     Attributes:
-        schemes: What an absolute URL may begin with; a subclass that leads to an app of a phone
-            adds that of the app.
+        schemes: Allowed schemes of an absolute URL. A subclass that redirects to a mobile app adds
+            the scheme of that app.
 
     Raises:
-        ValueError: Another status, another scheme, or a control character.
+        ValueError: The status is not a redirect, the scheme is not allowed, or the URL contains a
+            control character.
+
+    Example:
+        >>> from lback import RedirectResponse
+        >>> RedirectResponse("/books/Émile", 303).headers["Location"]
+        '/books/%C3%89mile'
     """
 
     schemes: Collection[str] = WEB_SCHEMES
@@ -328,7 +412,7 @@ class RedirectResponse(Response):
     ) -> None:
         if status_code not in REDIRECT_STATUSES:
             raise ValueError(
-                f"{status_code!r} is no redirect status; use 301, 302, 303, 307 or 308"
+                f"{status_code!r} is not a redirect status; use 301, 302, 303, 307 or 308"
             )
         super().__init__(None, int(status_code), headers)
         self.redirect_url = redirect_url
@@ -336,17 +420,21 @@ class RedirectResponse(Response):
 
 
 def location_of(url: str, schemes: Collection[str] = WEB_SCHEMES) -> str:
-    """Return the URL as a `Location` field carries it: ASCII, percent-encoded where needed.
+    """Return a URL for a `Location` field: ASCII, percent-encoded where needed.
 
     Args:
         url: Absolute URL or path.
-        schemes: The schemes that an absolute one may have.
+        schemes: Allowed schemes of an absolute URL.
 
     Raises:
-        ValueError: It holds a control character, or has another scheme.
+        ValueError: The URL contains a control character, or its scheme is not allowed.
+
+    Example:
+        >>> location_of("/search?q=two words")
+        '/search?q=two%20words'
     """
     if _CONTROL.search(url):
-        raise ValueError("a redirect URL holds a control character")
+        raise ValueError("a redirect URL must not contain a control character")
     found = _SCHEME.match(url)
     if found and found[1].lower() not in schemes:
         raise ValueError(
@@ -359,14 +447,18 @@ def location_of(url: str, schemes: Collection[str] = WEB_SCHEMES) -> str:
 def _status_of(status: Any) -> int:
     if isinstance(status, int) and not isinstance(status, bool) and 100 <= status <= 599:
         return int(status)
-    raise ValueError(f"{status!r} is no HTTP status: an integer from 100 to 599")
+    raise ValueError(f"{status!r} is not an HTTP status: an integer from 100 to 599")
 
 
 def status_line(status: Any) -> str:
-    """Return a status with its phrase.
+    """Return a status with its phrase (RFC 9110 section 15).
 
     Raises:
-        ValueError: It is no integer from 100 to 599.
+        ValueError: The status is not an integer from 100 to 599.
+
+    Example:
+        >>> status_line(404)
+        '404 Not Found'
     """
     return STATUS_LINES[_status_of(status)]
 

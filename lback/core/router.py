@@ -1,4 +1,4 @@
-"""Routes: a path pattern on one side, a view on the other."""
+"""Routes, which map a path pattern to a view, and the router that finds them."""
 
 import logging
 from collections.abc import Callable, Collection
@@ -11,29 +11,36 @@ from lback.core.exceptions import MethodNotAllowed, RouteNotFound
 from lback.core.http.methods import METHODS, is_token, supported_methods
 from lback.core.routing.patterns import PathPattern
 from lback.core.routing.route_tree import RouteTree
+from lback.core.routing.secret_paths import SecretPaths
 from lback.core.routing.views import View, check_view, methods_of, view_name
 
 logger = logging.getLogger(__name__)
 
 
 class Route:
-    """One pattern, the view it leads to, and who may pass.
+    """A path pattern, its view, and the methods and users that are allowed.
 
     Args:
-        path: Pattern, such as `"/users/{user_id:int}"`; converters are `str`, `int`, `uuid`,
-            `path` and what `register_converter` added.
+        path: Pattern, such as `"/users/{user_id:int}"`. Converters are `str`, `int`, `uuid`,
+            `path` and those added with `register_converter`.
         view: Function, or class with `dispatch` or with `get`, `post` and so on.
-        methods: Methods it answers; `None` means every one.
-        name: For `Router.url_for`.
-        requires_auth: Whether only a signed-in user passes.
+        methods: Names of the allowed methods; `None` allows every one.
+        name: Name for `Router.url_for`.
+        requires_auth: Whether only signed-in users may access the route.
 
     Raises:
-        TypeError: The view cannot be called, or is or has a coroutine function to be called;
-            `methods` is a text; `requires_auth` is neither `True` nor `False`.
-        ValueError: The pattern is malformed; `methods` is empty or holds no method name.
+        TypeError: The view is not callable or is a coroutine function, `methods` is text, or
+            `requires_auth` is neither `True` nor `False`.
+        ValueError: The pattern is malformed, or `methods` is empty or contains a name that is not
+            a token.
+
+    Example:
+        >>> route = Route("/books/{book_id:int}", print, ["GET"], "book")
+        >>> route.match("/books/7", "GET")
+        {'book_id': 7}
     """
 
-    # How the controller calls the view; see `lback.core.routing.endpoint`.
+    # Calls the view; see `lback.core.routing.endpoint`.
     endpoint: Callable[..., Any] | None = None
 
     def __init__(
@@ -49,7 +56,7 @@ class Route:
         self.path = path
         self.view = view
         self.methods = None if methods is None else _method_names(methods, path)
-        # The same once more, so that the usual look-up compares by identity.
+        # The same again as members of HTTPMethod, so that the usual lookup compares by identity.
         self.accepts = self.methods and frozenset(METHODS.get(m, m) for m in self.methods)
         self.name = name
         if not isinstance(requires_auth, bool):
@@ -58,10 +65,14 @@ class Route:
         self.requires_auth = requires_auth
 
     def match(self, path: str, method: str) -> dict[str, Any] | None:
-        """Return the variables of a path that fits, or `None`.
+        """Return the converted variables of a path that matches, or `None`.
 
-        Where the path fits and the method does not, the answer is
+        If the path matches and the method does not, the result is
         `{"_method_mismatch": True, "_allowed_methods": […]}`.
+
+        Args:
+            path: Decoded path of a request.
+            method: Name of its method, in any case.
         """
         params = self.pattern.match(path)
         if params is None or self.methods is None or str(method).upper() in self.methods:
@@ -74,11 +85,18 @@ class Route:
 
 
 class Router:
-    """Routes in the order they were added; the first that fits path and method answers.
+    """A list of routes; the first one that matches path and method is used.
 
     Attributes:
-        find: `find(path, method)` gives the first route that fits, with its variables, or
-            `None`; the method in upper case.
+        find: `find(path, method)` returns the first matching route with its variables, or
+            `None`. The method is in upper case.
+        secret_paths: Masks the credentials in paths, for logs and pages.
+
+    Example:
+        >>> router = Router()
+        >>> router.add_route("/books/{book_id:int}", print, name="book")
+        >>> router.url_for("book", book_id=7)
+        '/books/7'
     """
 
     def __init__(self) -> None:
@@ -87,7 +105,7 @@ class Router:
 
     @property
     def routes(self) -> list[Route]:
-        """The routes, in order; a copy."""
+        """The routes in the order in which they were added; a copy."""
         return list(self._routes)
 
     def add_route(
@@ -98,31 +116,43 @@ class Router:
         name: str | None = None,
         requires_auth: bool = True,
     ) -> None:
-        """Add a route behind those that are there; see `Route`.
+        """Add a route at the end; see `Route`.
 
-        Without `methods`, those of the view count: its attribute `methods` (list, tuple or
-        set), or the handlers of a class without `dispatch`; else it answers every method.
+        Args:
+            path: Pattern, such as `"/users/{user_id:int}"`.
+            view: Function or class.
+            methods: Names of the allowed methods. `None` means those that the view declares: its
+                attribute `methods` (list, tuple or set), or the handlers of a class without
+                `dispatch`; a view that declares none handles every method.
+            name: Name for `url_for`. If another route has it, that one keeps it, with a warning.
+            requires_auth: Whether only signed-in users may access the route.
+
+        Raises:
+            TypeError, ValueError: As `Route`.
         """
         if methods is None:
             methods = methods_of(view)
         self.add(Route(path, view, methods, name, requires_auth))
 
     def add(self, route: Route) -> None:
-        """Add a route that is built already."""
+        """Add a route that was already built."""
         with self._lock:
             self._routes.append(route)
             self._tree.add(route)
+            self.secret_paths.add(route.pattern)
             if route.name is not None and self._names.setdefault(route.name, route) is not route:
                 logger.warning(
-                    "the route name %r is taken by %s; url_for keeps to that one, not to %s",
+                    "the route name %r is taken by %s; url_for uses that one, not %s",
                     route.name, self._names[route.name].path, route.path,
                 )  # fmt: skip
 
     def remove_route(self, path: str, methods: list[str] | None = None) -> None:
-        """Remove the routes of a pattern, or only some of their methods.
+        """Remove the routes of a pattern, or some of their methods. Does nothing without a match.
 
-        A route for every method then keeps the other standard ones. Nothing to remove is no
-        error.
+        Args:
+            path: The pattern, as it was written when the route was added.
+            methods: Names of the methods to remove; `None` removes the routes. A route for every
+                method keeps the other standard ones.
         """
         wanted = None if methods is None else set(_method_names(methods, path))
         with self._lock:
@@ -134,12 +164,15 @@ class Router:
     def _replace(self, routes: list[Route]) -> None:
         tree = RouteTree()
         names: dict[str, Route] = {}
+        secret_paths = SecretPaths()
         for route in routes:
             tree.add(route)
+            secret_paths.add(route.pattern)
             if route.name is not None:
                 names.setdefault(route.name, route)
         self._routes, self._tree, self._names = routes, tree, names
-        # Bound here, so that the walk of a request goes straight to the tree.
+        self.secret_paths = secret_paths
+        # Bound here, so that each request calls the tree without a call in between.
         self.find = tree.find
 
     def get_route_by_name(self, name: str) -> Route | None:
@@ -147,15 +180,19 @@ class Router:
         return self._names.get(name)
 
     def allowed_methods(self, path: str) -> list[str] | None:
-        """Return the methods that the routes of a path name, or `None` where none fits."""
+        """Return the names of the methods allowed for a path, or `None` if no route matches it."""
         return self._tree.allowed_methods(path)
 
     def resolve(self, path: str, method: str) -> tuple[View, dict[str, Any], bool]:
-        """Return view, path variables and `requires_auth` of the first route that fits.
+        """Return view, path variables and `requires_auth` of the first matching route.
+
+        Args:
+            path: Decoded path of a request.
+            method: Name of its method, in any case.
 
         Raises:
-            RouteNotFound: No route fits the path.
-            MethodNotAllowed: Routes fit the path, none the method; names those they allow.
+            RouteNotFound: No route matches the path.
+            MethodNotAllowed: Routes match the path, but none the method.
         """
         found = self.find(path, str(method).upper())
         if found is None:
@@ -167,12 +204,16 @@ class Router:
         return route.view, params, route.requires_auth
 
     def url_for(self, name: str, **params: Any) -> str:
-        """Return the percent-encoded path of a named route; see `reverse`.
+        """Return the percent-encoded path of a named route.
 
-        A variable that is itself called `name` needs `reverse`.
+        Use `reverse` for a route with a variable called `name`.
+
+        Args:
+            name: Name of the route.
+            **params: Values of its variables; others become the query string, except `None`.
 
         Raises:
-            ValueError: No route has the name, or a value is missing or does not fit.
+            ValueError: No route has the name, or a value is missing or refused by its converter.
         """
         return self.reverse(name, **params)
 
@@ -181,11 +222,16 @@ class Router:
 
         Args:
             name: Name of the route.
-            **params: Values of its variables; further ones become the query string, but for
-                those that are `None`.
+            **params: Values of its variables; others become the query string, except `None`.
 
         Raises:
-            ValueError: No route has the name, or a value is missing or does not fit.
+            ValueError: No route has the name, or a value is missing or refused by its converter.
+
+        Example:
+            >>> router = Router()
+            >>> router.add_route("/books/{book_id:int}", print, name="book")
+            >>> router.reverse("book", book_id=7, page=2)
+            '/books/7?page=2'
         """
         route = self._names.get(name)
         if route is None:
@@ -204,18 +250,18 @@ class Router:
 
 def _method_names(methods: Collection[str], path: str) -> list[str]:
     if isinstance(methods, str):
-        raise TypeError(f"methods of {path!r} is a list of names: write [{methods!r}]")
+        raise TypeError(f"methods of {path!r} must be a list of names: write [{methods!r}]")
     names = list(dict.fromkeys(str(method).upper() for method in methods))
     if not names:
         raise ValueError(f"methods of {path!r} is empty: nothing could reach the view")
     for name in names:
         if not is_token(name):
-            raise ValueError(f"{name!r} in methods of {path!r} is no method name")
+            raise ValueError(f"{name!r} in methods of {path!r} is not a method name")
     return names
 
 
 def _without(route: Route, path: str, methods: set[str] | None) -> Route | None:
-    """Return what is left of a route without these methods of that path."""
+    """Return a route without some methods of a path, or `None` if no method is left."""
     if route.path != path:
         return route
     if methods is None:

@@ -1,4 +1,4 @@
-"""The outer edge: a WSGI environ comes in, an answer goes out, and every error ends here."""
+"""The WSGI entry points: every request enters here, and every exception ends here."""
 
 import logging
 import sys
@@ -15,11 +15,12 @@ from lback.core.config_manager import (
     start_settings_watcher,
 )
 from lback.core.dispatcher_instance import dispatcher
+from lback.core.errors.redaction import redacted_target
 from lback.core.exceptions import ConfigurationError
 from lback.core.http import development_server
 from lback.core.http.after_answer import AFTER_ANSWER, FollowedBody
 from lback.core.http.response_body import ClosedTogether
-from lback.core.logging_setup import setup_logging
+from lback.core.logging_setup import mask_paths, setup_logging
 from lback.core.middleware_loader import import_class
 from lback.core.request import Request
 from lback.core.response import Environ, StartResponse, WsgiResponse
@@ -43,7 +44,7 @@ logger = logging.getLogger(__name__)
 
 EDGE_SIGNALS = frozenset({"server_request_received", "server_request_finished"})
 
-# The notice board of a deployed process: set together by `publish`, never one by one.
+# The services of a deployed process: set together by `publish`, never one by one.
 config: Config | None = None
 router: "Router | None" = None
 middleware_manager: "MiddlewareManager | None" = None
@@ -65,13 +66,22 @@ def serve(
     environ: Environ,
     start_response: StartResponse,
 ) -> Iterable[bytes]:
-    """Answer one request (PEP 3333).
+    """Handle one request (PEP 3333). An exception becomes a plain 500 response.
 
     Signals: `server_request_received` before the request is built, `server_request_finished`
-    before the answer is handed to the server.
+    before the response is passed to the WSGI server.
+
+    Args:
+        controller: Handles the request.
+        signals: The dispatcher that the two signals are sent on.
+        environ: The WSGI environ.
+        start_response: The callable of the WSGI server.
+
+    Returns:
+        The body. The WSGI server closes it, which runs the jobs of `after_answer`.
     """
-    heard = signals.has_receivers(EDGE_SIGNALS) if signals.receivers else False
-    if heard:
+    observed = signals.has_receivers(EDGE_SIGNALS) if signals.receivers else False
+    if observed:
         started = perf_counter()
         signals.send("server_request_received", controller, **_facts_of(environ))
     request = response = None
@@ -82,13 +92,16 @@ def serve(
         status, headers, body = response.answer(environ)
     except Exception:
         logger.exception(
-            "no answer to %s %r", environ.get("REQUEST_METHOD"), environ.get("PATH_INFO")
+            "no response to %s %r",
+            environ.get("REQUEST_METHOD"),
+            controller.router.secret_paths.in_path(environ.get("PATH_INFO") or "/"),
+            extra={"request": request},
         )
         status, headers, body = _last_resort()
     if request is not None and request.uploads:
-        # A stream may still read them: they stay open until the server closes the answer.
+        # A stream may still read them: they stay open until the server closes the body.
         body = ClosedTogether(body, request.close)
-    if heard:
+    if observed:
         facts = _facts_of(environ)
         del facts["headers"], facts["environ"]
         signals.send(
@@ -124,14 +137,14 @@ def _last_resort() -> WsgiResponse:
 
 
 def load_project_config() -> Config:
-    """Read the settings of the project that this process was started in.
+    """Read the settings of the project in the current directory.
 
-    The environment comes first, filled up from `.env` beside `settings.py`; then `settings.py`,
-    `config.json` and the defaults.
+    The environment, including `.env` beside `settings.py`, takes precedence over `settings.py`,
+    then `config.json`, then the defaults.
 
     Raises:
-        FileNotFoundError: There is no `settings.py` here or above.
-        ConfigurationError: Settings that cannot be read.
+        FileNotFoundError: There is no `settings.py` in the current directory or above it.
+        ConfigurationError: The settings cannot be read or are invalid.
     """
     root = Path(get_project_root())
     env_file = load_env_file(root / ".env")
@@ -144,13 +157,13 @@ def load_project_config() -> Config:
 
 
 def initialize_core_components() -> None:
-    """Build the application of the project and publish its parts in this module, once.
+    """Build the application of the project and publish its services in this module.
 
-    Further calls change nothing. All names are set at the end, or none is.
+    Further calls do nothing. Either all names of the module are set or none.
 
     Raises:
-        FileNotFoundError: There is no project here.
-        ConfigurationError: Settings, routes or middlewares that cannot work.
+        FileNotFoundError: There is no project in the current directory.
+        ConfigurationError: Settings, routes or middlewares are invalid.
     """
     with _initialising:
         if app_controller is None:
@@ -158,14 +171,16 @@ def initialize_core_components() -> None:
 
 
 def build_project_application() -> "Application":
-    """Build the application of the project, with logging set up, and publish nothing.
+    """Set up logging and build the application of the project, without publishing it.
 
     Raises:
         FileNotFoundError, ConfigurationError: As `initialize_core_components`.
     """
     settings = load_project_config()
     setup_logging(settings)
-    return _application_class(settings)(settings)
+    application = _application_class(settings)(settings)
+    mask_paths(settings, application.router)
+    return application
 
 
 def _application_class(settings: Config) -> "type[Application]":
@@ -176,7 +191,7 @@ def _application_class(settings: Config) -> "type[Application]":
 
 
 def publish(application: "Application") -> None:
-    """Put an application on the notice board: its parts become the names of this module."""
+    """Publish an application: its services become the names of this module."""
     global config, router, middleware_manager, template_renderer, session_manager
     global admin_user_manager, user_manager, app_controller, db_manager, error_handler
     global project_root, dispatcher
@@ -197,11 +212,15 @@ def publish(application: "Application") -> None:
 
 
 def wsgi_application(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-    """Answer one request with the application that this process published (PEP 3333).
+    """Handle one request with the published application (PEP 3333).
 
-    Never reads the body. Before `initialize_core_components` it answers a fixed 500.
+    Before `initialize_core_components` was called, the response is a plain 500.
 
-    Signals: `wsgi_application_error` in that case; else those of `serve`.
+    Signals: those of `serve`, or `wsgi_application_error` if no application was published.
+
+    Args:
+        environ: The WSGI environ.
+        start_response: The callable of the WSGI server.
     """
     if app_controller is not None:
         return serve(app_controller, dispatcher, environ, start_response)
@@ -226,28 +245,52 @@ class Server:
         name: str | None = None,
         requires_auth: bool = True,
     ) -> None:
-        """Add a route to the application, for GET unless other methods are named."""
+        """Add a route to the application.
+
+        Args:
+            path: Pattern, such as `"/users/{user_id:int}"`.
+            view: Function or class; see `lback.core.router.Route`.
+            methods: Allowed methods.
+            name: Name for `url_for`.
+            requires_auth: Whether only signed-in users may access the route.
+
+        Raises:
+            ConfigurationError: No application is published, or nothing provides a required
+                parameter of the view.
+        """
         if app_controller is None:
-            raise ConfigurationError("the server has no application; build Server() anew")
+            raise ConfigurationError("the server has no application; build Server() again")
         app_controller.add_route(path, view, list(methods), name, requires_auth)
 
     def run(self, host: str, port: int) -> None:
-        """Serve for development until interrupted; reloads and follows settings in DEBUG.
+        """Serve until interrupted, for development.
+
+        While DEBUG is on, the server reloads when source files or settings change.
+
+        Args:
+            host: Address or name to listen on.
+            port: Port to listen on; 0 chooses a free one.
 
         Raises:
-            ConfigurationError: The port is taken or not allowed; names one that is free.
+            ConfigurationError: The port is in use or not allowed; the message suggests a free one.
         """
         debug, root = _debug(), project_root
-        # With the reloader there are two processes; the one that serves watches.
+        # With the reloader there are two processes; only the one that serves watches settings.
         serves = development_server.is_reloaded() or not debug
         watcher = start_settings_watcher(root) if root and serves else None
         env_file = [str(Path(root) / ".env")] if root else []
         try:
-            development_server.run(wsgi_application, host, port, debug=debug, watch=env_file)
+            development_server.run(
+                wsgi_application, host, port, debug=debug, watch=env_file, shown=_shown_target
+            )
         finally:
             if watcher is not None:
                 watcher.stop()
                 watcher.join()
+
+
+def _shown_target(target: str) -> str:
+    return redacted_target(target, router)
 
 
 def _debug() -> bool:

@@ -1,4 +1,4 @@
-"""Signals: a name on one side, the callables that want to hear it on the other."""
+"""Signals: receivers that are connected to a name and called when it is sent."""
 
 import inspect
 import logging
@@ -12,29 +12,40 @@ Receiver: TypeAlias = Callable[..., Any]
 
 
 class SignalDispatcher:
-    """Calls the receivers of a signal in the order they were connected.
+    """Calls the receivers of a signal in the order in which they were connected.
 
-    Receivers are held by strong references until `disconnect`. Connecting is safe from any
-    thread; a send runs on the receivers as they were when it began, and may itself send.
+    Receivers are kept by strong references until `disconnect`. All methods are safe to call from
+    any thread. A send uses the receivers as they were when it began; a receiver may itself send.
 
     Attributes:
-        receivers: Signal name to its receivers; a signal without receivers is not in it, so
-            that `name in dispatcher.receivers` is the cheapest question before work for a send.
+        receivers: Receivers by signal name. A signal without receivers is not a key, so that
+            `name in dispatcher.receivers` is a cheap check before work that only a send needs.
+
+    Example:
+        >>> from lback.core import SignalDispatcher
+        >>> dispatcher = SignalDispatcher()
+        >>> def greet(sender, name, **kwargs):
+        ...     return f"hello {name}"
+        >>> dispatcher.connect("visitor_arrived", greet)
+        >>> [result for receiver, result in dispatcher.send("visitor_arrived", name="Ada")]
+        ['hello Ada']
     """
 
     def __init__(self) -> None:
         self.receivers: dict[str, tuple[Receiver, ...]] = {}
-        self._heard: dict[frozenset[str], bool] = {}
+        self._observed: dict[frozenset[str], bool] = {}
         self._lock = Lock()
 
     def connect(self, signal_name: str, receiver: Receiver) -> None:
-        """Have `receiver` called as `receiver(sender=…, **kwargs)` at each send of the signal.
+        """Connect a receiver to a signal. Connecting it twice changes nothing.
 
-        Connecting the same receiver twice changes nothing.
+        Args:
+            signal_name: Name of the signal; any non-empty text.
+            receiver: Called as `receiver(sender=…, **kwargs)` at each send.
 
         Raises:
-            TypeError: The name is no text, or the receiver cannot be called or is a coroutine
-                function, which nobody would await.
+            TypeError: The name is not text, or the receiver is not callable or is a coroutine
+                function, which would never be awaited.
             ValueError: The name is empty.
         """
         _check_name(signal_name)
@@ -45,7 +56,12 @@ class SignalDispatcher:
                 self._replace(signal_name, (*present, receiver))
 
     def disconnect(self, signal_name: str, receiver: Receiver) -> None:
-        """Stop calling `receiver` for the signal; without effect if it was not connected."""
+        """Disconnect a receiver from a signal. Does nothing if it was not connected.
+
+        Args:
+            signal_name: Name of the signal.
+            receiver: The receiver, or one that is equal to it, such as the same bound method.
+        """
         with self._lock:
             present = self.receivers.get(signal_name, ())
             if receiver in present:
@@ -57,11 +73,16 @@ class SignalDispatcher:
     def send(
         self, signal_name: str, sender: Any | None = None, **kwargs: Any
     ) -> list[tuple[Receiver, Any]]:
-        """Call every receiver with the sender and the keyword arguments.
+        """Call every receiver of a signal with the sender and the keyword arguments.
+
+        Args:
+            signal_name: Name of the signal.
+            sender: The object that sends it; passed as `sender`.
+            **kwargs: Passed to each receiver.
 
         Returns:
-            Pairs of receiver and what it returned or, where it raised an `Exception`, that
-            exception, which is logged and does not keep the others from being called.
+            Pairs of receiver and result. The result of a receiver that raised an `Exception` is
+            that exception; it is logged, and the other receivers are still called.
         """
         receivers = self.receivers.get(signal_name)
         if receivers is None:
@@ -79,28 +100,28 @@ class SignalDispatcher:
         return results
 
     def has_receivers(self, signal_names: frozenset[str]) -> bool:
-        """Tell whether one of the signals has a receiver; the answer is kept until that changes."""
-        heard = self._heard.get(signal_names)
-        if heard is None:
+        """Return True if one of the signals has a receiver. Cached until receivers change."""
+        observed = self._observed.get(signal_names)
+        if observed is None:
             with self._lock:
-                heard = not signal_names.isdisjoint(self.receivers)
-                self._heard[signal_names] = heard
-        return heard
+                observed = not signal_names.isdisjoint(self.receivers)
+                self._observed[signal_names] = observed
+        return observed
 
     def _replace(self, signal_name: str, receivers: tuple[Receiver, ...]) -> None:
-        # A new mapping each time: a send that runs meanwhile keeps the one it read.
+        # A new mapping each time: a send in another thread keeps using the one it read.
         changed = {**self.receivers, signal_name: receivers}
         if not receivers:
             del changed[signal_name]
         self.receivers = changed
-        self._heard = {}
+        self._observed = {}
 
 
 def _check_name(signal_name: str) -> None:
     if not isinstance(signal_name, str):
-        raise TypeError(f"a signal name is text, not {type(signal_name).__name__}")
+        raise TypeError(f"a signal name must be text, not {type(signal_name).__name__}")
     if not signal_name:
-        raise ValueError("a signal name is a non-empty text")
+        raise ValueError("a signal name must not be empty")
 
 
 def _check_receiver(receiver: Receiver) -> None:
@@ -108,4 +129,4 @@ def _check_receiver(receiver: Receiver) -> None:
         raise TypeError(f"a receiver must be callable, {type(receiver).__name__} is not")
     call = getattr(receiver, "__call__", None)  # noqa: B004  the method itself is inspected
     if inspect.iscoroutinefunction(receiver) or inspect.iscoroutinefunction(call):
-        raise TypeError("a receiver is called, never awaited: connect a plain function")
+        raise TypeError("a receiver must be a plain function: a coroutine is never awaited")

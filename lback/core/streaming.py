@@ -43,7 +43,7 @@ class StreamingResponse(Response):
     ) -> None:
         if isinstance(iterable, (str, bytes, bytearray, memoryview, Mapping)):
             hint = "JSONResponse" if isinstance(iterable, Mapping) else "Response"
-            raise TypeError(f"{type(iterable).__name__} is no stream but a whole: use {hint}")
+            raise TypeError(f"{type(iterable).__name__} is not a stream: use {hint}")
         if not isinstance(iterable, Iterable):
             raise TypeError(
                 f"a stream is an iterable of bytes or text, not {type(iterable).__name__}"

@@ -1,4 +1,4 @@
-"""The types that a request is made of: one door to the rooms they live in."""
+"""The types of a request and its parts, collected from the modules that define them."""
 
 from lback.core.http.app_session import AppSession
 from lback.core.http.methods import HTTPMethod

@@ -1,4 +1,4 @@
-"""The database session of a request: opened on first use, settled by the outcome, always closed."""
+"""The database session of a request: opened on first use, committed or rolled back, then closed."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -11,12 +11,12 @@ if TYPE_CHECKING:
 
 
 class UnitOfWork:
-    """Commits what a request wrote if it succeeded, and rolls it back if it did not.
+    """Commits the changes of a successful request, and rolls back those of a failed one.
 
     Args:
-        dependencies: `db_manager` is asked for its `create_session()` or `get_session()` when a
-            request first wants a session; none where there is none.
-        dispatcher: For `db_session_committed` and `db_session_rolled_back`.
+        dependencies: Services by name. The first use of a session calls `create_session()` or
+            `get_session()` of `db_manager`; without a `db_manager` there is no session.
+        dispatcher: Where `db_session_committed` and `db_session_rolled_back` are sent.
         sender: Sender of these signals.
     """
 
@@ -28,7 +28,7 @@ class UnitOfWork:
         self._sender = sender
 
     def open(self) -> Any:
-        """Open a session; `None` where there is no database."""
+        """Open a database session; returns `None` if there is no database."""
         db_manager = self._dependencies.get("db_manager")
         opens = getattr(db_manager, "create_session", None) or getattr(
             db_manager, "get_session", None
@@ -36,10 +36,16 @@ class UnitOfWork:
         return None if opens is None else opens()
 
     def commit_or_roll_back(self, request: "Request", response: "Response") -> None:
-        """Commit below status 400, else roll back; for a request with a session.
+        """Commit if the response has a status below 400, else roll back.
+
+        Signals: `db_session_committed` or `db_session_rolled_back`.
+
+        Args:
+            request: A request with an active session.
+            response: The response of the view or of a middleware.
 
         Raises:
-            Exception: What the commit raised.
+            Exception: Whatever the commit raised.
         """
         session = request.active_session
         if response.status_code < 400:
@@ -48,22 +54,45 @@ class UnitOfWork:
             self._roll_back(request, session, None)
 
     def commit_late_changes(self, request: "Request", response: "Response") -> None:
-        """Commit what response hooks wrote after the first commit, if they wrote anything."""
+        """Commit changes that response hooks made after the first commit.
+
+        Signals: `db_session_committed`, if there were changes.
+
+        Args:
+            request: The request.
+            response: The response after all hooks; nothing is committed from status 400 on.
+
+        Raises:
+            Exception: Whatever the commit raised.
+        """
         session = request.active_session
         if session is not None and response.status_code < 400 and _has_changes(session):
             self._commit(request, session)
 
     def roll_back(self, request: "Request", error: Exception) -> None:
-        """Undo what the request wrote, because of an error."""
+        """Roll back the session of a request after an exception.
+
+        Signals: `db_session_rolled_back`, if the request has a session.
+
+        Args:
+            request: The request that failed.
+            error: The exception; sent with the signal.
+        """
         session = request.active_session
         if session is not None:
             self._roll_back(request, session, error)
 
     def settle_handled(self, request: "Request", response: "Response") -> None:
-        """Commit what an exception handler wrote if it answered below status 400, else undo it.
+        """Commit or roll back the changes that an exception handler made.
+
+        Signals: `db_session_committed`, if it committed.
+
+        Args:
+            request: The request that failed.
+            response: The response of the handler; a status below 400 commits.
 
         Raises:
-            Exception: What the commit raised.
+            Exception: Whatever the commit raised.
         """
         session = request.active_session
         if session is None:
@@ -74,7 +103,7 @@ class UnitOfWork:
             session.rollback()  # `db_session_rolled_back` was sent before the handler
 
     def close(self, request: "Request") -> None:
-        """Close the session if it was opened here; one that a middleware brought is its own."""
+        """Close the session, unless a middleware provided it and closes it itself."""
         if request.opened_session is not None:
             request.opened_session.close()
             remove = getattr(self._dependencies.get("db_manager"), "remove", None)

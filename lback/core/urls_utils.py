@@ -1,4 +1,4 @@
-"""URL configuration: the entries of `urlpatterns` lists, and the routes that they become."""
+"""URL configuration: `urlpatterns` lists with `path` and `include`, and loading them as routes."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import import_module
@@ -13,19 +13,18 @@ from lback.core.routing.views import methods_of
 
 PathTuple: TypeAlias = tuple[str, Callable[..., Any], Sequence[str] | None, str | None, bool]
 
-# methods, name, requires_auth: closed unless an entry says otherwise.
+# Defaults of methods, name and requires_auth.
 _REST = (None, None, True)
 
 
 class Include:
-    """Stands in `urlpatterns` for the patterns of another module, below a prefix.
+    """An entry of `urlpatterns` that includes the patterns of another module below a prefix.
 
     Args:
         module_path: Dotted name of a module with a `urlpatterns` list, such as `"shop.urls"`.
-        prefix: Put in front of each included pattern; kept with a leading slash and, unless it
-            ends in a variable, a trailing one. Empty means no prefix.
-        requires_auth: `False` opens every route of the module, `True` guards every one;
-            `None` leaves each as it says itself.
+        prefix: Prepended to each included pattern. It gets a leading slash and, unless it ends
+            with a variable, a trailing one. Empty means no prefix.
+        requires_auth: Overrides `requires_auth` of every included route; `None` keeps it.
 
     Raises:
         ValueError: The module path is not a non-empty text.
@@ -36,7 +35,7 @@ class Include:
     ) -> None:
         if not isinstance(module_path, str) or not module_path:
             raise ValueError(
-                f"include() takes the dotted name of a urls module, not {module_path!r}; "
+                f"include() expects the dotted name of a urls module, not {module_path!r}; "
                 'write include("shop.urls", "/shop/")'
             )
         self.module_path = module_path
@@ -48,7 +47,19 @@ class Include:
 
 
 def include(module_path: str, prefix: str = "", *, requires_auth: bool | None = None) -> Include:
-    """Include the patterns of another module in `urlpatterns`; see `Include`."""
+    """Include the patterns of another module in `urlpatterns`.
+
+    Args:
+        module_path: Dotted name of a module with a `urlpatterns` list, such as `"shop.urls"`.
+        prefix: Prepended to each included pattern. Empty means no prefix.
+        requires_auth: Overrides `requires_auth` of every included route; `None` keeps it.
+
+    Raises:
+        ValueError: The module path is not a non-empty text.
+
+    Example:
+        >>> urlpatterns = [include("shop.urls", "/shop/")]
+    """
     return Include(module_path, prefix, requires_auth=requires_auth)
 
 
@@ -62,25 +73,44 @@ def path(
     """Build one entry of `urlpatterns`.
 
     Args:
-        pattern: Such as `"/books/{book_id:int}"`.
+        pattern: Path pattern, such as `"/books/{book_id:int}"`.
         view: A function, or a class with `get`, `post` and so on.
-        methods: Methods it answers; `None` means those of the view, else all.
-        name: For `url_for` and the template function `url`.
-        requires_auth: `False` lets visitors in who are not signed in.
+        methods: Names of the allowed methods; `None` means those that the view declares, else
+            every one.
+        name: Name for `url_for` and the template function `url`.
+        requires_auth: Whether only signed-in users may access the route.
+
+    Example:
+        >>> def show_book(request, book_id):
+        ...     return f"book {book_id}"
+        >>> urlpatterns = [path("/books/{book_id:int}", show_book, name="book")]
     """
     return pattern, view, methods, name, requires_auth
 
 
 def join_paths(prefix: str, pattern: str) -> str:
-    """Join the two with exactly one slash; the result begins with one."""
+    """Join a prefix and a pattern with exactly one slash; the result begins with a slash.
+
+    Args:
+        prefix: Prefix, with or without slashes at its end.
+        pattern: Path pattern, with or without a leading slash.
+
+    Example:
+        >>> join_paths("/shop/", "/books")
+        '/shop/books'
+    """
     return f"{prefix.rstrip('/')}/{pattern.lstrip('/')}"
 
 
 def is_local_url(url: str) -> bool:
-    """Tell whether a URL from a client is a path on this very host, safe to redirect to.
+    """Return True if a URL from a client is a path on this host, which is safe to redirect to.
 
-    Browsers take a backslash for a slash and drop control characters, so none of them passes,
-    nor does `//host/path`.
+    False for `//host/path`, and for backslashes and control characters, because browsers treat
+    the former as slashes and drop the latter.
+
+    Example:
+        >>> is_local_url("/cart?step=2"), is_local_url("//evil.example/")
+        (True, False)
     """
     return (
         url.startswith("/")
@@ -103,21 +133,22 @@ def load_routes(
     requires_auth: bool | None = None,
     is_root: bool = False,
 ) -> list[Route]:
-    """Build the routes of a urls module and of those that it includes, in order.
+    """Build the routes of a urls module and of the modules that it includes, in order.
+
+    An entry of `urlpatterns` is the result of `path` or `include`, a tuple `(pattern, view[,
+    methods[, name[, requires_auth]]])`, or a `Route`.
 
     Args:
         module_path: Dotted name of the module.
-        prefix: Put in front of its patterns.
-        requires_auth: See `lback.core.urls_utils.Include`.
-        is_root: Whether it is that of `ROOT_URLCONF`, which alone may have `exception_handlers`.
-
-    An entry of `urlpatterns` is what `path` or `include` built, a tuple `(pattern, view[,
-    methods[, name[, requires_auth]]])`, or a `Route`.
+        prefix: Prepended to its patterns.
+        requires_auth: Overrides `requires_auth` of every route; `None` keeps it.
+        is_root: Whether it is the module of `ROOT_URLCONF`, the only one that may have
+            `exception_handlers`.
 
     Raises:
-        ConfigurationError: A module that cannot be imported or has no `urlpatterns`, an entry
-            that is no route, modules that include each other, or `exception_handlers` where they
-            would not count; names module and entry.
+        ConfigurationError: A module cannot be imported or has no `urlpatterns`, an entry is not
+            valid, modules include each other, or a module other than the root one has
+            `exception_handlers`. The message names module and entry.
     """
     root = Include(module_path, prefix, requires_auth=requires_auth)
     if not is_root:
@@ -132,7 +163,7 @@ def _routes_of(included: Include, prefix: str, trail: tuple[str, ...]) -> Iterat
         if isinstance(entry, Include):
             if entry.module_path in trail:
                 raise ConfigurationError(
-                    f"{place} closes a circle: {' includes '.join([*trail, entry.module_path])}"
+                    f"{place} closes a cycle: {' includes '.join([*trail, entry.module_path])}"
                 )
             further = join_paths(prefix, entry.prefix) if entry.prefix else prefix
             inner = _inheriting(entry, included)
@@ -143,16 +174,16 @@ def _routes_of(included: Include, prefix: str, trail: tuple[str, ...]) -> Iterat
 
 
 def _inheriting(entry: Include, outer: Include) -> Include:
-    """Return the entry with the outer module's word on `requires_auth` where it has none."""
-    word = outer.requires_auth if entry.requires_auth is None else entry.requires_auth
-    return Include(entry.module_path, entry.prefix, requires_auth=word)
+    """Return the entry, with `requires_auth` of the outer module if it has none of its own."""
+    inherited = outer.requires_auth if entry.requires_auth is None else entry.requires_auth
+    return Include(entry.module_path, entry.prefix, requires_auth=inherited)
 
 
 def load_exception_handlers(module_path: str) -> Mapping[Any, Any]:
-    """Return the `exception_handlers` of the module of `ROOT_URLCONF`; empty where it has none.
+    """Return the `exception_handlers` of the module of `ROOT_URLCONF`; empty if it has none.
 
     Raises:
-        ConfigurationError: The module cannot be imported, or they are not a dict.
+        ConfigurationError: The module cannot be imported, or `exception_handlers` is not a dict.
     """
     handlers = getattr(_module(module_path), "exception_handlers", {})
     if not isinstance(handlers, Mapping):
@@ -166,8 +197,8 @@ def load_exception_handlers(module_path: str) -> Mapping[Any, Any]:
 def _refuse_exception_handlers(module_path: str) -> None:
     if isinstance(getattr(_module(module_path), "exception_handlers", None), Mapping):
         raise ConfigurationError(
-            f"{module_path}.exception_handlers would not count: they belong into the module of "
-            "ROOT_URLCONF, or to app.exception_handler"
+            f"{module_path}.exception_handlers has no effect: move it to the module of "
+            "ROOT_URLCONF, or use app.exception_handler"
         )
 
 
@@ -219,18 +250,32 @@ def _parts_of(entry: Any, place: str) -> list[Any]:
 
 
 def import_admin_modules(apps: list[str]) -> list[str]:
-    """Import `<app>.admin` of each installed app that has one; see `import_app_modules`."""
+    """Import `<app>.admin` of each installed app that has one.
+
+    Args:
+        apps: Dotted names of packages, as in `INSTALLED_APPS`.
+
+    Returns:
+        The names of the imported modules.
+
+    Raises:
+        ConfigurationError: An app does not exist, or a module raises while it is imported.
+    """
     return import_app_modules(apps, "admin")
 
 
 def import_app_modules(apps: list[str], module: str) -> list[str]:
-    """Import a module of each installed app that has it, for what it registers.
+    """Import a module, such as `models`, of each installed app that has it.
+
+    Args:
+        apps: Dotted names of packages, as in `INSTALLED_APPS`.
+        module: Name of the module in each package.
 
     Returns:
-        The modules imported.
+        The names of the imported modules.
 
     Raises:
-        ConfigurationError: An app that does not exist, or a module that fails.
+        ConfigurationError: An app does not exist, or a module raises while it is imported.
     """
     imported = []
     for app in apps:

@@ -1,4 +1,4 @@
-"""Mail: a message, where it goes, and who sends it."""
+"""Email: messages, and the backends that deliver them."""
 
 from lback.mail.backends import (
     ConsoleBackend,

@@ -1,4 +1,4 @@
-"""Where mail goes: to a server, a terminal, a directory, or into the memory of this process."""
+"""Mail backends: deliver to an SMTP server, the terminal, a directory or memory."""
 
 import logging
 import os
@@ -27,27 +27,30 @@ KEPT_IN_MEMORY = 200
 
 
 class MailBackend(Protocol):
-    """Delivers mail; safe to use from any thread."""
+    """Delivers email messages; thread-safe."""
 
     def deliver(self, message: EmailMessage) -> None:
-        """Hand a message over.
+        """Deliver a message.
+
+        Args:
+            message: The complete message.
 
         Raises:
-            OSError: It cannot be delivered now (`smtplib.SMTPException` is one).
+            OSError: The message cannot be delivered now, such as `smtplib.SMTPException`.
         """
         ...
 
 
 class SMTPBackend:
-    """Hands mail to a server (RFC 5321), over TLS unless told otherwise.
+    """Delivers email to an SMTP server (RFC 5321), over TLS by default.
 
     Args:
-        host: Name or address.
-        port: Usually 587 with STARTTLS, 465 with TLS, 25 without.
-        user: To sign in with; empty: without signing in.
-        password: Of that user.
-        security: `"starttls"`, `"tls"` or `"none"`; a server without TLS gets nothing unless it
-            is `"none"`.
+        host: Host name or address of the server.
+        port: Usually 587 with STARTTLS, 465 with TLS, 25 without encryption.
+        user: User name for authentication; empty for none.
+        password: Password for authentication.
+        security: `"starttls"`, `"tls"` or `"none"`. Without `"none"` nothing is sent to a server
+            that does not support TLS.
     """
 
     def __init__(
@@ -66,7 +69,15 @@ class SMTPBackend:
         self._security = security
 
     def deliver(self, message: EmailMessage) -> None:
-        """Hand a message over."""
+        """Deliver a message over a new connection.
+
+        Args:
+            message: The complete message.
+
+        Raises:
+            OSError: The server cannot be reached or rejects the message (`smtplib.SMTPException`).
+            ValueError: An address of the message is not allowed, or there is no recipient.
+        """
         with self._connect() as server:
             if self._security == "starttls":
                 server.starttls(context=ssl.create_default_context())
@@ -87,26 +98,28 @@ class SMTPBackend:
 
 
 def _envelope(message: EmailMessage) -> tuple[str, list[str]]:
-    """Return the addresses of sender and recipients, each checked against the list of letters.
+    """Return the addresses of sender and recipients, each validated.
 
     Raises:
-        ValueError: One of them is not allowed, or there is no recipient.
+        ValueError: An address is not allowed, or there is no recipient.
     """
     if isinstance(message, OutgoingMail):
         sender, recipients = message.sender_address, list(message.recipients)
     else:
-        # Made by other code: what the library reads in the header fields must be plain addresses.
+        # Made by other code: the addresses that the email package parses must be plain ones.
         fields = [field for name in ("To", "Cc", "Bcc") for field in message.get_all(name, [])]
-        recipients = [one.addr_spec for field in fields for one in field.addresses]
+        recipients = [address.addr_spec for field in fields for address in field.addresses]
         sender = message["From"].addresses[0].addr_spec if message["From"] else ""
     plain = [mailed_address(address) for address in (sender, *recipients)]
     if None in plain or not recipients:
-        raise ValueError(f"the mail {message['Subject']!r} has an address that is not allowed")
+        raise ValueError(
+            f"the email {message['Subject']!r} has no recipient or an address that is not valid"
+        )
     return str(plain[0]), [str(address) for address in plain[1:]]
 
 
 class ConsoleBackend:
-    """Writes mail to the terminal, for development; it holds links that let somebody in."""
+    """Writes email to the terminal, for development; beware of sign-in links in shared logs."""
 
     def deliver(self, message: EmailMessage) -> None:
         """Write a message to the standard error stream."""
@@ -115,17 +128,24 @@ class ConsoleBackend:
 
 
 class FileBackend:
-    """Writes each mail to a file of its own, which only its owner may read.
+    """Writes each email to a file of its own, readable by its owner only.
 
     Args:
-        directory: Made when it is missing.
+        directory: The directory; created if it is missing.
     """
 
     def __init__(self, directory: str | os.PathLike[str]) -> None:
         self._directory = Path(directory)
 
     def deliver(self, message: EmailMessage) -> None:
-        """Write a message to a new file `….eml`, which has that name once it is complete."""
+        """Write a message to a new file `….eml`, which gets that name once it is complete.
+
+        Args:
+            message: The complete message.
+
+        Raises:
+            OSError: The file cannot be written.
+        """
         self._directory.mkdir(parents=True, exist_ok=True)
         name = f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(4)}.eml"
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
@@ -136,7 +156,7 @@ class FileBackend:
 
 
 class MemoryBackend:
-    """Keeps the last mails in this process: for tests, and for the mailbox of development.
+    """Keeps the last 200 messages in memory, for tests and the mailbox page of development servers.
 
     Attributes:
         outbox: The messages, the oldest first.
@@ -146,25 +166,29 @@ class MemoryBackend:
         self.outbox: deque[EmailMessage] = deque(maxlen=KEPT_IN_MEMORY)
 
     def deliver(self, message: EmailMessage) -> None:
-        """Keep a message."""
+        """Append a message to the outbox."""
         self.outbox.append(message)
 
 
 class NoBackend:
-    """Delivers nothing and says so: a public server whose mail nobody has set up."""
+    """Delivers nothing and logs an error: for public servers without mail settings."""
 
     def deliver(self, message: EmailMessage) -> None:
-        """Log that a message was not sent; not what it says."""
-        logger.error("the mail %r was not sent: set MAIL_HOST", message["Subject"])
+        """Log that a message was not sent, with its subject only."""
+        logger.error("email not sent: set MAIL_HOST: %r", message["Subject"])
 
 
 def backend_of(config: "Config") -> MailBackend:
-    """Build the backend that `MAIL_BACKEND` names.
+    """Build the backend that the setting `MAIL_BACKEND` names.
 
-    Where it names none, it is SMTP if `MAIL_HOST` is set, else the memory while DEBUG is on.
+    If it is empty: SMTP if `MAIL_HOST` is set, otherwise memory while DEBUG is on, and `NoBackend`
+    while it is off.
+
+    Args:
+        config: The settings.
 
     Raises:
-        ConfigurationError: SMTP without `MAIL_HOST`.
+        ConfigurationError: The backend is SMTP, and `MAIL_HOST` is not set.
     """
     name = config.MAIL_BACKEND
     if not name:
@@ -186,7 +210,7 @@ _SIMPLE: dict[str, Callable[[], MailBackend]] = {
 
 def _smtp(config: "Config") -> SMTPBackend:
     if not config.MAIL_HOST:
-        raise ConfigurationError("MAIL_BACKEND = 'smtp' needs MAIL_HOST, the name of the server")
+        raise ConfigurationError("MAIL_BACKEND = 'smtp' needs MAIL_HOST, the host name of a server")
     return SMTPBackend(
         config.MAIL_HOST,
         config.MAIL_PORT,

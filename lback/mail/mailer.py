@@ -1,4 +1,4 @@
-"""Sending mail: at once, or beside the requests, where its time tells nobody anything."""
+"""Mailer: sends email at once, or in a background thread of the process."""
 
 import atexit
 import logging
@@ -26,15 +26,15 @@ SECONDS_AT_EXIT = 10.0
 
 
 class Mailer:
-    """Sends mail.
+    """Sends email.
 
-    What is sent later waits in this process, in order, for one thread: a process that is killed
-    takes it along. Use a queue of tasks for what must not be lost.
+    Messages that are sent later wait in memory, in order, for one background thread; they are lost
+    if the process is killed. Use a task queue for messages that must not be lost.
 
     Args:
-        config: The settings `MAIL_…`, read at the first mail.
-        backend: Where mail goes; `None` means where the settings say.
-        tries: Seconds to wait before each further try of what could not be delivered.
+        config: The settings `MAIL_…`, read when the first message is sent.
+        backend: Delivers the messages; `None` means the one that the settings choose.
+        tries: Seconds to wait before each further attempt to deliver a message.
     """
 
     def __init__(
@@ -50,51 +50,60 @@ class Mailer:
         self._waiting: deque[Job] = deque()
         self._changed = Condition()
         self._unfinished = 0
-        # The process whose thread works: a fork takes the mailer along, but not the thread.
+        # The process that the thread runs in: a fork copies the mailer, but not the thread.
         self._process = 0
         self._pause = Event()
 
     @property
     def backend(self) -> MailBackend:
-        """Where mail goes."""
+        """The backend that delivers messages."""
         if self._backend is None:
             self._backend = backend_of(self._config)
         return self._backend
 
     @property
     def outbox(self) -> "list[EmailMessage]":
-        """What was sent to the memory of this process, the oldest first; waits for what is due."""
+        """The messages in the memory backend, oldest first; waits for those still to be sent."""
         self.flush()
         return list(self.backend.outbox) if isinstance(self.backend, MemoryBackend) else []
 
     def send(self, mail: Mail) -> None:
-        """Send a mail now.
+        """Send an email now.
+
+        Args:
+            mail: The message.
 
         Raises:
-            ValueError: An address or the subject holds a line break.
-            OSError: It cannot be delivered.
+            ValueError: An address is not valid, or the subject has a line break.
+            OSError: The message cannot be delivered.
         """
         self.backend.deliver(mail.as_email(self._config.MAIL_FROM))
 
     def send_later(self, mail: Mail, *, is_sent: bool = True) -> None:
-        """Send a mail beside the requests; one that cannot be delivered is tried again and logged.
+        """Send an email in the background; failed deliveries are tried again and then logged.
 
         Args:
-            mail: What is to be sent.
-            is_sent: `False` does all but deliver it, so that the work tells nothing about whether
-                there is a recipient.
+            mail: The message.
+            is_sent: `False` does all the work except the delivery, so that response times do not
+                tell whether there is a recipient.
 
         Raises:
-            ValueError: An address or the subject is not allowed; see `Mail.as_email`.
+            ValueError: An address is not valid, or the subject has a line break.
         """
         message = mail.as_email(self._config.MAIL_FROM)
         self.do_later(lambda: self._deliver(message) if is_sent else None)
 
     def do_later(self, job: Job) -> None:
-        """Do something beside the requests, such as to find out whether a mail is to be sent."""
+        """Run a function in the background thread, such as one that looks up recipients.
+
+        If 1000 functions are waiting already, it is dropped and an error is logged.
+
+        Args:
+            job: A function without parameters.
+        """
         with self._changed:
             if len(self._waiting) >= MAX_WAITING:
-                logger.error("a mail was not sent: %d are waiting", MAX_WAITING)
+                logger.error("email not sent: queue is full: %d", MAX_WAITING)
                 return
             if self._process != os.getpid():
                 self._start()
@@ -117,8 +126,8 @@ class Mailer:
             try:
                 job()
             except Exception:
-                # A job that fails must not end the thread of those behind it.
-                logger.exception("what was to be done beside the requests failed")
+                # A job that fails must not end the thread for the jobs after it.
+                logger.exception("background mail job failed")
             with self._changed:
                 self._unfinished -= 1
                 self._changed.notify_all()
@@ -129,14 +138,21 @@ class Mailer:
                 self.backend.deliver(message)
             except OSError as error:
                 if pause is None:
-                    logger.error("the mail %r was not delivered: %s", message["Subject"], error)
+                    logger.error("email not delivered: %r: %s", message["Subject"], error)
                     return
                 self._pause.wait(pause)
             else:
                 return
 
     def flush(self, seconds: float = 30.0) -> bool:
-        """Wait until all has been sent that was to be sent later; false if that takes longer."""
+        """Wait until everything to be sent later has been sent.
+
+        Args:
+            seconds: How long to wait at most.
+
+        Returns:
+            False if that takes longer.
+        """
         with self._changed:
             if self._process != os.getpid():
                 return True

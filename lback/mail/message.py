@@ -1,4 +1,4 @@
-"""A mail: to whom, about what, and its text."""
+"""Email messages: recipients, subject and text."""
 
 import re
 from collections.abc import Sequence
@@ -14,11 +14,11 @@ _NAMED = re.compile(r'(?:"(?P<quoted>[^"]*)"|(?P<name>[^"<>,;]*))\s*<(?P<address
 
 
 class OutgoingMail(EmailMessage):
-    """A message with its envelope, so that no header is parsed again to find out where it goes.
+    """A message with its envelope addresses, so that no header has to be parsed to deliver it.
 
     Attributes:
-        sender_address: The address that a server is told as that of the sender.
-        recipients: The addresses that a server is told to deliver to.
+        sender_address: Envelope sender (`MAIL FROM`).
+        recipients: Envelope recipients (`RCPT TO`).
     """
 
     sender_address: str = ""
@@ -27,16 +27,20 @@ class OutgoingMail(EmailMessage):
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """What is to be sent.
+    """An email to be sent.
 
     Attributes:
-        to: One address or a list of them, each such as `ada@example.org` or
-            `Ada <ada@example.org>`.
-        subject: One line.
-        text: The mail as plain text.
-        html: The same as HTML, for those who see it so.
+        to: One address or a list of them, such as `ada@example.org` or `Ada <ada@example.org>`.
+        subject: One line of text.
+        text: The message as plain text.
+        html: The same message as HTML; `None` for plain text only.
         sender: Address of the sender; `None` means `MAIL_FROM`.
-        reply_to: Where answers go.
+        reply_to: Address for replies; `None` means the sender.
+
+    Example:
+        >>> mail = Mail("Ada <ada@example.org>", "Welcome", "Hello Ada!")
+        >>> mail.as_email("shop@example.org").recipients
+        ('ada@example.org',)
     """
 
     to: str | Sequence[str]
@@ -47,13 +51,13 @@ class Mail:
     reply_to: str | None = None
 
     def as_email(self, sender: str) -> OutgoingMail:
-        """Return the message as it is sent.
+        """Return the message as it is sent (RFC 5322).
 
         Args:
-            sender: Whose it is where the mail names no sender.
+            sender: Address of the sender if the mail names none.
 
         Raises:
-            ValueError: An address is not allowed, or the subject holds a line break.
+            ValueError: An address is not valid, or the subject has a line break.
         """
         message = OutgoingMail()
         to = [self.to] if isinstance(self.to, str) else list(self.to)
@@ -69,7 +73,7 @@ class Mail:
             message["Reply-To"] = _mailbox("Reply-To", self.reply_to)
         message["Date"] = formatdate(localtime=False)
         message["Message-ID"] = make_msgid(domain=sent_by.domain)
-        # RFC 3834 §5: nobody on holiday answers to it.
+        # RFC 3834 §5: no automatic replies to this message.
         message["Auto-Submitted"] = "auto-generated"
         message.set_content(self.text)
         if self.html is not None:
@@ -81,17 +85,17 @@ class Mail:
 
 
 def _mailbox(field: str, text: str) -> Address:
-    """Return the address of a field, with the name beside it.
+    """Return the address of a header field, with its display name.
 
     Raises:
-        ValueError: It is not one address that is allowed.
+        ValueError: The text is not exactly one valid address.
     """
     named = _NAMED.fullmatch(_one_line(field, text).strip())
     address = mailed_address(named["address"] if named else text.strip())
     if address is None:
         raise ValueError(
-            f"the {field} of a mail holds {text[:100]!r}, which is not one mail address; write "
-            "ada@example.org or Ada <ada@example.org>, and of several addresses a list"
+            f"the {field} of an email is {text[:100]!r}, which is not one email address; write "
+            "ada@example.org or Ada <ada@example.org>, and a list for several addresses"
         )
     name = (named["quoted"] or named["name"] or "").strip() if named else ""
     local_part, _, domain = address.rpartition("@")
@@ -99,7 +103,7 @@ def _mailbox(field: str, text: str) -> Address:
 
 
 def _one_line(field: str, text: str) -> str:
-    # The library folds what it understands; a line break is never meant.
+    # A line break would start another header field.
     if "\n" in text or "\r" in text:
-        raise ValueError(f"the {field} of a mail is one line")
+        raise ValueError(f"the {field} of an email must not contain a line break")
     return text

@@ -1,4 +1,4 @@
-"""What a request meets on its way to the view, and a response on its way out."""
+"""Built-in middlewares: sessions, authentication, CSRF, security headers, limits, logging."""
 
 from lback.middleware.access_log import AccessLogMiddleware
 from lback.middleware.authentication import AuthenticationMiddleware

@@ -1,4 +1,4 @@
-"""Who is asking: the user of a request, and the way to the login page for those who need one."""
+"""Authentication: `request.user`, and a redirect to the login page or a challenge for a 401."""
 
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
@@ -22,24 +22,23 @@ if TYPE_CHECKING:
     from lback.core.response import Response
     from lback.users.models import Account
 
-# A session is no scheme that IANA knows; a 401 must name one all the same (RFC 9110 §15.5.2).
+# A 401 must name a scheme (RFC 9110 section 15.5.2), and IANA has registered none for sessions.
 CHALLENGE = 'Session realm="users"'
 SIGN_IN = "accounts.sign_in"
 
 
 class AuthenticationMiddleware(BaseMiddleware):
-    """Brings `request.user`, found when first asked for; `None` is somebody not signed in.
+    """Set `request.user`, loaded on first access; None for an anonymous request.
 
-    A request with a bearer token is that of its owner, whatever session it may have; a token that
-    is not good is answered 401. A user of the admin is found by
-    `request.get_context("admin_user")`.
+    A bearer token takes precedence over the session; an invalid token raises `Unauthorized`
+    (401). The user of the admin is `request.get_context("admin_user")`.
 
-    An answer 401 that names no way to authenticate gets one: a browser is sent to `LOGIN_URL`, or
-    to the page of `lback.accounts` where that is included, with `next` to come back by. Any other
-    client is told in `WWW-Authenticate`.
+    A 401 response without `WWW-Authenticate` is completed: browsers are redirected to `LOGIN_URL`,
+    or to the sign-in page of `lback.accounts` if it is included, with the requested URL as the
+    parameter `next`. Other clients get `WWW-Authenticate` (RFC 9110 section 11.6.1).
 
     Args:
-        config: `LOGIN_URL` is read here.
+        config: Settings; `LOGIN_URL` is read.
     """
 
     sets_user = True
@@ -49,12 +48,17 @@ class AuthenticationMiddleware(BaseMiddleware):
         self._login_url = config.LOGIN_URL
 
     def process_request(self, request: "Request") -> None:
-        """Have the user looked up when it is first read."""
+        """Register the user and the user of the admin as lazy values."""
         request.add_lazy_context(USER, _user)
         request.add_lazy_context(ADMIN_USER, _admin_user)
 
     def process_response(self, request: "Request", response: "Response") -> "Response":
-        """Show the way in to somebody who was refused for not being signed in."""
+        """Complete a 401 response, and set cookies of trusted devices.
+
+        Args:
+            request: The request.
+            response: The response. A 401 gets `WWW-Authenticate`, or is replaced by a redirect.
+        """
         if DEVICE_COOKIES in request.environ:
             from lback.auth.devices import set_cookies
 
@@ -70,8 +74,7 @@ class AuthenticationMiddleware(BaseMiddleware):
         return response
 
 
-# Users and keys are asked for here and not when the middleware is built: what no request needs is
-# not even imported.
+# User managers and keys are read per request, so that a process that needs none imports none.
 
 
 def _user(request: "Request") -> "Account | None":
@@ -89,13 +92,13 @@ def _admin_user(request: "Request") -> "Account | None":
 
 
 def _is_navigation(request: "Request") -> bool:
-    # What a script fetches must fail where it is asked for: a login page is no answer to it.
+    # A request of a script must fail: a redirect would give it the HTML of a login page.
     accepted = request.environ.get("HTTP_ACCEPT") or ""
     return page_weight(accepted) > 0 and not prefers_json(accepted)
 
 
 def _sign_in_page(request: "Request") -> str:
-    """Return the address of the page of `lback.accounts`, where an application has it."""
+    """Return the URL of the sign-in page of `lback.accounts`, or "" if it is not included."""
     router = request.router
     if router is None or router.get_route_by_name(SIGN_IN) is None:
         return ""
@@ -112,9 +115,9 @@ def _place_of(request: "Request") -> str:
 
 def _with_next(login_url: str, request: "Request") -> str:
     if not _is_safe(request):
-        return login_url  # what was sent is lost, and its address alone may answer no GET
+        return login_url  # the body is lost, and the URL may not answer GET
     query = request.environ.get("QUERY_STRING") or ""
-    # As browsers wrote it, quoted: it is to pass `is_local_url`, which knows no controls.
+    # Percent-encoded, because `is_local_url` refuses control characters.
     here = quote(_place_of(request), safe="/:@!$&'()*+,;=~")
     back = f"{here}?{query}" if query else here
     return f"{login_url}{'&' if '?' in login_url else '?'}{urlencode({'next': back})}"

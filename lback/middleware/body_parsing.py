@@ -1,4 +1,4 @@
-"""Body parsing: forms and JSON become values when, and only when, somebody asks for them."""
+"""Body parsing: forms and JSON, parsed on first access."""
 
 import logging
 import re
@@ -26,28 +26,37 @@ _URLENCODED = "application/x-www-form-urlencoded"
 _FORMS = frozenset({_MULTIPART, _URLENCODED})
 _JSON_TYPE = "application/json"
 _JSON = re.compile(r"application/(?:json|[^/]*\+json)")  # RFC 8259 §11, RFC 6839 §3.1
-# RFC 2046 §5.1.1 allows fewer characters and 70 of them; clients send what is printable.
+# Wider than RFC 2046 section 5.1.1 (70 characters of a smaller set), as clients send more.
 _BOUNDARY = re.compile(r"[ -~]{0,199}[!-~]")
 
 
 class BodyParsingMiddleware(SimpleMiddleware):
-    """Fills `request.parsed_body`, `POST`, `DATA` and `files` from the body, when first read.
+    """Parse the body into `request.parsed_body`, `POST`, `DATA` and `files` on first access.
 
-    - `application/x-www-form-urlencoded` and `multipart/form-data`: a `MultiDict`, a value as
-      text, or a list of them where a name came several times. Files are `UploadedFile`s.
-    - `application/json` and `application/…+json`: an object as a dict. For any other value the
-      parsed body is `None`, and its text is in `request.body_text`.
-    - Any other type, and no body: `None`.
+    - `application/x-www-form-urlencoded` and `multipart/form-data` (RFC 7578): a `MultiDict` of
+      text; a name that occurs several times has a list. Files are `UploadedFile` objects.
+    - `application/json` and `application/…+json`: a JSON object as a dict. For any other JSON
+      value `parsed_body` is None; its text is in `request.body_text`.
+    - Any other type, or no body: None.
 
-    Text is UTF-8; a form may name another charset of which ASCII is a part (RFC 7578 section 5.1).
-    What cannot be read as its type says is never half read: the one who asks gets a `BadRequest`
-    (400), or an `HTTPException` with status 413 for what is larger than a setting allows, and 415
-    for a charset that is not read and for a compressed body, which is not inflated.
+    Text is UTF-8; a form may declare another superset of ASCII (RFC 7578 section 5.1). A body is
+    parsed completely or not at all: reading an attribute raises `BadRequest` (400) for a malformed
+    body, and `HTTPException` with status 413 for one beyond a limit, or 415 for an unsupported
+    charset or a compressed body.
 
     Args:
-        config: `MAX_FORM_FIELDS`, `MAX_FORM_FILES`, `MAX_FORM_FIELD_SIZE`,
-            `MAX_PART_HEADER_SIZE`, `MAX_UPLOAD_MEMORY_SIZE` (all files of a request together,
-            then they go to temporary files) and `MAX_JSON_DEPTH` are read here, once.
+        config: Settings; `MAX_FORM_FIELDS`, `MAX_FORM_FILES`, `MAX_FORM_FIELD_SIZE`,
+            `MAX_PART_HEADER_SIZE`, `MAX_UPLOAD_MEMORY_SIZE` (bytes of all files of a request
+            that are kept in memory; further ones go to temporary files) and `MAX_JSON_DEPTH` are
+            read at start-up.
+
+    Example:
+        >>> from lback.middleware import BodyParsingMiddleware
+        >>> body = b'{"title": "Emma"}'
+        >>> sent = Request("/", "POST", body, {"Content-Type": "application/json"}, {})
+        >>> BodyParsingMiddleware(app.config).process_request(sent)
+        >>> sent.parsed_body["title"]
+        'Emma'
     """
 
     def __init__(self, config: "Config") -> None:
@@ -55,15 +64,18 @@ class BodyParsingMiddleware(SimpleMiddleware):
         self._json_depth = config.MAX_JSON_DEPTH
 
     def process_request(self, request: "Request") -> None:
-        """Have the body parsed when it is first read."""
+        """Register `parse` as the body parser of the request."""
         request.set_body_parser(self.parse)
 
     def parse(self, request: "Request") -> "tuple[Form | None, Files | None]":
-        """Return the values and the files that a body holds.
+        """Parse the body of a request by its `Content-Type`.
+
+        Returns:
+            Fields and files; None for each that the body does not have.
 
         Raises:
-            BadRequest: The body is not what its type says.
-            HTTPException: 413 or 415; see the class.
+            BadRequest: The body is malformed.
+            HTTPException: 413, a limit is exceeded; 415, charset or encoding are not supported.
         """
         field = request.get_header("Content-Type")
         kind = _kind_of(field) if field else None
@@ -86,9 +98,9 @@ class BodyParsingMiddleware(SimpleMiddleware):
         return (FormData(value) if isinstance(value, dict) else None), None
 
 
-@lru_cache(256)  # the same few come again and again
+@lru_cache(256)  # clients send the same few values
 def _kind_of(field: str) -> str | None:
-    """Return the media type as far as it is one that is parsed; JSON in one spelling."""
+    """Return the media type if it is parsed here, with all JSON types as `application/json`."""
     kind = media_type(field)
     if kind in _FORMS:
         return kind
@@ -104,7 +116,7 @@ def _parameters_and_codec(field: str) -> tuple[Mapping[str, str], str]:
 def _unread_body(request: "Request") -> "BodyStream | BinaryIO | None":
     stream = request.open_body()
     if isinstance(stream, BodyStream) and stream.consumed:
-        logger.warning("the body was read as a stream: parsed_body and files stay empty")
+        logger.warning("body already read as a stream: parsed_body and files stay empty")
         return None
     return stream
 
@@ -112,7 +124,7 @@ def _unread_body(request: "Request") -> "BodyStream | BinaryIO | None":
 def _require_plain(request: "Request") -> None:
     encoding = request.get_header("Content-Encoding")
     if encoding and encoding.strip().lower() != "identity":
-        raise HTTPException("the body is compressed; send it as it is", 415)
+        raise HTTPException("the body is compressed; send it uncompressed", 415)
 
 
 def _boundary(found: Mapping[str, str]) -> str:
@@ -127,7 +139,7 @@ def _urlencoded(body: bytes, limits: FormLimits, codec: str) -> MultiDict:
         form = parse_query(body.decode(), limits.fields, errors="strict")
     except UnicodeDecodeError as error:
         if codec == "utf-8":
-            raise BadRequest("the form is no UTF-8") from error
+            raise BadRequest("the form is not valid UTF-8") from error
         form = _urlencoded_otherwise(body, limits, codec)
     except BadRequest as error:
         raise BadRequest(f"{error.message} (MAX_FORM_FIELDS)") from error
@@ -137,9 +149,9 @@ def _urlencoded(body: bytes, limits: FormLimits, codec: str) -> MultiDict:
 
 
 def _urlencoded_otherwise(body: bytes, limits: FormLimits, codec: str) -> MultiDict:
-    """Read a form in the charset that it is labelled with, for it is not UTF-8.
+    """Parse a form that is not UTF-8 in the charset that its Content-Type declares.
 
-    The URL standard knows UTF-8 alone, so that is tried first whatever the label says.
+    UTF-8 is tried first whatever is declared, because the URL standard allows only UTF-8.
     """
     form = MultiDict()
     if body.count(b"&") >= limits.fields:
@@ -147,7 +159,7 @@ def _urlencoded_otherwise(body: bytes, limits: FormLimits, codec: str) -> MultiD
     try:
         pairs = parse_qsl(body.decode(codec), True, encoding=codec, errors="strict")
     except UnicodeDecodeError as error:
-        raise BadRequest("the form is not in the charset of its Content-Type") from error
+        raise BadRequest("the form is not valid in the charset of its Content-Type") from error
     for name, value in pairs:
         form.add(name, value)
     return form
@@ -155,7 +167,7 @@ def _urlencoded_otherwise(body: bytes, limits: FormLimits, codec: str) -> MultiD
 
 def _check_sizes(form: MultiDict, limit: int) -> None:
     for name in form:
-        # No character is larger than four bytes.
+        # A character has at most four bytes, so that short values need not be encoded.
         if any(len(v) > limit // 4 and len(v.encode()) > limit for v in form.getlist(name)):
             raise HTTPException(
                 f"field {name[:60]!r} is larger than {limit} bytes (MAX_FORM_FIELD_SIZE)", 413

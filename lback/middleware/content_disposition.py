@@ -1,4 +1,4 @@
-"""Encoded names in `Content-Disposition`: RFC 8187, RFC 2231 and RFC 2047."""
+"""Decode encoded parameters of `Content-Disposition` (RFC 8187, RFC 2231 and RFC 2047)."""
 
 import re
 from email.errors import HeaderParseError
@@ -7,7 +7,7 @@ from urllib.parse import quote, unquote_to_bytes
 
 from lback.middleware.content_type import codec_of
 
-# A parameter; a backslash escapes a quote and itself only, for old browsers send paths.
+# A parameter. A backslash escapes only a quote or itself, because old browsers send paths.
 _PARAMETER = re.compile(
     r";[ \t]*+([!#$%&'*+^_`|~0-9A-Za-z.-]++)[ \t]*+=[ \t]*+(\"(?:[^\"\\]|\\.)*+\"|[^;\"]*+)"
 )
@@ -17,13 +17,16 @@ _ENCODED_WORDS = re.compile(rf"\s*+{_ENCODED_WORD}(?:\s*+{_ENCODED_WORD})*+\s*+"
 
 
 def encoded_parameters(field: str) -> dict[str, str]:
-    """Return `name` and `filename` as far as the field has them in an encoded form, decoded.
+    """Return the decoded `name` and `filename` of a `Content-Disposition` field.
 
-    The forms are `filename*` (RFC 8187), numbered pieces such as `filename*0` (RFC 2231
-    section 3), and encoded words (RFC 2047). Bytes that cannot be decoded become U+FFFD.
+    Only parameters in an encoded form are returned: `filename*` (RFC 8187), numbered pieces such
+    as `filename*0` (RFC 2231 section 3) and encoded words (RFC 2047). Bytes that cannot be
+    decoded become U+FFFD.
 
-    Args:
-        field: A `Content-Disposition` field.
+    Example:
+        >>> from lback.middleware.content_disposition import encoded_parameters
+        >>> encoded_parameters("form-data; filename*=UTF-8''na%C3%AFve.txt")
+        {'filename': 'naïve.txt'}
     """
     if "*" not in field and "=?" not in field:
         return {}
@@ -38,7 +41,7 @@ def encoded_parameters(field: str) -> dict[str, str]:
 
 
 def has_name(field: str) -> bool:
-    """Return True if a `Content-Disposition` field has a parameter `name`, be it empty."""
+    """Return True if a `Content-Disposition` field has a parameter `name`, even an empty one."""
     return any(name.lower() == "name" for name, _ in _PARAMETER.findall(field))
 
 
@@ -78,7 +81,7 @@ def _encoded_words(value: str | None) -> str | None:
         return None
     try:
         words = decode_header(value)
-    except HeaderParseError:  # no base64
+    except HeaderParseError:  # invalid base64
         return None
     text = "".join(
         word if isinstance(word, str) else word.decode(codec_of(charset) or "utf-8", "replace")

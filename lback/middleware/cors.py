@@ -1,4 +1,4 @@
-"""CORS: which pages of other origins may read the answers of this application (Fetch §3.2)."""
+"""CORS: let pages of other origins read responses (Fetch standard, section 3.2)."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -18,21 +18,21 @@ ANY = "*"
 
 
 class CORSMiddleware(BaseMiddleware):
-    """Lets scripts on pages of `CORS_ORIGINS` read answers, and those of no other origin.
+    """Allow scripts on pages of the origins in `CORS_ORIGINS` to read responses.
 
-    A preflight from such a page is answered here. That a page may read says nothing of forms:
-    an unsafe request must still pass the CSRF check, see `CSRF_TRUSTED_ORIGINS`.
+    Preflight requests of these origins are answered here. CORS does not replace the CSRF check:
+    an unsafe request must also pass `CSRFMiddleware`, see `CSRF_TRUSTED_ORIGINS`.
 
     Args:
-        config: `CORS_ORIGINS` and `CORS_CREDENTIALS` are read here, once.
+        config: Settings; `CORS_ORIGINS` and `CORS_CREDENTIALS` are read at start-up.
         methods: Methods that scripts may use.
-        headers: Request fields that scripts may send, beside those that always may.
-        expose: Response fields that scripts may read, beside those that always may.
-        max_age: Seconds for which browsers remember a preflight.
+        headers: Request header fields that scripts may send, besides the safelisted ones.
+        expose: Response header fields that scripts may read, besides the safelisted ones.
+        max_age: Seconds for which browsers cache a preflight response.
 
     Raises:
-        ConfigurationError: Any origin, together with credentials: every page there is could
-            then act as the visitor.
+        ConfigurationError: `CORS_ORIGINS` has "*" while `CORS_CREDENTIALS` is on, which would
+            let every page act as the visitor.
     """
 
     runs_before = (
@@ -53,8 +53,8 @@ class CORSMiddleware(BaseMiddleware):
     ) -> None:
         if ANY in config.CORS_ORIGINS and config.CORS_CREDENTIALS:
             raise ConfigurationError(
-                "CORS_ORIGINS has '*' and CORS_CREDENTIALS is on: name the origins that may act "
-                "as the visitor"
+                "CORS_ORIGINS has '*' while CORS_CREDENTIALS is on, which lets every page act as "
+                "the visitor; list the allowed origins"
             )
         self._any = ANY in config.CORS_ORIGINS
         self._origins = frozenset(origin_of(o) for o in config.CORS_ORIGINS if o != ANY)
@@ -78,12 +78,17 @@ class CORSMiddleware(BaseMiddleware):
         return Response(None, 204, self._preflight_fields)
 
     def process_response(self, request: "Request", response: Response) -> Response:
-        """Say who may read the answer."""
+        """Add the `Access-Control-*` fields if the origin is allowed, and `Vary: Origin`.
+
+        Args:
+            request: The request; its `Origin` is read.
+            response: The response to extend.
+        """
         if not self._origins and not self._any:
             return response
         headers = response.headers
         if not self._any:
-            # Also where there is no Origin: a cache must not show that answer to one that has.
+            # Also without Origin: a cache must not use that response for a request with one.
             headers.add_vary("Origin")
         origin = self._allowed(request)
         if origin is not None:
@@ -95,10 +100,10 @@ class CORSMiddleware(BaseMiddleware):
         return response
 
     def _allowed(self, request: "Request") -> str | None:
-        """Return the origin of the page as it was sent, if it may read answers."""
+        """Return the `Origin` of the request as it was sent if it is allowed, else None."""
         sent: str | None = request.environ.get("HTTP_ORIGIN")
         if sent is None:
             return None
         origin = origin_of(sent)
-        # `null` is no origin: any page can have it, by way of a sandboxed frame.
+        # "null" is never allowed: any page can have that origin by means of a sandboxed frame.
         return sent if origin is not None and (self._any or origin in self._origins) else None

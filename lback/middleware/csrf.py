@@ -1,4 +1,4 @@
-"""CSRF: a form is taken only from a page of this application, in the hands of the same visitor."""
+"""CSRF protection: origin check and session-bound token."""
 
 import hmac
 import logging
@@ -8,6 +8,7 @@ from secrets import token_bytes
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from lback.core.base_middleware import SimpleMiddleware
+from lback.core.errors.redaction import redacted_path, redacted_text
 from lback.core.exceptions import (
     BadRequest,
     ConfigurationError,
@@ -15,6 +16,7 @@ from lback.core.exceptions import (
     HTTPException,
     Unauthorized,
 )
+from lback.core.http.app_session import CSRF_KEY as SESSION_KEY
 from lback.core.http.origins import origin_of, origin_of_url
 
 if TYPE_CHECKING:
@@ -26,44 +28,54 @@ logger = logging.getLogger(__name__)
 
 FIELD = "csrf_token"
 HEADER = "X-CSRF-Token"
-SESSION_KEY = "_csrf"
-# Set by the test client, which no header of a request can do (PEP 3333: those begin with HTTP_).
+# Set by the test client. No request can set it: header fields are under HTTP_… (PEP 3333).
 CHECKED = "lback.csrf_checked"
 
-_SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})  # RFC 9110 §9.2.1
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})  # RFC 9110 section 9.2.1
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
-# Schemes whose credentials a browser adds by itself, also to what another site makes it send.
+# Schemes whose credentials browsers add by themselves, also to requests that another site causes.
 _AMBIENT = ("basic", "digest", "negotiate", "ntlm")
 _LENGTH = 32
 _MARK = "csrf_exempt"
 _REFUSED = "This form could not be verified. Go back, reload the page and send it again."
 _NO_TOKEN = (
-    f"there is no token: put {{{{ csrf_input }}}} into the form, or send {HEADER}; "
-    "docs/guides/security.md tells more"
+    f"no token was sent; put {{{{ csrf_input }}}} into the form, or send the header {HEADER} "
+    "(see docs/guides/security.md)"
 )
 
 V = TypeVar("V", bound=Callable[..., Any])
 
 
 def csrf_exempt(view: V) -> V:
-    """Take a view out of the check: for callers that are no browsers, such as webhooks.
+    """Exempt a view from the CSRF check, for callers that are not browsers, such as webhooks.
+
+    The decorator must be the outermost one, and marks a view function or class itself: a class
+    does not inherit the exemption.
 
     Raises:
-        TypeError: It takes no mark, such as a bound method.
+        TypeError: The view cannot be marked, such as a bound method.
+
+    Example:
+        >>> from lback.middleware import csrf_exempt
+        >>> @csrf_exempt
+        ... def payment_webhook(request):
+        ...     return Response("ok")
     """
     try:
         setattr(view, _MARK, True)
     except AttributeError:
         raise TypeError(
-            f"{view!r} takes no mark; decorate the function or the class itself"
+            f"{view!r} cannot be marked with csrf_exempt; decorate the function or the class itself"
         ) from None
     return view
 
 
 def csrf_token(request: "Request") -> str:
-    """Return the token of the visitor's session, in a new disguise each time.
+    """Return the CSRF token of the session; creates one if the session has none.
 
-    The disguise keeps it from being guessed out of the length of compressed pages.
+    The token is masked with random bytes, so that each call returns another text and the length
+    of compressed pages does not reveal it (BREACH attack). All of these texts are valid until
+    `rotate_csrf_token` is called or the session ends.
 
     Raises:
         ConfigurationError: The request has no session.
@@ -71,7 +83,7 @@ def csrf_token(request: "Request") -> str:
     session = _session_of(request)
     if session is None:
         raise ConfigurationError(
-            "a CSRF token is kept in the session, and this request has none; "
+            "CSRF: the token is stored in the session, and this request has no session; "
             "add a session middleware before CSRFMiddleware"
         )
     secret = _secret_of(session)
@@ -84,29 +96,32 @@ def csrf_token(request: "Request") -> str:
 
 
 def rotate_csrf_token(request: "Request") -> None:
-    """Make the tokens worthless that were given out; to be done where somebody signs in or out."""
+    """Invalidate all CSRF tokens of the session. Call it when a user signs in or out."""
     session = _session_of(request)
     if session is not None:
         session.pop(SESSION_KEY, None)
 
 
 class CSRFMiddleware(SimpleMiddleware):
-    """Refuses what another site makes a visitor's browser send: 403 for unsafe methods.
+    """Refuse cross-site requests with unsafe methods (403).
 
-    A request with another method than GET, HEAD, OPTIONS and TRACE passes if it comes from a page
-    of this origin or of `CSRF_TRUSTED_ORIGINS`, and brings the token of the session: in the
-    header `X-CSRF-Token`, or in the form field `csrf_token`, which `{{ csrf_input }}` writes.
+    A request with a method other than GET, HEAD, OPTIONS and TRACE (RFC 9110 section 9.2.1) must
+    come from a page of this origin or of `CSRF_TRUSTED_ORIGINS`, and must send the token of the
+    session: in the header `X-CSRF-Token`, or in the form field `csrf_token`, which
+    `{{ csrf_input }}` renders.
 
-    Not asked are views marked with `csrf_exempt`, paths without a view, and requests that were
-    authenticated by a token in `Authorization`, or have one and no cookie: no browser adds one by
-    itself. A middleware that authenticates by such a token of its own says so with
-    `request.add_context("authenticated_by", "token")`.
+    Not checked are views decorated with `csrf_exempt`, paths without a view, and requests that
+    are authenticated by a token in `Authorization`, or have one and no cookie, because browsers
+    do not add such a token by themselves. A middleware that authenticates by a token of its own
+    sets `request.add_context("authenticated_by", "token")`.
 
-    Where a route wants a signed-in user and there is none, what fails the check is answered 401.
+    If the route requires a signed-in user and there is none, a refused request gets 401, so that
+    a visitor whose session has expired is sent to sign in.
 
     Args:
-        config: `CSRF_TRUSTED_ORIGINS` and `DEBUG`, which has the page say why, are read here.
-        template_renderer: Gets `csrf_token` and `csrf_input` for its templates.
+        config: Settings; `CSRF_TRUSTED_ORIGINS` is read at start-up. With `DEBUG` on, the error
+            page contains the reason.
+        template_renderer: Renderer that gets `csrf_token` and `csrf_input`. None adds neither.
     """
 
     needs = ("lback.middleware.SessionMiddleware",)
@@ -125,50 +140,51 @@ class CSRFMiddleware(SimpleMiddleware):
         """Check a request with an unsafe method.
 
         Raises:
-            Forbidden: It does not pass.
-            Unauthorized: It does not pass, and the route wants a user that nobody signed in as.
-            HTTPException: 413, the form that should hold the token is too large.
+            Forbidden: The origin or the token is not valid.
+            Unauthorized: As before, and the route requires a signed-in user and there is none.
+            HTTPException: 413, the form that should contain the token is too large.
         """
-        if request.method in _SAFE or _is_excused(request):
+        if request.method in _SAFE or _is_exempt(request):
             return
-        fault = self._fault_of_origin(request) or _fault_of_token(
+        problem = self._origin_problem(request) or _token_problem(
             request, explain=self._config.DEBUG is True
         )
-        if fault is not None:
+        if problem is not None:
             _require_user(request)
-            logger.warning("refused %s %r: %s", request.method, request.path, fault)
-            raise Forbidden(
-                f"CSRF check failed: {fault}" if self._config.DEBUG is True else _REFUSED
-            )
+            logger.warning(
+                "CSRF: %s %r refused: %s",
+                request.method, redacted_path(request), redacted_text(problem, request),
+            )  # fmt: skip
+            raise Forbidden(f"CSRF: {problem}" if self._config.DEBUG is True else _REFUSED)
 
-    def _fault_of_origin(self, request: "Request") -> str | None:
-        """Say what is wrong with where the request comes from, or `None`."""
+    def _origin_problem(self, request: "Request") -> str | None:
+        """Return why the origin of a request is not trusted, or None if it is."""
         environ = request.environ
         sent, site = environ.get("HTTP_ORIGIN"), environ.get("HTTP_SEC_FETCH_SITE")
-        # A page that sends no referrer sends no origin either; that it is ours, the browser says.
+        # A page with "Referrer-Policy: no-referrer" sends "Origin: null", also to its own site.
         if sent is not None and not (sent == "null" and site == "same-origin"):
-            return self._fault_of(request, sent, origin_of(sent), "Origin")
+            return self._problem_of(request, sent, origin_of(sent), "Origin")
         if site in ("cross-site", "same-site"):
-            return f"Sec-Fetch-Site is {site}, and no Origin says which page sent it"
+            return f"Sec-Fetch-Site is {site} and there is no Origin"
         referer = environ.get("HTTP_REFERER")
         if referer is not None:
-            return self._fault_of(request, referer, origin_of_url(referer), "Referer")
+            return self._problem_of(request, referer, origin_of_url(referer), "Referer")
         if request.is_secure and site is None:
-            return "neither Origin nor Referer says which page sent it"
+            return "the request has neither Origin nor Referer"
         return None
 
-    def _fault_of(
+    def _problem_of(
         self, request: "Request", sent: str, origin: str | None, field: str
     ) -> str | None:
         if origin is not None and (origin in self._trusted or origin == _own_origin(request)):
             return None
         return (
-            f"the {field} {origin or sent[:200]!r} is not {_own_origin(request)!r}; if it should "
-            "be, add it to CSRF_TRUSTED_ORIGINS, or the proxy in front to TRUSTED_PROXIES"
+            f"the {field} {origin or sent[:200]!r} is not {_own_origin(request)!r}; if it is to be "
+            "trusted, add it to CSRF_TRUSTED_ORIGINS; behind a proxy, set TRUSTED_PROXIES"
         )
 
 
-def _is_excused(request: "Request") -> bool:
+def _is_exempt(request: "Request") -> bool:
     environ = request.environ
     if environ.get(CHECKED) is True:
         return True
@@ -179,22 +195,23 @@ def _is_excused(request: "Request") -> bool:
     if router is None:
         return False
     found = router.find(request.path, request.method)
-    # Its own mark: one that a class inherits was not meant for it.
+    # Only a mark of its own: a subclass does not inherit the exemption.
     return found is None or getattr(found[0].view, "__dict__", {}).get(_MARK) is True
 
 
 def _is_by_token(request: "Request") -> bool:
     if "HTTP_COOKIE" not in request.environ:
         return True
-    # Asked first, for the user is found when that is read. A cookie may be a load balancer's.
+    # Read first, because loading the user sets "authenticated_by". The cookie may be one of a
+    # load balancer.
     user = request.user
     return user is not None and request.get_context("authenticated_by", "session") != "session"
 
 
 def _require_user(request: "Request") -> None:
-    """Raise Unauthorized if the route wants a signed-in user and there is none.
+    """Raise Unauthorized if the route requires a signed-in user and there is none.
 
-    A visitor whose session has ended is then sent to sign in, instead of reading of a form.
+    A visitor whose session has expired is then sent to sign in instead of getting a 403.
     """
     router = request.router
     found = None if router is None else router.find(request.path, request.method)
@@ -211,29 +228,29 @@ def _own_origin(request: "Request") -> str | None:
         return None
 
 
-def _fault_of_token(request: "Request", *, explain: bool) -> str | None:
+def _token_problem(request: "Request", *, explain: bool) -> str | None:
     session = _session_of(request)
     secret = None if session is None else _secret_of(session)
     if session is None:
         return "the request has no session; add a session middleware before CSRFMiddleware"
     if secret is None:
-        # Only for a developer is the body of a stranger read, which is refused in any case.
+        # The request is refused in any case; its body is parsed only to explain that in DEBUG.
         if explain and _sent_token(request)[0] is None:
             return _NO_TOKEN
         return (
-            "the session holds no token: it has ended, or the browser sends no cookies back; "
-            "a view for programs, which have no session, is marked with csrf_exempt"
+            "the session has no token: it has expired, or the browser sends no cookies; "
+            "decorate a view for programs, which have no session, with csrf_exempt"
         )
     sent, place = _sent_token(request)
     if not sent:
         return _NO_TOKEN
     if not _is_token_of(sent, secret):
-        return f"the token in the {place} is not that of the session; reload the page"
+        return f"the token in the {place} does not belong to the session; reload the page"
     return None
 
 
 def _sent_token(request: "Request") -> tuple[str | None, str]:
-    """Return the token that came with a request, `None` for none, and the place of it."""
+    """Return the token of a request (None if there is none) and where it was sent."""
     sent = request.environ.get("HTTP_X_CSRF_TOKEN")
     if sent is not None:
         return sent, f"header {HEADER}"
@@ -267,8 +284,8 @@ def _session_of(request: "Request") -> MutableMapping[str, Any] | None:
 
 
 def _secret_of(session: MutableMapping[str, Any]) -> bytes | None:
-    held = session.get(SESSION_KEY)
-    return _octets(held, _LENGTH) if isinstance(held, str) else None
+    stored = session.get(SESSION_KEY)
+    return _octets(stored, _LENGTH) if isinstance(stored, str) else None
 
 
 def _xor(mask: bytes, secret: bytes) -> bytes:
@@ -280,7 +297,7 @@ def _text(octets: bytes) -> str:
 
 
 def _octets(text: str, length: int) -> bytes | None:
-    """Read base64url of exactly so many bytes; `None` for anything else."""
+    """Decode base64url of exactly `length` bytes; return None for anything else."""
     if not text.isascii() or len(text) != -(-length * 4 // 3):
         return None
     try:
@@ -291,7 +308,7 @@ def _octets(text: str, length: int) -> bytes | None:
 
 
 class _Token:
-    """The token in a template; made when it is written, so that other pages start no session."""
+    """The token in a template; created when rendered, so that other pages start no session."""
 
     template_attributes = ("__call__",)
     __slots__ = ("_request",)
@@ -310,7 +327,7 @@ class _Token:
 
 
 class _Input(_Token):
-    """The form field with the token."""
+    """The hidden form field with the token."""
 
     __slots__ = ()
 

@@ -1,4 +1,4 @@
-"""A JSON body: what RFC 8259 leaves open is closed before anybody sees a value."""
+"""Strict JSON parsing of request bodies (RFC 8259, and I-JSON rules of RFC 7493)."""
 
 import json
 from array import array
@@ -13,39 +13,47 @@ from lback.core.exceptions import BadRequest
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
 
-# Opening brackets become 1 and closing ones -1, as signed bytes; all else goes.
+# Map opening brackets to 1 and closing ones to -1 (signed bytes); drop everything else.
 _STEPS = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")
 _NO_BRACKETS = bytes(octet for octet in range(256) if octet not in b"[{]}")
 _ALL_BUT_OPENINGS = bytes(octet for octet in range(256) if octet not in b"[{")
 
 
 def parse_json(body: bytes, max_depth: int) -> Any:
-    """Read one JSON text.
+    """Parse one JSON text.
 
-    NaN and infinities, numbers beyond a float, integers of more than 4,300 digits, lone
-    surrogates and bytes that are no UTF-8 are refused, and so is a name that comes twice in one
-    object: what the one reads as the first, another reads as the last.
+    Refused are NaN and infinities, numbers beyond the range of a float, integers of more than
+    4,300 digits, lone surrogates, invalid UTF-8, and duplicate names in an object, because
+    parsers differ in which of them they use.
 
     Args:
-        body: The text in UTF-8.
-        max_depth: How many arrays and objects may lie in one another.
+        body: JSON text in UTF-8; a byte order mark is ignored (RFC 8259 section 8.1).
+        max_depth: Maximum nesting of arrays and objects.
+
+    Returns:
+        The value, of dicts, lists, text, numbers, booleans and None.
 
     Raises:
-        BadRequest: It is no JSON, or breaks one of these rules.
+        BadRequest: The body is not valid JSON or breaks one of these rules.
+
+    Example:
+        >>> from lback.middleware.json_body import parse_json
+        >>> parse_json(b'{"tags": ["new"]}', max_depth=10)
+        {'tags': ['new']}
     """
-    body = body.removeprefix(BOM_UTF8)  # RFC 8259 section 8.1 lets a reader ignore it
+    body = body.removeprefix(BOM_UTF8)
     openings = len(body.translate(None, _ALL_BUT_OPENINGS))
     if openings > max_depth and _depth(_without_strings(body)) > max_depth:
-        raise BadRequest(f"the JSON nests deeper than {max_depth} levels (MAX_JSON_DEPTH)")
+        raise BadRequest(f"the JSON is nested deeper than {max_depth} levels (MAX_JSON_DEPTH)")
     try:
         value = _decode(body)
-        # Written again it has as many quotes as before, unless a name came twice.
+        # Encoded again, it has fewer quotes if the decoder dropped a duplicate name.
         again = _written(value)
-    except RecursionError as error:  # MAX_JSON_DEPTH is beyond what the interpreter can do
-        raise BadRequest("the JSON nests too deep") from error
+    except RecursionError as error:  # MAX_JSON_DEPTH exceeds the limit of the interpreter
+        raise BadRequest("the JSON is nested too deeply") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BadRequest(_reason(body, error)) from error
-    if body == again:  # as programs write it, without blanks
+    if body == again:  # compact JSON, as programs write it
         return value
     if b"\\" in body:
         body, again = _without_escapes(body), _without_escapes(again)
@@ -55,12 +63,12 @@ def parse_json(body: bytes, max_depth: int) -> Any:
 
 
 def _reason(body: bytes, error: Exception) -> str:
-    """Return why the body was refused, whichever exception msgspec raises for what is not UTF-8."""
+    """Return the reason for a refusal; msgspec's exceptions for invalid UTF-8 differ."""
     try:
         body.decode()
     except UnicodeDecodeError:
-        return "the JSON is no UTF-8"
-    return f"the body is no JSON: {error}"
+        return "the JSON is not valid UTF-8"
+    return f"the body is not valid JSON: {error}"
 
 
 def _written(value: Any) -> bytes:
@@ -71,12 +79,12 @@ def _written(value: Any) -> bytes:
 
 
 def _without_escapes(body: bytes) -> bytes:
-    """Take out escaped backslashes and quotes; what is left of quotes begins and ends strings."""
+    """Remove escaped backslashes and quotes, so that each remaining quote delimits a string."""
     return body.replace(b"\\\\", b"").replace(b'\\"', b"")
 
 
 def _without_strings(body: bytes) -> bytes:
-    """Return what stands outside strings, as far as the text is JSON."""
+    """Return the text outside of strings, assuming valid JSON."""
     return b"".join(_without_escapes(body).split(b'"')[::2])
 
 

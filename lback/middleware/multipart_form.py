@@ -1,4 +1,4 @@
-"""A multipart form: read piece by piece, files beyond memory go to disk, all of it or nothing."""
+"""Streaming parser of `multipart/form-data` (RFC 7578); large files are spooled to disk."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
@@ -27,7 +27,15 @@ _PLAIN_ENCODINGS = frozenset({"", "7bit", "8bit", "binary"})
 
 
 class FormLimits(NamedTuple):
-    """How much a form may hold, in pieces or bytes; see the settings of these names."""
+    """Limits of a form.
+
+    Attributes:
+        fields: Number of fields (MAX_FORM_FIELDS).
+        files: Number of files (MAX_FORM_FILES).
+        field_size: Bytes of a field (MAX_FORM_FIELD_SIZE).
+        header_size: Bytes of the header of a part (MAX_PART_HEADER_SIZE).
+        memory: Bytes of all files that are kept in memory (MAX_UPLOAD_MEMORY_SIZE).
+    """
 
     fields: int
     files: int
@@ -37,7 +45,7 @@ class FormLimits(NamedTuple):
 
     @classmethod
     def of(cls, config: "Config") -> "FormLimits":
-        """Read them from the settings, once at start-up."""
+        """Return the limits of the settings; called once at start-up."""
         return cls(
             config.MAX_FORM_FIELDS,
             config.MAX_FORM_FILES,
@@ -50,24 +58,24 @@ class FormLimits(NamedTuple):
 def parse_multipart(
     stream: Any, boundary: str, limits: FormLimits, charset: str | None = None
 ) -> tuple[MultiDict, MultiDict] | None:
-    """Read a form (RFC 7578) from a stream, and return its fields and its files.
+    """Parse a form (RFC 7578) from a stream.
 
-    What precedes the first boundary and follows the last is ignored (RFC 2046 section 5.1.1).
-    On any failure all files are closed.
+    Data before the first boundary and after the last is ignored (RFC 2046 section 5.1.1). If the
+    form is refused, all files are closed.
 
     Args:
-        stream: What `read(size)` is called on; it ends with the body.
-        boundary: The parameter of the `Content-Type`.
-        limits: What is accepted.
-        charset: Label for the text of parts that name none; None stands for UTF-8.
+        stream: Binary file with `read(size)`; it ends with the body.
+        boundary: Parameter `boundary` of the `Content-Type`.
+        limits: Limits of the form.
+        charset: Charset of parts that declare none. None means UTF-8.
 
     Returns:
-        `None` where the stream is empty.
+        Fields and files, or None if the stream is empty.
 
     Raises:
-        BadRequest: It is malformed, ends too early, or has too many parts.
-        HTTPException: 413, a part is too large; 415, a part is encoded in a way that is not
-            read here.
+        BadRequest: The form is malformed, incomplete, or has too many parts.
+        HTTPException: 413, a part is too large; 415, charset or encoding of a part are not
+            supported.
     """
     with ExitStack() as opened:
         form = _Form(limits, opened, charset)
@@ -82,7 +90,7 @@ def parse_multipart(
             raise form.header_too_large() from error
         except MultipartError as error:
             reason = parser.error or error
-            raise BadRequest(f"the form cannot be read: {reason.args[0]}") from error
+            raise BadRequest(f"the form is malformed: {reason.args[0]}") from error
         opened.pop_all()
     return (form.fields, form.files) if form.begun else None
 
@@ -100,7 +108,7 @@ def _feed(parser: PushMultipartParser, form: "_Form", pieces: Iterator[bytes], l
 
 
 class _Form:
-    """The parts of a form, as the parser finds them."""
+    """Collects the parts of a form from the events of the parser."""
 
     def __init__(self, limits: FormLimits, opened: ExitStack, charset: str | None) -> None:
         self.fields = MultiDict()
@@ -118,11 +126,11 @@ class _Form:
 
     @property
     def is_between_parts(self) -> bool:
-        """Whether each part that began has ended."""
+        """True if no part is open."""
         return self._part is None
 
     def take(self, event: MultipartSegment | bytes | bytearray | None) -> None:
-        """Take an event of the parser: a part begins, goes on, or ends."""
+        """Handle an event of the parser: the start of a part, its data, or None for its end."""
         if isinstance(event, MultipartSegment):
             self._begin(event)
         elif event is None:
@@ -139,7 +147,7 @@ class _Form:
                 )
 
     def header_too_large(self) -> HTTPException:
-        """Build the answer to a part with too much of a header."""
+        """Return the error for a part whose header is too large."""
         number = self._field_count + self._file_count + (self._part is None)
         return HTTPException(
             f"the header of part {number} is larger than {self._limits.header_size} bytes "
@@ -154,7 +162,7 @@ class _Form:
         self._name = encoded.get("name", part.name) or ""
         self._filename = encoded.get("filename", part.filename)
         if not self._name and not has_name(disposition):
-            raise BadRequest("the form cannot be read: Content-Disposition of a part has no name")
+            raise BadRequest("the form is malformed: Content-Disposition of a part has no name")
         if self._filename is None:
             self._field_count += 1
             if self._field_count > self._limits.fields:
@@ -166,7 +174,7 @@ class _Form:
         self._check_header(part)
         self._text = bytearray()
         if self._filename is not None:
-            # At least 1, for 0 would mean no limit.
+            # At least 1: a max_size of 0 means no limit.
             self._file = SpooledTemporaryFile(max_size=max(self._memory_left, 1))  # noqa: SIM115  outlives this function on purpose
             self._opened.callback(_discard, self._file)
 
@@ -177,10 +185,10 @@ class _Form:
         if len({name for name, _ in lines}) < len(lines):
             raise BadRequest(f"{self._what()} has a header field twice")
         encoding = part.header("Content-Transfer-Encoding", "").strip().lower()
-        if encoding not in _PLAIN_ENCODINGS:  # RFC 7578 §4.7 does away with them
+        if encoding not in _PLAIN_ENCODINGS:  # deprecated by RFC 7578 section 4.7
             raise HTTPException(
                 f"{self._what()} has the Content-Transfer-Encoding {encoding[:40]!r}; "
-                "send it as it is",
+                "send it unencoded",
                 415,
             )
         if self._filename is None:
@@ -193,10 +201,10 @@ class _Form:
                 self.fields.add(self._name, self._text.decode(self._codec))
             except UnicodeDecodeError as error:
                 label = "UTF-8" if self._codec == "utf-8" else part.charset or self._charset
-                raise BadRequest(f"{self._what()} is no {label}") from error
+                raise BadRequest(f"{self._what()} is not valid {label}") from error
         elif self._filename or part.size:
             self._keep(part, file)
-        else:  # a file input in which nothing was chosen
+        else:  # a file input without a chosen file
             file.close()
         self._part = self._file = None
 
@@ -220,6 +228,6 @@ class _Form:
 
 
 def _discard(file: "SpooledTemporaryFile[bytes]") -> None:
-    """Close a file that is not kept; what a full disk still refuses to take is not needed."""
+    """Close a file of a refused form; errors of a full disk no longer matter."""
     with suppress(OSError):
         file.close()

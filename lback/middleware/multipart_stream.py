@@ -1,4 +1,4 @@
-"""The stream of a multipart body without what surrounds its boundaries (RFC 2046 section 5.1.1)."""
+"""Normalize a multipart stream: drop the preamble and padding (RFC 2046 section 5.1.1)."""
 
 import re
 from collections.abc import Iterator
@@ -7,19 +7,19 @@ from typing import Any
 from lback.core.exceptions import BadRequest
 
 _PIECE = 65536
-# Blanks that may follow a boundary on its line; more of them are no delimiter.
+# Maximum of blanks after a boundary on its line.
 _PADDING = 100
 
 
 def delimited_pieces(stream: Any, boundary: str) -> Iterator[bytes]:
-    """Yield a multipart body from its first boundary on, without blanks behind boundaries.
+    """Yield a multipart body from its first boundary on, without blanks after boundaries.
 
-    Lines before the first boundary (the preamble) are left out. A piece ends where the last
-    boundary may be, so that the caller need not read on. An empty stream yields nothing.
+    Lines before the first boundary (the preamble) are dropped. A piece ends after each possible
+    closing boundary, so that the caller can stop there. An empty stream yields nothing.
 
     Args:
-        stream: What `read(size)` is called on; it ends with the body.
-        boundary: The parameter of the `Content-Type`.
+        stream: Binary file with `read(size)`; it ends with the body.
+        boundary: Parameter `boundary` of the `Content-Type`.
 
     Raises:
         BadRequest: No line of the body is the boundary.
@@ -42,7 +42,7 @@ def _after_preamble(pieces: Iterator[bytes], delimiter: bytes, window: int) -> I
             return
         seen = seen[-window:]
     if seen != start:
-        raise BadRequest("the form cannot be read: no line of it is the boundary of Content-Type")
+        raise BadRequest("the form is malformed: the boundary of Content-Type does not occur")
 
 
 def _without_padding(pieces: Iterator[bytes], delimiter: bytes, window: int) -> Iterator[bytes]:
@@ -54,7 +54,7 @@ def _without_padding(pieces: Iterator[bytes], delimiter: bytes, window: int) -> 
         while (end := whole.find(last)) >= 0:
             yield whole[: end + len(last)]
             whole = whole[end + len(last) :]
-        # A line break near the end may begin a delimiter that is not here as a whole.
+        # A line break near the end may begin a delimiter that continues in the next piece.
         cut = whole.find(b"\r", max(len(whole) - window, 0))
         ready, held = (whole[:cut], whole[cut:]) if cut >= 0 else (whole, b"")
         if ready:

@@ -1,4 +1,4 @@
-"""Rate limits: how often one client may come, and what it is told when that is too often."""
+"""Rate limits: answer 429 to clients that send too many requests."""
 
 import math
 import time
@@ -31,9 +31,9 @@ V = TypeVar("V", bound=Callable[..., Any])
 
 
 def client_key(request: "Request") -> str:
-    """Return what counts as one client: an IPv4 address, or the network of an IPv6 one.
+    """Return the key of a client: its IPv4 address, or the /64 network of its IPv6 address.
 
-    Who has one IPv6 address has the 2^64 of its network as well.
+    A network is used because one client usually controls all 2^64 addresses of it.
     """
     address: str = request.client_address
     if ":" not in address:
@@ -42,18 +42,18 @@ def client_key(request: "Request") -> str:
 
 
 class RateLimitMiddleware(SimpleMiddleware):
-    """Answers 429 to a client that comes more often than `RATE_LIMITS` allow.
+    """Answer 429 (RFC 6585 section 4) to clients that exceed `RATE_LIMITS`.
 
-    Counted are all requests of an address, by a window that slides: with Redis for all workers
-    together, else for each worker by itself. While Redis is out of reach each worker counts by
-    itself. `rate_limit` sets limits for single views.
+    All requests of a client address are counted in a sliding window. If the cache is in Redis,
+    all workers share the counts; otherwise, and while Redis is unreachable, each worker counts
+    for itself. The decorator `rate_limit` limits single views.
 
     Args:
-        config: `RATE_LIMITS`, and the cache of CACHES in whose Redis is counted, if it has one.
-        cache_name: The name of that cache.
+        config: Settings; `RATE_LIMITS`, `CACHES` and `REDIS_URL` are read.
+        cache_name: Name of the cache in CACHES whose Redis is used.
 
     Raises:
-        ConfigurationError: The library `limits` is missing.
+        ConfigurationError: The library `limits` is not installed.
     """
 
     runs_before = ("SessionMiddleware", "AuthenticationMiddleware", "CSRFMiddleware")
@@ -66,7 +66,7 @@ class RateLimitMiddleware(SimpleMiddleware):
         """Count the request.
 
         Raises:
-            HTTPException: 429, there have been too many.
+            HTTPException: 429, the client has exceeded a limit.
         """
         request.add_context(CONTEXT, self._limiter)
         if self._rates:
@@ -78,13 +78,21 @@ def rate_limit(
 ) -> Callable[[V], V]:
     """Limit how often one client may call the decorated view.
 
+    Requires `RateLimitMiddleware`. A request beyond a limit gets 429 with `Retry-After`.
+
     Args:
-        *rates: Such as `"5 per minute"` and `"100/hour"`; all of them hold.
-        key: Tells clients apart; by address unless another is given.
-        methods: Methods that count; none means all.
+        *rates: Limits such as "5 per minute" or "100/hour"; all of them apply.
+        key: Function from the request to the key of a client. The default is its address.
+        methods: Methods that count, such as "POST". Empty means all.
 
     Raises:
-        ValueError: A rate that is none.
+        ValueError: A rate is not valid.
+
+    Example:
+        >>> from lback.middleware import rate_limit
+        >>> @rate_limit("5 per minute", methods=["POST"])
+        ... def contact(request):
+        ...     return Response("Thank you.")
     """
     checked = tuple(map(check_rate, rates))
 
@@ -98,9 +106,9 @@ def rate_limit(
                 _limiter_of(request).check(checked, scope, key(request))
             return view(*args, **kwargs)
 
-        limited.needs_request = True  # type: ignore[attr-defined]  # a mark
-        # For those who list the routes and what guards them.
-        limited.rate_limits = [*checked, *getattr(view, "rate_limits", ())]  # type: ignore[attr-defined]  # a mark
+        limited.needs_request = True  # type: ignore[attr-defined]  # read when the route is built
+        # Shown by the command that lists routes.
+        limited.rate_limits = [*checked, *getattr(view, "rate_limits", ())]  # type: ignore[attr-defined]  # read by the command
         return cast("V", limited)
 
     return decorate
@@ -110,26 +118,26 @@ def _limiter_of(request: "Request") -> "RateLimiter":
     limiter = request.get_context(CONTEXT)
     if not isinstance(limiter, RateLimiter):
         raise ConfigurationError(
-            "rate_limit counts in RateLimitMiddleware, which is not in MIDDLEWARES; "
+            "rate_limit needs RateLimitMiddleware, which is not in MIDDLEWARES; "
             'add "lback.middleware.RateLimitMiddleware"'
         )
     return limiter
 
 
 class RateLimiter:
-    """Counts hits, in Redis where the named cache is there, else in this process.
+    """Count requests in Redis if the named cache is there, otherwise in this process.
 
     Args:
-        config: CACHES is read here.
-        cache_name: A name in CACHES.
+        config: Settings; `CACHES` and `REDIS_URL` are read.
+        cache_name: Name of the cache in CACHES whose Redis is used.
 
     Raises:
-        ConfigurationError: The library `limits` is missing.
+        ConfigurationError: The library `limits` is not installed.
     """
 
     def __init__(self, config: "Config", cache_name: str = DEFAULT_CACHE) -> None:
         try:
-            # Only who limits rates installs it.
+            # Optional extra "ratelimit".
             from limits import parse, storage, strategies
         except ImportError as error:
             raise ConfigurationError(
@@ -150,13 +158,20 @@ class RateLimiter:
             )
             self._shared = strategy(shared)
             self._errors = shared.base_exceptions
-        self._breaker = CircuitBreaker("rate limits are counted in each worker by itself")
+        self._breaker = CircuitBreaker(
+            "rate limits: Redis is unreachable, each worker counts for itself"
+        )
 
     def check(self, rates: Sequence[str], *identifiers: str) -> None:
-        """Count one hit.
+        """Count one request against some rates.
+
+        Args:
+            rates: Limits such as "5 per minute"; all of them apply.
+            *identifiers: Parts of the key that is counted: the scope and the client.
 
         Raises:
-            HTTPException: 429, one of the rates is used up; `Retry-After` says how long.
+            HTTPException: 429, a limit is exceeded. `Retry-After` has the seconds to wait (RFC
+                9110 section 10.2.3).
         """
         for rate in rates:
             wait = self._wait(self._item(rate), identifiers)
@@ -176,19 +191,19 @@ class RateLimiter:
         return item
 
     def _wait(self, item: "RateLimitItem", identifiers: tuple[str, ...]) -> float | None:
-        if self._shared is not None and self._breaker.may_ask():
+        if self._shared is not None and self._breaker.allows_call():
             try:
                 wait = _hit(self._shared, item, identifiers)
             except self._errors as error:
-                self._breaker.failed(error)
+                self._breaker.record_failure(error)
             else:
-                self._breaker.worked()
+                self._breaker.record_success()
                 return wait
         return _hit(self._here, item, identifiers)
 
 
 def _hit(strategy: "Strategy", item: "RateLimitItem", identifiers: tuple[str, ...]) -> float | None:
-    """Count a hit; return the seconds to wait where there is no room for it."""
+    """Count a request. Return None if it is within the limit, else the seconds to wait."""
     if strategy.hit(item, *identifiers):
         return None
     return strategy.get_window_stats(item, *identifiers).reset_time - time.time()

@@ -1,4 +1,4 @@
-"""Request ids: one short name for a request, in the answer, in the logs and at the proxy."""
+"""Request ids, shared by the response, the logs and a trusted proxy."""
 
 import logging
 import re
@@ -7,7 +7,7 @@ from secrets import token_hex
 from typing import TYPE_CHECKING
 
 from lback.core.base_middleware import BaseMiddleware
-from lback.core.http.hosts import is_trusted_proxy
+from lback.core.http.hosts import has_trusted_proxy
 
 if TYPE_CHECKING:
     from lback.core.config import Config
@@ -21,44 +21,58 @@ _current: ContextVar[str] = ContextVar("request_id", default="-")
 
 
 class RequestIDMiddleware(BaseMiddleware):
-    """Gives each request an id: `request.get_context("request_id")` and `X-Request-ID`.
+    """Give each request an id: `request.get_context("request_id")` and `X-Request-ID`.
 
-    The id that a trusted proxy sends is kept; that of anybody else is replaced, for it would
-    let strangers write into logs and confuse one request with another.
+    An id that a trusted proxy sends is used. Ids of other clients are replaced, because clients
+    could otherwise write into logs and make two requests look like one.
 
     Args:
-        config: `TRUSTED_PROXIES` is read here, once.
+        config: Settings; `TRUSTED_PROXIES` is read at start-up.
     """
 
     def __init__(self, config: "Config") -> None:
         self._proxies = tuple(config.TRUSTED_PROXIES)
 
     def process_request(self, request: "Request") -> None:
-        """Choose the id."""
+        """Set the id of the request."""
         environ = request.environ
         sent = environ.get("HTTP_X_REQUEST_ID") or ""
-        is_kept = _IS_ID(sent) and is_trusted_proxy(environ.get("REMOTE_ADDR"), self._proxies)
+        is_kept = _IS_ID(sent) and has_trusted_proxy(environ, self._proxies)
         request_id = sent if is_kept else token_hex(16)
         request.add_context("request_id", request_id)
         _current.set(request_id)
 
     def process_response(self, request: "Request", response: "Response") -> "Response":
-        """Send the id, also where the request was refused before it got one."""
+        """Add `X-Request-ID` to the response, unless it is set already.
+
+        Args:
+            request: The request.
+            response: The response to extend.
+        """
         request_id = request.get_context("request_id")
         if request_id is not None and HEADER not in response.headers:
-            # Not set by its name: values that are set are remembered, and this one never returns.
+            # `append` instead of `headers[…] =`, which caches validated values; ids never repeat.
             response.headers.append(HEADER, request_id)
         _current.set("-")
         return response
 
 
 class RequestIDFilter(logging.Filter):
-    """Puts `request_id` on log records, for formats with `%(request_id)s`; "-" outside a request.
+    """Add `request_id` to log records, for formats with `%(request_id)s`; "-" outside a request.
 
-    To use it in LOGGING: `"filters": {"id": {"()": "lback.middleware.RequestIDFilter"}}`.
+    In the setting LOGGING: `"filters": {"id": {"()": "lback.middleware.RequestIDFilter"}}`.
+
+    Example:
+        >>> import logging
+        >>> from lback.middleware import RequestIDFilter
+        >>> record = logging.makeLogRecord({"msg": "started"})
+        >>> RequestIDFilter().filter(record)
+        True
+        >>> record.request_id
+        '-'
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Add the id, and let the record through."""
+        """Add the id to a record. Always returns True."""
         record.request_id = _current.get()
         return True

@@ -1,4 +1,4 @@
-"""Security headers: what browsers are told to refuse on behalf of an application."""
+"""Security headers: Content-Security-Policy, HSTS, X-Frame-Options and others."""
 
 from secrets import token_urlsafe
 from typing import TYPE_CHECKING
@@ -33,32 +33,40 @@ DEFAULT_FIELDS: "Mapping[str, str]" = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
-# What X-Frame-Options, which older browsers know, can say of `frame-ancestors`.
+# Values of `frame-ancestors` that X-Frame-Options can express, for older browsers.
 _FRAME_OPTIONS = {"'none'": "DENY", "'self'": "SAMEORIGIN"}
 _NONCED = ("script-src", "style-src")
-_PRELOAD_SECONDS = 31_536_000  # what the lists of browsers ask for: a year
+_PRELOAD_SECONDS = 31_536_000  # a year; required by hstspreload.org
 _NONCE = "{nonce}"
 
 
 class SecurityHeadersMiddleware(BaseMiddleware):
-    """Adds the header fields that protect pages, each unless the view has set it itself.
+    """Add security header fields to each response, unless the view has set them.
 
-    - `Content-Security-Policy`: scripts and styles from this origin alone, no plug-ins, no
-      frames around the page. An inline script takes `nonce="{{ csp_nonce }}"` in templates, or
+    - `Content-Security-Policy` (CSP Level 3): scripts and styles of this origin only, no plug-ins,
+      no framing. An inline script needs `nonce="{{ csp_nonce }}"` in templates, or
       `request.get_context("csp_nonce")`.
-    - `X-Frame-Options`, as `frame-ancestors` of the policy says, for older browsers.
+    - `X-Frame-Options` (RFC 7034), derived from `frame-ancestors` of the policy.
     - `X-Content-Type-Options`, `Referrer-Policy`, `Cross-Origin-Opener-Policy`,
       `Permissions-Policy`.
-    - `Strict-Transport-Security` where the request came over HTTPS.
+    - `Strict-Transport-Security` (RFC 6797), if the request came over HTTPS.
 
     Args:
-        config: `CONTENT_SECURITY_POLICY`, `CONTENT_SECURITY_POLICY_REPORT_ONLY`,
-            `SECURITY_HEADERS`, `HSTS_SECONDS`, `HSTS_SUBDOMAINS` and `HSTS_PRELOAD` are read
-            here, once.
-        template_renderer: Gets `csp_nonce` for its templates.
+        config: Settings; `CONTENT_SECURITY_POLICY`, `CONTENT_SECURITY_POLICY_REPORT_ONLY`,
+            `SECURITY_HEADERS`, `HSTS_SECONDS`, `HSTS_SUBDOMAINS` and `HSTS_PRELOAD` are read at
+            start-up.
+        template_renderer: Renderer that gets `csp_nonce`. None adds it to none.
 
     Raises:
-        ConfigurationError: `HSTS_PRELOAD` without what the lists of browsers ask for.
+        ConfigurationError: `HSTS_PRELOAD` is on, and `HSTS_SUBDOMAINS` or a `HSTS_SECONDS` of at
+            least a year is missing.
+
+    Example:
+        >>> from lback.middleware import SecurityHeadersMiddleware
+        >>> middleware = SecurityHeadersMiddleware(app.config)
+        >>> protected = middleware.process_response(request, Response("Hello"))
+        >>> protected.headers["X-Frame-Options"]
+        'DENY'
     """
 
     def __init__(
@@ -79,11 +87,16 @@ class SecurityHeadersMiddleware(BaseMiddleware):
             template_renderer.add_request_value("csp_nonce", _NonceInTemplate)
 
     def process_request(self, request: "Request") -> None:
-        """Have a nonce made when it is first read."""
+        """Register `csp_nonce` as a lazy value."""
         request.add_lazy_context("csp_nonce", _new_nonce)
 
     def process_response(self, request: "Request", response: "Response") -> "Response":
-        """Add the fields."""
+        """Add the header fields that the response does not have.
+
+        Args:
+            request: The request; its scheme and nonce are read.
+            response: The response to extend.
+        """
         headers = response.headers
         nonce = request.peek_context("csp_nonce")
         if nonce is not None and self._policy_field in self._fields:
@@ -95,11 +108,15 @@ class SecurityHeadersMiddleware(BaseMiddleware):
 
 
 def policy_of(config: "Config") -> dict[str, list[str]]:
-    """Return the directives of the policy with their sources: the setting over the defaults."""
+    """Return the Content-Security-Policy as directives and sources: the setting over the defaults.
+
+    A directive that the setting sets to None is left out. The hash of the style of the built-in
+    error pages is added to `style-src`.
+    """
     given = config.CONTENT_SECURITY_POLICY
     policy = {name: sources_of(text) for name, text in {**DEFAULT_POLICY, **given}.items()}
     left_out = {name for name, text in given.items() if text is None}
-    # So that the pages for errors, whose style stands in them, look as they should.
+    # The built-in error pages have an inline style.
     if "style-src" in policy and "'unsafe-inline'" not in policy["style-src"]:
         policy["style-src"] = [*_without_none(policy["style-src"]), style_hash()]
     return {name: sources for name, sources in policy.items() if name not in left_out}
@@ -108,9 +125,9 @@ def policy_of(config: "Config") -> dict[str, list[str]]:
 def _policy_text(policy: "Mapping[str, list[str]]", *, with_nonce: bool = False) -> str:
     parts = []
     for name, sources in policy.items():
-        # A browser that sees a nonce or a hash no longer heeds 'unsafe-inline'.
+        # Browsers ignore 'unsafe-inline' if there is a nonce or a hash.
         if with_nonce and name in _NONCED and "'unsafe-inline'" not in sources:
-            sources = [*_without_none(sources), _NONCE]  # noqa: PLW2901  the text alone is kept
+            sources = [*_without_none(sources), _NONCE]  # noqa: PLW2901  only its text is used
         parts.append(" ".join([name, *sources]))
     return "; ".join(parts)
 
@@ -128,8 +145,8 @@ def _hsts(config: "Config") -> str:
     seconds = config.HSTS_SECONDS
     if config.HSTS_PRELOAD and not (config.HSTS_SUBDOMAINS and seconds >= _PRELOAD_SECONDS):
         raise ConfigurationError(
-            f"HSTS_PRELOAD needs HSTS_SUBDOMAINS and HSTS_SECONDS of {_PRELOAD_SECONDS} or more, "
-            f"which is {seconds}: browsers list no other site"
+            f"HSTS_PRELOAD needs HSTS_SUBDOMAINS and HSTS_SECONDS of at least {_PRELOAD_SECONDS} "
+            f"(now {seconds}): browsers do not preload other sites"
         )
     subdomains = "; includeSubDomains" if config.HSTS_SUBDOMAINS else ""
     return f"max-age={seconds}{subdomains}{'; preload' if config.HSTS_PRELOAD else ''}"
@@ -139,7 +156,7 @@ def _is_secure(request: "Request") -> bool:
     environ = request.environ
     if environ.get("wsgi.url_scheme") == "https":
         return True
-    # Asked first, for most requests have no such field and need not have theirs collected.
+    # Checked first, because `is_secure` is slower and most requests have no such field.
     return "HTTP_X_FORWARDED_PROTO" in environ and request.is_secure
 
 
@@ -148,7 +165,7 @@ def _new_nonce(_: "Request") -> str:
 
 
 class _NonceInTemplate:
-    """The nonce in a template; asked for when it is written, so that other pages have none."""
+    """The nonce in a template; created when rendered, so that other pages have none."""
 
     template_attributes = ()
     __slots__ = ("_request",)
@@ -159,4 +176,4 @@ class _NonceInTemplate:
     def __str__(self) -> str:
         return str(self._request.get_context("csp_nonce", ""))
 
-    __html__ = __str__  # of base64url nothing needs to be escaped
+    __html__ = __str__  # base64url needs no escaping

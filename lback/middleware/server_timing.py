@@ -1,4 +1,4 @@
-"""Server timing: where the milliseconds of a request went, shown in the browser's network panel."""
+"""Server-Timing: durations of the view and each middleware, for the browser's network panel."""
 
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ _TIMES = "server_timing"
 
 
 class _Times:
-    """The clock readings of one request."""
+    """The measured times of one request."""
 
     __slots__ = ("begun", "marks", "spans")
 
@@ -29,16 +29,16 @@ class _Times:
 
 
 class ServerTimingMiddleware(BaseMiddleware):
-    """Tells in `Server-Timing` how long the view and each hook of the middlewares behind it took.
+    """Send the durations of the view and of each middleware hook as `Server-Timing`.
 
-    To be put first in `MIDDLEWARES`. It works while DEBUG is on: how long things take is of use
-    to attackers as well. It listens to the signals of the chain and of the walk, from the first
-    request on; with DEBUG off it listens to nothing, and no hook is timed.
+    Put it first in `MIDDLEWARES`; only middlewares after it are measured. It is active only with
+    DEBUG on, because durations help attackers. It connects to the signals of the request and of
+    the middlewares at the first request; with DEBUG off it connects to none.
 
     Args:
-        config: `DEBUG` must be exactly `True`.
-        middleware_manager: The chain that is timed.
-        dispatcher: Where the signals are heard.
+        config: Settings; `DEBUG` is read on each request and must be exactly True.
+        middleware_manager: The chain to measure.
+        dispatcher: Dispatcher that sends the signals of the chain.
     """
 
     def __init__(
@@ -53,13 +53,18 @@ class ServerTimingMiddleware(BaseMiddleware):
         self._listens = False
 
     def process_request(self, request: "Request") -> None:  # noqa: ARG002  the signature of a hook
-        """Begin to listen, at the first request."""
+        """Connect to the signals at the first request."""
         if self._config.DEBUG is True and not self._listens:
             self._listens = True
             self._listen()
 
     def process_response(self, request: "Request", response: "Response") -> "Response":
-        """Add the field."""
+        """Add the field `Server-Timing` (W3C Server Timing) with durations in milliseconds.
+
+        Args:
+            request: The request.
+            response: The response to extend.
+        """
         times = request.get_context(_TIMES)
         if self._config.DEBUG is True and isinstance(times, _Times):
             spans = [*times.spans, ("total", perf_counter() - times.begun)]
@@ -86,7 +91,7 @@ class ServerTimingMiddleware(BaseMiddleware):
             request.add_context(_TIMES, _Times())
 
     def _pair(self, kind: str) -> "tuple[Callable[..., None], Callable[..., None]]":
-        """Return the receivers for the beginning and the end of one kind of step."""
+        """Return the receivers for the start and the end of one kind of step."""
 
         def started(request: "Request", middleware_instance: Any = None, **_: Any) -> None:
             times = request.get_context(_TIMES)
@@ -102,6 +107,6 @@ class ServerTimingMiddleware(BaseMiddleware):
 
 
 def _name(kind: str, middleware: Any) -> str:
-    # Of a name only what a token may hold (RFC 9110 §5.6.2).
+    # The name must be a token (RFC 9110 section 5.6.2).
     name = type(middleware).__name__.encode("ascii", "ignore").decode() or "middleware"
     return kind if middleware is None else f"{name}.{kind}"

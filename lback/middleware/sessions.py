@@ -1,10 +1,9 @@
-"""Sessions around a request: found when first asked for, kept when they were changed."""
+"""Session middleware: load the session on first access, save it if it was changed."""
 
 import logging
 from typing import TYPE_CHECKING, Any
 
 from lback.core.base_middleware import BaseMiddleware
-from lback.core.errors.http_errors import handled_response
 from lback.core.exceptions import ConfigurationError
 from lback.sessions.store import SessionsUnavailable
 
@@ -20,21 +19,21 @@ logger = logging.getLogger(__name__)
 
 
 class SessionMiddleware(BaseMiddleware):
-    """Brings `request.session`, and the cookie by which its visitor is known again.
+    """Set `request.session`, and send the session cookie.
 
-    Nothing happens before the session is first read: no look-up, no cookie. A session that was
-    read has `Vary: Cookie` and `Cache-Control: private` set, the latter unless the view says
-    something itself, so that no cache shows the answer to somebody else. It is stored
-    when it was changed, unless the answer is a failure (500 and above); its cookie is sent when
-    its id is new. What a streamed response changes while it is sent is lost.
+    The session is loaded on first access; a request that does not read it costs no look-up and
+    gets no cookie. A response to a request that read its session gets `Vary: Cookie` and, unless
+    the view sets `Cache-Control` itself, `Cache-Control: private`. A changed session is saved
+    unless the status is 500 or above; the cookie is sent if the session id is new. Changes that a
+    streamed response makes while it is sent are lost.
 
-    The cookie is `HttpOnly`, and `Secure` where the request is.
+    The cookie is `HttpOnly`, and `Secure` if the request came over HTTPS.
 
     Args:
-        config: `SESSION_COOKIE_NAME` is read here.
-        sessions: Finds and keeps the sessions; `None` means what the application has for it.
-        samesite: "Lax", "Strict" or "None".
-        domain: Shares the cookie with the subdomains of a domain; `None` means this host alone.
+        config: Settings; `SESSION_COOKIE_NAME` is read at start-up.
+        sessions: Session manager. None uses that of the application.
+        samesite: Attribute `SameSite` of the cookie: "Lax", "Strict" or "None".
+        domain: Domain whose subdomains share the cookie. None restricts it to this host.
         path: Path below which the client sends the cookie.
     """
 
@@ -57,7 +56,7 @@ class SessionMiddleware(BaseMiddleware):
         self._always_secure = self._cookie.lower().startswith(("__host-", "__secure-"))
 
     def process_request(self, request: "Request") -> None:
-        """Have the session loaded when it is first read."""
+        """Register the session as a lazy value."""
         request.add_lazy_context("session", self._load)
 
     def _load(self, request: "Request") -> "AppSession":
@@ -67,30 +66,34 @@ class SessionMiddleware(BaseMiddleware):
         return sessions.create() if found is None else found
 
     def _sessions_of(self, request: "Request") -> "SessionManager":
-        # Asked for here and not when this is built: most requests touch no session, and a process
-        # that meets none need not build what keeps them.
+        # Read per request, so that a process without sessions does not build their store.
         return self._sessions or request.get_service("session_manager")
 
     def process_response(self, request: "Request", response: "Response") -> "Response":
-        """Keep the session if the request touched and changed it, and send its cookie."""
+        """Save the session if it was changed, and send its cookie.
+
+        Args:
+            request: The request.
+            response: The response to extend. If the session cannot be saved, it is replaced by
+                an error response, so that a client is not told of a success that is lost.
+        """
         session = request.peek_context("session")
         if session is None:
             return response
         try:
             if response.status_code < 500:
-                self._keep(request, response, session, self._sessions_of(request))
+                self._save(request, response, session, self._sessions_of(request))
         except (SessionsUnavailable, ConfigurationError, TypeError) as error:
-            # Whoever is told of success must find it kept.
             if request.error_handler is None:
                 raise
             handlers = request.get_context("exception_handlers")
-            response = handled_response(request.error_handler, error, request, handlers)
+            response = request.error_handler.handled_response(error, request, handlers)
         response.headers.add_vary("Cookie")
-        # Some caches heed no Vary.
+        # Some caches ignore Vary.
         response.headers.setdefault("Cache-Control", "private")
         return response
 
-    def _keep(
+    def _save(
         self,
         request: "Request",
         response: "Response",
@@ -105,8 +108,8 @@ class SessionMiddleware(BaseMiddleware):
             if self._cookie in request.cookies:
                 response.delete_cookie(self._cookie, **self._attributes(request))
             return
-        kept = sessions.save(session)
-        if kept and request.cookies.get(self._cookie) != session.session_id:
+        is_saved = sessions.save(session)
+        if is_saved and request.cookies.get(self._cookie) != session.session_id:
             response.set_cookie(
                 self._cookie,
                 session.session_id or "",
@@ -127,5 +130,5 @@ def _refresh(session: "AppSession", sessions: "SessionManager") -> None:
     try:
         sessions.refresh(session)
     except SessionsUnavailable:
-        # Nothing was promised: the next request tries again.
-        logger.warning("the life of a session could not be prolonged: its store is away")
+        # The response does not depend on it, and the next request tries again.
+        logger.warning("sessions: lifetime not extended: the store is unavailable")

@@ -1,4 +1,4 @@
-"""Tools that keep secrets safe and know neither users nor requests."""
+"""Password hashing, password policy and signed tokens, independent of users and requests."""
 
 from lback.security.password_policy import (
     CommonPasswordValidator,

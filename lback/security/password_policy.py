@@ -1,4 +1,4 @@
-"""Which passwords are accepted: long ones, that are not on every list of guesses."""
+"""Password policy: minimum length, and validators that reject passwords that are easy to guess."""
 
 import re
 import unicodedata
@@ -9,8 +9,8 @@ from typing import TypeAlias
 
 from lback.security.passwords import MAX_PASSWORD_LENGTH
 
-# What guessers try first, whatever stands around it: digits in a row, a year, "!!!", a letter
-# written as a digit. A list of whole passwords of twelve characters would know less.
+# Words that attackers try first, combined with runs of digits, a year, "!!!", or letters written
+# as digits. A list of whole passwords of twelve characters would cover less.
 COMMON_WORDS = (
     "password passwort passwd passw pass motdepasse contrasena wachtwoord parola senha geheim "
     "secret topsecret letmein welcome welkom willkommen bienvenue hello hallo login signin access "
@@ -46,52 +46,75 @@ _YEAR = re.compile(r"(?:19|20)\d\d")
 _REPEATED = re.compile(r"(.)\1{2,}")
 _REPEATED_UNIT = re.compile(r"(.{1,5}?)\1+")
 _AS_LETTERS = str.maketrans("01345789@$!|+€", "oieasbgqasiite")
-# What must be left of a password when all that is easily guessed has been taken out.
+# How many characters must be left of a password without all that is easily guessed.
 _UNGUESSED = 5
 _BESIDE_A_NAME = 8
 
 
-# Called with a password and what is known of its owner; returns what is wrong, or None.
+# Called with a password and texts about its owner; returns a message, or None if it is valid.
 PasswordValidator: TypeAlias = Callable[[str, Sequence[str]], str | None]
 
 
 @dataclass(frozen=True, slots=True)
 class CommonPasswordValidator:
-    """Refuses passwords that are guessed first.
+    """Rejects passwords that attackers guess first.
 
     Attributes:
-        words: Words that guessers of this very site would try, such as its name.
+        words: Further words that are guessed first on this site, such as its name.
+
+    Example:
+        >>> validate = CommonPasswordValidator()
+        >>> validate("password12345", [])
+        'This password is easy to guess. Choose another one.'
+        >>> validate("correct horse battery", []) is None
+        True
     """
 
     words: Sequence[str] = ()
 
     def __call__(self, password: str, about: Sequence[str]) -> str | None:  # noqa: ARG002  one signature
-        """Return what is wrong with a password, or `None`."""
+        """Return what is wrong with a password, or `None` if it is valid.
+
+        Args:
+            password: The new password, in Unicode normal form NFC.
+            about: Texts about its owner, such as username and email address.
+        """
         if _is_guessable(_plain(password), self.words):
-            return "this password is among the first that are guessed; choose another one"
+            return "This password is easy to guess. Choose another one."
         return None
 
 
 @dataclass(frozen=True, slots=True)
 class UserAttributeSimilarityValidator:
-    """Refuses passwords that are made of the name or the address of their owner."""
+    """Rejects passwords that are made of the username or email address of their owner."""
 
     def __call__(self, password: str, about: Sequence[str]) -> str | None:
-        """Return what is wrong with a password, or `None`."""
+        """Return what is wrong with a password, or `None` if it is valid.
+
+        Args:
+            password: The new password, in Unicode normal form NFC.
+            about: Texts about its owner, such as username and email address.
+        """
         if _resembles(_plain(password), about):
-            return "this password is made of your name or address; choose another one"
+            return "This password is too similar to your name or email address. Choose another one."
         return None
 
 
 @dataclass(frozen=True, slots=True)
 class PasswordPolicy:
-    """The rules for new passwords: length first; no demand for digits or signs.
+    """The rules for new passwords: length first, and no required digits or symbols.
 
     Attributes:
-        min_length: Characters.
-        words: Words that guessers of this very site would try, such as its name.
-        validators: What is asked beside the length, in order, up to the first that objects;
-            `None` means the two of this module.
+        min_length: Minimum number of characters.
+        words: Words that are guessed first on this site, such as its name.
+        validators: Called in order after the length was checked, until one rejects the password;
+            `None` means `CommonPasswordValidator` and `UserAttributeSimilarityValidator`.
+
+    Example:
+        >>> PasswordPolicy().problems("correct horse battery")
+        []
+        >>> PasswordPolicy().problems("ada.lovelace1", ["ada.lovelace"])
+        ['This password is too similar to your name or email address. Choose another one.']
     """
 
     min_length: int = 12
@@ -99,22 +122,25 @@ class PasswordPolicy:
     validators: tuple[PasswordValidator, ...] | None = None
 
     def problems(self, password: str, about: Iterable[str | None] = ()) -> list[str]:
-        """Say what is wrong with a password; an empty list says that it is fine.
+        """Return what is wrong with a new password, as messages for its owner.
 
         Args:
-            password: What somebody typed.
-            about: What is known of its owner, such as username and email address.
+            password: The new password, as entered.
+            about: Texts about its owner, such as username and email address; `None` is skipped.
+
+        Returns:
+            At most one message; an empty list if the password is valid.
 
         Raises:
             TypeError: A validator returned neither a message nor `None`.
         """
         if len(password) > MAX_PASSWORD_LENGTH:
-            return [f"a password has at most {MAX_PASSWORD_LENGTH} characters"]
+            return [f"Use at most {MAX_PASSWORD_LENGTH} characters."]
         text = unicodedata.normalize("NFC", password)
         if len(text) < self.min_length:
             return [
-                f"a password has at least {self.min_length} characters; "
-                "four words that do not belong together are easy to remember"
+                f"Use at least {self.min_length} characters. "
+                "Four words that do not belong together are easy to remember."
             ]
         known = [item for item in about if item]
         messages = (_message(validator, text, known) for validator in self._validators())
@@ -131,7 +157,7 @@ def _message(validator: PasswordValidator, text: str, about: Sequence[str]) -> s
     if message is not None and not isinstance(message, str):
         raise TypeError(
             f"the password validator {validator!r} returned {type(message).__name__}; "
-            "it must return a message, or None for a password that is fine"
+            "it must return a message, or None for a valid password"
         )
     return message
 
@@ -156,7 +182,7 @@ def _without_words(text: str, words: Iterable[str]) -> str:
 
 
 def _without_rows(text: str) -> str:
-    """Take out runs of three and more, as they lie on a keyboard or in the alphabet."""
+    """Remove runs of three or more characters adjacent on a keyboard or in the alphabet."""
     kept, run = [], text[:1]
     for before, after in pairwise(text):
         if (before, after) in _NEIGHBOURS:
@@ -187,5 +213,5 @@ def _lettered(text: str) -> str:
 
 
 def _bare(text: str) -> str:
-    """Return a text without blanks and the signs of a keyboard."""
+    """Return a text without blanks and ASCII punctuation."""
     return "".join(char for char in text if char.isalnum() or not char.isascii())

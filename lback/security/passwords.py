@@ -1,4 +1,4 @@
-"""Passwords: hashed with Argon2id, and checked in the same time whoever asks."""
+"""Password hashing with Argon2id (RFC 9106), verified in constant time for unknown users."""
 
 import logging
 import secrets
@@ -11,35 +11,47 @@ from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatc
 
 logger = logging.getLogger(__name__)
 
-# 19 MiB, two passes, one lane: what OWASP's Password Storage Cheat Sheet asks for at least. The
-# 64 MiB of RFC 9106 §4 would take 2.5 GiB for forty sign-ins at once, which small servers do not
-# have. A hash names its own parameters: raising these makes old ones renew at the next sign-in.
+# 19 MiB, two passes, one lane: the minimum of OWASP's Password Storage Cheat Sheet. The 64 MiB of
+# RFC 9106 §4 would take 2.5 GiB for forty concurrent sign-ins, which small servers do not have.
+# A hash contains its parameters: after these are raised, old hashes are renewed at a sign-in.
 _hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 
-# Nobody types more; it bounds the work of normalising, which grows faster than the text.
+# It bounds the work of normalizing, which grows faster than the text.
 MAX_PASSWORD_LENGTH = 1024
 
 
 def hash_password(password: str) -> str:
-    """Return a hash to be stored, with its salt and parameters in it.
+    """Return an Argon2id hash of a password, which includes its salt and parameters.
+
+    The password is normalized (NFC) first, as RFC 8265 section 4.2.2 recommends.
+
+    Args:
+        password: The password, as entered.
 
     Raises:
-        ValueError: The password is empty or longer than `MAX_PASSWORD_LENGTH` characters.
+        ValueError: The password is empty or longer than 1024 characters.
+
+    Example:
+        >>> stored = hash_password("correct horse battery")
+        >>> verify_password("correct horse battery", stored)
+        True
+        >>> verify_password("wrong", stored)
+        False
     """
     if not password:
-        raise ValueError("a password must not be empty")
+        raise ValueError("the password is empty; it must have at least one character")
     if len(password) > MAX_PASSWORD_LENGTH:
-        raise ValueError(f"a password has at most {MAX_PASSWORD_LENGTH} characters")
+        raise ValueError(f"a password may have at most {MAX_PASSWORD_LENGTH} characters")
     return _hasher.hash(_encoded(password))
 
 
 def verify_password(password: str, password_hash: str | None) -> bool:
-    """Tell whether a password is the one that was hashed.
+    """Return True if a password matches a stored hash.
 
     Args:
-        password: What somebody typed.
-        password_hash: What is stored; `None` where there is no such user, which costs the same
-            as a wrong password, so that the time of an answer does not tell who has an account.
+        password: The password, as entered.
+        password_hash: The stored hash; `None` for an unknown user, which takes as long as a wrong
+            password, so that the response time does not tell who has an account.
     """
     if password_hash is None or len(password) > MAX_PASSWORD_LENGTH:
         _matches("", _dummy_hash())
@@ -52,7 +64,7 @@ def verify_password(password: str, password_hash: str | None) -> bool:
 
 
 def needs_rehash(password_hash: str) -> bool:
-    """Tell whether a hash was made with other parameters than those of today."""
+    """Return True if a hash was made with other parameters than the current ones."""
     return _hasher.check_needs_rehash(password_hash)
 
 
@@ -64,14 +76,14 @@ def _matches(password: str, password_hash: str) -> bool:
 
 
 def _encoded(password: str) -> bytes:
-    # RFC 8265 §4.2.2: keyboards write the same letter in different code points. JSON can carry
-    # half a surrogate pair, which has no UTF-8; it is a wrong password, not an error.
+    # RFC 8265 §4.2.2: keyboards write the same letter in different code points. JSON can contain
+    # a lone surrogate, which has no UTF-8 form; it is a wrong password, not an error.
     return unicodedata.normalize("NFC", password).encode("utf-8", "surrogatepass")
 
 
 @cache
 def _dummy_hash() -> str:
-    # Put together, not computed: the first to ask for an unknown name must not wait for two.
+    # Assembled, not computed: the first check of an unknown name must not take twice as long.
     salt, digest = secrets.token_bytes(_hasher.salt_len), secrets.token_bytes(_hasher.hash_len)
     costs = f"m={_hasher.memory_cost},t={_hasher.time_cost},p={_hasher.parallelism}"
     return f"$argon2id$v=19${costs}${_base64(salt)}${_base64(digest)}"

@@ -1,4 +1,4 @@
-"""From the settings for passwords to the policy that holds new ones against them."""
+"""The password policy that the settings describe."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 
 
 def password_policy(config: "Config") -> PasswordPolicy:
-    """Build the policy of `MIN_PASSWORD_LENGTH`, `PASSWORD_VALIDATORS` and `PASSWORD_WORDS`.
+    """Build the policy from `MIN_PASSWORD_LENGTH`, `PASSWORD_VALIDATORS` and `PASSWORD_WORDS`.
+
+    Args:
+        config: The settings.
 
     Raises:
         ConfigurationError: A validator does not exist or cannot be built; names it.
@@ -29,13 +32,13 @@ def password_policy(config: "Config") -> PasswordPolicy:
 
 def _validator(item: Any, given: dict[str, Any]) -> PasswordValidator:
     try:
-        found = import_object(item) if isinstance(item, str) else item
-        validator: Any = create_middleware(found, given) if isinstance(found, type) else found
+        target = import_object(item) if isinstance(item, str) else item
+        validator: Any = create_middleware(target, given) if isinstance(target, type) else target
     except (ImportError, TypeError) as error:
         raise ConfigurationError(f"PASSWORD_VALIDATORS names {item!r}: {error}") from error
     if not callable(validator):
         raise ConfigurationError(
-            f"PASSWORD_VALIDATORS names {item!r}, which cannot be called; write "
+            f"PASSWORD_VALIDATORS names {item!r}, which is not callable; write "
             "def validator(password, about) and return a message, or None"
         )
     checked: PasswordValidator = validator

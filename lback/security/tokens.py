@@ -1,4 +1,4 @@
-"""Tokens that carry their own proof: signed, made for one purpose, and worthless after a time."""
+"""Signed tokens with a purpose and an expiry, which need no storage."""
 
 import hashlib
 import hmac
@@ -15,27 +15,36 @@ _FINGERPRINT_LENGTH = 32
 
 
 class SigningSettings(Protocol):
-    """What a signer reads of a `lback.core.config.Config`, each time anew."""
+    """The settings that a signer reads, each time that it is used."""
 
     @property
     def SECRET_KEY(self) -> str:  # noqa: N802  the name of a setting
-        """Signs."""
+        """The key that signs."""
         ...
 
     @property
     def SECRET_KEY_FALLBACKS(self) -> list[str]:  # noqa: N802  the name of a setting
-        """Keys of before, whose tokens are still good."""
+        """Former keys, whose tokens are still accepted."""
         ...
 
 
 class TokenSigner:
-    """Makes and reads tokens that may be sent to somebody, such as in a link.
+    """Signs and verifies tokens, such as those in links.
 
-    What they carry can be read by whoever holds them. One made for a purpose is none for another.
+    Tokens are signed, not encrypted: their holder can read the data. A token is valid only for the
+    purpose that it was signed for.
 
     Args:
         config: `SECRET_KEY` and `SECRET_KEY_FALLBACKS`, read when they are used.
-        clock: Gives the seconds since the epoch.
+        clock: Returns the seconds since the epoch.
+
+    Example:
+        >>> signer = TokenSigner(Application(SECRET_KEY="kT4-q9ZpW2_xR7mL8vNc").config)
+        >>> token = signer.sign("unsubscribe", [7, "news"])
+        >>> signer.read("unsubscribe", token, max_age=3600)
+        [7, 'news']
+        >>> signer.read("reset", token, max_age=3600) is None
+        True
     """
 
     def __init__(self, config: SigningSettings, *, clock: Callable[[], float] = time.time) -> None:
@@ -43,29 +52,49 @@ class TokenSigner:
         self._clock = clock
 
     def sign(self, purpose: str, data: Any) -> str:
-        """Return a token of letters, digits, `-`, `_` and `.` that carries the data.
+        """Return a URL-safe token that carries some data.
+
+        Args:
+            purpose: What the token is for, such as `"unsubscribe"`; `read` needs the same text.
+            data: Data with a JSON form.
+
+        Returns:
+            A token of letters, digits, `-`, `_` and `.`.
 
         Raises:
-            ConfigurationError: There is no secret key.
+            ConfigurationError: `SECRET_KEY` is empty.
         """
         return str(self._serializer(purpose).dumps(data))
 
     def read(self, purpose: str, token: str, max_age: float) -> Any | None:
-        """Return what a token carries, or `None` if it is not ours, or older than so many seconds.
+        """Return the data of a token, or `None` if the token is not valid.
 
-        One that was made in the future, before a clock was set back, is not ours either.
+        Args:
+            purpose: The purpose that the token was signed for.
+            token: The token as it was received.
+            max_age: Maximum age in seconds.
+
+        Returns:
+            The data; `None` for a wrong signature or purpose, and for a token that is too old or
+            dated in the future.
+
+        Raises:
+            ConfigurationError: `SECRET_KEY` is empty.
         """
         if not token.isascii():
-            return None  # half a surrogate pair has no bytes to be looked into
+            return None  # a lone surrogate could not be encoded
         try:
             return self._serializer(purpose).loads(token, max_age=int(max_age))
         except BadSignature:
             return None
 
     def fingerprint(self, *parts: object) -> str:
-        """Return a text that changes with the parts and tells nothing about them.
+        """Return a keyed hash of some values, which reveals nothing about them.
 
-        A token that carries the fingerprint of a state is worthless once that state has changed.
+        A token that contains the fingerprint of a state can be refused once the state has changed.
+
+        Args:
+            *parts: The values, compared by their `str`.
         """
         key = hashlib.sha256(f"{_SALT}fingerprint.{self._keys()[-1]}".encode()).digest()
         message = "\0".join(map(str, parts)).encode("utf-8", "surrogatepass")

@@ -1,4 +1,4 @@
-"""Sessions: what is kept about a visitor between requests, on the server."""
+"""Sessions: data about a visitor that the server keeps between requests."""
 
 from typing import TYPE_CHECKING
 
@@ -31,7 +31,7 @@ __all__ = [
     "session_store",
 ]
 
-# Each is imported when it is first asked for: most of them bring the library of the database.
+# Each is imported when it is first used: most of them load SQLAlchemy.
 __getattr__, __dir__ = lazy_names(
     __name__,
     {

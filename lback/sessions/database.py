@@ -1,6 +1,7 @@
-"""Sessions in a table of the database, where every worker finds them."""
+"""Session store in a database table, shared by all workers."""
 
 from collections.abc import Callable
+from dataclasses import asdict
 from functools import partial
 from typing import TypeVar, cast
 
@@ -14,6 +15,7 @@ from sqlalchemy import (
     Update,
     bindparam,
     delete,
+    insert,
     inspect,
     select,
     update,
@@ -35,8 +37,12 @@ MISSING = (
 )
 
 
+# What a replaced session holds in place of its values, which begin with a brace: where it went.
+REPLACED = ">"
+
+
 class StoredSession(Base):
-    """A row of the table: the hash of an id, never the id, so that nobody signs in with a copy."""
+    """A stored session, keyed by a hash of its id, so that a copy of the table opens no session."""
 
     __tablename__ = "lback_sessions"
 
@@ -51,18 +57,20 @@ class StoredSession(Base):
 _ONE = select(StoredSession.data, StoredSession.created_at, StoredSession.expires_at).where(
     StoredSession.id_hash == bindparam("id_hash")
 )
+_IS_CURRENT = StoredSession.data.not_like(f"{REPLACED}%")
 
 
 class DatabaseSessionStore:
-    """Keeps sessions in the table `lback_sessions`.
+    """Stores sessions in the table `lback_sessions`.
 
-    Each call is a short transaction of its own, so that a session survives a request that is
-    rolled back. On SQLite it waits for the one that is writing; a request must not save a session
-    while its own database session has uncommitted changes, for it would wait for itself.
+    Each call is a short transaction of its own, so that a session survives when the request is
+    rolled back. On SQLite it waits for the transaction that is writing: do not save a session while
+    the database session of the same request has uncommitted changes, or the request waits for
+    itself.
 
     Args:
-        db_manager: Opens the sessions on the database.
-        create_table: Make the table where it is missing, for applications without migrations.
+        db_manager: Opens database sessions.
+        create_table: Create the table if it is missing, for applications without migrations.
     """
 
     def __init__(self, db_manager: DatabaseManager, *, create_table: bool = True) -> None:
@@ -70,17 +78,23 @@ class DatabaseSessionStore:
         self._create_table = create_table
 
     def load(self, session_id: str) -> SessionRecord | None:
-        """Return the record of a session, expired or not."""
+        """Return the record of a session, expired or not; `None` if there is none."""
         return self._recovering(partial(self._load, hash_of(session_id)))
 
     def _load(self, id_hash: str) -> SessionRecord | None:
-        # Without a session of the ORM, which would take four times as long for one row.
+        # Without an ORM session, which would take four times as long for one row.
         with self._db_manager.connection() as connection:
             row = connection.execute(_ONE, {"id_hash": id_hash}).one_or_none()
-        return None if row is None else SessionRecord(*row)
+        record = None if row is None else SessionRecord(*row)
+        return None if record is None or record.data.startswith(REPLACED) else record
 
     def create(self, session_id: str, record: SessionRecord) -> None:
-        """Keep a new session."""
+        """Store a new session.
+
+        Args:
+            session_id: Id of the session; only its hash is stored.
+            record: The session.
+        """
 
         def create(db_session: Session) -> None:
             db_session.add(
@@ -96,36 +110,84 @@ class DatabaseSessionStore:
         self._run(create)
 
     def save(self, session_id: str, data: str, expires_at: float) -> bool:
-        """Replace the data of a session; false, and without effect, where it is gone."""
+        """Replace the data and the expiry of a session.
+
+        Args:
+            session_id: Id of the session.
+            data: The new data as JSON.
+            expires_at: The new expiry, in seconds since the epoch.
+
+        Returns:
+            False if the session does not exist any more; nothing is stored then.
+        """
         statement = (
             update(StoredSession)
-            .where(StoredSession.id_hash == hash_of(session_id))
+            .where(StoredSession.id_hash == hash_of(session_id), _IS_CURRENT)
             .values(data=data, expires_at=expires_at)
         )
         return self._execute(statement) > 0
 
     def touch(self, session_id: str, expires_at: float) -> None:
-        """Move the end of a session and leave its data; without effect where it is gone."""
-        statement = update(StoredSession).where(StoredSession.id_hash == hash_of(session_id))
+        """Change the expiry of a session and leave its data; without effect if it does not exist.
+
+        Args:
+            session_id: Id of the session.
+            expires_at: The new expiry, in seconds since the epoch.
+        """
+        statement = update(StoredSession).where(
+            StoredSession.id_hash == hash_of(session_id), _IS_CURRENT
+        )
         self._execute(statement.values(expires_at=expires_at))
 
     def replace(self, session_id: str, new_id: str, record: SessionRecord) -> bool:
-        """Put a record under a new id in the place of a session; false where that is gone."""
-        statement = update(StoredSession).where(StoredSession.id_hash == hash_of(session_id))
-        values = {
-            "id_hash": hash_of(new_id),
-            "data": record.data,
-            "created_at": record.created_at,
-            "expires_at": record.expires_at,
-        }
-        return self._execute(statement.values(values)) > 0
+        """Replace a session by a record under a new id, in one transaction.
+
+        Args:
+            session_id: Id of the session that ends.
+            new_id: Id of the session that replaces it.
+            record: The new session.
+
+        Returns:
+            False if the session does not exist any more; nothing is stored then.
+        """
+        replaced = (
+            update(StoredSession)
+            .where(StoredSession.id_hash == hash_of(session_id), _IS_CURRENT)
+            .values(data=REPLACED + hash_of(new_id), expires_at=record.expires_at)
+        )
+        values = {"id_hash": hash_of(new_id), **asdict(record)}
+
+        def replace(db_session: Session) -> bool:
+            connection = db_session.connection()
+            if not connection.execute(replaced).rowcount:
+                return False
+            connection.execute(insert(StoredSession).values(values))
+            return True
+
+        return self._run(replace)
 
     def delete(self, session_id: str) -> None:
-        """Forget a session; without effect if it is gone."""
-        self._execute(delete(StoredSession).where(StoredSession.id_hash == hash_of(session_id)))
+        """Delete a session and all that replaced it; without effect if it does not exist."""
+
+        def end(db_session: Session) -> None:
+            connection = db_session.connection()
+            id_hash = hash_of(session_id)
+            while id_hash:
+                row = StoredSession.id_hash == id_hash
+                # The write comes first: it waits for a replacement under way, and keeps others off.
+                connection.execute(update(StoredSession).where(row).values(expires_at=0.0))
+                data = connection.execute(select(StoredSession.data).where(row)).scalar() or ""
+                connection.execute(delete(StoredSession).where(row))
+                id_hash = data[len(REPLACED) :] if data.startswith(REPLACED) else ""
+
+        self._run(end)
 
     def delete_expired(self, now: float) -> int:
-        """Forget all that expired by a moment, and return how many."""
+        """Delete all sessions that expired by a time, and return how many.
+
+        Args:
+            now: Seconds since the epoch.
+        """
         return self._execute(delete(StoredSession).where(StoredSession.expires_at <= now))
 
     def _execute(self, statement: Update | Delete) -> int:
@@ -135,7 +197,7 @@ class DatabaseSessionStore:
         return self._recovering(partial(self._transact, work))
 
     def _recovering(self, work: Callable[[], T]) -> T:
-        """Do the work, and do it again where the table had to be made first."""
+        """Do the work, and do it again if the table had to be created first."""
         try:
             return work()
         except (OperationalError, ProgrammingError) as error:
@@ -158,7 +220,7 @@ class DatabaseSessionStore:
 
 
 def _own_metadata() -> MetaData:
-    """Return a catalogue of this one table: the others are made by migrations, or by hand."""
+    """Return metadata of this one table: the others are created by migrations or by the project."""
     metadata = MetaData()
     cast(Table, StoredSession.__table__).to_metadata(metadata)
     return metadata

@@ -1,4 +1,4 @@
-"""The rules of sessions: ids that cannot be guessed or chosen, and lives that end."""
+"""Session management: unguessable ids, rotation at sign-in, idle and absolute expiry."""
 
 import json
 import logging
@@ -12,16 +12,16 @@ from lback.sessions.store import SessionRecord, SessionStore
 
 logger = logging.getLogger(__name__)
 
-# How much the clocks of two machines may differ. A session that is created later than this from
-# now was made before a clock was set back: when it ends cannot be told, so it has ended.
+# How much the clocks of two machines may differ. A session that was created later than this from
+# now is from before a clock was set back: its expiry is unknown, so it has ended.
 CLOCK_SKEW = 60.0
 SECONDS_BETWEEN_CLEANINGS = 3600.0
-# A session that is only read is written anew after this part of the idle timeout, not each time.
+# A session that is only read is written again after this part of the idle timeout.
 PART_BEFORE_REFRESH = 0.1
 
 
 class _KeptSession(AppSession):
-    """A session that knows its times, and which one it takes the place of."""
+    """A session with its times, and the id of the session that it replaces."""
 
     __slots__ = ("created_at", "expires_at", "replaced_id", "restarted")
 
@@ -33,20 +33,30 @@ class _KeptSession(AppSession):
     ) -> None:
         super().__init__(data, session_id)
         self.replaced_id: str | None = None
-        # True if its user signed in or out after it was loaded: it needs no old record.
+        # True after a sign-in or sign-out: it may be saved although its old record is gone.
         self.restarted = False
         self.created_at = None if record is None else record.created_at
         self.expires_at = 0.0 if record is None else record.expires_at
 
 
 class SessionManager:
-    """Makes, finds and ends sessions.
+    """Creates, loads, saves and ends sessions.
 
     Args:
-        store: Where they live.
+        store: Stores the sessions.
         lifetime: Seconds after which a session ends, however much it is used.
-        idle_timeout: Seconds after which a session ends that is not used.
-        clock: Gives the seconds since the epoch.
+        idle_timeout: Seconds after which an unused session ends.
+        clock: Returns the seconds since the epoch.
+
+    Example:
+        >>> from lback.sessions import MemorySessionStore
+        >>> manager = SessionManager(MemorySessionStore())
+        >>> session = manager.create()
+        >>> session["cart"] = [3]
+        >>> manager.save(session)
+        True
+        >>> manager.load(session.session_id)["cart"]
+        [3]
     """
 
     def __init__(
@@ -64,14 +74,18 @@ class SessionManager:
         self._cleaned_at: float | None = None
 
     def create(self) -> AppSession:
-        """Return a new, empty session; nothing is kept and it has no id until it is saved."""
+        """Return a new, empty session; it is stored, and gets its id, when it is first saved."""
         return _KeptSession()
 
     def load(self, session_id: str) -> AppSession | None:
-        """Return the session with an id that a client sent.
+        """Return the session with an id that a client sent, or `None`.
 
-        An id that is not ours, or unknown, or of a session that has ended gives `None` and is
-        never adopted. What has expired is deleted, so that a clock set back does not revive it.
+        Ids that are malformed, unknown or expired give `None` and are never taken over for a new
+        session (session fixation). An expired session is deleted, so that a clock that is set back
+        does not revive it.
+
+        Args:
+            session_id: The id from the cookie.
         """
         if not is_session_id(session_id):
             return None
@@ -84,34 +98,36 @@ class SessionManager:
         return _KeptSession(json.loads(record.data), session_id, record)
 
     def save(self, session: AppSession) -> bool:
-        """Keep a session and begin its idle time anew; a new one gets its id.
+        """Store a session and restart its idle timeout; a new session gets its id.
 
-        Where two requests save the same session, the last one wins. A session that was deleted
-        meanwhile stays deleted: signing out wins against requests that still run.
+        If two requests save the same session, the last one wins. A session that was deleted
+        meanwhile stays deleted: a sign-out wins over requests that are still running.
+
+        Args:
+            session: The session to be stored.
 
         Returns:
-            Whether it is kept.
+            True if the session was stored.
 
         Raises:
-            TypeError: A value has no JSON; nothing is changed.
-            SessionsUnavailable: The store does not answer.
+            TypeError: A value cannot be stored as JSON; nothing is stored.
+            SessionsUnavailable: The session store cannot be reached.
         """
         data = _to_json(session)
-        kept = True
         if session.session_id is None:
-            kept = self._keep_new(session, data)
+            is_stored = self._save_new(session, data)
         else:
-            kept = self._store.save(session.session_id, data, self._expiry_of(session))
-        session.modified = session.modified and not kept
-        return kept
+            is_stored = self._store.save(session.session_id, data, self._expiry_of(session))
+        session.modified = session.modified and not is_stored
+        return is_stored
 
-    def _keep_new(self, session: AppSession, data: str) -> bool:
+    def _save_new(self, session: AppSession, data: str) -> bool:
         session_id, now = new_session_id(), self._clock()
-        # A session with another id goes on with the life it had.
+        # A rotated session keeps its absolute lifetime.
         created_at = getattr(session, "created_at", None) or now
         record = SessionRecord(data, created_at, self._expiry_of(session))
         if isinstance(session, _KeptSession) and session.replaced_id and not session.restarted:
-            # In one step: after a sign-out meanwhile, it has ended under every id.
+            # In one step: if a sign-out came in between, the session has ended under every id.
             if not self._store.replace(session.replaced_id, session_id, record):
                 return False
             session.replaced_id = None
@@ -141,10 +157,13 @@ class SessionManager:
             self.delete_expired()
 
     def refresh(self, session: AppSession) -> None:
-        """Begin the idle time of a session anew that was read and not changed.
+        """Restart the idle timeout of a session that was read and not changed.
 
-        Its values stay as another request may have left them meanwhile. A session that was
-        refreshed a short while ago is left alone, so that reading is not writing.
+        Its stored data is left as other requests may have changed it. A session that was refreshed
+        a short while ago is not written again, so that reading does not mean writing.
+
+        Args:
+            session: The session that was read.
         """
         if not isinstance(session, _KeptSession) or session.session_id is None:
             return
@@ -154,35 +173,35 @@ class SessionManager:
             session.expires_at = expires_at
 
     def seconds_left(self, session: AppSession) -> int:
-        """Return how long a session that is used may still live."""
+        """Return the seconds until the absolute lifetime of a session ends."""
         created_at = getattr(session, "created_at", None) or self._clock()
         return max(0, round(created_at + self._lifetime - self._clock()))
 
     def delete_expired(self) -> int:
-        """Forget all that has expired, and return how many; done once an hour by itself."""
+        """Delete all expired sessions, and return how many; done about once an hour by itself."""
         count = self._store.delete_expired(self._clock())
-        logger.info("%d expired sessions deleted", count)
+        logger.info("expired sessions deleted: %d", count)
         return count
 
     def rotate(self, session: AppSession, *, restart: bool = False) -> None:
-        """Give a session another id when it is next saved; the id it had is gone then.
+        """Give a session a new id when it is next saved; the old id ends then.
 
-        A session that was ended by another request meanwhile is not kept, unless it restarts.
-
-        To be done when somebody signs in, so that an id that was known before is worth nothing.
-        Nothing is written at once, so it may be called while the request is writing.
+        Call it when the privileges of a session change, as at a sign-in, so that an id that was
+        known before is worth nothing. Nothing is written at once, so it may be called while the
+        request has uncommitted changes. If another request has ended the session meanwhile, it is
+        not stored again unless `restart` is set.
 
         Args:
-            session: One that this manager made.
-            restart: Begin its life anew as well, as for somebody who gave a password.
+            session: A session of this manager.
+            restart: Restart the absolute lifetime as well, as after a password was entered.
 
         Raises:
             TypeError: The session was not made by a session manager.
         """
         if not isinstance(session, _KeptSession):
             raise TypeError(
-                f"a {type(session).__name__} that no session manager made cannot be rotated; "
-                "take one from create() or load()"
+                f"cannot rotate a {type(session).__name__} that was not made by a session manager; "
+                "use one from create() or load()"
             )
         session.replaced_id = session.session_id or session.replaced_id
         session.session_id = None
@@ -191,19 +210,26 @@ class SessionManager:
             session.created_at, session.restarted = None, True
 
     def end(self, session: AppSession) -> None:
-        """Forget the values of a session, and have its id gone when it is next saved.
+        """Delete the data of a session, and its id when it is next saved.
 
-        Unlike `delete`, it writes nothing at once, so it may be called while the request is
-        writing. What is put into the session afterwards is kept under another id.
+        Unlike `delete`, it writes nothing at once, so it may be called while the request has
+        uncommitted changes. Data that is added afterwards is stored under a new id.
+
+        Args:
+            session: A session of this manager.
 
         Raises:
-            TypeError: As `rotate`.
+            TypeError: The session was not made by a session manager.
         """
         self.rotate(session, restart=True)
         session.clear()
 
     def delete(self, session: AppSession) -> None:
-        """End a session at once: its values are forgotten, here and in the store."""
+        """Delete a session at once, from the store and in memory.
+
+        Args:
+            session: The session to be deleted.
+        """
         if session.session_id is not None:
             self._store.delete(session.session_id)
         self._delete_replaced(session)
@@ -217,6 +243,6 @@ def _to_json(session: AppSession) -> str:
         return json.dumps(dict(session), allow_nan=False, separators=(",", ":"))
     except (TypeError, ValueError) as error:
         raise TypeError(
-            f"the session cannot be kept: {error}; "
-            "keep text, numbers, lists and mappings in it, and of an object its id"
+            f"the session cannot be stored as JSON: {error}; "
+            "store text, numbers, lists and mappings, and the id of an object"
         ) from error

@@ -1,4 +1,4 @@
-"""Flash messages: said now, shown on the next page that asks, once."""
+"""Flash messages: stored in the session and shown once, on the next page."""
 
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -9,12 +9,12 @@ if TYPE_CHECKING:
     from lback.core.types import AppSession
 
 FLASH_KEY = "_flash"
-# A page that nobody opens must not fill a session.
+# Messages that are never shown must not fill the session.
 MAX_MESSAGES = 20
 
 
 class Message(NamedTuple):
-    """What was said, and how it was meant."""
+    """A flash message: its text and its level."""
 
     text: str
     level: str
@@ -23,27 +23,30 @@ class Message(NamedTuple):
 def session_of(request: "Request") -> "AppSession":
     """Return the session of a request.
 
+    Args:
+        request: The current request.
+
     Raises:
-        ConfigurationError: No middleware brings one.
+        ConfigurationError: The request has no session: `SessionMiddleware` is missing.
     """
     session = request.session
     if session is None:
         raise ConfigurationError(
-            "this request has no session: put lback.middleware.SessionMiddleware into MIDDLEWARES"
+            "this request has no session: add lback.middleware.SessionMiddleware to MIDDLEWARES"
         )
     return session
 
 
 def flash(request: "Request", text: str, level: str = "info") -> None:
-    """Keep a message for the next page that shows what `flashed` returns.
+    """Store a message for the next page that shows the messages of `flashed`.
 
     Args:
-        request: Whose visitor is to read it.
+        request: The current request.
         text: Plain text; templates escape it.
-        level: Such as `"info"`, `"success"`, `"warning"` or `"error"`.
+        level: A word for the template, such as `"info"`, `"success"`, `"warning"` or `"error"`.
 
     Raises:
-        ConfigurationError: No middleware brings a session.
+        ConfigurationError: The request has no session: `SessionMiddleware` is missing.
     """
     session = session_of(request)
     messages = [*session.get(FLASH_KEY, []), [text, level]]
@@ -51,10 +54,13 @@ def flash(request: "Request", text: str, level: str = "info") -> None:
 
 
 def flashed(request: "Request") -> list[Message]:
-    """Return the messages that were kept for the visitor, oldest first, and forget them.
+    """Return the stored messages, the oldest first, and remove them from the session.
+
+    Args:
+        request: The current request.
 
     Raises:
-        ConfigurationError: No middleware brings a session.
+        ConfigurationError: The request has no session: `SessionMiddleware` is missing.
     """
     session = session_of(request)
     messages = session.get(FLASH_KEY, [])

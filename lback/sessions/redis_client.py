@@ -1,4 +1,4 @@
-"""The way to Redis or Valkey for what must not be lost: short waits, and a clear word when away."""
+"""Redis client with short timeouts, whose connection errors become 503 responses."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -18,51 +18,57 @@ SECONDS_TO_WAIT = 2.0
 def connect(url: str) -> "Redis":
     """Return a client for a URL such as `"redis://127.0.0.1:6379/0"`; it connects when used.
 
+    Args:
+        url: A URL with the scheme `redis`, `rediss` or `unix`.
+
     Raises:
-        ConfigurationError: The library is not installed, or it is no such URL.
+        ConfigurationError: The package redis is not installed, or the URL is not valid.
     """
     try:
-        # Imports here, because Redis is an extra.
+        # Imported here because Redis is an optional extra.
         from redis import Redis
         from redis.backoff import NoBackoff
-        from redis.exceptions import ConnectionError as Away
+        from redis.exceptions import ConnectionError as RedisConnectionError
         from redis.retry import Retry
     except ImportError:
         raise ConfigurationError(
-            f"the library of Redis is not installed; run: {install_hint('redis')}"
+            f"the package redis is not installed; run: {install_hint('redis')}"
         ) from None
     options: dict[str, Any] = {
         "socket_timeout": SECONDS_TO_WAIT,
         "socket_connect_timeout": SECONDS_TO_WAIT,
-        # Once more, for a server that was restarted; who does not answer is not asked again.
-        "retry": Retry(NoBackoff(), 1, supported_errors=(Away,)),
+        # One retry for a server that was restarted; none after a timeout.
+        "retry": Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
     }
     try:
         return Redis.from_url(url, **options)
     except ValueError:
-        # The text is not quoted: it may hold a password.
+        # The URL is not quoted: it may contain a password.
         raise ConfigurationError(
-            "REDIS_URL cannot be read; write redis://user:password@host:6379/0"
+            "REDIS_URL is not a valid URL; set one such as redis://user:password@host:6379/0"
         ) from None
 
 
 class Calls:
-    """Turns the errors of a server that is away into an answer 503."""
+    """Runs calls to Redis and turns connection errors into `SessionsUnavailable` (503)."""
 
     def __init__(self) -> None:
-        # Imports here, because Redis is an extra.
-        from redis.exceptions import ConnectionError as Away
-        from redis.exceptions import TimeoutError as Slow
+        # Imported here because Redis is an optional extra.
+        from redis.exceptions import ConnectionError as RedisConnectionError
+        from redis.exceptions import TimeoutError as RedisTimeoutError
 
-        self._away = (Away, Slow)
+        self._errors = (RedisConnectionError, RedisTimeoutError)
 
     def __call__(self, work: Callable[[], T]) -> T:
-        """Return what the work returns.
+        """Run a function and return its result.
+
+        Args:
+            work: Calls Redis.
 
         Raises:
-            SessionsUnavailable: The server does not answer.
+            SessionsUnavailable: Redis cannot be reached, or does not answer within two seconds.
         """
         try:
             return work()
-        except self._away as error:
+        except self._errors as error:
             raise SessionsUnavailable from error

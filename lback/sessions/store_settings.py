@@ -1,4 +1,4 @@
-"""The choice of a store: from the name in a setting to what keeps the sessions."""
+"""The session store that the settings choose."""
 
 from typing import TYPE_CHECKING
 
@@ -15,24 +15,29 @@ if TYPE_CHECKING:
 
 
 def session_store(config: "Config", db_manager: "DatabaseManager") -> SessionStore:
-    """Build the store that `SESSION_STORE` names.
+    """Build the store that the setting `SESSION_STORE` names.
 
-    It is `"database"`, `"memory"`, `"redis"` (at `REDIS_URL`), or the dotted name of a class,
-    which is given `config` and `db_manager` if its constructor takes them.
+    The setting is `"database"`, `"memory"`, `"redis"` (at `REDIS_URL`), or the dotted name of a
+    class that follows the protocol `SessionStore`. Its constructor gets `config` and `db_manager`
+    if it has parameters with these names.
+
+    Args:
+        config: The settings.
+        db_manager: The database for the store `"database"`.
 
     Raises:
         ConfigurationError: There is no such store, or it cannot be built.
     """
     name = config.SESSION_STORE
     if name == "database":
-        # In a project the tables are made by migrations, which would meet one that is there.
+        # In a project migrations create the tables, and would fail if one existed already.
         return DatabaseSessionStore(db_manager, create_table=not config.PROJECT_ROOT)
     if name == "memory":
         return MemorySessionStore()
     if name == "redis":
         return RedisSessionStore.from_url(config.REDIS_URL)
     try:
-        check("SESSION_STORE", name)  # once more: one file is built before its settings are checked
+        check("SESSION_STORE", name)  # one-file applications build it before settings are checked
         dependencies = {"config": config, "db_manager": db_manager}
         store: SessionStore = create_middleware(import_class(name), dependencies)
     except (ImportError, TypeError, ValueError) as error:

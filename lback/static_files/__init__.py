@@ -1,4 +1,4 @@
-"""Static files: found in project and apps, served, collected under names that say the content."""
+"""Static files: find, collect under content-hashed names, and serve."""
 
 from lback.static_files.collectstatic import Collection, collect
 from lback.static_files.files import StaticFiles

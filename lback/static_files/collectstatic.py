@@ -1,9 +1,8 @@
-"""`collectstatic`: all static files in one directory, under names that change with their content.
+"""Collect all static files in one directory, also under names with a hash of their content.
 
-Each file is there twice: under its own name, and under one with a digest in it, which browsers
-may keep for ever. Files of an earlier collection stay, for pages that were sent before; the
-manifest, which the new pages go by, is replaced last. It lists names of earlier collections for
-30 days; only listed files are served.
+Each file is written twice: under its own name, and under a hashed name that browsers may cache
+forever. Files of earlier collections stay, because pages sent earlier refer to them. The manifest
+is replaced last, and lists names of earlier collections for 30 days; only listed files are served.
 """
 
 import gzip
@@ -26,20 +25,20 @@ COMPRESSED = frozenset(
     {".css", ".csv", ".eot", ".html", ".ico", ".js", ".json", ".map", ".md", ".mjs"}
     | {".otf", ".svg", ".ttf", ".txt", ".wasm", ".xml"}
 )
-# Below this a packet is not saved.
+# Smaller files fit into one packet in any case.
 MIN_COMPRESSED = 1024
 MAX_COMPRESSED_SHARE = 0.95
 
 
 @dataclass(slots=True)
 class Collection:
-    """What was collected.
+    """Result of `collect`.
 
     Attributes:
-        files: Plain names to the names with a digest.
-        written: Names that were written, compressed copies among them.
-        removed: Names that were removed.
-        warnings: References to files that do not exist.
+        files: Plain names to hashed names.
+        written: Names of written files, including compressed copies.
+        removed: Names of removed files.
+        warnings: Messages about references to missing files and about CSS that is not UTF-8.
     """
 
     files: dict[str, str] = field(default_factory=dict)
@@ -57,20 +56,26 @@ def collect(
     dry_run: bool = False,
     now: float | None = None,
 ) -> Collection:
-    """Bring a directory in line with the static files of a project.
+    """Write all static files of a project to a directory, as the command `collectstatic` does.
+
+    Unchanged files are not written again. References between CSS files and source maps are
+    rewritten to hashed names. Compressible files also get a copy with the suffix `.gz`.
 
     Args:
-        sources: Where they are.
-        root: The directory; made if it is missing.
-        static_url: `STATIC_URL`.
-        clear: Remove what is of no use any more, such as files of earlier collections.
-        dry_run: Only tell what would be done.
-        now: Seconds since the epoch; None asks the clock.
+        sources: Directories to collect from.
+        root: Absolute path of the target directory; created if missing.
+        static_url: Setting `STATIC_URL`.
+        clear: Remove files that are not part of this collection, such as earlier versions.
+        dry_run: Only report what would be written and removed.
+        now: Time in seconds since the epoch. None uses the system clock.
+
+    Returns:
+        What was written, removed and found missing.
 
     Raises:
-        ConfigurationError: The directory is where static files come from, or it is to be
-            cleared and was not made by this function.
-        OSError: A file cannot be read or written; the manifest is as it was.
+        ConfigurationError: `root` overlaps with a source directory; or `clear` is set and `root`
+            was not created by this function.
+        OSError: A file cannot be read or written; the manifest is unchanged.
     """
     _check_root(sources, root, clear)
     digester = _Digester(sources.all(), static_url)
@@ -96,18 +101,18 @@ def _check_root(sources: Sources, root: Path, clear: bool) -> None:
     for directory in (place.resolve() for place in sources.directories):
         if root == directory or root in directory.parents or directory in root.parents:
             raise ConfigurationError(
-                f"STATIC_ROOT is {str(root)!r}, and static files come from {str(directory)!r}; "
-                "name a directory of its own, which collectstatic fills"
+                f"STATIC_ROOT {str(root)!r} overlaps with the source directory {str(directory)!r} "
+                "of static files; set it to a separate directory for collectstatic"
             )
     if clear and root.is_dir() and any(root.iterdir()) and read_manifest(root) is None:
         raise ConfigurationError(
-            f"{str(root)!r} holds files and was not made by collectstatic, so that it is not "
+            f"{str(root)!r} has files and was not created by collectstatic, so it is not "
             "cleared; check STATIC_ROOT, or remove the files yourself"
         )
 
 
 class _Digester:
-    """Names files by their content, and has those that refer to others use the new names."""
+    """Compute hashed names, and rewrite references between files to these names."""
 
     def __init__(self, files: dict[str, Path], static_url: str) -> None:
         self.files = files
@@ -118,7 +123,7 @@ class _Digester:
         self._open: set[str] = set()
 
     def content(self, name: str) -> bytes:
-        """Return what a file holds, with the new names of the files it refers to."""
+        """Return the content of a file with rewritten references."""
         if not has_references(name):
             return self.files[name].read_bytes()
         if name not in self._contents:
@@ -128,7 +133,7 @@ class _Digester:
         return self._contents[name]
 
     def name_of(self, name: str) -> str:
-        """Return the name that says what a file holds."""
+        """Return the hashed name of a file."""
         if name not in self._names:
             digest = sha256(self.content(name)).hexdigest()[:DIGEST_LENGTH]
             stem, suffix = posixpath.splitext(name)
@@ -140,12 +145,12 @@ class _Digester:
         try:
             text = data.decode()
         except UnicodeDecodeError:
-            self.warnings.append(f"{name} is no UTF-8 text; it is copied as it is")
+            self.warnings.append(f"{name} is not valid UTF-8; copied without changes")
             return data
 
         def new_name(target: str, may_be_missing: bool, line: int) -> str | None:
             if target in self.files:
-                # Of files that refer to each other, one has to go by the plain name.
+                # In a circle of references, one must use the plain name.
                 return None if target in self._open else self.name_of(target)
             if not may_be_missing:
                 self.warnings.append(self._missing(name, line, target))
@@ -171,7 +176,7 @@ def _copies(name: str, other: str, content: bytes) -> Iterator[tuple[str, bytes]
 
 
 def _put(path: Path, content: bytes, dry_run: bool) -> bool:
-    """Write a file, whole or not at all, unless it is there already."""
+    """Write a file atomically unless it has this content; return True if it had to be written."""
     try:
         if path.stat().st_size == len(content) and path.read_bytes() == content:
             return False

@@ -1,4 +1,4 @@
-"""Static files of an application: their URLs in pages, and the view that serves them."""
+"""Static files of an application: their URLs and the view that serves them."""
 
 import logging
 import os
@@ -25,19 +25,19 @@ SECONDS_BETWEEN_CHECKS = 1.0
 
 
 class StaticFiles:
-    """Finds static files while DEBUG is on, and serves the collected ones while it is off.
+    """Serve static files: from their source directories with DEBUG on, else the collected ones.
 
     Args:
-        config: `STATIC_URL`, `STATIC_ROOT`, `STATICFILES_DIRS`, `PROJECT_ROOT`,
-            `INSTALLED_APPS` and `DEBUG` are read here.
+        config: Settings; `STATIC_URL`, `STATIC_ROOT`, `STATICFILES_DIRS`, `PROJECT_ROOT`,
+            `INSTALLED_APPS` and `DEBUG` are read.
 
     Raises:
-        ConfigurationError: An installed app does not exist, or STATIC_ROOT is the directory of
-            the project or one above it.
+        ConfigurationError: An installed app does not exist, or `STATIC_ROOT` is the project
+            directory or one of its parents.
 
     Attributes:
-        sources: The directories that they come from.
-        root: The directory that `collectstatic` fills.
+        sources: Source directories.
+        root: Absolute path of `STATIC_ROOT`, the target of `collectstatic`.
     """
 
     def __init__(self, config: "Config") -> None:
@@ -47,9 +47,9 @@ class StaticFiles:
         self.root = (project / config.STATIC_ROOT).resolve()
         if self.root == project or self.root in project.parents:
             raise ConfigurationError(
-                f"STATIC_ROOT = {str(config.STATIC_ROOT)!r} is the directory of the project or one "
-                "above it, whose files are not for the public; name a directory of its own, such "
-                "as 'staticfiles'"
+                f"STATIC_ROOT = {str(config.STATIC_ROOT)!r} is the project directory or a parent "
+                "of it, whose files are not public; set it to a separate directory, such as "
+                "'staticfiles'"
             )
         self._lock = Lock()
         self._checked_at = -SECONDS_BETWEEN_CHECKS
@@ -63,12 +63,18 @@ class StaticFiles:
         return self._config.STATIC_URL
 
     def url(self, name: str) -> str:
-        """Return the URL of a file; `static(name)` in templates.
+        """Return the URL of a static file; `static(name)` in templates.
 
-        While DEBUG is off, it is the one with a digest, if the file was collected.
+        With DEBUG off, it is the URL with the hashed name if the file was collected, else that
+        with the plain name.
 
         Raises:
-            ValueError: There is no such file, and DEBUG is on; names near misses.
+            ValueError: DEBUG is on and there is no such file. The message suggests similar names.
+
+        Example:
+            >>> from lback.static_files import StaticFiles
+            >>> StaticFiles(app.config).url("css/site.css")
+            '/static/css/site.css'
         """
         if self._config.DEBUG is not True:
             self._follow_manifest()
@@ -85,16 +91,24 @@ class StaticFiles:
         return f"looked in {', '.join(map(str, self.sources.directories))}"
 
     def route(self) -> Route | None:
-        """Return the route that serves them; `None` where STATIC_URL is on another host."""
+        """Return the route of `serve`, or None if STATIC_URL is on another host."""
         if not self.static_url.startswith("/"):
             return None
         return Route(f"{self.static_url}{{name:path}}", self.serve, ["GET"], None, False)
 
     def serve(self, request: "Request", name: str) -> FileResponse:
-        """Answer with a file.
+        """Serve a static file; the view of the static route.
+
+        Args:
+            request: The request; `Accept-Encoding` is read.
+            name: Path of the file below STATIC_URL, from the client.
+
+        Returns:
+            A file response. Hashed names are `immutable`; with DEBUG on it is `no-cache`.
 
         Raises:
-            NotFound: There is none of that name, or it is not for the public.
+            NotFound: There is no such file, or it is not public.
+            ConfigurationError: DEBUG is off and the manifest is not valid.
         """
         if self._config.DEBUG is not True:
             self._follow_manifest()
@@ -105,7 +119,11 @@ class StaticFiles:
         return FileResponse(path, headers={"Cache-Control": "no-cache"})
 
     def warn_if_not_collected(self) -> None:
-        """Log once that pages will miss their files, where that is so."""
+        """Log a warning if DEBUG is off and static files exist that were not collected.
+
+        Raises:
+            ConfigurationError: The manifest is not valid.
+        """
         if self._config.DEBUG is True:
             return
         self._read_manifest()
@@ -113,13 +131,12 @@ class StaticFiles:
             return
         if any(directory.is_dir() for directory in self.sources.directories):
             logger.warning(
-                "static files were not collected into %s, so that none is served; "
-                "run: lback collectstatic",
+                "static files: none served, as none were collected in %s; run: lback collectstatic",
                 self.root,
             )
 
     def _follow_manifest(self) -> None:
-        """Read the manifest again if `collectstatic` has run; looked at once a second at most."""
+        """Reload the manifest if `collectstatic` has replaced it; checked once per second."""
         now = time.monotonic()
         if now - self._checked_at < SECONDS_BETWEEN_CHECKS:
             return
@@ -130,7 +147,7 @@ class StaticFiles:
             if self._manifest is None:
                 self._stamp = None
                 raise
-            logger.error("static files: the old manifest stays in use: %s", error)
+            logger.error("static files: previous manifest stays in use: %s", error)
 
     def _read_manifest(self) -> None:
         with self._lock:

@@ -1,4 +1,4 @@
-"""The manifest of `collectstatic`: the collected files and the names that they are served by."""
+"""Manifest of `collectstatic`: maps static files to their hashed names."""
 
 import json
 from collections.abc import Mapping
@@ -13,12 +13,19 @@ SECONDS_LISTED = 30 * 24 * 3600
 
 
 class Manifest(NamedTuple):
-    """What was collected.
+    """The collected files.
 
     Args:
-        files: Plain names to names with a digest.
-        earlier: Names with a digest of earlier collections to the time when they were replaced,
-            in seconds since the epoch; pages that were sent before still name them.
+        files: Plain names to hashed names.
+        earlier: Hashed names of earlier collections to the time when they were replaced, in
+            seconds since the epoch. They are still served, as pages sent earlier refer to them.
+
+    Example:
+        >>> from lback.static_files.manifest import Manifest
+        >>> first = Manifest({"site.css": "site.1f2e.css"})
+        >>> second = first.replaced_by({"site.css": "site.9a8b.css"}, now=1000.0)
+        >>> sorted(second.names)
+        ['site.1f2e.css', 'site.9a8b.css', 'site.css']
     """
 
     files: Mapping[str, str] = {}
@@ -26,7 +33,7 @@ class Manifest(NamedTuple):
 
     @property
     def digested(self) -> frozenset[str]:
-        """All names with a digest; what they name never changes."""
+        """All hashed names; their content never changes."""
         return frozenset(self.files.values()) | self.earlier.keys()
 
     @property
@@ -35,11 +42,11 @@ class Manifest(NamedTuple):
         return self.digested | self.files.keys()
 
     def replaced_by(self, files: Mapping[str, str], now: float) -> "Manifest":
-        """Return the manifest of a new collection, which lists earlier names for 30 days.
+        """Return the manifest of a new collection, which lists earlier hashed names for 30 days.
 
         Args:
-            files: Plain names to names with a digest, as just collected.
-            now: Seconds since the epoch.
+            files: Plain names to hashed names of the new collection.
+            now: Time in seconds since the epoch.
         """
         current = frozenset(files.values())
         replaced = dict.fromkeys(self.files.values(), now) | dict(self.earlier)
@@ -51,7 +58,7 @@ class Manifest(NamedTuple):
         return Manifest(files, earlier)
 
     def as_text(self) -> str:
-        """Return the content of the file."""
+        """Return the manifest as JSON."""
         content = {"version": VERSION, "files": self.files, "earlier": self.earlier}
         return f"{json.dumps(content, indent=1)}\n"
 

@@ -1,12 +1,12 @@
-"""References from one static file to another: `url()` and `@import` of CSS, and source maps."""
+"""Rewrite references between static files: `url()` and `@import` in CSS, and source maps."""
 
 import posixpath
 import re
 from collections.abc import Callable
 from urllib.parse import quote, unquote
 
-# The tokens of CSS that a reference may stand in or look like (CSS Syntax 3, section 4): at each
-# place the first that fits is taken whole. Strings, comments and malformed url() are passed over.
+# Tokens of CSS that contain or resemble a reference (CSS Syntax 3, section 4); the first
+# alternative that matches consumes the token. Strings, comments and malformed url() are skipped.
 _CSS = re.compile(
     r"""/\*[\#@]\s*sourceMappingURL=(?P<map>\S+)\s*\*/
     | /\*.*?(?:\*/|\Z)
@@ -27,24 +27,35 @@ _KINDS = ("map", "import", "url", "bare")
 _PATTERNS = {".css": _CSS, ".js": _SCRIPT, ".mjs": _SCRIPT}
 _ELSEWHERE = re.compile(r"[a-z][a-z0-9+.-]*:|//|#", re.IGNORECASE)
 
-# What is asked for a file that is referred to: its name, and whether it may be missing.
+# Called with the name of a referenced file, whether it may be missing, and the line number.
 NewName = Callable[[str, bool, int], str | None]
 
 
 def has_references(name: str) -> bool:
-    """Tell whether files of this name may refer to others."""
+    """Return True if a file of this type can refer to others: CSS and JavaScript.
+
+    Example:
+        >>> from lback.static_files.references import has_references
+        >>> has_references("site.css"), has_references("logo.png")
+        (True, False)
+    """
     return posixpath.splitext(name)[1].lower() in _PATTERNS
 
 
 def rewrite(name: str, text: str, static_url: str, new_name: NewName) -> str:
-    """Replace the names of the files that a file refers to.
+    """Return the text of a file with its references replaced.
 
     Args:
-        name: Name of the file.
-        text: What it holds.
-        static_url: `STATIC_URL`, which absolute references to static files begin with.
-        new_name: Called with a name, whether it is no fault if there is none, and the line;
-            returns what to write in its place, or `None`.
+        name: Name of the file; relative references are resolved against it.
+        text: Content of the file.
+        static_url: Setting `STATIC_URL`, the prefix of absolute references.
+        new_name: Called with the name of a referenced file, whether it may be missing, and the
+            line number. Returns the new name, or None to leave the reference unchanged.
+
+    Example:
+        >>> from lback.static_files.references import rewrite
+        >>> rewrite("a.css", "p { background: url(b.png) }", "/static/", lambda *_: "b.1f2e.png")
+        'p { background: url(b.1f2e.png) }'
     """
 
     def replaced(found: re.Match[str]) -> str:
@@ -74,7 +85,7 @@ def _unescaped(found: re.Match[str]) -> str:
 
 
 def _target(name: str, reference: str, static_url: str) -> str | None:
-    """Return the name of the file that a reference means, `None` for one that is elsewhere."""
+    """Return the name of the referenced file, or None if it is not a static file."""
     path = _path_of(reference)
     if not path or _ELSEWHERE.match(reference):
         return None
@@ -90,7 +101,7 @@ def _path_of(reference: str) -> str:
 
 
 def _renamed(reference: str, other: str) -> str:
-    """Put the base name of another file in the same directory into a reference."""
+    """Replace the base name in a reference by that of another file in the same directory."""
     path = _path_of(reference)
     directory, slash, _ = path.rpartition("/")
     return directory + slash + quote(posixpath.basename(other)) + reference[len(path) :]

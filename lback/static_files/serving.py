@@ -1,4 +1,4 @@
-"""The collected files that a manifest lists, as WhiteNoise serves them."""
+"""Serve the collected files of a manifest with WhiteNoise."""
 
 import os
 from pathlib import Path
@@ -14,16 +14,16 @@ from lback.static_files.sources import is_hidden, names_in
 
 SECONDS_OF_PLAIN_NAMES = 60
 _CODINGS = ("gzip", "br")
-# `FileResponse` has its own, which are right for compressed copies and parts as well.
+# `FileResponse` sets these itself, also for compressed copies and ranges.
 _OF_THE_FILE = frozenset({"content-length", "content-type", "etag", "last-modified"})
 
 
 class CollectedFiles:
-    """Serves the files that a manifest lists, and no others.
+    """Serve only the files that a manifest lists.
 
     Args:
-        root: The directory that `collectstatic` fills.
-        manifest: Its manifest; without one nothing is served, whatever the directory holds.
+        root: Directory of the collected files, `STATIC_ROOT`.
+        manifest: Manifest of the directory. None serves nothing.
     """
 
     def __init__(self, root: Path, manifest: Manifest | None) -> None:
@@ -35,7 +35,7 @@ class CollectedFiles:
             immutable_file_test=lambda _, name: name in digested,
         )
         names = frozenset[str]() if manifest is None else manifest.names
-        # Compressed copies stand beside their files; WhiteNoise looks for them in the stats.
+        # WhiteNoise finds compressed copies, which are next to their files, in the stats.
         found = _safe_names(root)
         stats = {str(root / name): os.stat(root / name) for name in found}  # noqa: PTH116
         for name in found:
@@ -44,15 +44,19 @@ class CollectedFiles:
         self._files = white_noise.files
 
     def response(self, name: str, accept_encoding: str) -> FileResponse:
-        """Return a file, compressed where there is such a copy and the client takes it.
+        """Return the response for a file, compressed if there is a copy that the client accepts.
+
+        Args:
+            name: Path of the file below STATIC_URL, from the client.
+            accept_encoding: Request field `Accept-Encoding`; "" if it is missing.
 
         Raises:
-            NotFound: There is none of that name.
+            NotFound: The manifest does not list the file, or it is missing.
         """
         found = self._files.get(name)
         if found is None:
             raise NotFound
-        # WhiteNoise reads no weights: it is told of what the client does take.
+        # WhiteNoise ignores quality values, so it gets only the codings that are accepted.
         taken = ", ".join(accepted_codings(accept_encoding, _CODINGS))
         path, fields = found.get_path_and_headers({"HTTP_ACCEPT_ENCODING": taken})
         headers = {key: value for key, value in fields if key.lower() not in _OF_THE_FILE}

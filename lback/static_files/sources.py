@@ -1,4 +1,4 @@
-"""Where static files come from: directories of the project, of its apps and of the framework."""
+"""Source directories of static files: those of the project, its apps and the framework."""
 
 import os
 from collections.abc import Iterator
@@ -14,31 +14,31 @@ if TYPE_CHECKING:
     from lback.core.config import Config
 
 FRAMEWORK_DIRECTORY = Path(__file__).resolve().parents[1] / "static"
-# RFC 8615: the one name with a dot in front that is meant for the public.
+# The only name with a leading dot that is public (RFC 8615).
 WELL_KNOWN = ".well-known"
 
 
 class Sources:
-    """The directories of static files; of the same name in two of them the first one counts.
+    """The source directories; if two of them have a file of the same name, the first one is used.
 
-    They are `STATICFILES_DIRS`, or else `static/` of the project; then `static/` of each
-    installed app, then that of the framework.
+    The order is: `STATICFILES_DIRS`, or `static/` of the project if that is empty; `static/` of
+    each installed app; that of the framework.
 
     Args:
-        config: `STATICFILES_DIRS`, `PROJECT_ROOT` and `INSTALLED_APPS` are read here.
+        config: Settings; `STATICFILES_DIRS`, `PROJECT_ROOT` and `INSTALLED_APPS` are read.
 
     Raises:
-        ConfigurationError: An installed app that does not exist.
+        ConfigurationError: An installed app does not exist.
     """
 
     def __init__(self, config: "Config") -> None:
         self.directories = list(_directories(config))
 
     def find(self, name: str) -> Path | None:
-        """Return the file of a name, which may have come from a client, or `None`.
+        """Return the path of a static file, or None. The name may come from a client.
 
-        A name that leaves its directory, also by a symbolic link, has no file; neither has one
-        with a part that begins with a dot.
+        None is also returned for a name that leaves its directory, even by a symbolic link, and
+        for a hidden name (see `is_hidden`).
         """
         if is_hidden(name):
             return None
@@ -50,7 +50,7 @@ class Sources:
         return None
 
     def all(self) -> dict[str, Path]:
-        """Return all files, by name, sorted."""
+        """Return name to path of all files, sorted by name."""
         found: dict[str, Path] = {}
         for directory in self.directories:
             for name in names_in(directory):
@@ -61,17 +61,23 @@ class Sources:
         return dict(sorted(found.items()))
 
     def near(self, name: str) -> list[str]:
-        """Return names of files that one may have meant."""
+        """Return up to three similar names of files, for suggestions."""
         return get_close_matches(name, self.all(), n=3)
 
 
 def is_hidden(name: str) -> bool:
-    """Tell whether a part of a name begins with a dot, as those of editors and `.git` do."""
+    """Return True if a part of a path begins with a dot, as in `.git/config`.
+
+    Example:
+        >>> from lback.static_files.sources import is_hidden
+        >>> is_hidden(".git/config"), is_hidden(".well-known/security.txt")
+        (True, False)
+    """
     return any(part.startswith(".") and part != WELL_KNOWN for part in name.split("/"))
 
 
 def names_in(directory: Path) -> Iterator[str]:
-    """Give the names of the files below a directory; links to directories are not followed."""
+    """Yield the relative paths of all files below a directory; directory links are not followed."""
     for place, _, files in os.walk(directory):
         for file in files:
             yield (Path(place) / file).relative_to(directory).as_posix()

@@ -1,6 +1,6 @@
-"""What tests of an application need: a client, signals and queries that were seen, fixtures.
+"""Tools for testing applications: a client, recorders of signals and queries, pytest fixtures.
 
-The fixtures of `lback.testing.plugin` are there wherever pytest and Lback are installed.
+The fixtures of `lback.testing.plugin` are available wherever pytest and Lback are installed.
 """
 
 from importlib import import_module
@@ -32,7 +32,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    # Every run of pytest loads the plugin in this package, also in projects without Lback.
+    # Imported lazily: every run of pytest loads this package for its plugin.
     if name in _PLACES:
         return getattr(import_module(f"lback.testing.{_PLACES[name]}"), name)
     raise AttributeError(f"module 'lback.testing' has no attribute {name!r}")

@@ -1,4 +1,4 @@
-"""A client for tests: real WSGI requests without a socket, each checked against PEP 3333."""
+"""A test client: sends WSGI requests without a socket and validates them against PEP 3333."""
 
 import io
 import warnings
@@ -26,14 +26,19 @@ REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
 class ClientResponse:
-    """An answer, read to its end.
+    """A complete response.
 
     Attributes:
         status_code: Status as a number.
         status: Status line without the version, such as `"200 OK"`.
-        header_list: The header fields as they were sent, pair by pair.
-        body: The body as bytes.
-        url: Path and query of the request that was answered.
+        header_list: Header fields as (name, value) pairs in the order in which they were sent.
+        body: Body as bytes.
+        url: Path and query of the request, or its whole URL if it was sent to another host.
+
+    Example:
+        >>> answer = ClientResponse("200 OK", [("Content-Type", "text/plain")], b"Hello", "/")
+        >>> answer.status_code, answer.headers["content-type"], answer.text
+        (200, 'text/plain', 'Hello')
     """
 
     def __init__(
@@ -47,16 +52,28 @@ class ClientResponse:
 
     @property
     def headers(self) -> dict[str, str]:
-        """The header fields by lower-case name; of a repeated one the last."""
+        """The header fields by lower-case name; the last value of a repeated field."""
         return {name.lower(): value for name, value in self.header_list}
 
     @property
     def text(self) -> str:
-        """The body as UTF-8 text."""
+        """The body decoded as UTF-8.
+
+        Raises:
+            UnicodeDecodeError: The body is not UTF-8.
+        """
         return self.body.decode()
 
     def json(self) -> Any:
-        """Return the body read as JSON."""
+        """Return the body decoded as JSON (RFC 8259).
+
+        Raises:
+            msgspec.DecodeError: The body is not JSON.
+
+        Example:
+            >>> ClientResponse("200 OK", [], b'{"id": 1}', "/").json()
+            {'id': 1}
+        """
         return msgspec.json.decode(self.body)
 
     def __repr__(self) -> str:
@@ -64,16 +81,24 @@ class ClientResponse:
 
 
 class Client:
-    """Sends requests to an application, and keeps its cookies as a browser does.
+    """Sends requests to an application and keeps cookies as a browser does.
 
-    Every request and answer is checked by `wsgiref.validate`. An `Application` that has no
-    settings is put into development mode, as `run` does.
+    `wsgiref.validate` checks every request and response. An `Application` without settings is
+    put into development mode, as `run` does.
 
     Args:
         application: An `Application`, or any WSGI callable.
         headers: Header fields for every request.
         environ: WSGI variables for every request, such as `REMOTE_ADDR`.
-        enforce_csrf: Have unsafe requests checked as those of browsers are; else they pass.
+        enforce_csrf: Apply CSRF protection to requests of this client. By default it is skipped.
+
+    Example:
+        >>> app = Application()
+        >>> @app.route("/hello", requires_auth=False)
+        ... def hello(request: Request) -> str:
+        ...     return "Hello"
+        >>> Client(app).get("/hello").text
+        'Hello'
     """
 
     def __init__(
@@ -97,7 +122,10 @@ class Client:
 
     @property
     def cookies(self) -> CookieJar:
-        """The cookies that are kept: a mapping of names to values."""
+        """The cookies of the client: a mapping of names to values.
+
+        Assigning a mapping replaces all cookies.
+        """
         return self._cookies
 
     @cookies.setter
@@ -106,10 +134,10 @@ class Client:
         self._cookies.update(values)
 
     def sign_in(self, account: "Account") -> None:
-        """Go on as somebody who is signed in, without asking for the password.
+        """Sign in as a user without a password, in a new session.
 
         Args:
-            account: A user of the site or of the admin, who is stored and committed.
+            account: A user of the site or of the admin; must be committed to the database.
         """
         application: Any = self.application
         session = application.session_manager.create()
@@ -118,49 +146,108 @@ class Client:
         self.cookies[application.config.SESSION_COOKIE_NAME] = session.session_id
 
     def force_login(self, account: "Account") -> None:
-        """Go on as somebody who is signed in; see `sign_in`."""
+        """Sign in as a user without a password; same as `sign_in`, under the name Django uses.
+
+        Args:
+            account: A user of the site or of the admin; must be committed to the database.
+        """
         self.sign_in(account)
 
     @contextmanager
     def session(self) -> Iterator["AppSession"]:
-        """Read and change what is kept in the session of this client; saved at the end.
+        """Open the session of this client in a `with` block, and save it at the end.
 
-        A client without a session gets one.
+        A client without a session gets a new one.
+
+        Yields:
+            The session, which is read and changed like a dict.
         """
         application: Any = self.application
         manager, name = application.session_manager, application.config.SESSION_COOKIE_NAME
-        held = self.cookies.get(name)
-        session = (manager.load(held) if held else None) or manager.create()
+        session_id = self.cookies.get(name)
+        session = (manager.load(session_id) if session_id else None) or manager.create()
         yield session
         manager.save(session)
         self.cookies[name] = session.session_id
 
     def get(self, url: str, **options: Any) -> ClientResponse:
-        """Send a GET request; see `request`."""
+        """Send a GET request and return the response.
+
+        Args:
+            url: Path, optionally with a query string, or a URL with scheme and host.
+            **options: Keyword arguments of `request`, such as `query` or `headers`.
+
+        Example:
+            >>> app = Application()
+            >>> @app.route("/search", requires_auth=False)
+            ... def search(request: Request) -> str:
+            ...     return request.GET["q"]
+            >>> Client(app).get("/search", query={"q": "wsgi"}).text
+            'wsgi'
+        """
         return self.request("GET", url, **options)
 
     def head(self, url: str, **options: Any) -> ClientResponse:
-        """Send a HEAD request; see `request`."""
+        """Send a HEAD request and return the response.
+
+        Args:
+            url: Path, optionally with a query string, or a URL with scheme and host.
+            **options: Keyword arguments of `request`, such as `query` or `headers`.
+        """
         return self.request("HEAD", url, **options)
 
     def options(self, url: str, **options: Any) -> ClientResponse:
-        """Send an OPTIONS request; see `request`."""
+        """Send an OPTIONS request and return the response.
+
+        Args:
+            url: Path, optionally with a query string, or a URL with scheme and host.
+            **options: Keyword arguments of `request`, such as `query` or `headers`.
+        """
         return self.request("OPTIONS", url, **options)
 
     def post(self, url: str, **options: Any) -> ClientResponse:
-        """Send a POST request; see `request`."""
+        """Send a POST request and return the response.
+
+        Args:
+            url: Path, optionally with a query string, or a URL with scheme and host.
+            **options: Keyword arguments of `request`, such as `query` or `headers`.
+
+        Example:
+            >>> app = Application()
+            >>> @app.route("/add", ["POST"], requires_auth=False)
+            ... def add(request: Request) -> tuple[str, int]:
+            ...     return request.POST["title"], 201
+            >>> answer = Client(app).post("/add", data={"title": "Milk"})
+            >>> answer.status_code, answer.text
+            (201, 'Milk')
+        """
         return self.request("POST", url, **options)
 
     def put(self, url: str, **options: Any) -> ClientResponse:
-        """Send a PUT request; see `request`."""
+        """Send a PUT request and return the response.
+
+        Args:
+            url: Path, optionally with a query string, or a URL with scheme and host.
+            **options: Keyword arguments of `request`, such as `query` or `headers`.
+        """
         return self.request("PUT", url, **options)
 
     def patch(self, url: str, **options: Any) -> ClientResponse:
-        """Send a PATCH request; see `request`."""
+        """Send a PATCH request and return the response.
+
+        Args:
+            url: Path, optionally with a query string, or a URL with scheme and host.
+            **options: Keyword arguments of `request`, such as `query` or `headers`.
+        """
         return self.request("PATCH", url, **options)
 
     def delete(self, url: str, **options: Any) -> ClientResponse:
-        """Send a DELETE request; see `request`."""
+        """Send a DELETE request and return the response.
+
+        Args:
+            url: Path, optionally with a query string, or a URL with scheme and host.
+            **options: Keyword arguments of `request`, such as `query` or `headers`.
+        """
         return self.request("DELETE", url, **options)
 
     def request(
@@ -176,24 +263,33 @@ class Client:
         environ: Mapping[str, Any] | None = None,
         follow_redirects: bool = False,
     ) -> ClientResponse:
-        """Send one request.
+        """Send a request and return the response.
 
         Args:
-            method: Any method.
-            url: Path, with a query string if you like; percent-encoded or not. A whole URL also
-                says scheme and host; else it is one of http://localhost.
-            query: Parameters to add to the query string.
-            data: Form fields, or the body itself.
-            files: Field name to content, `(file name, content)` or `(file name, content,
-                content type)`, or a list of these; makes the form a multipart one.
-            json: Anything that has a JSON form.
-            headers: Header fields.
-            environ: WSGI variables.
-            follow_redirects: Go where the answer sends, at most ten times, on the hosts of the
-                application.
+            method: HTTP method, such as `"GET"`.
+            url: Path, optionally with a query string, percent-encoded or not. A URL with scheme
+                and host is accepted as well; the default is `http://localhost`.
+            query: Parameters to add to the query string. A list repeats a parameter.
+            data: Form fields, sent URL-encoded, or the body as bytes or text.
+            files: Files by field name, each as bytes, `(file name, content)`, `(file name,
+                content, content type)`, or a list of these. The form is sent as multipart.
+            json: Value to send as JSON.
+            headers: Header fields, in addition to those of the client.
+            environ: WSGI variables, in addition to those of the client.
+            follow_redirects: Follow up to ten redirects to hosts of the application.
 
         Raises:
-            AssertionError: There are more redirects, or one leads to another site.
+            AssertionError: A response has more than ten redirects or redirects to another site,
+                or the application violates PEP 3333.
+            ValueError: Both `json` and `data` or `files` are given.
+
+        Example:
+            >>> app = Application()
+            >>> @app.route("/echo", ["POST"], requires_auth=False)
+            ... def echo(request: Request) -> dict[str, str]:
+            ...     return {"name": request.POST["name"]}
+            >>> Client(app).request("POST", "/echo", data={"name": "Ada"}).json()
+            {'name': 'Ada'}
         """
         body, content_type = _body_of(data, files, json)
         fields = {**self.headers, **({"Content-Type": content_type} if content_type else {})}
@@ -211,23 +307,23 @@ class Client:
         raise AssertionError(f"more than ten redirects, the last to {answer.url}")
 
     def _redirected(self, answer: ClientResponse, headers: dict[str, str]) -> str:
-        """Return where an answer leads.
+        """Return the URL of a redirect.
 
         Raises:
-            AssertionError: To another host than those of the application.
+            AssertionError: The URL is not on a host of the application.
         """
         target = urljoin(answer.url, answer.headers["location"])
         parts = urlsplit(target)
         if not parts.netloc:
             return target.partition("#")[0]
-        asked = next((headers[name] for name in headers if name.lower() == "host"), None)
-        own = asked or _split(answer.url)[1]
+        requested = next((headers[name] for name in headers if name.lower() == "host"), None)
+        own = requested or _split(answer.url)[1]
         config = getattr(self.application, "config", None)
         named = [host for host in getattr(config, "ALLOWED_HOSTS", None) or [] if host != "*"]
         if host_name(parts.netloc) != host_name(own) and not is_allowed(parts.netloc, named):
             raise AssertionError(
-                f"the answer leads to {target}, another site that this application cannot answer "
-                "for; leave out follow_redirects and look at headers['location']"
+                f"the response redirects to {target}, which is not on a host of this application; "
+                "remove follow_redirects and check headers['location']"
             )
         for name in [name for name in headers if name.lower() == "host"]:
             headers[name] = parts.netloc
@@ -254,7 +350,7 @@ class Client:
             return begun.append
 
         with warnings.catch_warnings():
-            # It knows eight methods, and to send others is what `request` is for.
+            # The validator knows eight methods, but `request` accepts any.
             warnings.filterwarnings("ignore", "Unknown REQUEST_METHOD", WSGIWarning)
             chunks = validator(self.application)(environ, start_response)
         try:
@@ -300,7 +396,7 @@ class Client:
 
 
 def _unquoted(path: str) -> str:
-    """Decode a path into what PEP 3333 calls a native string: UTF-8 bytes as Latin-1."""
+    """Decode a path into a native string of PEP 3333: UTF-8 bytes as Latin-1."""
     return unquote_to_bytes(path).decode("latin-1")
 
 
@@ -312,7 +408,7 @@ def _with_query(url: str, query: Mapping[str, Any] | None) -> str:
 
 
 def _split(url: str) -> tuple[str, str, str]:
-    """Return scheme, host and the rest of a URL; a path alone is one of http://localhost."""
+    """Return scheme, host and the rest of a URL; a path is on http://localhost."""
     if not url.lower().startswith(("http://", "https://")):
         return "http", "localhost", url
     parts = urlsplit(url)
@@ -330,7 +426,7 @@ def _place_of(environ: Mapping[str, Any]) -> Place:
 
 def _body_of(data: Any, files: Any, json: Any) -> tuple[bytes, str | None]:
     if sum(given is not None for given in (json, data if files is None else files)) > 1:
-        raise ValueError("give a request json, or data and files, not both")
+        raise ValueError("give json or data and files, not both")
     if json is not None:
         return msgspec.json.encode(json), "application/json"
     if files is not None:
@@ -347,8 +443,8 @@ def _multipart(data: Mapping[str, Any], files: Mapping[str, Any]) -> tuple[bytes
         for name, value in data.items()
         for item in (value if isinstance(value, list) else [value])
     ]
-    for name, held in files.items():
-        for item in held if isinstance(held, list) else [held]:
+    for name, value in files.items():
+        for item in value if isinstance(value, list) else [value]:
             filename, content, kind = _file(item)
             disposition = f'name="{_escaped(name)}"; filename="{_escaped(filename)}"'
             parts.append((disposition, f"\r\nContent-Type: {kind}", content))

@@ -1,4 +1,4 @@
-"""Cookies of the test client, kept and sent back as a browser does (RFC 6265bis section 5)."""
+"""Cookies of the test client, stored and sent as a browser does (RFC 6265bis section 5)."""
 
 import re
 from collections.abc import Iterator, MutableMapping
@@ -13,12 +13,12 @@ _ADDRESS = re.compile(r"[0-9.]+|\[.*\]|.*:.*:.*")
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a request goes: what decides which cookies go with it.
+    """The target of a request, which decides which cookies are sent.
 
     Attributes:
         host: Host name in lower case, without port.
         path: Path, percent-encoded or not.
-        secure: Whether it goes over HTTPS.
+        secure: True for HTTPS.
     """
 
     host: str
@@ -28,15 +28,15 @@ class Place:
 
 @dataclass(slots=True)
 class Cookie:
-    """One cookie, as a browser keeps it.
+    """A stored cookie.
 
     Attributes:
-        pair: Name and value, as they are sent.
-        domain: Host that it is for; None for one that a test has set, which goes to every host.
-        subdomains: Whether it goes to hosts below that as well.
-        path: Path below which it is sent.
-        secure: Whether it is sent over HTTPS only.
-        expires: Seconds since the epoch; None ends with the client.
+        pair: Name and value as they are sent, such as `"theme=dark"`.
+        domain: Host of the cookie; None for a cookie set by a test, which is sent to every host.
+        subdomains: Whether the cookie is sent to subdomains of the host as well.
+        path: Path prefix for which the cookie is sent.
+        secure: Whether the cookie is sent over HTTPS only.
+        expires: Expiry in seconds since the epoch; None for a session cookie.
     """
 
     pair: str
@@ -48,21 +48,21 @@ class Cookie:
 
     @property
     def name(self) -> str:
-        """The name."""
+        """The name of the cookie."""
         return self.pair.partition("=")[0]
 
     @property
     def value(self) -> str:
-        """The value, decoded as an application reads it."""
+        """The decoded value, as an application reads it."""
         return parse_cookies(self.pair).get(self.name, self.pair.partition("=")[2])
 
     @property
     def has_expired(self) -> bool:
-        """Whether its life is over."""
+        """Whether the expiry has passed. A session cookie never expires."""
         return self.expires is not None and self.expires <= time()
 
     def goes_to(self, place: Place) -> bool:
-        """Return True if it is sent with a request to a place."""
+        """Return True if the cookie is sent to a place (RFC 6265bis section 5.8.3)."""
         if self.has_expired or (self.secure and not place.secure):
             return False
         return self._is_of_host(place.host) and _path_matches(place.path, self.path)
@@ -74,10 +74,16 @@ class Cookie:
 
 
 class CookieJar(MutableMapping[str, str]):
-    """The cookies of a client: a mapping of names to values, with all that a browser minds.
+    """The cookies of a client: a mapping of names to values.
 
-    Setting an item makes a cookie for every host and path. Reading gives the value that was set
-    last under a name.
+    Cookies from responses keep their domain, path, expiry and prefix rules. Setting an item adds
+    a cookie for every host and path. If several cookies have a name, the last one set is read.
+
+    Example:
+        >>> jar = CookieJar()
+        >>> jar["theme"] = "dark"
+        >>> jar["theme"], len(jar)
+        ('dark', 1)
     """
 
     def __init__(self) -> None:
@@ -114,30 +120,43 @@ class CookieJar(MutableMapping[str, str]):
         return [cookie for cookie in self._cookies if not cookie.has_expired]
 
     def header(self, place: Place) -> str:
-        """Return the `Cookie` field for a request; empty without cookies."""
-        found = [cookie for cookie in self._cookies if cookie.goes_to(place)]
-        found.sort(key=lambda cookie: -len(cookie.path))  # and by age, for the sort is stable
-        return "; ".join(cookie.pair for cookie in found)
+        """Return the value of the `Cookie` field for a request; empty if no cookie matches.
+
+        Cookies with longer paths come first (RFC 6265bis section 5.8.3).
+        """
+        cookies = [cookie for cookie in self._cookies if cookie.goes_to(place)]
+        cookies.sort(key=lambda cookie: -len(cookie.path))  # stable, so older ones stay first
+        return "; ".join(cookie.pair for cookie in cookies)
 
     def keep(self, field: str, place: Place) -> None:
-        """Take a `Set-Cookie` field of an answer; what a browser refuses is ignored.
+        """Store the cookie of a `Set-Cookie` field, unless a browser would reject it.
+
+        An expired cookie deletes the stored one.
 
         Args:
-            field: The value of the field.
-            place: Where the request went.
+            field: Value of the `Set-Cookie` field (RFC 6265bis section 5.6).
+            place: Target of the request.
+
+        Example:
+            >>> jar = CookieJar()
+            >>> jar.keep("id=7; Path=/; Secure", Place("example.com", "/", secure=True))
+            >>> jar.header(Place("example.com", "/a", secure=True))
+            'id=7'
+            >>> jar.header(Place("example.com", "/a", secure=False))
+            ''
         """
         cookie = _cookie_of(field, place)
         if cookie is None:
             return
         key = (cookie.name, cookie.domain, cookie.path)
         replaced = [
-            held
-            for held in self._cookies
-            if (held.name, held.domain, held.path) == key
-            # One that a test has set stands for the application's own.
-            or (held.name == cookie.name and held.domain is None)
+            stored
+            for stored in self._cookies
+            if (stored.name, stored.domain, stored.path) == key
+            # A cookie set by a test replaces that of the application.
+            or (stored.name == cookie.name and stored.domain is None)
         ]
-        self._cookies = [held for held in self._cookies if held not in replaced]
+        self._cookies = [stored for stored in self._cookies if stored not in replaced]
         if not cookie.has_expired:
             self._cookies.append(cookie)
 
@@ -183,7 +202,7 @@ def _end_of(given: dict[str, str]) -> float | None:
 
 
 def _domain_matches(host: str, domain: str) -> bool:
-    # A single label such as "com" is no domain of anybody's own.
+    # A single label such as "com" is a public suffix.
     return "." in domain and host.endswith(f".{domain}") and not _ADDRESS.fullmatch(host)
 
 

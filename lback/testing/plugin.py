@@ -1,6 +1,6 @@
-"""Fixtures for pytest: the application of a project, a client, the database, signals, queries.
+"""Pytest fixtures: the application of a project, a client, the database, signals and queries.
 
-Nothing of Lback is imported before a test asks for it: pytest loads this file in every project.
+Lback is imported when a test first uses a fixture, because pytest loads this file in every project.
 """
 
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def lback_settings() -> dict[str, Any]:
-    """Settings that tests want otherwise than the project; to be overridden."""
+    """Settings that differ from those of the project, by name. Override this fixture."""
     return {}
 
 
@@ -25,7 +25,12 @@ def lback_settings() -> dict[str, Any]:
 def lback_test_database(
     pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
 ) -> str:
-    """The address of the database that tests run on."""
+    """The URL of the test database.
+
+    Args:
+        pytestconfig: Pytest's configuration, whose root directory contains the project.
+        tmp_path_factory: Creates the directory of a SQLite database.
+    """
     from lback.testing import project
 
     config = project.load_config(pytestconfig.rootpath)
@@ -36,10 +41,15 @@ def lback_test_database(
 def app(
     pytestconfig: pytest.Config, lback_test_database: str, lback_settings: dict[str, Any]
 ) -> Iterator["Application"]:
-    """The application of the project, built anew for each test.
+    """The application of the project, built for each test.
 
-    A project without `settings.py` overrides it and returns an application of its own, on a
-    database for tests.
+    Override this fixture in a project without `settings.py`, and return an application on a test
+    database.
+
+    Args:
+        pytestconfig: Pytest's configuration, whose root directory contains the project.
+        lback_test_database: URL of the test database.
+        lback_settings: Settings that differ from those of the project.
     """
     from lback.testing import project
 
@@ -51,13 +61,18 @@ def app(
 
 @pytest.fixture(scope="session")
 def lback_made_tables() -> set[str]:
-    """The addresses of the databases whose tables were made in this run."""
+    """The URLs of the databases whose tables were created in this run."""
     return set()
 
 
 @pytest.fixture
 def lback_isolated_app(app: "Application", lback_made_tables: set[str]) -> Iterator["Application"]:
-    """The application, with all that a test writes kept in a transaction that is taken back."""
+    """The application on a database whose changes are rolled back after the test.
+
+    Args:
+        app: The application.
+        lback_made_tables: URLs of the databases that have tables already; updated.
+    """
     from lback.testing.project import create_tables
     from lback.testing.transaction import RolledBack
 
@@ -68,7 +83,7 @@ def lback_isolated_app(app: "Application", lback_made_tables: set[str]) -> Itera
 
 @pytest.fixture
 def client(lback_isolated_app: "Application") -> "Client":
-    """A client of the application, with cookies of its own; see `lback.testing.Client`."""
+    """A `lback.testing.Client` of the application with its own cookies."""
     from lback.testing.client import Client
 
     return Client(lback_isolated_app)
@@ -76,10 +91,11 @@ def client(lback_isolated_app: "Application") -> "Client":
 
 @pytest.fixture
 def db_session(lback_isolated_app: "Application") -> Iterator["Session"]:
-    """A session on the database that the application of the test uses.
+    """A session on the database of the application.
 
-    Each sees what the other wrote: the test after its `commit` or `flush`, and objects that it
-    holds after `db_session.refresh(...)`. All of it is gone at the end.
+    The application sees changes after `db_session.commit()` or `flush()`. Loaded objects show
+    changes of the application after `db_session.refresh(...)`. All changes are rolled back after
+    the test.
     """
     with lback_isolated_app.db_manager.create_session() as session:
         yield session
@@ -87,7 +103,7 @@ def db_session(lback_isolated_app: "Application") -> Iterator["Session"]:
 
 @pytest.fixture
 def signals(app: "Application") -> Iterator["SignalRecorder"]:
-    """All signals that are sent from here on; see `lback.testing.SignalRecorder`."""
+    """A `lback.testing.SignalRecorder` of the signals sent during the test."""
     from lback.testing.signals import SignalRecorder
 
     with SignalRecorder().listening(app.dispatcher) as recorder:
@@ -96,7 +112,7 @@ def signals(app: "Application") -> Iterator["SignalRecorder"]:
 
 @pytest.fixture
 def queries(lback_isolated_app: "Application") -> Iterator["QueryCounter"]:
-    """All queries that are sent from here on; see `lback.testing.QueryCounter`."""
+    """A `lback.testing.QueryCounter` of the queries executed during the test."""
     from lback.testing.queries import QueryCounter
 
     with QueryCounter().counting(lback_isolated_app.db_manager.engine) as counter:

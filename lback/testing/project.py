@@ -1,4 +1,4 @@
-"""The application of a project as its tests see it: its settings, on a database of their own."""
+"""Builds the application of a project for its tests, on a test database."""
 
 import os
 from collections.abc import Mapping
@@ -27,11 +27,11 @@ def load_config(root: Path) -> "Config":
     """Return the settings of a project.
 
     Args:
-        root: Where pytest runs; counts where the environment names no other project.
+        root: Directory in which pytest runs; used unless `LBACK_PROJECT_ROOT` is set.
 
     Raises:
-        FileNotFoundError: There is no `settings.py` there or above.
-        ConfigurationError: Settings that cannot work.
+        FileNotFoundError: No `settings.py` exists in the directory or above it.
+        ConfigurationError: A setting is invalid.
     """
     if not os.environ.get(ROOT_VARIABLE) and (root / "settings.py").is_file():
         os.environ[ROOT_VARIABLE] = str(root)
@@ -44,12 +44,12 @@ def build_application(
     """Build the application of a project for a test.
 
     Args:
-        config: Settings of the project; changed.
-        database_url: The database of the tests.
-        settings: What tests want otherwise.
+        config: Settings of the project; changed in place.
+        database_url: URL of the test database.
+        settings: Settings that differ from those of the project, by name.
 
     Raises:
-        ConfigurationError: Settings, routes or middlewares that cannot work.
+        ConfigurationError: Settings, routes or middlewares are invalid.
     """
     values = {"DATABASE_URL": database_url, **settings}
     if config.ALLOWED_HOSTS and "ALLOWED_HOSTS" not in settings:
@@ -63,14 +63,17 @@ def build_application(
 
 
 def database_url(config: "Config", folder: Path) -> str:
-    """Return the address of an empty database for tests, which is made where it is missing.
+    """Return the URL of an empty test database; create the database if it does not exist.
 
-    It is a file in a folder for SQLite, and on a server a database whose name begins with
-    `test_`, emptied first. The environment may name another one in LBACK_TEST_DATABASE_URL,
-    which is taken as it is.
+    For SQLite this is a file, on a server a database whose name starts with `test_`, whose tables
+    are dropped. `LBACK_TEST_DATABASE_URL` overrides it with a database that is used as it is.
+
+    Args:
+        config: Settings of the project.
+        folder: Directory for the SQLite file.
 
     Raises:
-        ConfigurationError: The server cannot be reached, or refuses.
+        ConfigurationError: The server cannot be reached or refuses to create the database.
     """
     given = os.environ.get(URL_VARIABLE)
     if given:
@@ -78,7 +81,7 @@ def database_url(config: "Config", folder: Path) -> str:
     url = make_url(config.DATABASE_URI)
     if url.get_backend_name() == "sqlite":
         return f"sqlite:///{folder / 'test.sqlite3'}"
-    # Workers that run tests side by side have a database each.
+    # Parallel workers of pytest-xdist have a database each.
     worker = os.environ.get("PYTEST_XDIST_WORKER", "")
     name = f"{PREFIX}{url.database}{'_' if worker else ''}{worker}"
     address = url.set(database=name).render_as_string(hide_password=False)
@@ -90,20 +93,25 @@ def database_url(config: "Config", folder: Path) -> str:
 
 
 def _drop_tables(manager: DatabaseManager) -> None:
-    assert str(manager.url.database).startswith(PREFIX)  # noqa: S101  never another one
+    assert str(manager.url.database).startswith(PREFIX)  # noqa: S101  never drop another database
     with manager.engine.begin() as connection:
         is_mysql = connection.dialect.name in ("mysql", "mariadb")
         if is_mysql:
             connection.exec_driver_sql("SET foreign_key_checks = 0")
-        found = MetaData()
-        found.reflect(connection)
-        found.drop_all(connection)
+        existing = MetaData()
+        existing.reflect(connection)
+        existing.drop_all(connection)
         if is_mysql:
             connection.exec_driver_sql("SET foreign_key_checks = 1")
 
 
 def create_tables(application: "Application", made: set[str]) -> None:
-    """Create the tables of all models, once for each database that outlives an application."""
+    """Create the tables of all models, once per database; each time for one in memory.
+
+    Args:
+        application: The application, whose database gets the tables.
+        made: URLs of the databases that have tables already; updated.
+    """
     manager = application.db_manager
     address = manager.url.render_as_string(hide_password=False)
     if address not in made:

@@ -1,4 +1,4 @@
-"""Queries that were sent to the database, counted, so that a page cannot grow slow unseen."""
+"""Counts database queries, so that tests can limit them."""
 
 import re
 from collections import Counter
@@ -12,10 +12,19 @@ _SAVEPOINTS = re.compile(r"\s*(SAVEPOINT|RELEASE|ROLLBACK TO)\b", re.IGNORECASE)
 
 
 class QueryCounter:
-    """Counts the statements on an engine, without those of savepoints.
+    """Records the statements on an engine, except those on savepoints.
 
     Attributes:
-        statements: The statements, in order.
+        statements: The statements in order.
+
+    Example:
+        >>> from sqlalchemy import create_engine, text
+        >>> counter = QueryCounter()
+        >>> engine = create_engine("sqlite://")
+        >>> with counter.counting(engine), engine.connect() as connection:
+        ...     rows = connection.execute(text("SELECT 1"))
+        >>> counter.count
+        1
     """
 
     def __init__(self) -> None:
@@ -23,7 +32,11 @@ class QueryCounter:
 
     @contextmanager
     def counting(self, engine: Engine) -> Iterator["QueryCounter"]:
-        """Count what is sent in the block."""
+        """Record statements that are executed in the `with` block.
+
+        Args:
+            engine: SQLAlchemy engine, such as `app.db_manager.engine`.
+        """
         event.listen(engine, "after_cursor_execute", self._note)
         try:
             yield self
@@ -36,19 +49,22 @@ class QueryCounter:
 
     @property
     def count(self) -> int:
-        """How many there were."""
+        """The number of statements."""
         return len(self.statements)
 
     def clear(self) -> None:
-        """Begin to count anew."""
+        """Remove all recorded statements."""
         self.statements.clear()
 
     @contextmanager
     def at_most(self, limit: int) -> Iterator[None]:
-        """Check that the block sends no more than so many.
+        """Assert that the `with` block executes at most some number of statements.
+
+        Args:
+            limit: The largest number allowed.
 
         Raises:
-            AssertionError: It does; shows them, and which ones are repeated.
+            AssertionError: There were more; the message lists them with repetitions.
         """
         before = self.count
         yield
@@ -56,10 +72,13 @@ class QueryCounter:
 
     @contextmanager
     def exactly(self, number: int) -> Iterator[None]:
-        """Check that the block sends just so many.
+        """Assert that the `with` block executes exactly some number of statements.
+
+        Args:
+            number: The number expected.
 
         Raises:
-            AssertionError: It does not; shows them, and which ones are repeated.
+            AssertionError: There were more or fewer; the message lists them with repetitions.
         """
         before = self.count
         yield
@@ -69,7 +88,7 @@ class QueryCounter:
         if len(statements) > limit or (exactly and len(statements) != limit):
             wanted = f"{'' if exactly else 'at most '}{limit}"
             listed = "\n".join(_described(statements)) or "none"
-            raise AssertionError(f"{len(statements)} queries, not {wanted}:\n{listed}")
+            raise AssertionError(f"{len(statements)} queries, expected {wanted}:\n{listed}")
 
 
 def _described(statements: list[str]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Signals that were sent during a test, and what is to be said about them."""
+"""Records signals that are sent during a test, and makes assertions about them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,12 +11,12 @@ from lback.core.signals import SignalDispatcher
 
 @dataclass(frozen=True, slots=True)
 class SentSignal:
-    """One signal as it was sent.
+    """A signal that was sent.
 
     Attributes:
-        name: Its name.
-        sender: Who sent it.
-        arguments: What it carried, by name.
+        name: Name of the signal.
+        sender: The object that sent it, or None.
+        arguments: Its arguments by name.
     """
 
     name: str
@@ -24,7 +24,12 @@ class SentSignal:
     arguments: dict[str, Any]
 
     def carries(self, arguments: dict[str, Any]) -> bool:
-        """Tell whether it carried all of these, as they are compared with `==`."""
+        """Return True if the signal had all of these arguments, compared with `==`.
+
+        Example:
+            >>> SentSignal("order_paid", None, {"number": 7, "sum": 20}).carries({"number": 7})
+            True
+        """
         return all(
             name in self.arguments and self.arguments[name] == value
             for name, value in arguments.items()
@@ -32,10 +37,18 @@ class SentSignal:
 
 
 class SignalRecorder:
-    """Keeps every signal of a dispatcher, of Lback and of one's own, in order.
+    """Records the signals of a dispatcher, those of Lback and those of the project.
 
     Attributes:
-        sent: The signals.
+        sent: The signals in order.
+
+    Example:
+        >>> from lback.core.signals import SignalDispatcher
+        >>> dispatcher = SignalDispatcher()
+        >>> with SignalRecorder().listening(dispatcher) as recorder:
+        ...     _ = dispatcher.send("order_paid", number=7)
+        >>> recorder.assert_sent("order_paid", number=7).arguments
+        {'number': 7}
     """
 
     def __init__(self) -> None:
@@ -43,14 +56,18 @@ class SignalRecorder:
 
     @contextmanager
     def listening(self, dispatcher: SignalDispatcher) -> Iterator["SignalRecorder"]:
-        """Record all that is sent in the block; receivers hear it as usual."""
+        """Record signals that are sent in the `with` block; receivers are called as usual.
+
+        Args:
+            dispatcher: The dispatcher, such as `app.dispatcher`.
+        """
         send = dispatcher.send
 
         def record(signal_name: str, sender: Any | None = None, **arguments: Any) -> Any:
             self.sent.append(SentSignal(signal_name, sender, arguments))
             return send(signal_name, sender, **arguments)
 
-        # Parts of Lback ask first whether anybody listens: somebody does, to all of them.
+        # Lback sends some signals only if they have receivers, so all of them must seem to.
         dispatcher.connect(__name__, self.named)
         vars(dispatcher).update(send=record, has_receivers=lambda _: True)
         try:
@@ -61,29 +78,34 @@ class SignalRecorder:
 
     @property
     def names(self) -> list[str]:
-        """The names of all that was sent, in order."""
+        """The names of the signals in order."""
         return [signal.name for signal in self.sent]
 
     def named(self, name: str, /, **arguments: Any) -> list[SentSignal]:
-        """Return the signals of a name that carried these arguments."""
+        """Return the signals with a name and these arguments.
+
+        Args:
+            name: Name of the signal.
+            **arguments: Arguments that the signal must have; it may have others.
+        """
         return [s for s in self.sent if s.name == name and s.carries(arguments)]
 
     def clear(self) -> None:
-        """Forget what was sent."""
+        """Remove all recorded signals."""
         self.sent.clear()
 
     def assert_sent(
         self, name: str, /, *, times: int | None = None, **arguments: Any
     ) -> SentSignal:
-        """Check that a signal was sent, and return the last one.
+        """Assert that a signal was sent, and return the last match.
 
         Args:
-            name: Its name.
-            times: How often; `None` means at least once.
-            **arguments: What it carried; it may have carried more.
+            name: Name of the signal.
+            times: Exact number of matching signals; None for at least one.
+            **arguments: Arguments that the signal must have; it may have others.
 
         Raises:
-            AssertionError: It was not; tells what was sent instead.
+            AssertionError: It was not sent; the message shows what was sent instead.
         """
         found = self.named(name, **arguments)
         if found and times in (None, len(found)):
@@ -92,10 +114,14 @@ class SignalRecorder:
         raise AssertionError(f"the signal {_shown(name, arguments)} {count}; {self._instead(name)}")
 
     def assert_not_sent(self, name: str, /, **arguments: Any) -> None:
-        """Check that no signal of a name was sent with these arguments.
+        """Assert that no signal was sent with a name and these arguments.
+
+        Args:
+            name: Name of the signal.
+            **arguments: Arguments of the signal; without any, no signal of the name may be sent.
 
         Raises:
-            AssertionError: One was; shows it.
+            AssertionError: A signal was sent; the message shows it.
         """
         found = self.named(name, **arguments)
         if found:
@@ -103,23 +129,26 @@ class SignalRecorder:
             raise AssertionError(f"the signal {carried} was sent {len(found)} times")
 
     def assert_order(self, *names: str) -> None:
-        """Check that signals were sent one after the other, with or without others in between.
+        """Assert that signals were sent in this order, with or without others in between.
+
+        Args:
+            *names: Names of the signals.
 
         Raises:
-            AssertionError: They were not; tells which one is missing behind which.
+            AssertionError: They were not; the message names the missing signal.
         """
         left = iter(self.names)
         for index, name in enumerate(names):
             if name not in left:
-                behind = f" behind {names[index - 1]!r}" if index else ""
-                raise AssertionError(f"{name!r} was not sent{behind}; {self._instead(name)}")
+                after = f" after {names[index - 1]!r}" if index else ""
+                raise AssertionError(f"{name!r} was not sent{after}; {self._instead(name)}")
 
     def _instead(self, name: str) -> str:
         same = [signal for signal in self.sent if signal.name == name]
         if same:
-            return f"sent was {', '.join(_shown(s.name, s.arguments) for s in same)}"
+            return f"sent instead: {', '.join(_shown(s.name, s.arguments) for s in same)}"
         near = did_you_mean(name, self.names)
-        return f"sent were {', '.join(dict.fromkeys(self.names)) or 'none'}{near}"
+        return f"sent instead: {', '.join(dict.fromkeys(self.names)) or 'none'}{near}"
 
 
 def _shown(name: str, arguments: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""A test within one transaction that is never committed: it leaves no row behind."""
+"""Runs a test in a transaction that is rolled back."""
 
 from types import TracebackType
 
@@ -8,14 +8,14 @@ from lback.database import DatabaseManager
 
 
 class RolledBack:
-    """Keeps all that is written in a `with` block within a transaction, and takes it back.
+    """Runs a `with` block in a transaction that is rolled back at the end.
 
-    Sessions of the application and of the test share one connection, so that each sees what the
-    other wrote, and their commits are savepoints. The database is not asked for before the first
-    session. Threads and other processes see nothing of it.
+    Sessions of the application and of the test share a connection, so that each sees changes of
+    the other, and their commits end savepoints. The connection is opened by the first session.
+    Other threads and processes do not see the changes.
 
     Args:
-        db_manager: Whose sessions.
+        db_manager: Database manager of the application.
     """
 
     def __init__(self, db_manager: DatabaseManager) -> None:

@@ -1,4 +1,4 @@
-"""Those who sign in: users of the site, and users of the admin, each in a table of their own."""
+"""Accounts: users of the site and users of the admin, each in a table of their own."""
 
 from lback.users.account_tokens import AccountTokens
 from lback.users.admin_manager import AdminUserManager

@@ -1,4 +1,4 @@
-"""The lock on an account: each writer waits for the others and looks at it again."""
+"""Row locks on accounts: concurrent changes of one account run one after another."""
 
 from datetime import timedelta
 
@@ -13,33 +13,33 @@ _ONE_STEP = timedelta(microseconds=1)
 
 
 def lock_account(session: Session, account: Account) -> bool:
-    """Lock the row of an account until the end of the transaction, and read it anew.
+    """Lock the row of an account until the end of the transaction, and reload it.
 
-    Others who write the account wait here, so that what is checked afterwards stays so. On SQLite
-    this begins the transaction that writes.
+    Others who lock the account wait, so that what is checked afterwards stays true. On SQLite this
+    begins the write transaction.
 
     Args:
-        session: The session that the account belongs to; where it belongs to none, its row is
-            locked and compared all the same.
+        session: The session that the account belongs to. An account of another session is locked
+            and compared all the same, and not reloaded.
         account: A stored account.
 
     Returns:
-        True if the account still exists, and neither its password nor its `session_version` nor
-        `is_active` has changed since it was loaded: what was proved before still counts.
+        True if the account still exists and its password, `session_version` and `is_active` are as
+        they were when it was loaded, so that an earlier proof of identity still counts.
     """
     session.flush()
     key, before = account.id, _proof(account)
     if account in session:
         session.expire(account)
     model = type(account)
-    found = session.get(model, key, with_for_update={"of": model}, populate_existing=True)
-    return found is not None and _proof(found) == before
+    current = session.get(model, key, with_for_update={"of": model}, populate_existing=True)
+    return current is not None and _proof(current) == before
 
 
 def end_sessions(session: Session, account: Account) -> None:
-    """End all sessions and tokens of an account by raising its `session_version` in SQL.
+    """End all sessions and tokens of an account by raising its `session_version`.
 
-    Two who raise it at once raise it twice, whatever each of them has read.
+    The number is raised in SQL, so that two concurrent calls both count.
 
     Args:
         session: The session that the account belongs to.
@@ -55,7 +55,7 @@ def end_sessions(session: Session, account: Account) -> None:
 
 
 def end_api_keys(account: Account) -> None:
-    """End all API keys that an account has so far; keys made from now on are good."""
+    """End all API keys that an account has; keys that are made later are valid."""
     now = utc_now()
     if account.keys_valid_from is not None:
         now = max(now, account.keys_valid_from + _ONE_STEP)  # a clock that was set back
@@ -63,12 +63,12 @@ def end_api_keys(account: Account) -> None:
 
 
 def renew_hash(session: Session, account: Account, password_hash: str) -> None:
-    """Keep a hash of the same password made with newer parameters, unless there is a new password.
+    """Store a new hash of the same password, unless the password was changed meanwhile.
 
     Args:
         session: The session that the account belongs to.
-        account: Its password was checked against the hash that it holds.
-        password_hash: The new hash of that password.
+        account: An account whose password was verified against its current hash.
+        password_hash: The hash of the same password with newer parameters.
     """
     model = type(account)
     statement = update(model).where(

@@ -1,4 +1,4 @@
-"""Tokens for accounts: what a link in a mail carries, once and for a while."""
+"""Account tokens: signed, single-use links for password resets, email changes and sign-ups."""
 
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -20,42 +20,50 @@ A = TypeVar("A", bound=Account)
 HOUR = 3600.0
 RESET_SECONDS = HOUR
 VERIFY_SECONDS = 3 * 24 * HOUR
-SPENT = "this link was used already or is too old; ask for a new one"
+SPENT = "This link has expired or was already used. Request a new one."
 
 
 class AccountTokens(Generic[A]):
-    """Makes and takes the tokens by which a mailbox proves whose it is.
+    """Makes and verifies the tokens that are sent in links to an email address.
 
-    Each is signed, good for one purpose and a while, and for one use: it carries the fingerprint
-    of what its use changes. Nothing is stored for it.
+    Each token is signed, is valid for one purpose and a limited time, and works once: it contains a
+    fingerprint of the state that its use changes. Nothing is stored.
 
     Args:
-        manager: The rules of the accounts.
-        signer: Signs.
+        manager: The manager of the accounts.
+        signer: Signs the tokens.
     """
 
     def __init__(self, manager: "AccountManager[A]", signer: TokenSigner) -> None:
         self._manager = manager
         self._signer = signer
-        # A token for a user of the site is none for the user of the admin with the same id.
+        # A token for a user of the site is not valid for the user of the admin with the same id.
         self._kind = manager.model.__tablename__  # type: ignore[attr-defined]  # a mapped class
 
-    # A forgotten password.
+    # Password reset.
 
     def for_reset(self, account: A) -> str:
-        """Return a token that lets somebody set a new password; spent with any new password."""
+        """Return a token that allows a new password to be set; a change of the password ends it."""
         return self._signer.sign(self._purpose("reset"), [account.id, self._reset_state(account)])
 
     def for_nobody(self) -> str:
-        """Return a token that opens nothing, made with the same work as that of `for_reset`."""
+        """Return a token that is never valid, made with the same work as one of `for_reset`.
+
+        It is for requests that name no account, so that their timing tells nothing.
+        """
         state = self._signer.fingerprint("reset", 0, "", 0, None)
         return self._signer.sign(self._purpose("nobody"), [0, state])
 
     def account_to_reset(self, session: "Session", token: str) -> A:
-        """Return the account whose password a token lets be set.
+        """Return the account whose password may be reset with a token.
+
+        Args:
+            session: Database session for the look-up.
+            token: The token from the link; valid for one hour.
 
         Raises:
-            ValidationError: It is none, or spent, or too old, or the account is not active.
+            ValidationError: The token is invalid, used or expired, or the account is not active;
+                under the key `token`.
         """
         account_id, state = self._read("reset", token, RESET_SECONDS)
         account = self._manager.get(session, account_id)
@@ -64,30 +72,43 @@ class AccountTokens(Generic[A]):
         return account
 
     def reset_password(self, session: "Session", token: str, password: str) -> A:
-        """Set a new password; the address counts as verified.
+        """Set a new password by token; the email address counts as verified.
 
         All sessions, tokens and API keys of the account end, and so do links to other addresses.
 
+        Args:
+            session: Database session; the caller commits.
+            token: The token from the link; valid for one hour.
+            password: The new password.
+
+        Returns:
+            The account.
+
         Raises:
-            ValidationError: As `account_to_reset`, or the password breaks a rule.
+            ValidationError: The token is not valid (key `token`), or the password breaks a rule
+                (key `password`).
         """
         account = self.account_to_reset(session, token)
         self._manager.check_password(password, account)
         password_hash = hash_password(password)
         lock_account(session, account)
-        # Asked again, for another request may have spent the token while this one waited.
+        # Checked again: another request may have used the token while this one waited.
         self.account_to_reset(session, token)
         self._manager.store_password_hash(session, account, password_hash)
         account.email_verified_at = account.email_verified_at or utc_now()
         return account
 
-    # An address to be verified.
+    # Verification of an email address.
 
     def for_email(self, account: A, email: str | None = None) -> str:
-        """Return a token to be sent to an address: that of the account, or one to come.
+        """Return a token to be sent to an email address, to verify it.
+
+        Args:
+            account: The account that the address belongs to.
+            email: The new address of the account; `None` means its current one.
 
         Raises:
-            ValidationError: It is no address.
+            ValidationError: The address is not valid; under the key `email`.
         """
         address = clean_email(email or account.email)
         if address is None or email_problem(address) is not None:
@@ -96,10 +117,18 @@ class AccountTokens(Generic[A]):
         return self._signer.sign(self._purpose("email"), [account.id, address, state])
 
     def account_to_verify(self, session: "Session", token: str) -> tuple[A, str]:
-        """Return whose address a token verifies, and the address.
+        """Return the account and the address that a token verifies.
+
+        Args:
+            session: Database session for the look-up.
+            token: The token from the link; valid for three days.
+
+        Returns:
+            The account, and the address that the link was sent to.
 
         Raises:
-            ValidationError: It is none, or spent, or too old, or the account is not active.
+            ValidationError: The token is invalid, used or expired, or the account is not active;
+                under the key `token`.
         """
         account_id, address, state = self._read("email", token, VERIFY_SECONDS)
         account = self._manager.get(session, account_id)
@@ -108,27 +137,37 @@ class AccountTokens(Generic[A]):
         return account, address
 
     def verify_email(self, session: "Session", token: str) -> A:
-        """Take an address as that of the account, and as verified.
+        """Set the email address of an account to the one that a token verifies.
+
+        Args:
+            session: Database session; the caller commits.
+            token: The token from the link; valid for three days.
+
+        Returns:
+            The account, with `email_verified_at` set.
 
         Raises:
-            ValidationError: As `account_to_verify`, or the address has become that of another
-                account.
+            ValidationError: The token is not valid (key `token`), or the address now belongs to
+                another account (key `email`).
         """
         account, address = self.account_to_verify(session, token)
         lock_account(session, account)
-        self.account_to_verify(session, token)  # spent by another request while this one waited?
+        self.account_to_verify(session, token)  # another request may have used it meanwhile
         self._manager.set_email(session, account, address)
         account.email_verified_at = utc_now()
         session.flush()
         return account
 
-    # Somebody who wants an account.
+    # Sign-up.
 
     def for_sign_up(self, email: str) -> str:
-        """Return a token to be sent to an address that is to get an account.
+        """Return a token to be sent to an email address that may get an account.
+
+        Args:
+            email: The address, as entered.
 
         Raises:
-            ValidationError: It is no address.
+            ValidationError: The address is not valid; under the key `email`.
         """
         address = clean_email(email)
         if address is None or email_problem(address) is not None:
@@ -136,10 +175,15 @@ class AccountTokens(Generic[A]):
         return self._signer.sign(self._purpose("sign-up"), address)
 
     def email_to_sign_up(self, session: "Session", token: str) -> str:
-        """Return the address that a token was sent to.
+        """Return the email address that a sign-up token was sent to.
+
+        Args:
+            session: Database session for the look-up.
+            token: The token from the link; valid for three days.
 
         Raises:
-            ValidationError: It is none, or too old, or spent: the address has an account.
+            ValidationError: The token is invalid or expired, or the address has an account by now;
+                under the key `token`.
         """
         address: str = self._read("sign-up", token, VERIFY_SECONDS)
         if self._manager.get_by_email(session, address) is not None:
@@ -147,10 +191,19 @@ class AccountTokens(Generic[A]):
         return address
 
     def sign_up(self, session: "Session", token: str, password: str) -> A:
-        """Make the account, named by its address, which counts as verified.
+        """Create the account for a sign-up token; its username is its verified email address.
+
+        Args:
+            session: Database session; the caller commits.
+            token: The token from the link; valid for three days.
+            password: The password of the new account.
+
+        Returns:
+            The new account.
 
         Raises:
-            ValidationError: As `email_to_sign_up`, or the password breaks a rule.
+            ValidationError: The token is not valid (key `token`), or the password breaks a rule
+                (key `password`).
         """
         address = self.email_to_sign_up(session, token)
         account = self._manager.register(session, address, password, address)
@@ -171,7 +224,7 @@ class AccountTokens(Generic[A]):
         return self._signer.fingerprint("reset", account.id, *parts)
 
     def _email_state(self, account: A) -> str:
-        # With password and version: a link that a thief asked for ends when the owner is back.
+        # With password and version: a link requested by an attacker ends with a new password.
         parts = (
             account.email,
             account.email_verified_at,

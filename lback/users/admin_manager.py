@@ -1,4 +1,4 @@
-"""The accounts of the admin: made by hand or by another one, never by a visitor."""
+"""Accounts of the admin: created on the command line or by another one, never by a visitor."""
 
 from sqlalchemy.orm import Session
 
@@ -8,10 +8,10 @@ from lback.users.models import AdminUser
 
 
 class AdminUserManager(AccountManager[AdminUser]):
-    """The users of the admin.
+    """Creates and changes the accounts of the admin.
 
     Args:
-        policy: As for `AccountManager`.
+        policy: The rules for new passwords; see `AccountManager`.
     """
 
     def __init__(self, policy: PasswordPolicy | None = None) -> None:
@@ -26,17 +26,17 @@ class AdminUserManager(AccountManager[AdminUser]):
         *,
         is_superuser: bool = False,
     ) -> AdminUser:
-        """Make an account of the admin; see `AccountManager.register`.
+        """Create an account of the admin; see `AccountManager.register`.
 
         Args:
-            session: Where it is stored.
-            username: To sign in with.
-            password: Kept as a hash only.
-            email: Where mail reaches its owner.
-            is_superuser: Whether it may do everything.
+            session: Database session that the account is added to.
+            username: Username to sign in with.
+            password: Password; only its hash is stored.
+            email: Email address, or `None`.
+            is_superuser: Whether the account has every permission.
 
         Raises:
-            ValidationError: As `AccountManager.register`.
+            ValidationError: A value breaks a rule or is already taken, by field.
         """
         account = super().register(session, username, password, email)
         account.is_superuser = is_superuser

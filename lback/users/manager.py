@@ -1,4 +1,4 @@
-"""Accounts: how one is made, and how somebody proves that it is theirs."""
+"""Account management: registration, authentication, passwords, email addresses and roles."""
 
 import logging
 from collections.abc import Collection
@@ -22,22 +22,22 @@ logger = logging.getLogger(__name__)
 A = TypeVar("A", bound=Account)
 
 TAKEN = {
-    "username": "this username is taken; choose another one",
-    "email": "this email address belongs to an account; sign in, or use another one",
+    "username": "This username is taken. Choose another one.",
+    "email": "This email address already has an account. Sign in, or use another address.",
 }
-WRONG_PASSWORD = "this is not your password"  # noqa: S105  a message
-CHANGED = "the account was changed in this moment; sign in and try again"
+WRONG_PASSWORD = "This is not your current password. Try again."  # noqa: S105  a message
+CHANGED = "Your account was changed at the same time. Sign in and try again."
 
 
 class AccountManager(Generic[A]):
-    """Keeps the rules of one table of accounts.
+    """Creates, authenticates and changes the accounts of one table.
 
-    It holds no session: each method takes the one it works on, usually `request.db_session`, and
-    leaves the commit to its owner.
+    It holds no database session: each method takes one, usually `request.db_session`, and leaves
+    the commit to the caller.
 
     Args:
         model: The class of the accounts.
-        policy: The rules for new passwords; `None` means those of a plain `PasswordPolicy`.
+        policy: The rules for new passwords; `None` means the defaults of `PasswordPolicy`.
     """
 
     def __init__(self, model: type[A], policy: PasswordPolicy | None = None) -> None:
@@ -48,11 +48,20 @@ class AccountManager(Generic[A]):
     def register(
         self, session: Session, username: str, password: str, email: str | None = None
     ) -> A:
-        """Make an account; it has its id when this returns.
+        """Create an account; it has its id when this returns.
+
+        Args:
+            session: Database session that the account is added to.
+            username: Username to sign in with; unique without regard to case.
+            password: Password; only its hash is stored.
+            email: Email address, or `None`; unique, stored in lower case.
+
+        Returns:
+            The new account.
 
         Raises:
-            ValidationError: Values that break a rule, or a username or an email address that
-                belongs to an account already, also if somebody else is registering it right now.
+            ValidationError: A value breaks a rule, or the username or address is already taken,
+                also by a concurrent registration; by field.
         """
         _refuse(
             username=[username_problem(username, email)],
@@ -74,10 +83,10 @@ class AccountManager(Generic[A]):
             with session.begin_nested():
                 session.add(account)
         except IntegrityError:
-            # Somebody was faster; the savepoint keeps the rest of the transaction.
+            # A concurrent registration was faster; the savepoint keeps the rest of the transaction.
             self._refuse_taken(session, account)
             raise
-        logger.info("%r registered", account)
+        logger.info("account registered: %r", account)
         return account
 
     def _refuse_taken(self, session: Session, account: A) -> None:
@@ -87,24 +96,25 @@ class AccountManager(Generic[A]):
             raise ValidationError({field: [TAKEN[field]] for field in sorted(taken)})
 
     def authenticate(self, session: Session, username: str, password: str) -> A | None:
-        """Return the account if the password is right and it is active.
+        """Return the active account with this name and password, or `None`.
 
-        It takes the same time for an unknown username as for a wrong password. A hash made with
-        older parameters is renewed. See `lback.auth.authenticate` for one that counts attempts.
+        The check takes the same time for an unknown name as for a wrong password. A hash made with
+        older parameters is renewed at the commit. `lback.auth.authenticate` applies the login rate
+        limit as well.
 
         Args:
-            session: Where it is looked up.
-            username: The username or the email address.
-            password: What somebody typed.
+            session: Database session for the look-up.
+            username: Username or email address, as entered.
+            password: Password, as entered.
         """
         account = self.find(session, username)
-        known = verify_password(password, account.password_hash if account else None)
-        if account is None or not known or not account.is_active:
-            logger.info("a sign-in as %s was refused", account or "nobody we know")
+        is_right = verify_password(password, account.password_hash if account else None)
+        if account is None or not is_right or not account.is_active:
+            logger.info("login failed: %s", account or "unknown user")
             return None
         if needs_rehash(account.password_hash):
             renewed = hash_password(password)
-            # Only at the commit: until then, others may have to write, such as who counts attempts.
+            # Only at the commit: until then others may have to write, such as the rate limit.
             event.listen(
                 session,
                 "before_commit",
@@ -114,24 +124,44 @@ class AccountManager(Generic[A]):
         return account
 
     def get(self, session: Session, user_id: int) -> A | None:
-        """Return the account with an id."""
+        """Return the account with an id, or `None`.
+
+        Args:
+            session: Database session for the look-up.
+            user_id: Id of the account.
+        """
         return self._accounts.get(session, user_id)
 
     def get_by_username(self, session: Session, username: str) -> A | None:
-        """Return the account with a username, however it is written: "ada" finds "Ada"."""
+        """Return the account with a username, or `None`; "ada" finds "Ada".
+
+        Args:
+            session: Database session for the look-up.
+            username: The username, in any case.
+        """
         return self._accounts.get_by_username(session, username) if is_username(username) else None
 
     def get_by_email(self, session: Session, email: str) -> A | None:
-        """Return the account with an email address, whatever the case of its letters."""
+        """Return the account with an email address, or `None`.
+
+        Args:
+            session: Database session for the look-up.
+            email: The address, in any case.
+        """
         cleaned = clean_email(email)
         if cleaned is None or not is_email(cleaned):
             return None
         return self._accounts.get_by_email(session, cleaned)
 
     def find(self, session: Session, login: str) -> A | None:
-        """Return the account that somebody names by username or by email address."""
-        # A username with an @ in it is always the address of the account.
-        # Cut, for the normal form of a long text takes long.
+        """Return the account with a username or email address, or `None`.
+
+        Args:
+            session: Database session for the look-up.
+            login: Username or email address, as entered.
+        """
+        # A username with an @ is always the address of the account. The text is cut because
+        # normalizing a long one is slow.
         has_at = "@" in clean_username(login[: EMAIL_LENGTH + 1])
         look_up = self.get_by_email if has_at else self.get_by_username
         return look_up(session, login)
@@ -148,16 +178,16 @@ class AccountManager(Generic[A]):
         """Return accounts in the order of their usernames.
 
         Args:
-            session: Where they are looked up.
-            search: What username or email address must contain.
-            is_active: Only these; `None` means all.
-            limit: How many at most.
-            offset: How many to pass over.
+            session: Database session for the query.
+            search: Text that the username or the email address contains; empty means all.
+            is_active: Only active or only inactive accounts; `None` means both.
+            limit: Maximum number of accounts.
+            offset: Number of accounts to skip.
         """
         return self._accounts.list(session, search, is_active, limit, offset)
 
     def set_password(self, session: Session, account: A, password: str) -> None:
-        """Replace the password without asking for the current one.
+        """Replace the password without checking the current one.
 
         All sessions, tokens and API keys of the account end.
 
@@ -167,7 +197,7 @@ class AccountManager(Generic[A]):
             password: The new password.
 
         Raises:
-            ValidationError: The password breaks a rule.
+            ValidationError: The password breaks a rule; under the key `password`.
         """
         self.check_password(password, account)
         password_hash = hash_password(password)
@@ -175,18 +205,18 @@ class AccountManager(Generic[A]):
         self.store_password_hash(session, account, password_hash)
 
     def replace_password(self, session: Session, account: A, password: str) -> None:
-        """Replace the password for a user who has just proved their identity.
+        """Replace the password for a user whose identity has just been verified.
 
         All sessions and tokens of the account end; its API keys stay.
 
         Args:
             session: The session that the account belongs to.
-            account: As it was loaded when the proof was checked.
+            account: The account as it was loaded when the identity was verified.
             password: The new password.
 
         Raises:
-            ValidationError: The password breaks a rule, or the account has changed since: its
-                owner set another password, or it was deactivated.
+            ValidationError: The password breaks a rule (key `password`), or the account was changed
+                or deactivated since (key `current_password`).
         """
         self.check_password(password, account)
         password_hash = hash_password(password)
@@ -197,11 +227,11 @@ class AccountManager(Generic[A]):
     def store_password_hash(
         self, session: Session, account: A, password_hash: str, *, end_keys: bool = True
     ) -> None:
-        """Put a new hash in place and end what the old password let in; see `set_password`.
+        """Store a new password hash and end sessions and tokens; see `set_password`.
 
         Args:
             session: The session that the account belongs to.
-            account: An account that is locked; see `lback.users.account_lock.lock_account`.
+            account: A locked account; see `lback.users.account_lock.lock_account`.
             password_hash: The hash of the new password.
             end_keys: Whether the API keys end as well.
         """
@@ -209,32 +239,39 @@ class AccountManager(Generic[A]):
         if end_keys:
             end_api_keys(account)
         end_sessions(session, account)
-        logger.info("%r has a new password", account)
+        logger.info("password changed: %r", account)
 
     def change_password(
         self, session: Session, account: A, current_password: str, password: str
     ) -> None:
-        """Replace the password for somebody who knows it; all sessions of the account end.
+        """Replace the password after checking the current one.
 
-        `lback.auth.keep_signed_in` has the session at hand go on.
+        All sessions and tokens of the account end; call `lback.auth.keep_signed_in` to keep the
+        current session.
+
+        Args:
+            session: The session that the account belongs to.
+            account: A stored account.
+            current_password: The current password, as entered.
+            password: The new password.
 
         Raises:
-            ValidationError: The current password is wrong, or the new one breaks a rule, or the
-                account has changed in this moment.
+            ValidationError: The current password is wrong or the account was changed meanwhile (key
+                `current_password`), or the new password breaks a rule (key `password`).
         """
         if not verify_password(current_password, account.password_hash):
             raise ValidationError({"current_password": [WRONG_PASSWORD]})
         self.replace_password(session, account, password)
 
     def check_password(self, password: str, *about: Account | str | None) -> None:
-        """Refuse a new password that breaks a rule.
+        """Raise if a new password breaks a rule of the password policy.
 
         Args:
-            password: What somebody typed.
-            *about: The account, or texts that must not be all of it.
+            password: The new password.
+            *about: The account, or texts about its owner that the password must not resemble.
 
         Raises:
-            ValidationError: Says which rule.
+            ValidationError: Names the rule; under the key `password`.
         """
         texts = [
             text
@@ -244,13 +281,18 @@ class AccountManager(Generic[A]):
         _refuse(password=self.policy.problems(password, texts))
 
     def set_email(self, session: Session, account: A, email: str | None) -> None:
-        """Replace the email address, which counts as not verified.
+        """Replace the email address, which then counts as not verified.
 
-        A username that was the old address becomes the new one.
+        A username that equals the old address changes with it.
+
+        Args:
+            session: The session that the account belongs to.
+            account: A stored account.
+            email: The new address; `None` removes it.
 
         Raises:
-            ValidationError: It is no address, or belongs to another account, or the account has got
-                another password since it was loaded.
+            ValidationError: The address is not valid or already taken, or the password was changed
+                since the account was loaded; under the key `email`.
         """
         _refuse(email=[email_problem(email)])
         cleaned = clean_email(email)
@@ -265,15 +307,25 @@ class AccountManager(Generic[A]):
             account.username = cleaned
         account.email, account.email_verified_at = cleaned, None
         session.flush()
-        logger.info("%r has a new email address", account)
+        logger.info("email address changed: %r", account)
 
     def activate(self, session: Session, account: A) -> None:
-        """Let somebody sign in again."""
+        """Allow a deactivated account to sign in again.
+
+        Args:
+            session: The session that the account belongs to.
+            account: A stored account.
+        """
         lock_account(session, account)
         self._set_active(session, account, active=True)
 
     def deactivate(self, session: Session, account: A) -> None:
-        """Keep somebody from signing in, and end all sessions; the account stays."""
+        """Prevent an account from signing in, and end all its sessions; its data stays.
+
+        Args:
+            session: The session that the account belongs to.
+            account: A stored account.
+        """
         lock_account(session, account)
         end_sessions(session, account)
         self._set_active(session, account, active=False)
@@ -281,41 +333,57 @@ class AccountManager(Generic[A]):
     def _set_active(self, session: Session, account: A, *, active: bool) -> None:
         account.is_active = active
         session.flush()
-        logger.info("%r was %s", account, "activated" if active else "deactivated")
+        logger.info("account %s: %r", "activated" if active else "deactivated", account)
 
     def assign_roles(self, session: Session, account: A, *names: str) -> None:
-        """Give an account roles beside those that it has.
+        """Give an account roles in addition to those that it has.
+
+        Args:
+            session: The session that the account belongs to.
+            account: A stored account.
+            *names: Names of existing roles.
 
         Raises:
-            ValidationError: There is no role of that name; names all there are.
+            ValidationError: There is no role with one of the names; under the key `roles`.
         """
         lock_account(session, account)
         self.set_roles(session, account, {*(role.name for role in account.roles), *names})
 
     def remove_roles(self, session: Session, account: A, *names: str) -> None:
-        """Take roles from an account; without effect where it does not have them."""
+        """Take roles from an account; without effect for roles that it does not have.
+
+        Args:
+            session: The session that the account belongs to.
+            account: A stored account.
+            *names: Names of roles.
+        """
         lock_account(session, account)
         kept = [role.name for role in account.roles if role.name not in names]
         self.set_roles(session, account, kept)
 
     def set_roles(self, session: Session, account: A, names: Collection[str]) -> None:
-        """Give an account these roles and no others.
+        """Give an account exactly these roles.
+
+        Args:
+            session: The session that the account belongs to.
+            account: A stored account.
+            names: Names of existing roles.
 
         Raises:
-            ValidationError: There is no role of that name; names all there are.
+            ValidationError: There is no role with one of the names; under the key `roles`.
         """
         lock_account(session, account)
         account.roles = roles_named(session, names)
         session.flush()
-        logger.info("%r has the roles %s", account, ", ".join(sorted(names)) or "none")
+        logger.info("roles set: %r: %s", account, ", ".join(sorted(names)) or "none")
 
 
 class UserManager(AccountManager[User]):
-    """The users of the site.
+    """Creates and changes the users of the site.
 
     Args:
         model: The class of the users; see `lback.users.user_model`.
-        policy: As for `AccountManager`.
+        policy: The rules for new passwords; see `AccountManager`.
     """
 
     def __init__(self, model: type[Any] = User, policy: PasswordPolicy | None = None) -> None:

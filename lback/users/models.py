@@ -1,4 +1,4 @@
-"""The accounts that are kept: who somebody is, and the hash of what only they know."""
+"""Account models: the tables of users of the site and of the admin."""
 
 import secrets
 import unicodedata
@@ -14,42 +14,46 @@ from lback.database import Base, utc_now
 from lback.users.roles import Role
 
 USERNAME_LENGTH = 150
-# Folding makes up to three letters of one.
+# Case folding makes up to three characters of one.
 USERNAME_KEY_LENGTH = 3 * USERNAME_LENGTH
 EMAIL_LENGTH = 254  # RFC 5321 §4.5.3.1.3, without the angle brackets
 PASSWORD_HASH_LENGTH = 255
 
-# SQLite alone would give the id of a deleted account to the next one, and with it whatever still
-# names that id. Every table of accounts is given this by `_never_reuse_ids`.
+# SQLite would give the id of a deleted account to the next one, and with it all that still refers
+# to that id. `_never_reuse_ids` sets this option for every account table.
 NEVER_REUSE_IDS = {"sqlite_autoincrement": True}
-# Sessions and tokens hold the number. It starts at random, so that those of a deleted account do
-# not fit another one, even where the ids of a table do come back.
+# Upper bound of the first `session_version`. It is random, so that sessions and tokens of a deleted
+# account do not fit another one, even where ids are reused.
 _FIRST_VERSIONS = 2**30
 
 
 def clean_username(username: str) -> str:
-    """Return a username as it is shown: without outer blanks, in normal form NFKC."""
+    """Return a username as it is stored and shown: stripped, in Unicode normal form NFKC."""
     return unicodedata.normalize("NFKC", username).strip()
 
 
 def clean_email(email: str | None) -> str | None:
-    """Return an email address as it is kept, `None` for an empty one.
+    """Return an email address as it is stored, or `None` for an empty one.
 
-    No provider tells addresses apart by case, and two accounts must not share a mailbox. The
-    letters of a domain are composed (NFC), and take the place of their `xn--` form.
+    Addresses are stored in lower case, because no provider distinguishes case and two accounts must
+    not share a mailbox. Domains are stored as Unicode (NFC), not in their `xn--` form.
     """
     text = (email or "").strip()
     if len(text) > EMAIL_LENGTH:
-        return text  # no address, and its normal form would take long
+        return text  # not a valid address, and normalizing it would be slow
     name, at, domain = unicodedata.normalize("NFC", text.lower()).rpartition("@")
     return f"{name}{at}{readable_domain(domain)}" or None
 
 
 def username_key(username: str) -> str:
-    """Return what two usernames have in common that count as the same.
+    """Return the text that is equal for usernames that count as the same.
 
-    The caseless compatibility match of Unicode (§3.13, D145), so that "Ada" and "ADA" in
-    full-width letters are one account.
+    It is the compatibility caseless match of Unicode (section 3.13, D145), so that "Ada" and "ADA"
+    in full-width letters are one account.
+
+    Example:
+        >>> username_key("Ada") == username_key("ADA")
+        True
     """
     key = unicodedata.normalize("NFD", username)
     for _ in range(2):
@@ -58,16 +62,19 @@ def username_key(username: str) -> str:
 
 
 class Account:
-    """The columns of somebody who can sign in; mixed into a model with a table of its own.
+    """The columns of an account; mixed into a model with a table of its own.
 
     Attributes:
-        email_verified_at: When a mail to the address was answered; `None` where that is open.
-        session_version: Sessions that were begun under another number have ended; the first
-            number is random.
-        keys_valid_from: API keys that were made before have ended; `None` where none have.
-        roles: What it may do; see `has_permission`.
-        signs_in_as: The name under which a request knows it.
-        template_attributes: What templates from the database may read.
+        username_key: Unique form of the username; see `username_key`.
+        email_verified_at: When the address was verified by a link; `None` if it was not.
+        password_hash: Argon2id hash of the password.
+        is_active: Whether the account may sign in.
+        session_version: Sessions that began under another number have ended; the first number is
+            random.
+        keys_valid_from: API keys made before have ended; `None` if none have.
+        roles: The roles of the account; see `has_permission`.
+        signs_in_as: Name under which a request knows the account.
+        template_attributes: Names that templates from the database may read.
     """
 
     signs_in_as: ClassVar[str] = "user"
@@ -86,21 +93,25 @@ class Account:
 
     @declared_attr
     def roles(cls) -> Mapped[list[Role]]:  # noqa: N805  SQLAlchemy passes the class
-        """The roles, kept in a table beside that of the accounts."""
+        """The roles of the account, through an association table beside its own."""
         return relationship(secondary=_roles_table(cls), order_by=Role.name)
 
     @property
     def is_authenticated(self) -> bool:
-        """Always true: who is not signed in is no account, but `None`."""
+        """Always True: the user of a request that is not signed in is `None`."""
         return True
 
     @property
     def permissions(self) -> frozenset[str]:
-        """The names of all that its roles permit."""
+        """The names of all permissions that its roles give."""
         return frozenset(p.name for role in self.roles for p in role.permissions)
 
     def has_permission(self, name: str) -> bool:
-        """Tell whether one of its roles permits this, such as `"blog.publish"`."""
+        """Return True if the account is active and a role gives it a permission.
+
+        Args:
+            name: Name of the permission, such as `"blog.publish"`.
+        """
         return self.is_active and name in self.permissions
 
     @validates("username")
@@ -114,7 +125,7 @@ class Account:
 
 @event.listens_for(Account, "instrument_class", propagate=True)
 def _never_reuse_ids(mapper: Any, _: type[Any]) -> None:
-    """Give the table of every model of accounts `AUTOINCREMENT` on SQLite."""
+    """Give the table of every account model `AUTOINCREMENT` on SQLite."""
     mapper.local_table.kwargs.update(NEVER_REUSE_IDS)
 
 
@@ -136,7 +147,7 @@ class User(Account, Base):
 
 
 class AdminUser(Account, Base):
-    """A user of the admin; a superuser may do everything there."""
+    """A user of the admin; a superuser has every permission there."""
 
     __tablename__ = "lback_admin_users"
     __table_args__ = NEVER_REUSE_IDS
@@ -145,5 +156,9 @@ class AdminUser(Account, Base):
     is_superuser: Mapped[bool] = mapped_column(default=False)
 
     def has_permission(self, name: str) -> bool:
-        """Tell whether it is a superuser, or one of its roles permits this."""
+        """Return True if the account is active, and is a superuser or has a role with a permission.
+
+        Args:
+            name: Name of the permission, such as `"blog.publish"`.
+        """
         return self.is_active and (self.is_superuser or super().has_permission(name))

@@ -1,4 +1,4 @@
-"""Where accounts are found, and which of their names are taken."""
+"""Queries on the accounts of one table."""
 
 from typing import Generic, TypeVar
 
@@ -11,7 +11,7 @@ A = TypeVar("A", bound=Account)
 
 
 class AccountRepository(Generic[A]):
-    """The accounts of one table.
+    """Reads accounts of one table.
 
     Args:
         model: The class of the accounts.
@@ -21,22 +21,45 @@ class AccountRepository(Generic[A]):
         self.model = model
 
     def get(self, session: Session, account_id: int) -> A | None:
-        """Return the account with an id."""
+        """Return the account with an id, or `None`.
+
+        Args:
+            session: Database session for the query.
+            account_id: Id of the account.
+        """
         return session.get(self.model, account_id)
 
     def get_by_username(self, session: Session, username: str) -> A | None:
-        """Return the account whose username counts as the same as this one."""
+        """Return the account whose username counts as the same, or `None`; see `username_key`.
+
+        Args:
+            session: Database session for the query.
+            username: The username, in any case.
+        """
         query = select(self.model).where(self.model.username_key == username_key(username))
         return session.scalars(query).one_or_none()
 
     def get_by_email(self, session: Session, email: str) -> A | None:
-        """Return the account with an email address, as it is kept."""
+        """Return the account with an email address, or `None`.
+
+        Args:
+            session: Database session for the query.
+            email: The address as it is stored; see `lback.users.models.clean_email`.
+        """
         return session.scalars(select(self.model).where(self.model.email == email)).one_or_none()
 
     def list(
         self, session: Session, search: str, is_active: bool | None, limit: int, offset: int
     ) -> list[A]:
-        """Return accounts in the order of their usernames."""
+        """Return accounts in the order of their usernames.
+
+        Args:
+            session: Database session for the query.
+            search: Text that the username or the email address contains; empty means all.
+            is_active: Only active or only inactive accounts; `None` means both.
+            limit: Maximum number of accounts.
+            offset: Number of accounts to skip.
+        """
         model = self.model
         query = select(model).order_by(model.username_key).limit(limit).offset(offset)
         if search:
@@ -52,7 +75,13 @@ class AccountRepository(Generic[A]):
         return list(session.scalars(query))
 
     def taken(self, session: Session, username: str, email: str | None) -> set[str]:
-        """Return which of `"username"` and `"email"` belong to an account already."""
+        """Return which of `"username"` and `"email"` belong to an account already.
+
+        Args:
+            session: Database session for the query.
+            username: The new username.
+            email: The new address as it is stored, or `None`.
+        """
         key, model = username_key(username), self.model
         query = select(model.username_key, model.email).where(
             or_(model.username_key == key, model.email == email)

@@ -1,4 +1,4 @@
-"""Roles: what somebody may do, under a name that people give each other."""
+"""Roles: named sets of permissions that accounts are given."""
 
 from collections.abc import Collection
 from difflib import get_close_matches
@@ -23,7 +23,7 @@ role_permissions = Table(
 
 
 class Permission(Base):
-    """One thing that may be allowed, such as `"blog.publish"`."""
+    """A permission, such as `"blog.publish"`."""
 
     __tablename__ = "lback_permissions"
 
@@ -35,7 +35,7 @@ class Permission(Base):
 
 
 class Role(Base):
-    """A name for permissions that belong together, such as `"editor"`; others call it a group."""
+    """A named set of permissions, such as `"editor"`; other frameworks call it a group."""
 
     __tablename__ = "lback_roles"
 
@@ -53,9 +53,17 @@ Group = Role
 
 
 def define_role(session: Session, name: str, permissions: Collection[str] = ()) -> Role:
-    """Return the role of a name with exactly these permissions, made where it is missing.
+    """Create a role, or replace the permissions of an existing one.
 
-    Roles are usually defined where the application is set up, as often as one likes.
+    It may be called at every start of an application.
+
+    Args:
+        session: Database session; the caller commits.
+        name: Name of the role, such as `"editor"`.
+        permissions: Names of all permissions of the role; missing ones are created.
+
+    Returns:
+        The role.
     """
     role = session.scalars(select(Role).where(Role.name == name)).one_or_none()
     if role is None:
@@ -67,7 +75,12 @@ def define_role(session: Session, name: str, permissions: Collection[str] = ()) 
 
 
 def define_permission(session: Session, name: str) -> Permission:
-    """Return the permission of a name, made where it is missing."""
+    """Return the permission with a name; it is created if it is missing.
+
+    Args:
+        session: Database session; the caller commits.
+        name: Name of the permission, such as `"blog.publish"`.
+    """
     permission = session.scalars(select(Permission).where(Permission.name == name)).one_or_none()
     if permission is None:
         permission = Permission(name=name)
@@ -76,17 +89,22 @@ def define_permission(session: Session, name: str) -> Permission:
 
 
 def roles_named(session: Session, names: Collection[str]) -> list[Role]:
-    """Return the roles of these names.
+    """Return the roles with some names.
+
+    Args:
+        session: Database session for the query.
+        names: Names of existing roles.
 
     Raises:
-        ValidationError: There is no role of one of them; names near misses.
+        ValidationError: There is no role with one of the names; suggests similar names, under the
+            key `roles`.
     """
-    found = {role.name: role for role in session.scalars(select(Role).where(Role.name.in_(names)))}
-    missing = [name for name in names if name not in found]
+    roles = {role.name: role for role in session.scalars(select(Role).where(Role.name.in_(names)))}
+    missing = [name for name in names if name not in roles]
     if missing:
         known = list(session.scalars(select(Role.name).order_by(Role.name)))
         raise ValidationError({"roles": [_unknown(name, known) for name in missing]})
-    return list(found.values())
+    return list(roles.values())
 
 
 def _unknown(name: str, known: list[str]) -> str:

@@ -1,4 +1,4 @@
-"""The class of the users: that of the framework, or a project's own."""
+"""The class of the site's users: `lback.users.User`, or the project's own."""
 
 from typing import TYPE_CHECKING
 
@@ -11,13 +11,16 @@ if TYPE_CHECKING:
 
 
 def user_model(config: "Config") -> type[Account]:
-    """Return the class that `USER_MODEL` names.
+    """Return the class that the setting `USER_MODEL` names.
 
-    It is a subclass of `lback.users.User`, or a class of its own made of `lback.users.Account`
-    and `lback.database.Base`.
+    It is a subclass of `lback.users.User`, or a class with the bases `lback.users.Account` and
+    `lback.database.Base`.
+
+    Args:
+        config: The settings.
 
     Raises:
-        ConfigurationError: There is no such class, or it has no table of accounts.
+        ConfigurationError: There is no such class, or it is not a mapped account model.
     """
     name = config.USER_MODEL
     try:
@@ -26,12 +29,12 @@ def user_model(config: "Config") -> type[Account]:
         raise ConfigurationError(f"USER_MODEL = {name!r}: {error}") from error
     if not issubclass(model, Account) or not hasattr(model, "__tablename__"):
         raise ConfigurationError(
-            f"USER_MODEL = {name!r} is no model of users; "
+            f"USER_MODEL = {name!r} is not an account model; "
             "write class Customer(Account, Base) with a __tablename__, or class Customer(User)"
         )
     if issubclass(model, AdminUser):
         raise ConfigurationError(
-            f"USER_MODEL = {name!r} is a model of the admin's users: "
-            "whoever registered on the site would be one of them"
+            f"USER_MODEL = {name!r} is the model of the admin's users: "
+            "visitors who sign up would become users of the admin; use a subclass of Account"
         )
     return model

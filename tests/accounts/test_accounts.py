@@ -238,7 +238,7 @@ def test_what_is_no_address_is_said_to_be_none(browser: Client, page: str, email
     answer = browser.post(f"/accounts/{page}", data={"email": email})
     assert answer.status_code == 422
     assert 'aria-invalid="true" aria-describedby="email-note"' in answer.text
-    assert "write an email address such as ada@example.org" in answer.text
+    assert "Enter an email address such as ada@example.org" in answer.text
 
 
 # Passwords.
@@ -249,7 +249,7 @@ def test_a_forgotten_password_is_replaced(app: Application, browser: Client) -> 
     elsewhere = Client(app, headers=BROWSER)
     sign_in(elsewhere)
     assert browser.post("/accounts/forgot", data={"email": "ada@example.org"}).status_code == 202
-    link = mailed(app, "A new password at localhost")
+    link = mailed(app, "Reset your password at localhost")
     page = browser.get(link)
     assert "<strong>ada</strong>" in page.text
     assert page.headers["referrer-policy"] == "no-referrer"
@@ -316,7 +316,7 @@ def test_a_password_is_changed_by_who_knows_it(app: Application, browser: Client
     form = {"current_password": "wrong horse", "password": "battery staple"}
     refused = browser.post("/accounts/password", data=form)
     assert refused.status_code == 422
-    assert "this is not your password" in refused.text
+    assert "This is not your current password" in refused.text
     weak = browser.post("/accounts/password", data={**form, "current_password": PASSWORD,
                                                     "password": "password1234"})  # fmt: skip
     assert weak.status_code == 422
@@ -446,7 +446,7 @@ def test_every_page_is_labelled_and_kept_out_of_caches(app: Application, browser
     browser.post("/accounts/sign-up", data={"email": "eda@example.org"})
     finish = mailed(app, "Create your account")
     browser.post("/accounts/forgot", data={"email": "ada@example.org"})
-    reset = mailed(app, "A new password")
+    reset = mailed(app, "Reset your password")
     paths = ["/accounts/sign-in", "/accounts/sign-up", "/accounts/forgot", "/accounts/mailbox",
              finish, reset, "/accounts/verify/x", "/accounts/sign-out"]  # fmt: skip
     pages = [browser.get(path) for path in paths]
@@ -491,7 +491,7 @@ def test_links_lead_through_the_place_where_the_application_is_mounted(
     client = Client(app, headers=BROWSER, environ={"SCRIPT_NAME": "/shop"})
     assert 'action="/shop/accounts/sign-in"' in client.get("/accounts/sign-in").text
     client.post("/accounts/forgot", data={"email": "ada@example.org"})
-    assert mailed(app, "A new password").startswith("/shop/accounts/reset/")
+    assert mailed(app, "Reset your password").startswith("/shop/accounts/reset/")
     assert client.get("/home").headers["location"].startswith("/shop/accounts/sign-in?next=%2Fshop")
 
 
@@ -520,7 +520,7 @@ def test_no_log_tells_a_secret(
     register(app)
     with caplog.at_level("DEBUG"):
         browser.post("/accounts/forgot", data={"email": "ada@example.org"})
-        link = mailed(app, "A new password")
+        link = mailed(app, "Reset your password")
         browser.get(link)
         browser.post(link, data={"password": "battery staple"})
         browser.get(link)

@@ -42,12 +42,12 @@ def test_the_rules_of_accounts_hold(ada: Client, session: Any, form_of: Any) -> 
     fine = {"username": "Bob", "email": "bob@example.org", "new_password": NEW}
     assert add(ada, form_of, "user", **fine).status_code == 303
     for changes, words in (
-        ({"username": "BOB", "email": ""}, "this username is taken"),
-        ({"username": "Rob", "email": "BOB@example.org"}, "this email address belongs"),
+        ({"username": "BOB", "email": ""}, "This username is taken"),
+        ({"username": "Rob", "email": "BOB@example.org"}, "This email address already has"),
         ({"username": "Rob", "email": "nobody"}, "such as ada@example.org"),
         ({"username": "Rob", "email": "", "new_password": ""}, "Please fill this in."),
         ({"username": "Rob", "email": "", "new_password": "short"}, "password"),
-        ({"username": "a@b.org", "email": "c@b.org"}, "a username with @ in it"),
+        ({"username": "a@b.org", "email": "c@b.org"}, "A username with an @"),
     ):
         answer = add(ada, form_of, "user", **{**fine, **changes})
         assert answer.status_code == 422, changes

@@ -11,9 +11,9 @@ from lback.auth import (
     LoginRequiredMixin,
     PermissionRequired,
     PermissionRequiredMixin,
+    check_permission,
+    has_permission,
     login_required,
-    may,
-    require,
 )
 from lback.testing import Client
 from lback.users import User, define_role
@@ -58,13 +58,13 @@ def riddle(request: Request) -> str:
     return "open"
 
 
-@PermissionRequired("blog.edit", thing=lambda request: TEXTS[str(request.path_params["name"])])
+@PermissionRequired("blog.edit", obj=lambda request: TEXTS[str(request.path_params["name"])])
 def edit(request: Request, name: str) -> str:
     return f"edited {name}"
 
 
 def edit_inside(request: Request, name: str) -> str:
-    require(request, "blog.edit", TEXTS[name])
+    check_permission(request, "blog.edit", TEXTS[name])
     return f"edited {name}"
 
 
@@ -177,10 +177,12 @@ def test_a_role_opens_what_belongs_to_others(app: Application) -> None:
 
 def test_a_superuser_may_everything_and_who_is_not_active_nothing() -> None:
     root = SimpleNamespace(is_superuser=True)
-    assert may(root, "blog.edit", TEXTS["closed"])
-    assert not may(SimpleNamespace(is_superuser=True, is_active=False), "blog.edit")
-    assert not may(SimpleNamespace(is_superuser=True, is_authenticated=False), "blog.edit")
-    assert not may(None, "blog.edit", TEXTS["own"])
+    assert has_permission(root, "blog.edit", TEXTS["closed"])
+    assert not has_permission(SimpleNamespace(is_superuser=True, is_active=False), "blog.edit")
+    assert not has_permission(
+        SimpleNamespace(is_superuser=True, is_authenticated=False), "blog.edit"
+    )
+    assert not has_permission(None, "blog.edit", TEXTS["own"])
 
 
 @pytest.mark.parametrize("wanted", ["", [], [""], [1], ["a.b", None]])
@@ -200,7 +202,7 @@ def test_a_mixin_without_a_permission_lets_nobody_in(app: Application) -> None:
 
 def test_a_list_without_names_lets_nobody_in(app: Application) -> None:
     def nobody(request: Request) -> str:
-        require(request, [])
+        check_permission(request, [])
         return "secret"
 
     app.add_route("/nobody", nobody)
@@ -218,7 +220,7 @@ def test_what_cannot_be_guarded_is_refused_at_once() -> None:
 
     with pytest.raises(TypeError, match="has no handler to guard"):
         login_required(Empty)
-    with pytest.raises(TypeError, match=r"Static\.get is no method of an instance"):
+    with pytest.raises(TypeError, match=r"Static\.get is not an instance method"):
         login_required(Static)
 
 
@@ -229,3 +231,37 @@ def test_a_guard_keeps_the_marks_of_a_view() -> None:
     view.methods = ["POST"]  # type: ignore[attr-defined]  # what the router reads
     guarded: Any = login_required(view)
     assert (guarded.methods, guarded.__name__) == (["POST"], "view")
+
+
+def test_names_of_version_0_1_warn_and_take_their_old_parameters(app: Application) -> None:
+    import lback.auth
+
+    with pytest.warns(DeprecationWarning, match=r"use lback\.auth\.has_permission"):
+        may = lback.auth.may
+    assert not may(None, "blog.edit", thing=TEXTS["own"])
+    with pytest.warns(DeprecationWarning, match=r"use lback\.auth\.permissions\.check_permission"):
+        from lback.auth.permissions import require
+
+    def old(request: Request, name: str) -> str:
+        require(request, "blog.edit", thing=TEXTS[name])
+        return f"edited {name}"
+
+    with pytest.warns(DeprecationWarning, match=r"write obj="):
+        guard = PermissionRequired(
+            "blog.edit", thing=lambda request: TEXTS[str(request.path_params["name"])]
+        )
+    app.add_route("/old/{name}", old)
+    app.add_route("/old-guard/{name}", guard(edit_inside))
+    ada = client_with(app)
+    assert ada.get("/old/own").status_code == 200
+    assert ada.get("/old/foreign").status_code == 403
+    assert ada.get("/old-guard/own").status_code == 200
+    assert ada.get("/old-guard/foreign").status_code == 403
+
+
+def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
+    import lback.auth
+
+    for module in (lback.auth, lback.auth.permissions):
+        with pytest.raises(AttributeError, match="has no attribute 'mya'"):
+            module.mya  # noqa: B018  looking it up is the test

@@ -188,7 +188,7 @@ def test_a_replaced_secret_key_leaves_tokens_good_until_they_end(clock: Clock) -
     ],
 )
 def test_a_key_that_cannot_sign_stops_the_start(settings: dict[str, Any]) -> None:
-    with pytest.raises(ConfigurationError, match="JWT_KEY is no key for") as raised:
+    with pytest.raises(ConfigurationError, match="JWT_KEY is not a valid key for") as raised:
         access(**settings)
     assert "secret" not in str(raised.value)
 

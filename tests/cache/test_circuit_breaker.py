@@ -1,4 +1,4 @@
-"""An outage: told once, asked again after a pause by one alone, and told when it is over."""
+"""Circuit breaker: log an outage once, probe the server after a pause, log the recovery."""
 
 import logging
 
@@ -17,22 +17,22 @@ class Clock:
 
 def test_it_is_told_once_and_asked_again_after_a_pause(caplog: pytest.LogCaptureFixture) -> None:
     clock = Clock()
-    outage = CircuitBreaker("no cache", clock=clock)
-    assert outage.may_ask()
+    breaker = CircuitBreaker("no cache", clock=clock)
+    assert breaker.allows_call()
     with caplog.at_level(logging.WARNING):
-        outage.failed(OSError("refused"))
-        outage.failed(OSError("refused"))
+        breaker.record_failure(OSError("refused"))
+        breaker.record_failure(OSError("refused"))
     assert caplog.messages == ["no cache: OSError: refused"]
-    assert not outage.may_ask()
+    assert not breaker.allows_call()
     clock.now += PAUSE
-    assert outage.may_ask()
-    assert not outage.may_ask(), "one asks, the others wait for what it finds"
-    outage.failed(OSError("refused"))
+    assert breaker.allows_call()
+    assert not breaker.allows_call(), "one caller probes, the others wait for its result"
+    breaker.record_failure(OSError("refused"))
     clock.now += PAUSE
-    assert outage.may_ask()
+    assert breaker.allows_call()
     with caplog.at_level(logging.WARNING):
-        outage.worked()
-        outage.worked()
-    assert caplog.messages[1:] == ["no cache: over"]
-    assert outage.may_ask()
-    assert outage.may_ask()
+        breaker.record_success()
+        breaker.record_success()
+    assert caplog.messages[1:] == ["no cache: resolved"]
+    assert breaker.allows_call()
+    assert breaker.allows_call()

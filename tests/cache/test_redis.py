@@ -71,7 +71,7 @@ def test_a_value_comes_back_as_it_was(cache: RedisCache, value: Any) -> None:
     ids=lambda value: repr(value)[:20],
 )  # fmt: skip
 def test_a_value_that_would_come_back_as_another_is_refused(cache: RedisCache, value: Any) -> None:
-    with pytest.raises(TypeError, match="cannot be kept in Redis"):
+    with pytest.raises(TypeError, match="cannot be stored in Redis"):
         cache.set("key", value)
     assert not cache.has("key")
 
@@ -79,7 +79,7 @@ def test_a_value_that_would_come_back_as_another_is_refused(cache: RedisCache, v
 def test_a_value_that_contains_itself_is_refused(cache: RedisCache) -> None:
     value: list[Any] = []
     value.append(value)
-    with pytest.raises(TypeError, match="cannot be kept"):
+    with pytest.raises(TypeError, match="cannot be stored"):
         cache.set("key", value)
 
 
@@ -95,7 +95,7 @@ def test_a_key_is_text_a_number_or_a_tuple(cache: RedisCache, key: Any) -> None:
 @pytest.mark.parametrize("key", [b"a", object(), math.nan, frozenset(), ("a", b"b")])
 def test_no_other_key_is_taken(cache: RedisCache, key: Any) -> None:
     for ask in (cache.get, cache.has, cache.delete, lambda k: cache.set(k, 1)):
-        with pytest.raises(TypeError, match="is no key of a cache in Redis"):
+        with pytest.raises(TypeError, match="is not a valid key of a Redis cache"):
             ask(key)
 
 
@@ -197,7 +197,7 @@ def test_what_another_release_wrote_counts_as_missing(
     cache = make_cache()
     with caplog.at_level(logging.WARNING):
         assert cache.get("key") is None
-    assert "cannot be read and counts as missing" in caplog.text
+    assert "unreadable value treated as missing" in caplog.text
 
 
 def test_another_serializer_is_chosen_by_name(make_cache: MakeCache) -> None:
@@ -311,13 +311,13 @@ def test_a_server_that_is_away_is_a_miss_and_one_line(
             assert cache.try_lock("key", 1) is not None
             clock.now += 0.3
     assert len(caplog.records) == 1
-    assert "the cache in Redis does not answer, its values are missing" in caplog.text
+    assert "the Redis cache is unreachable, its values are missing" in caplog.text
 
     own_server.start()
     clock.now += 1
     with caplog.at_level(logging.WARNING):
         assert cache.get("key") is None, "the value that was replaced meanwhile must not come back"
-    assert caplog.messages[-1].endswith("over")
+    assert caplog.messages[-1].endswith("resolved")
     cache.set("key", "again")
     assert cache.get("key") == "again"
 

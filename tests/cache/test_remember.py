@@ -202,7 +202,9 @@ def test_two_functions_do_not_meet(cache: AnyCache) -> None:
 
 
 def test_a_method_needs_a_key() -> None:
-    with pytest.raises(TypeError, match="is a method, and its object is no key; give cached a key"):
+    with pytest.raises(
+        TypeError, match="is a method, and its object is not a cache key; pass a key to"
+    ):
 
         class Wrong:
             @cached(60, cache=Cache())
@@ -232,7 +234,7 @@ def test_an_argument_that_is_no_key_is_refused(make_cache: MakeCache) -> None:
     def function(argument: Any) -> int:
         return 1
 
-    with pytest.raises(TypeError, match="is no key of a cache in Redis"):
+    with pytest.raises(TypeError, match="is not a valid key of a Redis cache"):
         function(object())
     with pytest.raises(TypeError, match="unhashable"):
         function([])

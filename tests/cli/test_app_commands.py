@@ -84,7 +84,8 @@ def test_what_nothing_fills_is_told_with_near_misses(lback: Run, shop: Path) -> 
 
     assert result.returncode == 1
     assert result.stderr == (
-        "Error: nothing fills the parameter 'dispatchr' of this command; did you mean dispatcher?\n"
+        "Error: unknown dependency 'dispatchr' in the parameters of this command; "
+        "did you mean dispatcher?\n"
     )
 
 
@@ -106,7 +107,7 @@ def test_broken_commands_spoil_neither_the_help_nor_those_of_lback(lback: Run, s
     listed = lback("--help", cwd=shop)
     assert listed.returncode == 0
     words = " ".join(listed.stdout.split())
-    assert "Its commands cannot be listed: the commands of the app 'notes' cannot" in words
+    assert "Commands of apps cannot be listed: the commands of the app 'notes' cannot" in words
     assert "runserver" in listed.stdout
     assert lback("version", cwd=shop).returncode == 0
 

@@ -64,7 +64,7 @@ def build(root: Path, middlewares: int = 2, **settings: Any) -> Application:
 
 
 def told(app: Application) -> list[str]:
-    return [problem.what for problem in problems_of(app) if problem.grave]
+    return [problem.what for problem in problems_of(app) if problem.is_error]
 
 
 def test_a_fit_application_has_no_errors(tmp_path: Path) -> None:
@@ -72,7 +72,7 @@ def test_a_fit_application_has_no_errors(tmp_path: Path) -> None:
 
     assert told(app) == []
     assert [problem.what for problem in problems_of(app)] == [
-        f"the database is the file {str(tmp_path / 'test.sqlite3')!r}"
+        f"the database is the SQLite file {str(tmp_path / 'test.sqlite3')!r}"
     ]
 
 
@@ -84,12 +84,15 @@ def test_a_fit_application_has_no_errors(tmp_path: Path) -> None:
         ({"SECRET_KEY": "aa" * 30, "DEBUG": True}, "SECRET_KEY is made of a few characters"),
         ({"SECRET_KEY_FALLBACKS": ["a key of before"]}, "SECRET_KEY_FALLBACKS has 15 characters"),
         ({"DEBUG": True, "ALLOWED_HOSTS": []}, "ALLOWED_HOSTS is empty"),
-        ({"ALLOWED_HOSTS": ["a.org", "*"]}, r"ALLOWED_HOSTS holds '\*'"),
-        ({"TRUSTED_PROXIES": ["10.0.0.1", "0.0.0.0/0"]}, "'0.0.0.0/0', which is everybody"),
-        ({"TRUSTED_PROXIES": ["::/0"]}, "'::/0', which is everybody"),
+        ({"ALLOWED_HOSTS": ["a.org", "*"]}, r"ALLOWED_HOSTS contains '\*'"),
+        (
+            {"TRUSTED_PROXIES": ["10.0.0.1", "0.0.0.0/0"]},
+            "'0.0.0.0/0', which matches every address",
+        ),
+        ({"TRUSTED_PROXIES": ["::/0"]}, "'::/0', which matches every address"),
         ({"LOGIN_ATTEMPTS_STORE": "memory"}, "LOGIN_ATTEMPTS_STORE is 'memory'"),
-        ({"middlewares": 1}, "no middleware checks where forms come from, such as those for /"),
-        ({"middlewares": 0}, "no middleware sends the header fields that protect pages"),
+        ({"middlewares": 1}, "no middleware protects unsafe requests such as to / against CSRF"),
+        ({"middlewares": 0}, "no middleware sends security headers"),
         (
             {"DATABASE_URL": "sqlite:////no/such/folder/x.sqlite3"},
             "cannot open the SQLite database '/no/such/folder/x.sqlite3'",
@@ -107,7 +110,7 @@ def test_what_is_wrong_is_found(settings: dict[str, Any], words: str, tmp_path: 
     [
         ({"LOGGING_LEVEL": "DEBUG"}, "LOGGING_LEVEL is DEBUG"),
         ({"HSTS_SECONDS": 3600}, "HSTS_SECONDS is 3600, less than a year"),
-        ({"middlewares": 0}, "nobody can reach 1 routes, such as /"),
+        ({"middlewares": 0}, "1 routes such as / cannot be reached"),
     ],
 )
 def test_what_may_be_meant_so_is_a_warning(
@@ -115,15 +118,15 @@ def test_what_may_be_meant_so_is_a_warning(
 ) -> None:
     problems = problems_of(build(tmp_path, **settings))
 
-    assert words in [problem.what for problem in problems if not problem.grave]
-    assert sorted(problems, key=lambda p: not p.grave) == problems
+    assert words in [problem.what for problem in problems if not problem.is_error]
+    assert sorted(problems, key=lambda p: not p.is_error) == problems
 
 
 def test_an_application_for_tokens_alone_says_so(tmp_path: Path) -> None:
     app = build(tmp_path, middlewares=1, SILENCED_CHECKS=["deploy.csrf"])
     assert told(app) == []
 
-    (problem,) = [p for p in problems_of(build(tmp_path, middlewares=1)) if p.grave]
+    (problem,) = [p for p in problems_of(build(tmp_path, middlewares=1)) if p.is_error]
     assert problem.check == "deploy.csrf"
     assert 'SILENCED_CHECKS = ["deploy.csrf"]' in problem.fix
 
@@ -132,7 +135,7 @@ def test_a_missing_lock_of_routes_is_a_warning(tmp_path: Path) -> None:
     app = build(tmp_path)
     (tmp_path / "routes.lock").unlink()
 
-    assert f"there is no routes.lock in {tmp_path}" in [p.what for p in problems_of(app)]
+    assert f"routes.lock is missing in {tmp_path}" in [p.what for p in problems_of(app)]
 
 
 def test_tables_and_static_files_that_a_release_would_miss_are_found(tmp_path: Path) -> None:
@@ -143,7 +146,7 @@ def test_tables_and_static_files_that_a_release_would_miss_are_found(tmp_path: P
     (tmp_path / "static").mkdir()
 
     assert told(app) == [
-        "the database lacks 1 migrations, the first is 0001_first",
+        "1 migrations are not applied, the first is 0001_first",
         f"static files are not collected in {tmp_path / 'staticfiles'}",
     ]
     migrations.migrate()
@@ -154,7 +157,7 @@ def test_tables_and_static_files_that_a_release_would_miss_are_found(tmp_path: P
 def test_a_missing_server_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lback.cli.deployment.find_spec", lambda name: None)
 
-    (problem,) = [p for p in problems_of(build(tmp_path)) if p.grave]
+    (problem,) = [p for p in problems_of(build(tmp_path)) if p.is_error]
     assert problem.what == "the server gunicorn is not installed"
     assert problem.fix == 'pip install "lback-web[serve]"'
 
@@ -197,7 +200,7 @@ def test_only_secrets_in_the_settings_file_are_leaks(lback: Run, project: Path) 
         file.write("MIN_PASSWORD_LENGTH = 14\nDATABASE_URL = 'sqlite:///db.sqlite3'\n")
         file.write("STRIPE_KEY = 'sk_live_1'\nSTRIPE_PUBLIC_KEY = 'pk_live_1'\n")
 
-    found = re.findall(r"error: (\w+) stands in", lback("check", "--deploy", cwd=project).stdout)
+    found = re.findall(r"error: (\w+) is set in", lback("check", "--deploy", cwd=project).stdout)
 
     assert found == ["SECRET_KEY", "STRIPE_KEY"]
 
@@ -209,13 +212,14 @@ def test_the_command_tells_all_and_its_exit_code_can_be_trusted(lback: Run, proj
         rf"The project can start: \d+ routes, database sqlite:///{project}/db\.sqlite3\.\n",
         can_start.stdout,
     )
-    assert "warning: the database has no table for sessions yet\n" in can_start.stdout
+    assert "warning: the table of sessions does not exist\n" in can_start.stdout
     result = lback("check", "--deploy", cwd=project)
     assert result.returncode == 1
     assert (
-        "error: SECRET_KEY stands in settings.py\n"
-        "    why: whoever may read the code, or a backup of it, has it\n"
-        "    fix: move it to .env or the environment, and choose a new one\n" in result.stdout
+        "error: SECRET_KEY is set in settings.py\n"
+        "    why: everyone with access to the code or a backup of it can read it\n"
+        "    fix: move it to .env or the environment, and replace it with a new one\n"
+        in result.stdout
     )
     assert "error: DEBUG is on (settings.py)\n" in result.stdout
 

@@ -29,11 +29,11 @@ def test_no_project_here(command: tuple[str, ...], lback_here: Run, tmp_path: Pa
 
     assert result.returncode == 1
     assert result.stderr.startswith(
-        f"Error: there is no project here: no settings.py of yours in {tmp_path}, in "
+        f"Error: no project found: no settings.py of yours in {tmp_path}, in "
     )
     assert result.stderr.endswith(
         "or above them; change into the project, or name its directory in LBACK_PROJECT_ROOT; "
-        "or make one: lback new project NAME\n"
+        "or create one: lback new project NAME\n"
     )
 
 
@@ -42,8 +42,8 @@ def test_a_project_named_wrongly(lback: Run, tmp_path: Path) -> None:
 
     assert result.returncode == 1
     assert result.stderr == (
-        "Error: there is no project here: LBACK_PROJECT_ROOT is '/no/such/shop', where there is "
-        "no settings.py; or make one: lback new project NAME\n"
+        "Error: no project found: LBACK_PROJECT_ROOT is '/no/such/shop', where there is "
+        "no settings.py; or create one: lback new project NAME\n"
     )
 
 
@@ -55,7 +55,7 @@ def test_tables_that_nobody_made(project: Path) -> None:
         (line,) = [line for line in program.printed.splitlines() if "has no" in line]
         assert line.startswith("The database has no table notes and ")
         assert line.endswith(
-            " others; run: lback migrate (after lback makemigrations, if the models are new)"
+            " others; run: lback migrate (after lback makemigrations for new models)"
         )
         assert program.get("/") == (200, "home")
 
@@ -69,9 +69,7 @@ def test_a_migration_that_nobody_applied(lback: Run, project: Path) -> None:
     assert lback("makemigrations", "-m", "name", cwd=project).returncode == 0
 
     with running("runserver", "--port", "0", cwd=project) as program:
-        assert program.printed.startswith(
-            "The database lacks the migration 0002_name; run: lback migrate\n"
-        )
+        assert program.printed.startswith("Migration 0002_name not applied; run: lback migrate\n")
 
 
 def test_a_migration_with_a_mistake(lback: Run, project: Path) -> None:

@@ -55,9 +55,9 @@ def test_an_unknown_command_is_wrong_usage_with_near_misses(lback: Run) -> None:
     result = lback("versoin")
 
     assert result.returncode == 2
-    assert "there is no command 'versoin'; did you mean version?" in result.stderr
+    assert "unknown command 'versoin'; did you mean version?" in result.stderr
 
-    assert "lback --help lists all" in lback("qqqq").stderr
+    assert "'lback --help' lists all commands" in lback("qqqq").stderr
 
 
 def test_a_reader_that_leaves_early_is_not_scolded(tmp_path: Path) -> None:

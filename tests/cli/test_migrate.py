@@ -53,13 +53,13 @@ def test_a_model_becomes_a_table_and_is_undone(project: Path, run_all: RunAll) -
     )
     assert none.code == 1
     assert "there are no migrations in" in none.err
-    assert (missing.code, missing.out) == (1, "Missing: there are no migrations yet\n")
+    assert (missing.code, missing.out) == (1, "Missing migration: there are no migrations yet\n")
     assert made.out.splitlines() == [
         "Wrote alembic.ini",
         "Wrote migrations/env.py",
         "Wrote migrations/script.py.mako",
         "Wrote migrations/versions/0001_initial.py",
-        "Look at it, then run: lback migrate",
+        "Review it, then run: lback migrate",
     ]
     assert twice.code == 1
     assert "the database is not at the last migration, 0001_initial" in twice.err
@@ -68,8 +68,8 @@ def test_a_model_becomes_a_table_and_is_undone(project: Path, run_all: RunAll) -
     assert again.out == "Nothing to migrate.\n"
     assert (check.code, check.out) == (0, "No changes.\n")
     undone, nothing, unknown = run_all("rollback", "rollback base", "migrate 0001_intial")
-    assert undone.out == "Undid 0001_initial\n"
-    assert nothing.out == "Nothing to undo.\n"
+    assert undone.out == "Reverted 0001_initial\n"
+    assert nothing.out == "Nothing to revert.\n"
     assert unknown.code == 1
     assert "there is no migration '0001_intial'; did you mean 0001_initial?" in unknown.err
 
@@ -81,7 +81,7 @@ def test_a_rename_is_asked_about_and_kept(project: Path, run_all: RunAll) -> Non
     check, mute, unanswered = run_all(
         "makemigrations --check", "makemigrations --no-input", "makemigrations"
     )
-    assert (check.code, check.out) == (1, "Missing: add notes body and more\n")
+    assert (check.code, check.out) == (1, "Missing migration: add notes body and more\n")
     for outcome in (mute, unanswered):
         assert outcome.code == 1
         assert "Was the column notes.text renamed to notes.body?" in outcome.err
@@ -105,7 +105,7 @@ def test_a_script_answers_beforehand(project: Path, run_all: RunAll) -> None:
         "migrate",
     )
     assert rename.code == 2
-    assert "'notes.text' has no '=' between two names" in rename.err
+    assert "'notes.text' is not of the form NAME=VALUE" in rename.err
     assert wrong.code == 1
     assert fill.code == 1
     assert "--fill notes.stars=VALUE" in fill.err
@@ -127,7 +127,7 @@ def test_by_hand_and_joined(project: Path, run_all: RunAll) -> None:
     run_all("makemigrations", "migrate")
     made, nothing = run_all("makemigrations --empty -m 'tidy up'", "makemigrations --merge")
     assert "Wrote migrations/versions/0002_tidy_up.py" in made.out
-    assert nothing.out == "Nothing to join.\n"
+    assert nothing.out == "Nothing to merge.\n"
     text = (project / "migrations/versions/0002_tidy_up.py").read_text()
     other = project / "migrations/versions/0002_other.py"
     other.write_text(text.replace("0002_tidy_up", "0002_other"))
@@ -156,16 +156,16 @@ def test_a_database_is_made_with_its_tables_and_first_rows(project: Path, run_al
     )
     assert "does not exist; to make it, run: init_db" in away.err
     # The place for migrations is there by now, and nothing in it.
-    assert "Made the database sqlite:///" in made.out
-    assert "Made the tables of the models.\nThere are no migrations: " in made.out
-    assert seeded.out == "Added the seeds of project\n"
+    assert "Created the database sqlite:///" in made.out
+    assert "Created the tables of the models.\nNo migrations exist; " in made.out
+    assert seeded.out == "Loaded the seeds of project\n"
     assert "there are no seeds of 'projct'; did you mean project?" in unknown.err
     assert execute(project, "SELECT text FROM notes", "data/shop.sqlite3") == [
         ("data/shop.sqlite3",)
     ]
     assert first.code == 0
     assert "if the tables were made without migrations, run: migrate --fake" in exists.err
-    assert faked.out == "Noted 0001_initial\n"
+    assert faked.out == "Marked as applied: 0001_initial\n"
     assert left.out == "No changes.\n"
 
 
@@ -174,9 +174,9 @@ def test_init_db_migrates_where_there_are_migrations(project: Path, run_all: Run
         "init_db", "makemigrations", "migrate --fake", "init_db", "db seed"
     )
     assert early.code == 0
-    assert made.out == "Noted 0001_initial\n"
+    assert made.out == "Marked as applied: 0001_initial\n"
     assert nothing.out == "Nothing to migrate.\n"
-    assert seeds.out == "There are no seeds; write def seed(db_session) in seeds.py\n"
+    assert seeds.out == "No seeds found; define seed(db_session) in seeds.py\n"
 
 
 def test_seeds_without_a_table_are_refused_with_the_way_out(project: Path, run_all: RunAll) -> None:
@@ -199,7 +199,10 @@ def test_old_code_starts_on_a_database_of_later_code(project: Path, run_all: Run
     write_model(project, FIRST)
     migrated, shown, made = run_all("migrate", "showmigrations", "makemigrations")
     assert (migrated.code, migrated.out) == (0, "Nothing to migrate.\n")
-    assert "Warning: the database is at 0002_add_notes_stars, of later code" in migrated.err
+    assert (
+        "Warning: the database is at 0002_add_notes_stars, which belongs to a later version"
+        in migrated.err
+    )
     assert shown.out == "[x] 0001_initial  initial\n"
     assert made.code == 1
 
@@ -210,8 +213,8 @@ def test_what_old_code_breaks_on_is_said(project: Path, run_all: RunAll) -> None
     [renamed, _] = run_all("makemigrations --rename notes.text=body --no-renames", "migrate")
     assert renamed.code == 0
     assert (
-        "While old code serves: old code still reads notes.text, which this renames: keep the "
-        "name in the model (mapped_column('text'))"
+        "Warning: while old code is running, old code still reads notes.text, which this renames: "
+        "keep the name in the model (mapped_column('text'))"
     ) in renamed.err
     assert "still reads and writes notes.due, which this drops: first deploy code without it" in (
         renamed.err

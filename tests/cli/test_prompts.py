@@ -53,11 +53,11 @@ def test_a_person_is_asked(project: Path, run_all: RunAll) -> None:
         ("Repeat for confirmation", password),
     )
     assert code == 0, seen
-    assert "Made the superuser root" in seen
+    assert "Created superuser root" in seen
     assert password not in seen
 
     code, seen = converse(project, ["rollback"], ("Go on?", "n"))
     assert code == 130
-    assert "This undoes, with what is in their tables:\r\n0001_initial" in seen
+    assert "This reverts the following and deletes data in their tables:\r\n0001_initial" in seen
     [shown] = run_all("showmigrations")
     assert shown.out.startswith("[x]")

@@ -127,7 +127,7 @@ def test_the_audit_does_not_call_a_new_admin_public(lback: Run, project: Path) -
 
     told = lback("routes", "--audit", cwd=project).stderr
 
-    assert "- GET /admin/sign-in is new, and public" in told
+    assert "- GET /admin/sign-in is new and public" in told
     assert "/admin/history" not in told
     assert "/login" not in told
 
@@ -140,7 +140,7 @@ def test_the_audit_fails_where_a_route_became_more_open(lback: Run, project: Pat
 
     missing = lback("routes", "--audit", cwd=project)
     assert missing.returncode == 1
-    assert f"Error: there is no {lock}; look at 'lback routes' and" in missing.stderr
+    assert f"Error: {lock} does not exist; review the output of 'lback routes'" in missing.stderr
 
     assert lback("routes", "--lock", cwd=project).stdout == f"Wrote {lock}: 6 routes.\n"
     assert lock.read_text().splitlines()[2:] == [
@@ -160,7 +160,7 @@ def test_the_audit_fails_where_a_route_became_more_open(lback: Run, project: Pat
         + 'urlpatterns += [path("/new", view)]\n'
     )
     fine = lback("routes", "--audit", cwd=project)
-    assert (fine.returncode, fine.stdout) == (0, "No route is more open than routes.lock says.\n")
+    assert (fine.returncode, fine.stdout) == (0, "No route is more open than in routes.lock.\n")
 
     urls.write_text(
         URLS.replace('path("/any", view)', 'path("/any", hook, requires_auth=False)')
@@ -171,18 +171,18 @@ def test_the_audit_fails_where_a_route_became_more_open(lback: Run, project: Pat
     opened = lback("routes", "--audit", cwd=project)
     assert opened.returncode == 1
     assert opened.stderr.splitlines() == [
-        "Error: more open than routes.lock says:",
+        "Error: routes are more open than in routes.lock:",
         "- GET /edit/{number:int} had permission 'notes.change, notes.view', now 'notes.view'",
-        "- GET /edit/{number:int} is without its limits '5 per minute' now",
+        "- GET /edit/{number:int} no longer has the limits '5 per minute'",
         "- POST /edit/{number:int} had permission 'notes.change, notes.view', now 'notes.view'",
-        "- POST /edit/{number:int} is without its limits '5 per minute' now",
-        "- * /any is without sign-in (it is public) now",
-        "- * /any is without its CSRF check now",
-        "- GET /new is new, and public",
-        "close it, or agree to it with: lback routes --lock",
+        "- POST /edit/{number:int} no longer has the limits '5 per minute'",
+        "- * /any no longer has a sign-in check (it is public)",
+        "- * /any no longer has a CSRF check",
+        "- GET /new is new and public",
+        "restrict them, or accept the change with: lback routes --lock",
     ]
 
     lock.write_text("GET\n")
     broken = lback("routes", "--audit", cwd=project)
     assert broken.returncode == 1
-    assert f"Error: {lock}, line 1 is no route; " in broken.stderr
+    assert f"Error: {lock}, line 1 is not a valid route; " in broken.stderr

@@ -28,7 +28,7 @@ def test_it_says_where_it_is_and_outlives_every_mistake(project: Path) -> None:
         (project / "urls.py").write_text(URLS + "urlpatterns += [\n")
         program.until(lambda: program.get("/")[0] == 500)
         _, page = program.get("/")
-        assert page.startswith("This project cannot start: the terminal tells why.")
+        assert page.startswith("This project cannot start. The terminal shows the reason.")
         assert "Error: the urls module 'urls' cannot be imported: SyntaxError" in program.printed
         assert "Traceback" not in program.printed
 
@@ -66,5 +66,5 @@ def test_without_a_project_there_is_nothing_to_run(lback: Run) -> None:
     result = lback("runserver")
 
     assert result.returncode == 1
-    assert "Error: there is no project here: no settings.py of yours in " in result.stderr
+    assert "Error: no project found: no settings.py of yours in " in result.stderr
     assert "lback new project NAME" in result.stderr

@@ -137,7 +137,7 @@ def test_what_is_there_is_never_written_over(
     result = lback_here("new", "project", "shop", *options)
 
     assert result.returncode == 1
-    assert "shop is there already, and nothing is written over it" in result.stderr
+    assert "shop already exists and is not overwritten" in result.stderr
     assert list(tmp_path.iterdir()) == [tmp_path / "shop"]
     assert not list((tmp_path / "shop").iterdir())
 
@@ -157,18 +157,22 @@ def test_an_app_is_written_over_nothing(taken: str, lback_here: Run, shop: Path)
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("../x", "'../x' is a path; change into the folder that is to hold it; did you mean x?"),
+        (
+            "../x",
+            "'../x' is a path; change to the directory that should contain it and give a name; "
+            "did you mean x?",
+        ),
         ("/etc/x", "is a path"),
         ("..", "'..' is a path"),
-        ("my-shop", "a letter first; did you mean my_shop?"),
+        ("my-shop", "digits and '_' only; did you mean my_shop?"),
         ("Über", "did you mean uber?"),
         ("9lives", "did you mean lives?"),
-        ("class", "'class' is a word of Python's own; did you mean my_class?"),
-        ("json", "'json' is the name of a module of Python, which it would hide; "),
-        ("jinja2", "'jinja2' is the name of an installed package, which it would hide"),
+        ("class", "'class' is a keyword of Python; did you mean my_class?"),
+        ("json", "'json' is the name of a module of Python, which it would shadow; "),
+        ("jinja2", "'jinja2' is the name of an installed package, which it would shadow"),
         ("lback", "'lback' is the name of an installed package"),
-        ("tests", "'tests' is the name of a part of every project"),
-        ("", "has more than lower-case letters"),
+        ("tests", "'tests' is the name of a module of every project"),
+        ("", "must start with a letter and contain lower-case letters"),
     ],
 )
 @pytest.mark.parametrize("kind", ["project", "app"])
@@ -198,7 +202,7 @@ def test_an_app_needs_a_project(lback_here: Run) -> None:
     result = lback_here("new", "app", "orders")
 
     assert result.returncode == 1
-    assert "there is no project here" in result.stderr
+    assert "no project found" in result.stderr
 
 
 def test_the_files_for_machines_are_what_machines_read(shop: Path) -> None:

@@ -100,12 +100,12 @@ def test_broken_code_keeps_the_old_workers(served: Running) -> None:
     urls.write_text("urlpatterns = [\n")
     try:
         served.process.send_signal(signal.SIGHUP)
-        served.until(lambda: "cannot start: the old workers stay" in served.printed)
+        served.until(lambda: "cannot start, keeping the old workers" in served.printed)
         assert "the urls module 'urls' cannot be imported: SyntaxError" in served.printed
         assert set(served.workers()) == before
 
         os.kill(min(before), signal.SIGKILL)  # its successor finds the broken code
-        served.until(lambda: "a new worker could not start" in served.printed)
+        served.until(lambda: "worker failed to start" in served.printed)
         assert served.get("/") == (200, "home of Corner")
     finally:
         urls.write_text(URLS)
@@ -170,8 +170,8 @@ def test_debug_is_refused_with_its_origin_unless_forced(lback: Run, shop: Path) 
 
     assert result.returncode == 1
     assert (
-        "Error: DEBUG is on (from .env): every error would show strangers the code and the "
-        "settings; set DEBUG=false, or insist with --force" in result.stderr
+        "Error: DEBUG is on (from .env), so error pages would show code and settings to "
+        "visitors; set DEBUG=false, or serve anyway with --force" in result.stderr
     )
     with running(*OPTIONS, "--force", cwd=shop, ACCESS_LOG="false") as program:
         assert program.get("/") == (200, "home of Corner")

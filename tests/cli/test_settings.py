@@ -53,7 +53,7 @@ def test_one_setting_is_explained(lback: Run, shop: Path) -> None:
     told = lback("config", "explain", "PORT", cwd=shop, PORT="9")
     assert told.stdout.splitlines() == [
         "PORT (int): 0: one that is free",
-        "  environment  '9'  <- counts",
+        "  environment  '9'  <- effective",
         "  .env         '8002'",
         "  settings.py  8001",
         "  default      8000",
@@ -64,7 +64,7 @@ def test_one_setting_is_explained(lback: Run, shop: Path) -> None:
 
     unknown = lback("config", "explain", "prot", cwd=shop)
     assert unknown.returncode == 2
-    assert "there is no setting 'prot'; did you mean PORT?" in unknown.stderr
+    assert "unknown setting 'prot'; did you mean PORT?" in unknown.stderr
 
 
 def test_settings_that_cannot_be_read_are_told_of_all_at_once(lback: Run, shop: Path) -> None:
@@ -95,7 +95,7 @@ def test_a_misspelt_setting_is_warned_of_with_a_near_one(lback: Run, shop: Path)
 
     assert result.returncode == 0
     assert (
-        "ALLOWED_HOST (settings.py) is no setting of Lback; did you mean ALLOWED_HOSTS?"
+        "ALLOWED_HOST (settings.py) is not a setting of Lback; did you mean ALLOWED_HOSTS?"
         in result.stderr
     )
 

@@ -23,7 +23,7 @@ def test_the_catalogue_is_the_table_of_the_documentation() -> None:
     assert len(signals) > 40
     finished = signals["request_finished"]
     assert (finished.sender, finished.arguments) == ("AppController", "request, response")
-    assert finished.when == "exactly once, last thing"
+    assert finished.when == "exactly once, after the request was handled"
 
 
 def test_signals_are_shown_with_their_receivers(lback: Run, project: Path) -> None:
@@ -34,24 +34,25 @@ def test_signals_are_shown_with_their_receivers(lback: Run, project: Path) -> No
         "dispatcher.connect('order_paid', hear)\n"
     )
 
-    lines = lback("signals", "--heard", cwd=project).stdout.splitlines()
+    lines = lback("signals", "--with-receivers", cwd=project).stdout.splitlines()
     assert [" ".join(line.split()) for line in lines] == [
         "SIGNAL SENDER WHEN ARGUMENTS RECEIVERS",
-        "request_finished AppController exactly once, last thing request, response urls.hear",
+        "request_finished AppController exactly once, after the request was handled "
+        "request, response urls.hear",
         "order_paid urls.hear",
     ]
     everywhere = lback("signals")
     assert everywhere.returncode == 0
     assert "RECEIVERS" not in everywhere.stdout
-    assert lback("signals", "--heard").stdout == "Nothing hears a signal.\n"
+    assert lback("signals", "--heard").stdout == "No signal has receivers.\n"
 
 
 def test_a_running_server_is_watched(lback: Run, project: Path) -> None:
     nobody = lback("signals", "watch", cwd=project)
     assert nobody.returncode == 1
     assert nobody.stderr == (
-        "Error: no development server of this project runs with DEBUG on; "
-        "start it in another terminal: lback runserver\n"
+        "Error: no development server of this project is running with DEBUG on; "
+        "start one in another terminal: lback runserver\n"
     )
     with running("runserver", "--port", "0", cwd=project) as program:
         watcher = subprocess.Popen(
@@ -116,5 +117,5 @@ def test_nobody_else_can_listen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert not path.exists()
 
     path.parent.chmod(0o755)
-    with pytest.raises(ConfigurationError, match="is no folder of yours alone; remove it"):
+    with pytest.raises(ConfigurationError, match="is not a directory that only you can access"):
         socket_path("/srv/shop")

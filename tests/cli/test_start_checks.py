@@ -67,8 +67,8 @@ def test_migrations_that_are_not_applied(lback: Run, migrated: Path) -> None:
     result = lback("check", cwd=migrated)
 
     assert result.returncode == 1
-    assert "error: the database lacks 1 migrations, the first is 0001_" in result.stdout
-    assert "    fix: lback migrate" in result.stdout
+    assert "error: 1 migrations are not applied, the first is 0001_" in result.stdout
+    assert "    fix: run lback migrate" in result.stdout
     assert "    check: database.migrations\n" in result.stdout
     assert not (migrated / "db.sqlite3").exists(), "a check makes no database"
 
@@ -80,16 +80,16 @@ def test_models_that_changed_without_a_migration(lback: Run, migrated: Path) -> 
     result = lback("check", cwd=migrated)
 
     assert result.returncode == 1
-    assert "error: the models have changed since the last migration: " in result.stdout
+    assert "error: models have changed since the last migration: " in result.stdout
     assert "title" in result.stdout
-    assert "    fix: lback makemigrations, then: lback migrate\n" in result.stdout
+    assert "    fix: run lback makemigrations && lback migrate\n" in result.stdout
 
 
 def test_tables_of_models_without_any_migrations(lback: Run, shop: Path) -> None:
     result = lback("check", cwd=shop)
 
     assert result.returncode == 1
-    assert "lacks 1 tables of the models, such as 'books', and there are no migr" in result.stdout
+    assert "1 tables of models such as 'books' do not exist, nor do migrations" in result.stdout
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_a_redis_that_is_down_where_sessions_are_kept(lback: Run, migrated: Path
     result = lback("check", cwd=migrated, **settings)
 
     assert result.returncode == 1
-    assert "error: nothing answers at 127.0.0.1:1 (REDIS_URL)" in result.stdout
+    assert "error: cannot connect to 127.0.0.1:1 (REDIS_URL)" in result.stdout
     assert "hunter2" not in result.stdout
 
 
@@ -137,13 +137,16 @@ def test_a_mistyped_database_url_and_broken_templates_are_told_together(
     ("source", "words"),
     [
         ("one\n{% fro x in y %}", r"line 2: Encountered unknown tag 'fro'"),
-        ("{{ name|uppercas }}", r"line 1: there is no filter 'uppercas'; did you mean uppercase\?"),
-        ("{% if x %}{{ x|moneyy }}{% endif %}", r"line 1: there is no filter 'moneyy'"),
-        ("\n{% if x is evn %}{% endif %}", r"line 2: there is no test 'evn'; did you mean even\?"),
-        ('{% extends "bass.html" %}', r"line 1: extends names 'bass.html', .* mean base.html\?"),
-        ('\n{% include "menu.html" %}', r"line 2: include names 'menu.html', and no directory"),
-        ('{% import "forms.html" as f %}', r"line 1: import names 'forms.html'"),
-        ('{% from "forms.html" import f %}', r"line 1: from names 'forms.html'"),
+        ("{{ name|uppercas }}", r"line 1: unknown filter 'uppercas'; did you mean uppercase\?"),
+        ("{% if x %}{{ x|moneyy }}{% endif %}", r"line 1: unknown filter 'moneyy'"),
+        ("\n{% if x is evn %}{% endif %}", r"line 2: unknown test 'evn'; did you mean even\?"),
+        (
+            '{% extends "bass.html" %}',
+            r"line 1: extends names the missing .* 'bass.html'; did you mean base.html\?",
+        ),
+        ('\n{% include "menu.html" %}', r"line 2: include names the missing template 'menu.html'"),
+        ('{% import "forms.html" as f %}', r"line 1: import names the missing .* 'forms.html'"),
+        ('{% from "forms.html" import f %}', r"line 1: from names the missing .* 'forms.html'"),
         ("{% block a %}{% endblock %}{% block a %}{% endblock %}", r"block 'a' defined twice"),
     ],
 )
@@ -162,7 +165,7 @@ def test_a_template_that_cannot_work(
     assert "    check: templates\n" in result.stdout
     doctor = lback("doctor", cwd=migrated)
     assert doctor.returncode == 1
-    assert re.search(f"ill   templates: {re.escape(str(path))}", doctor.stdout)
+    assert re.search(f"error  templates: {re.escape(str(path))}", doctor.stdout)
 
 
 def test_names_that_a_template_computes_or_may_miss_are_fine(lback: Run, migrated: Path) -> None:
@@ -195,8 +198,8 @@ def test_an_app_whose_urls_are_included_without_being_installed(lback: Run, migr
     result = lback("check", cwd=migrated)
 
     assert result.returncode == 1
-    assert "error: 'books' has routes and templates and models, and INSTALLED" in result.stdout
-    assert '    fix: INSTALLED_APPS = [..., "books"] in settings.py\n' in result.stdout
+    assert "error: 'books' has routes and templates and models but is not in INST" in result.stdout
+    assert '    fix: set INSTALLED_APPS = [..., "books"] in settings.py\n' in result.stdout
 
 
 def test_a_folder_of_views_alone_need_not_be_installed(lback: Run, project: Path) -> None:

@@ -28,10 +28,10 @@ def test_a_superuser_is_made_by_a_script(database: DatabaseManager, run_all: Run
         "list_users --admin --json",
         LBACK_PASSWORD=PASSWORD,
     )
-    assert (made.code, made.out) == (0, "Made the superuser Root\n")
+    assert (made.code, made.out) == (0, "Created superuser Root\n")
     assert (taken.code, taken.err) == (
         1,
-        "Error: username: this username is taken; choose another one\n",
+        "Error: username: This username is taken. Choose another one.\n",
     )
     row = json.loads(listed.out)
     assert {"username": "Root", "superuser": True, "active": True}.items() <= row.items()
@@ -41,7 +41,7 @@ def test_a_superuser_is_made_by_a_script(database: DatabaseManager, run_all: Run
 
 def test_a_superuser_is_made_by_a_person(database: DatabaseManager, run_all: RunAll) -> None:
     [made] = run_all("create_superuser", stdin=f"root\n{PASSWORD}\n{PASSWORD}\n")
-    assert made.out == "Made the superuser root\n"
+    assert made.out == "Created superuser root\n"
     assert PASSWORD not in made.err
     with database.session() as session:
         assert AdminUserManager().authenticate(session, "root", PASSWORD) is not None
@@ -55,9 +55,9 @@ def test_without_a_password_nothing_is_made(database: DatabaseManager, run_all: 
     )
     for outcome in (nobody, empty):
         assert outcome.code == 2
-        assert "there is no password: type it in a terminal, or in a script" in outcome.err
+        assert "no password given; type it in a terminal, use --password-stdin" in outcome.err
     assert mute.code == 2
-    assert "there is no username; give --username" in mute.err
+    assert "no username given; use --username" in mute.err
 
 
 def test_a_password_is_reset_and_open_sessions_end(
@@ -66,7 +66,7 @@ def test_a_password_is_reset_and_open_sessions_end(
     with database.session() as session:
         version = UserManager().register(session, "ada", "forgotten long ago").session_version
     [reset] = run_all("reset_password ada --password-stdin", stdin=f"{PASSWORD}\n")
-    assert (reset.code, reset.out) == (0, "ada has a new password\n")
+    assert (reset.code, reset.out) == (0, "Set a new password for ada\n")
     with database.session() as session:
         ada = UserManager().authenticate(session, "ada", PASSWORD)
         assert ada is not None
@@ -88,7 +88,7 @@ def test_who_is_deactivated_waits_to_be_activated(
         "deactivate_user grace --admin",
         "activate_user adda",
     )
-    assert off.out == "ada may not sign in any more\n"
+    assert off.out == "Deactivated ada\n"
     lines = [line.split()[:-1] for line in listed.out.splitlines()]
     assert lines == [
         ["table", "id", "username", "email", "active", "superuser"],
@@ -96,20 +96,23 @@ def test_who_is_deactivated_waits_to_be_activated(
         ["site", "2", "grace", "yes", "no"],
         ["admin", "1", "grace", "yes", "no"],
     ]
-    assert on.out == "ada may sign in\n"
+    assert on.out == "Activated ada\n"
     assert two.code == 1
-    assert "'grace' is a user of the site and one of the admin; say --site or --admin" in two.err
-    assert one.out == "grace may not sign in any more\n"
+    assert "'grace' is a user of the site and of the admin; add --site or --admin" in two.err
+    assert one.out == "Deactivated grace\n"
     assert (unknown.code, unknown.err) == (
         1,
-        "Error: there is no user 'adda'; did you mean ada?\n",
+        "Error: unknown user 'adda'; did you mean ada?\n",
     )
 
 
 def test_without_tables_one_is_told_how_to_make_them(run_all: RunAll, project: Path) -> None:
     [outcome] = run_all("list_users")
     assert outcome.code == 1
-    assert "no tables of users yet; run: lback makemigrations && lback migrate" in outcome.err
+    assert (
+        "the tables of users do not exist; run: lback makemigrations && lback migrate"
+        in outcome.err
+    )
 
 
 def test_a_column_that_is_missing_is_told_with_what_to_run(run_all: RunAll, project: Path) -> None:

@@ -68,8 +68,8 @@ def test_the_doctor_tells_what_ails_a_project(lback: Run, project: Path) -> None
     well = lback("doctor", cwd=project)
     assert well.returncode == 0, well.stdout
     assert f"Project in {project}" in well.stdout
-    assert "well  database" in well.stdout
-    assert "ill" not in well.stdout
+    assert "ok     database" in well.stdout
+    assert "error" not in well.stdout
 
     (project / "settings.py").write_text(
         SETTINGS + 'TEMPLATE_DIRS = ["no_such_folder"]\nDB_NAME = "no/such/folder.sqlite3"\n'
@@ -78,14 +78,17 @@ def test_the_doctor_tells_what_ails_a_project(lback: Run, project: Path) -> None
     (project / ".env").chmod(0o644)
     ill = lback("doctor", cwd=project)
     assert ill.returncode == 1
-    assert "ill   database: cannot open the SQLite database" in ill.stdout
-    assert "ill   redis: nothing answers at 127.0.0.1:1 (REDIS_URL): Connection refused" in (
+    assert "error  database: cannot open the SQLite database" in ill.stdout
+    assert "error  redis: cannot connect to 127.0.0.1:1 (REDIS_URL): Connection refused" in (
         ill.stdout
     )
-    assert f"ill   .env: other users of this machine can read it; run: chmod 600 {project}" in (
+    assert f"error  .env: other users of this machine can read it; run: chmod 600 {project}" in (
         ill.stdout
     )
-    assert "ill   templates: TEMPLATE_DIRS names 'no_such_folder', which is no folder" in ill.stdout
+    assert (
+        "error  templates: TEMPLATE_DIRS names 'no_such_folder', which is not a directory"
+        in ill.stdout
+    )
 
     (project / "settings.py").write_text(SETTINGS + "PORT = 'x'\n")
     broken = lback("doctor", cwd=project)
@@ -94,4 +97,4 @@ def test_the_doctor_tells_what_ails_a_project(lback: Run, project: Path) -> None
 
     lost = lback("doctor")
     assert lost.returncode == 1
-    assert "ill   project: there is no project here" in lost.stdout
+    assert "error  project: no project found" in lost.stdout

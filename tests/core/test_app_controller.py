@@ -382,7 +382,7 @@ def test_closed_routes_that_nobody_can_reach_are_warned_of_once(
     app.add_route("/open", lambda request: "open", requires_auth=False)
     client.get("/open")
     client.get("/open")
-    warnings = [r for r in caplog.records if "answer 401 to everybody" in r.getMessage()]
+    warnings = [r for r in caplog.records if "always answer 401" in r.getMessage()]
     assert len(warnings) == 1
     text = warnings[0].getMessage()
     assert "/members" in text

@@ -172,7 +172,9 @@ def test_a_misspelt_name_is_warned_of_once(name: str, caplog: pytest.LogCaptureF
     Config.validate(config)
 
     assert len(caplog.messages) == 1
-    assert caplog.messages[0].startswith(f"{name} (settings) is no setting of Lback; did you mean")
+    assert caplog.messages[0].startswith(
+        f"{name} (settings) is not a setting of Lback; did you mean"
+    )
 
 
 # --- validation
@@ -356,7 +358,7 @@ def test_credentials_come_out_as_they_went_in(
         ({"DB_ENGINE": "postgresql"}, "'postgresql' needs DB_NAME, DB_USER, DB_HOST"),
         ({"DB_ENGINE": "mysql", "DB_USER": "u", "DB_HOST": "h"}, "'mysql' needs DB_NAME, or"),
         ({"DB_NAME": ""}, "needs DB_NAME"),
-        ({"DATABASE_URL": "hunter2"}, "DATABASE_URL is no URL"),
+        ({"DATABASE_URL": "hunter2"}, "DATABASE_URL is not a URL"),
         ({"DB_ENGINE": "oracle"}, "'oracle'"),
     ],
 )

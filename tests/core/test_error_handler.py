@@ -136,7 +136,7 @@ def test_a_number_that_is_no_status_becomes_500_and_is_logged(
     quiet: Handled, caplog: pytest.LogCaptureFixture, status: int
 ) -> None:
     assert quiet.handler.handle_custom_error(status, "x").status_code == 500
-    assert f"{status} is no HTTP status" in caplog.text
+    assert f"{status} is not an HTTP status" in caplog.text
 
 
 def test_every_response_is_told_with_one_signal(quiet: Handled) -> None:
@@ -328,7 +328,8 @@ class Unprintable:
 def test_a_debug_page_that_fails_gives_way_to_the_plain_one(
     debugging: Handled, caplog: pytest.LogCaptureFixture
 ) -> None:
-    body = debugging.handler.handle_exception(failure(), Unprintable()).body
+    request: Any = Unprintable()
+    body = debugging.handler.handle_exception(failure(), request).body
     assert "Something went wrong" in body
     assert "cannot sign" not in body
     assert "the debug page failed" in caplog.text

@@ -320,7 +320,7 @@ def test_no_file_stays_open(digits: Path) -> None:
         ask(response, method, range="bytes=10-")
         ask(response, method, if_none_match="*")
     response.status_code = 700
-    with pytest.raises(ValueError, match="is no HTTP status"):
+    with pytest.raises(ValueError, match="is not an HTTP status"):
         response.get_wsgi_response()
 
     assert open_files() == before

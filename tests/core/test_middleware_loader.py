@@ -88,7 +88,7 @@ def test_a_class_is_imported_by_its_dotted_path() -> None:
 def test_what_is_no_dotted_path_is_refused(path: str) -> None:
     with pytest.raises(ImportError) as refused:
         import_class(path)
-    assert f"{path!r} is no dotted path; write 'package.module.ClassName'" in str(refused.value)
+    assert f"{path!r} is not a dotted path; write 'package.module.ClassName'" in str(refused.value)
 
 
 def test_a_missing_module_is_named() -> None:
@@ -271,8 +271,8 @@ def test_new_middlewares_go_behind_those_that_are_there(manager: MiddlewareManag
     [
         ("shop.middleware.Plian", "shop.middleware.Plian", "ImportError: the module"),
         ("no_such.Plain", "no_such.Plain", "ImportError: 'no_such.Plain' cannot be imported"),
-        ("Plain", "Plain", "ImportError: 'Plain' is no dotted path"),
-        ("", "", "ImportError: '' is no dotted path"),
+        ("Plain", "Plain", "ImportError: 'Plain' is not a dotted path"),
+        ("", "", "ImportError: '' is not a dotted path"),
         ("shop.broken.Plain", "shop.broken.Plain", "ZeroDivisionError: division by zero"),
         ("shop.middleware.function", "shop.middleware.function", "TypeError: 'shop.middleware.fu"),
         ("shop.middleware.Keyed", "shop.middleware.Keyed", "TypeError: Keyed() requires 'key'"),

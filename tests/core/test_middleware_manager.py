@@ -286,7 +286,7 @@ def test_removing_by_what_is_no_middleware_class_is_refused(
 ) -> None:
     manager.add_middleware(Step())
     heard.clear()
-    with pytest.raises(TypeError, match="is no middleware class: it lacks process_request or"):
+    with pytest.raises(TypeError, match="is not a middleware class: it lacks process_request or"):
         manager.remove_middleware_by_class(wrong)
     assert len(manager.middlewares) == 1
     ((signal, arguments),) = heard
@@ -299,7 +299,7 @@ def test_removing_by_what_is_no_middleware_class_is_refused(
 def test_removing_by_an_instance_is_refused(manager: MiddlewareManager) -> None:
     step: Any = Step()
     manager.add_middleware(step)
-    with pytest.raises(TypeError, match="Step is no middleware class"):
+    with pytest.raises(TypeError, match="Step is not a middleware class"):
         manager.remove_middleware_by_class(step)
     assert manager.middlewares == [step]
 

@@ -92,7 +92,7 @@ def test_a_path_is_utf_8_behind_the_latin_1_of_wsgi() -> None:
 def test_a_path_that_is_no_utf_8_is_refused() -> None:
     request = request_to("/\xff")
     assert isinstance(request.error, BadRequest)
-    assert request.error.message == "the path is no UTF-8"
+    assert request.error.message == "the path is not UTF-8"
     assert request.path == "/\xff"
     assert isinstance(by_hand(PATH_INFO="/\xff").error, BadRequest)
 
@@ -468,7 +468,7 @@ HOSTILE_HOSTS = [
 @pytest.mark.parametrize("host", HOSTILE_HOSTS)
 def test_a_malformed_host_is_never_used(host: str) -> None:
     request = request_to(HTTP_HOST=host)
-    with pytest.raises(BadRequest, match="the Host field is no host name"):
+    with pytest.raises(BadRequest, match="the Host field is not a valid host name"):
         _ = request.get_host
     for location in (None, "/x", "x", "//other/x"):
         with pytest.raises(BadRequest):
@@ -784,7 +784,7 @@ def test_the_repr_shows_method_and_path_and_no_secret() -> None:
 
 def test_the_class_shows_what_its_parts_are() -> None:
     assert Request.headers.__doc__ == (
-        "The header fields; look-ups ignore case and take `_` for `-`."
+        "The header fields. Lookups ignore case and accept `_` for `-`."
     )
     assert isinstance(vars(Request)["user"], property)
 

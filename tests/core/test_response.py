@@ -113,7 +113,7 @@ def test_an_iterable_body_is_read_and_closed_at_once() -> None:
 def test_an_iterable_body_is_closed_after_an_error_too() -> None:
     source = Closable("text", 5)
 
-    with pytest.raises(TypeError, match="it yielded int"):
+    with pytest.raises(TypeError, match="must yield text or bytes, not int"):
         Response(source)
     assert source.closed == 1
 
@@ -248,7 +248,7 @@ def test_head_sends_the_fields_of_get_without_the_body() -> None:
 
 @pytest.mark.parametrize("status", [99, 600, 0, -1, "200", None, 200.0, True, [200]])
 def test_what_is_no_status_is_refused(status: Any) -> None:
-    with pytest.raises(ValueError, match="is no HTTP status: an integer from 100 to 599"):
+    with pytest.raises(ValueError, match="is not an HTTP status: an integer from 100 to 599"):
         Response("x", status)
 
 
@@ -257,7 +257,7 @@ def test_a_status_that_was_replaced_by_none_is_refused_when_sent(status: Any) ->
     response = Response("x")
     response.status_code = status
 
-    with pytest.raises(ValueError, match="is no HTTP status: an integer from 100 to 599"):
+    with pytest.raises(ValueError, match="is not an HTTP status: an integer from 100 to 599"):
         response.get_wsgi_response()
 
 
@@ -405,7 +405,7 @@ def test_each_redirect_status_is_kept(status: int) -> None:
 
 @pytest.mark.parametrize("status", [200, 300, 304, 306, 400, True, "302", None])
 def test_another_status_is_no_redirect(status: Any) -> None:
-    with pytest.raises(ValueError, match="is no redirect status; use 301, 302, 303, 307 or 308"):
+    with pytest.raises(ValueError, match="is not a redirect status; use 301, 302, 303, 307 or 308"):
         RedirectResponse("/x", status)
 
 

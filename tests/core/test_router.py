@@ -85,12 +85,14 @@ def test_methods_come_in_any_collection(methods: Collection[str]) -> None:
 
 
 def test_malformed_methods_are_refused() -> None:
-    with pytest.raises(TypeError, match=r"methods of '/x' is a list of names: write \['GET'\]"):
+    with pytest.raises(
+        TypeError, match=r"methods of '/x' must be a list of names: write \['GET'\]"
+    ):
         Route("/x", view, "GET")
     with pytest.raises(ValueError, match="methods of '/x' is empty: nothing could reach the view"):
         Route("/x", view, [])
     for bad in ("", "GET POST", "GET,POST", "GÉT", "GET\n"):
-        with pytest.raises(ValueError, match="in methods of '/x' is no method name"):
+        with pytest.raises(ValueError, match="in methods of '/x' is not a method name"):
             Route("/x", view, ["GET", bad])
 
 
@@ -284,7 +286,7 @@ def test_nothing_to_remove_changes_nothing(
     router.remove_route("/x", ["POST"])
     assert router.routes == before
     assert [record.levelname for record in caplog.records] == ["DEBUG", "DEBUG"]
-    with pytest.raises(TypeError, match="methods of '/x' is a list of names"):
+    with pytest.raises(TypeError, match="methods of '/x' must be a list of names"):
         router.remove_route("/x", "GET")  # type: ignore[arg-type]  # the slip under test
 
 
@@ -296,7 +298,7 @@ def test_the_first_of_two_routes_of_a_name_keeps_it(
     first = router.get_route_by_name("home")
     assert first is router.routes[0]
     assert router.url_for("home") == "/first"
-    assert "'home' is taken by /first; url_for keeps to that one, not to /second" in caplog.text
+    assert "'home' is taken by /first; url_for uses that one, not /second" in caplog.text
     router.remove_route("/first")
     assert router.url_for("home") == "/second"
 
@@ -343,7 +345,7 @@ def test_a_missing_or_wrong_value_is_refused(router: Router) -> None:
     router.add_route("/{n:int}/{word}", view, name="x")
     with pytest.raises(ValueError, match="needs a value for 'word'"):
         router.url_for("x", n=1)
-    with pytest.raises(ValueError, match="'a' is no non-negative whole number"):
+    with pytest.raises(ValueError, match="'a' is not a non-negative whole number"):
         router.url_for("x", n="a", word="b")
 
 

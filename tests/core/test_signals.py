@@ -176,19 +176,19 @@ class Waiting:
 )
 def test_a_coroutine_function_is_refused(receiver: Any) -> None:
     dispatcher = SignalDispatcher()
-    with pytest.raises(TypeError, match="connect a plain function"):
+    with pytest.raises(TypeError, match="must be a plain function"):
         dispatcher.connect("saved", receiver)
     assert dispatcher.receivers == {}
 
 
 @pytest.mark.parametrize("name", [None, 5, b"saved", ["saved"]])
 def test_a_signal_name_that_is_no_text_is_refused(name: Any) -> None:
-    with pytest.raises(TypeError, match=f"is text, not {type(name).__name__}"):
+    with pytest.raises(TypeError, match=f"must be text, not {type(name).__name__}"):
         SignalDispatcher().connect(name, answer)
 
 
 def test_an_empty_signal_name_is_refused() -> None:
-    with pytest.raises(ValueError, match="non-empty text"):
+    with pytest.raises(ValueError, match="must not be empty"):
         SignalDispatcher().connect("", answer)
 
 

@@ -183,12 +183,12 @@ def test_a_piece_of_another_type_ends_the_stream_with_its_name(piece: Any) -> No
 
 @pytest.mark.parametrize("whole", ["text", b"bytes", bytearray(b"x"), memoryview(b"x")])
 def test_a_whole_body_is_refused_and_the_message_points_to_response(whole: Any) -> None:
-    with pytest.raises(TypeError, match="is no stream but a whole: use Response"):
+    with pytest.raises(TypeError, match="is not a stream: use Response"):
         StreamingResponse(whole)
 
 
 def test_data_is_refused_and_the_message_points_to_json() -> None:
-    with pytest.raises(TypeError, match="dict is no stream but a whole: use JSONResponse"):
+    with pytest.raises(TypeError, match="dict is not a stream: use JSONResponse"):
         StreamingResponse({"a": 1})
 
 
@@ -211,11 +211,11 @@ def test_a_middleware_may_wrap_the_body() -> None:
 
 
 def test_a_status_out_of_range_is_refused() -> None:
-    with pytest.raises(ValueError, match="is no HTTP status"):
+    with pytest.raises(ValueError, match="is not an HTTP status"):
         StreamingResponse([], 700)
     response = StreamingResponse([])
     response.status_code = 700
-    with pytest.raises(ValueError, match="is no HTTP status"):
+    with pytest.raises(ValueError, match="is not an HTTP status"):
         response.get_wsgi_response()
 
 

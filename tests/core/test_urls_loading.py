@@ -193,7 +193,7 @@ def test_the_nearest_word_on_requires_auth_counts(
         ('(home, "/x")', "a pattern is text"),
         ('("/x", "shop.views.home")', "the view of '/x' cannot be called: 'shop.views.home'"),
         ('("/x", home(None))', "the view of '/x' cannot be called: None"),
-        ('("/x", home, "GET")', "methods of '/x' is a list of names: write ['GET']"),
+        ('("/x", home, "GET")', "methods of '/x' must be a list of names: write ['GET']"),
         ('("/x", home, [])', "methods of '/x' is empty"),
         ('("/x", home, None, None, None)', "requires_auth of '/x' is True or False, not None"),
         ('("/{n:itn}", show)', "unknown converter 'itn'"),
@@ -224,7 +224,7 @@ def test_modules_that_include_each_other_are_a_circle(write: Write) -> None:
     write("shop.b", urls('include("shop.a", "again")'))
     message = refusal("shop.a")
     assert message == (
-        "shop.b.urlpatterns[0] closes a circle: shop.a includes shop.b includes shop.a"
+        "shop.b.urlpatterns[0] closes a cycle: shop.a includes shop.b includes shop.a"
     )
     write("shop.self", urls('include("shop.self")'))
     assert "shop.self includes shop.self" in refusal("shop.self")

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,6 +35,7 @@ PRIVATE = shutil.ignore_patterns(
     "vendor",
 )
 PASSWORD = "correct horse battery staple"
+PATIENCE = 30.0
 
 
 def environment(**variables: str) -> dict[str, str]:
@@ -67,9 +69,18 @@ class Walk:
             yield
 
     def sign_up(self, visitor: Visitor, email: str) -> None:
+        before = self._links(visitor)
         visitor.send("/accounts/sign-up", email=email)
-        links = re.findall(r"/accounts/sign-up/[\w.-]+", visitor.get("/accounts/mailbox").text)
-        assert "Tickets" in visitor.send(links[0], password=PASSWORD).text
+        # The email is written after the response.
+        deadline = time.monotonic() + PATIENCE
+        while not (new := self._links(visitor) - before):
+            assert time.monotonic() < deadline, "no email"
+            time.sleep(0.05)
+        assert "Tickets" in visitor.send(new.pop(), password=PASSWORD).text
+
+    def _links(self, visitor: Visitor) -> set[str]:
+        page = visitor.get("/accounts/mailbox").text
+        return set(re.findall(r"/accounts/sign-up/[\w.-]+", page))
 
 
 def first_page(walk: Walk) -> None:

@@ -120,4 +120,4 @@ def test_no_warning_of_closed_routes_where_users_can_sign_in(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     Client(build()).get("/")
-    assert "answer 401 to everybody" not in caplog.text
+    assert "always answer 401" not in caplog.text

@@ -185,7 +185,7 @@ def test_a_form_that_is_no_utf_8_is_refused_rather_than_garbled(body: bytes) -> 
     error = refusal(parsed(body, URLENCODED))
 
     assert error.status_code == 400
-    assert error.message == "the form is no UTF-8"
+    assert error.message == "the form is not valid UTF-8"
 
 
 @pytest.mark.parametrize("value", ["%", "%zz", "100%", "%2", "%%41"])
@@ -243,14 +243,14 @@ def test_json_that_is_no_object_stays_text(text: str) -> None:
 def test_malformed_json_is_refused_each_time() -> None:
     request = parsed(b'{"a": 1', JSON)
     assert refusal(request).status_code == 400
-    assert refusal(request).message == "the body is no JSON: Input data was truncated"
+    assert refusal(request).message == "the body is not valid JSON: Input data was truncated"
     assert request.body_text == '{"a": 1'
 
 
 def test_the_depth_of_json_is_a_setting() -> None:
     assert parsed(b'{"a": {"b": {}}}', JSON, MAX_JSON_DEPTH=3).DATA == {"a": {"b": {}}}
     error = refusal(parsed(b'{"a": {"b": {}}}', JSON, MAX_JSON_DEPTH=2))
-    assert error.message == "the JSON nests deeper than 2 levels (MAX_JSON_DEPTH)"
+    assert error.message == "the JSON is nested deeper than 2 levels (MAX_JSON_DEPTH)"
 
 
 # What holds for all of them.
@@ -314,7 +314,7 @@ def test_what_was_taken_from_the_stream_is_not_half_parsed(
     with caplog.at_level(logging.WARNING):
         assert request.parsed_body is None
     assert request.files == {}
-    assert caplog.messages == ["the body was read as a stream: parsed_body and files stay empty"]
+    assert caplog.messages == ["body already read as a stream: parsed_body and files stay empty"]
 
 
 @EACH_TYPE
@@ -385,7 +385,7 @@ def test_a_compressed_body_is_not_inflated(content_type: str, body: bytes, encod
     error = refusal(request)
 
     assert error.status_code == 415
-    assert error.message == "the body is compressed; send it as it is"
+    assert error.message == "the body is compressed; send it uncompressed"
     assert source.taken == 0
 
 
@@ -507,7 +507,7 @@ def test_a_body_that_breaks_off_is_a_bad_request_on_every_server(
     middleware().process_request(request)
     refused = refusal(request)
     assert refused.status_code == 400
-    assert refused.message == "the body broke off, or its chunks are malformed"
+    assert refused.message == "the body is incomplete, or its chunks are malformed"
 
 
 def test_a_mistake_in_what_reads_the_body_stays_one() -> None:

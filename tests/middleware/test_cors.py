@@ -117,14 +117,16 @@ def test_everybody_may_read_what_holds_nothing_of_a_visitor() -> None:
 
 
 def test_everybody_with_credentials_stops_the_start() -> None:
-    with pytest.raises(ConfigurationError, match="name the origins that may act as the visitor"):
+    with pytest.raises(
+        ConfigurationError, match="lets every page act as the visitor; list the allowed"
+    ):
         build(CORS_ORIGINS=["*", APP], CORS_CREDENTIALS=True)
 
 
 @pytest.mark.parametrize("origin", ["app.example", "https://app.example/", "https://*", "null"])
 def test_an_origin_that_could_never_match_stops_the_start(origin: str) -> None:
     app = build(CORS_ORIGINS=[origin])
-    with pytest.raises(ConfigurationError, match="is no origin; write scheme and host"):
+    with pytest.raises(ConfigurationError, match="is not an origin; write scheme and host"):
         app.prepare()
 
 

@@ -63,14 +63,14 @@ def test_what_is_accepted_means_the_same_to_the_standard_library(body: bytes) ->
      '["\\udc00\\ud800"]', '{"\\ud800": 1}', '"\\ud800 and more text"'],
 )  # fmt: skip
 def test_what_is_no_json_is_refused(text: str) -> None:
-    with pytest.raises(BadRequest, match="the body is no JSON: "):
+    with pytest.raises(BadRequest, match="the body is not valid JSON: "):
         parse_json(text.encode(), 200)
 
 
 @pytest.mark.parametrize("body", [b'"\xff"', b'"\xed\xa0\x80"', b'"\xc0\xaf"', b'{"\xe9": 1}',
                                   b"\xff", b"[1] \xff", '{"a": 1}'.encode("utf-16")])  # fmt: skip
 def test_what_is_no_utf_8_is_refused(body: bytes) -> None:
-    with pytest.raises(BadRequest, match="the JSON is no UTF-8"):
+    with pytest.raises(BadRequest, match="the JSON is not valid UTF-8"):
         parse_json(body, 200)
 
 
@@ -109,7 +109,7 @@ def test_brackets_in_strings_nest_nothing() -> None:
 
 def test_a_depth_beyond_the_interpreter_is_refused_as_well() -> None:
     body = b"[" * 100_000 + b"]" * 100_000
-    with pytest.raises(BadRequest, match="the JSON nests too deep"):
+    with pytest.raises(BadRequest, match="the JSON is nested too deeply"):
         parse_json(body, 1_000_000)
 
 

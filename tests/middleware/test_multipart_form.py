@@ -463,7 +463,7 @@ def test_a_broken_connection_leaves_no_file_behind(temporary_files: Callable[[],
     body = file("f", "f", b"x" * 300_000) + END
     request = request_with(body, source=Broken(body), MAX_UPLOAD_MEMORY_SIZE=1000)
     for _ in range(2):
-        with pytest.raises(HTTPException, match="the body broke off"):
+        with pytest.raises(HTTPException, match="the body is incomplete"):
             _ = request.files
     assert temporary_files() == 0
 
@@ -477,10 +477,19 @@ def test_a_broken_connection_leaves_no_file_behind(temporary_files: Callable[[],
         ((text("a", "1"),), "Unexpected end of multipart stream"),
         ((text("a", "1"), END[:-4]), "Unexpected end of multipart stream"),
         ((text("a", "1"), END[:20]), "Unexpected end of multipart stream"),
-        ((b"--",), "no line of it is the boundary"),
-        ((b"hello, no form at all, but long enough for a boundary",), "no line of it is the"),
-        ((b"preamble", text("a", "1").replace(b"\r\n", b"\n")), "no line of it is the boundary"),
-        ((b"not at the start of a line", text("a", "1")), "no line of it is the boundary"),
+        ((b"--",), "the boundary of Content-Type does not occur"),
+        (
+            (b"hello, no form at all, but long enough for a boundary",),
+            "the boundary of Content-Type does not",
+        ),
+        (
+            (b"preamble", text("a", "1").replace(b"\r\n", b"\n")),
+            "the boundary of Content-Type does not occur",
+        ),
+        (
+            (b"not at the start of a line", text("a", "1")),
+            "the boundary of Content-Type does not occur",
+        ),
         ((part("", b"x"), END), "has no name"),
         ((part('filename="x"', b"x"), END), "has no name"),
         ((part('name="a"', b"x", "no colon"), END), "Malformed segment header"),
@@ -503,7 +512,7 @@ def test_a_malformed_form_is_refused(parts: tuple[bytes, ...], message: str) -> 
     error = refusal(*parts)
 
     assert error.status_code == 400
-    assert error.message.startswith("the form cannot be read: ")
+    assert error.message.startswith("the form is malformed: ")
     assert message in error.message
 
 
@@ -523,7 +532,7 @@ def test_a_form_needs_a_boundary(content_type: str) -> None:
 
 def test_a_field_that_is_no_utf_8_is_named() -> None:
     error = refusal(text("first", "1"), text("second", b"\xff"), END)
-    assert (error.status_code, error.message) == (400, "field 'second' is no UTF-8")
+    assert (error.status_code, error.message) == (400, "field 'second' is not valid UTF-8")
 
 
 @pytest.mark.parametrize(
@@ -558,7 +567,7 @@ def test_a_field_in_a_charset_that_hides_ascii_is_refused(charset: str) -> None:
 def test_bytes_that_the_named_charset_has_not_are_refused() -> None:
     label = "Content-Type: text/plain; charset=windows-1252"
     error = refusal(part('name="a"', b"\x81", label), END)
-    assert (error.status_code, error.message) == (400, "field 'a' is no windows-1252")
+    assert (error.status_code, error.message) == (400, "field 'a' is not valid windows-1252")
 
 
 def test_the_charset_of_a_file_is_its_own_affair() -> None:
@@ -573,7 +582,7 @@ def test_an_encoded_part_is_refused_rather_than_kept_encoded(encoding: str) -> N
 
     assert error.status_code == 415
     assert error.message == (
-        f"file 'f' has the Content-Transfer-Encoding '{encoding}'; send it as it is"
+        f"file 'f' has the Content-Transfer-Encoding '{encoding}'; send it unencoded"
     )
 
 

@@ -135,9 +135,9 @@ def test_without_rates_only_views_are_limited() -> None:
 
 @pytest.mark.parametrize("rate", ["", "5", "five per minute", "0/hour", "5 per week", "-1/hour"])
 def test_a_rate_that_is_none_is_refused(rate: str) -> None:
-    with pytest.raises(ValueError, match="is no rate; write it like '5 per minute'"):
+    with pytest.raises(ValueError, match="is not a rate; write it like '5 per minute'"):
         rate_limit(rate)
-    with pytest.raises(ConfigurationError, match="is no rate"):
+    with pytest.raises(ConfigurationError, match="is not a rate"):
         build(RATE_LIMITS=[rate]).prepare()
     with pytest.raises(ConfigurationError, match="must be a list of texts"):
         build(RATE_LIMITS=[5]).prepare()
@@ -192,7 +192,7 @@ def test_without_redis_each_worker_counts_by_itself(caplog: pytest.LogCaptureFix
         client = Client(build(RATE_LIMITS=["2/hour"], CACHES=with_redis(url)))
         assert statuses(client, times=4) == [200, 200, 429, 429]
     assert len(caplog.records) == 1
-    assert "rate limits are counted in each worker by itself" in caplog.text
+    assert "each worker counts for itself" in caplog.text
     assert "secret" not in caplog.text
 
 

@@ -251,9 +251,12 @@ def test_fields_are_changed_and_left_out_by_name() -> None:
     [
         ({"CONTENT_SECURITY_POLICY": {"scriptsrc": "'self'"}}, "did you mean script-src?"),
         ({"CONTENT_SECURITY_POLICY": {"script-src": "self"}}, "needs quotes of its own"),
-        ({"CONTENT_SECURITY_POLICY": {"script-src": ["a; b"]}}, "'a; b' in script-src is no sou"),
-        ({"CONTENT_SECURITY_POLICY": {"script-src": ["a\r\nX: y"]}}, "is no source"),
-        ({"CONTENT_SECURITY_POLICY": {"script-src": "é.example"}}, "is no source"),
+        (
+            {"CONTENT_SECURITY_POLICY": {"script-src": ["a; b"]}},
+            "'a; b' in script-src is not a sou",
+        ),
+        ({"CONTENT_SECURITY_POLICY": {"script-src": ["a\r\nX: y"]}}, "is not a source"),
+        ({"CONTENT_SECURITY_POLICY": {"script-src": "é.example"}}, "is not a source"),
         ({"CONTENT_SECURITY_POLICY": {"script-src": True}}, "bool is none of these"),
         ({"CONTENT_SECURITY_POLICY": {"script-src": [1]}}, "list is none of these"),
         ({"SECURITY_HEADERS": {"X-Frame-Option": "DENY"}}, "did you mean X-Frame-Options?"),

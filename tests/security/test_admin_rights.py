@@ -358,7 +358,7 @@ def test_who_finds_an_open_browser_does_not_take_the_account(
         sent = data | change | {"current_password": current}
         answer = root.post(url, data=sent)
         assert answer.status_code == 422, change
-        assert "this is not your password" in answer.text
+        assert "This is not your current password" in answer.text
     answer = root.post(url, data=data | {"new_password": NEW, "current_password": PASSWORD})
     assert answer.status_code == 303
     assert root.get("/admin/").status_code == 200

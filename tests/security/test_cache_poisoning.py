@@ -430,7 +430,7 @@ def test_without_sessions_nothing_is_private(counter: Counter) -> None:
 def test_an_unknown_cache_is_named(counter: Counter, caplog: pytest.LogCaptureFixture) -> None:
     app = build(page(counter, cache="pages"))
     assert Client(app).get("/page").status_code == 500
-    assert "cache_page asks for the cache 'pages'; in CACHES are: default" in caplog.text
+    assert "cache_page(cache='pages') is not in CACHES; known caches: default" in caplog.text
 
 
 @pytest.mark.parametrize("kind", ["plain", "stream", "set by a middleware"])

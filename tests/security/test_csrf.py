@@ -379,7 +379,7 @@ def test_no_header_can_pose_as_the_test_client(app: Application) -> None:
 
 
 def test_only_what_takes_a_mark_can_be_exempt() -> None:
-    with pytest.raises(TypeError, match="takes no mark; decorate the function"):
+    with pytest.raises(TypeError, match="cannot be marked with csrf_exempt; decorate the function"):
         csrf_exempt(Open().post)
 
 
@@ -443,11 +443,14 @@ def test_in_public_nobody_is_told_why(app: Application) -> None:
 @pytest.mark.parametrize(
     ("headers", "why"),
     [
-        ({}, "there is no token: put {{ csrf_input }} into the form"),
-        ({"X-CSRF-Token": "x"}, "the session holds no token"),
-        ({"Cookie": "SESSION"}, "there is no token: put {{ csrf_input }} into the form"),
-        ({"Cookie": "SESSION", "X-CSRF-Token": "x"}, "the token in the header X-CSRF-Token is not"),
-        ({"Origin": "https://evil.example"}, "add it to CSRF_TRUSTED_ORIGINS, or the proxy"),
+        ({}, "no token was sent; put {{ csrf_input }} into the form"),
+        ({"X-CSRF-Token": "x"}, "the session has no token"),
+        ({"Cookie": "SESSION"}, "no token was sent; put {{ csrf_input }} into the form"),
+        (
+            {"Cookie": "SESSION", "X-CSRF-Token": "x"},
+            "the token in the header X-CSRF-Token does not",
+        ),
+        ({"Origin": "https://evil.example"}, "add it to CSRF_TRUSTED_ORIGINS; behind a proxy"),
         ({"Sec-Fetch-Site": "cross-site"}, "Sec-Fetch-Site is cross-site"),
     ],
 )
@@ -490,7 +493,7 @@ def test_the_log_says_why_without_the_token(
     client.get("/token")
     with caplog.at_level(logging.DEBUG):
         client.post("/change", headers={"X-CSRF-Token": "guess-of-a-stranger"})
-    assert "refused POST '/change': the token in the header" in caplog.text
+    assert "CSRF: POST '/change' refused: the token in the header" in caplog.text
     assert "guess-of-a-stranger" not in caplog.text
 
 
@@ -524,7 +527,7 @@ def test_a_request_that_met_no_session_is_refused(origin: str | None) -> None:
     with pytest.raises(Exception, match="could not be verified") as raised:
         middleware.process_request(request)
     assert getattr(raised.value, "status_code", None) == 403
-    with pytest.raises(ConfigurationError, match="this request has none"):
+    with pytest.raises(ConfigurationError, match="this request has no session"):
         csrf_token(request)
     rotate_csrf_token(request)
     page = HTMLResponse("x")

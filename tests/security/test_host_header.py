@@ -44,7 +44,7 @@ def test_a_hostile_host_is_refused(host: str) -> None:
     assert Client(build()).get("/reset", headers={"Host": wire}).status_code == 400
 
 
-@pytest.mark.parametrize("host", ["localhost", "LOCALHOST", "localhost:8000", "localhost."])
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST", "localhost:443", "localhost."])
 def test_a_host_that_is_served_gets_links_to_itself(host: str) -> None:
     answer = Client(build()).get("/reset", headers={"Host": host})
     assert answer.text == f"http://{host}/reset"
@@ -104,3 +104,38 @@ def test_no_host_and_no_path_moves_the_path_of_a_link(host: str, path: str) -> N
     assert parts.path.startswith("/")
     assert not parts.query
     assert not parts.fragment
+
+
+@pytest.mark.parametrize("port", [1, 22, 8080, 8443, 65535, 65536, 0, "00080x", "8000@x"])
+def test_a_port_that_is_not_served_is_in_no_link(port: Any) -> None:
+    answer = Client(build()).get("/reset", headers={"Host": f"localhost:{port}"})
+    assert answer.status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("allowed", "host", "served"),
+    [
+        ("localhost", "localhost:8000", True),  # the port that the server listens on
+        ("localhost", "localhost:80", True),
+        ("localhost", "localhost:9000", False),
+        ("localhost:9000", "localhost:9000", True),
+        ("localhost:9000", "localhost:8000", False),
+        ("localhost:9000", "localhost", False),
+        (".example.com:9000", "www.example.com:9000", True),
+        (".example.com:9000", "www.example.com:9001", False),
+        ("[::1]:9000", "[::1]:9000", True),
+        ("[::1]", "[::1]:9000", False),
+        ("*", "evil.example:9000", True),
+    ],
+)
+def test_a_port_is_that_of_the_scheme_the_server_or_the_settings(
+    allowed: str, host: str, served: bool
+) -> None:
+    client = Client(build(ALLOWED_HOSTS=[allowed]), environ={"SERVER_PORT": "8000"})
+    assert (client.get("/reset", headers={"Host": host}).status_code == 200) is served
+
+
+def test_a_proxy_names_no_other_port_either() -> None:
+    app = build(TRUSTED_PROXIES=["127.0.0.1"], USE_X_FORWARDED_HOST=True)
+    fields = {"X-Forwarded-Host": "localhost:4444", "Host": "localhost"}
+    assert Client(app).get("/reset", headers=fields).status_code == 400

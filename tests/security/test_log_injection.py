@@ -136,6 +136,6 @@ def test_no_setting_is_logged(log: io.StringIO, session_middleware: Any) -> None
     caches = {"default": {"backend": "redis", "url": f"redis://:{SECRET}@127.0.0.1:1/0"}}
     app = build(session_middleware, CACHES=caches, REDIS_URL=f"redis://:{SECRET}@127.0.0.1:1/0")
     assert Client(app).get("/page").status_code == 404
-    assert "rate limits are counted in each worker" in log.getvalue()
+    assert "each worker counts for itself" in log.getvalue()
     assert SECRET not in log.getvalue()
     assert SECRET not in repr(app.config)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from lback import Application
+from lback.sessions import MemorySessionStore, SessionManager
 from lback.testing import Client
 
 pytestmark = pytest.mark.usefixtures("quick_passwords")
@@ -127,3 +128,26 @@ def test_a_password_that_is_changed_beside_a_sign_out_leaves_the_browser_out(
     browser.post("/accounts/password", data=form)
     assert not is_signed_in(browser)
     assert not is_signed_in(other)
+
+
+def test_who_rotates_the_id_during_a_sign_out_stays_signed_in_no_longer() -> None:
+    store = MemorySessionStore()
+    sessions = SessionManager(store)
+    session = sessions.create()
+    session["user_id"] = 7
+    sessions.save(session)
+    assert session.session_id is not None
+    first = session.session_id
+    leaving, rotating = sessions.load(first), sessions.load(first)
+    assert leaving is not None
+    assert rotating is not None
+    sessions.rotate(rotating)
+    assert sessions.save(rotating)
+    sessions.rotate(rotating)
+    assert sessions.save(rotating)
+    assert rotating.session_id is not None
+    assert sessions.load(rotating.session_id) is not None
+    sessions.end(leaving)
+    sessions.save(leaving)
+    assert sessions.load(rotating.session_id) is None
+    assert not sessions.save(rotating)

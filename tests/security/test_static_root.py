@@ -33,13 +33,13 @@ def project(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("static_root", [".", "", "./", "..", "/", "notes/..", "static/.."])
 def test_the_directory_of_the_project_is_refused(project: Path, static_root: str) -> None:
-    with pytest.raises(ConfigurationError, match=r"STATIC_ROOT = .* is the directory of"):
+    with pytest.raises(ConfigurationError, match=r"STATIC_ROOT = .* is the project directory"):
         build(project, static_root)
 
 
 def test_a_link_to_the_project_is_refused(project: Path) -> None:
     (project / "public").symlink_to(project)
-    with pytest.raises(ConfigurationError, match="STATIC_ROOT = 'public' is the directory"):
+    with pytest.raises(ConfigurationError, match="STATIC_ROOT = 'public' is the project directory"):
         build(project, "public")
 
 

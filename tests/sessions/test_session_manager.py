@@ -92,7 +92,7 @@ def test_a_session_made_by_hand_can_be_kept_and_ended(sessions: SessionManager) 
     assert values(sessions, session_id) == {"name": "Ada"}
     sessions.delete(session)
     assert sessions.load(session_id) is None
-    with pytest.raises(TypeError, match=r"no session manager made .* take one from create\(\)"):
+    with pytest.raises(TypeError, match=r"not made by a session manager; use one from create\(\)"):
         sessions.rotate(session)
 
 
@@ -326,7 +326,9 @@ def test_a_value_without_json_is_refused_and_nothing_is_changed(
     session = sessions.load(session_id)
     assert session is not None
     session["odd"] = value
-    with pytest.raises(TypeError, match=r"the session cannot be kept: .*; keep text, numbers"):
+    with pytest.raises(
+        TypeError, match=r"the session cannot be stored as JSON: .*; store text, numbers"
+    ):
         sessions.save(session)
     assert values(sessions, session_id) == {"name": "Ada"}
 

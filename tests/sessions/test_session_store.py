@@ -3,8 +3,10 @@
 import socket
 import sqlite3
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 from redis import Redis
@@ -23,7 +25,7 @@ from lback.sessions import (
 )
 from lback.sessions.database import StoredSession
 from lback.sessions.redis import PREFIX
-from lback.sessions.session_id import hash_of
+from lback.sessions.session_id import hash_of, new_session_id
 
 RECORD = SessionRecord('{"cart":[1]}', created_at=1_700_000_000.25, expires_at=1_700_003_600.5)
 ID = "a" * 43
@@ -221,7 +223,10 @@ def test_a_setting_chooses_the_store(name: str, kind: type) -> None:
         ({"SESSION_STORE": "disk"}, "SESSION_STORE = 'disk': "),
         ({"SESSION_STORE": "lback.sessions.DiskStore"}, "'lback.sessions.DiskStore': "),
         ({"SESSION_STORE": "lback.sessions.RedisSessionStore"}, "requires 'client'"),
-        ({"SESSION_STORE": "redis", "REDIS_URL": "http://u:secret@h"}, "REDIS_URL cannot be read"),
+        (
+            {"SESSION_STORE": "redis", "REDIS_URL": "http://u:secret@h"},
+            "REDIS_URL is not a valid URL",
+        ),
     ],
 )
 def test_a_store_that_cannot_be_is_refused_at_the_start(
@@ -247,3 +252,46 @@ def test_in_a_project_the_table_is_made_by_migrations(database_url: str, tmp_pat
     store.create(ID, RECORD)
     assert store.load(ID) == RECORD
     database.dispose()
+
+
+def test_the_end_of_a_replaced_session_ends_what_replaced_it(store: SessionStore) -> None:
+    second, third = new_session_id(), new_session_id()
+    store.create(ID, RECORD)
+    assert store.replace(ID, second, RECORD)
+    assert store.replace(second, third, RECORD)
+    assert store.load(third) == RECORD
+    store.delete(ID)
+    assert [store.load(i) for i in (ID, second, third)] == [None, None, None]
+
+
+def test_a_replaced_session_takes_no_values_and_no_second_place(store: SessionStore) -> None:
+    second = new_session_id()
+    store.create(ID, RECORD)
+    assert store.replace(ID, second, RECORD)
+    assert not store.save(ID, "{}", RECORD.expires_at)
+    store.touch(ID, RECORD.expires_at)
+    assert not store.replace(ID, new_session_id(), RECORD)
+    assert store.load(ID) is None
+    store.delete(second)
+    assert store.load(second) is None
+
+
+def test_replacements_and_an_end_at_once_leave_nothing(store: SessionStore) -> None:
+    for _ in range(20):
+        ids = [new_session_id() for _ in range(3)]
+        store.create(ids[0], RECORD)
+        start = Barrier(2)
+
+        def rotate(ids: list[str] = ids, start: Barrier = start) -> None:
+            start.wait(20)
+            if store.replace(ids[0], ids[1], RECORD):
+                store.replace(ids[1], ids[2], RECORD)
+
+        def end(ids: list[str] = ids, start: Barrier = start) -> None:
+            start.wait(20)
+            store.delete(ids[0])
+
+        with ThreadPoolExecutor(2) as pool:
+            for future in [pool.submit(rotate), pool.submit(end)]:
+                future.result(30)
+        assert [store.load(i) for i in ids] == [None, None, None]

@@ -145,7 +145,7 @@ def test_without_a_collection_pages_work_and_the_log_says_what_to_do(
         assert Client(app).get("/static/css/site.css").status_code == 404
     assert page(app, "{{ static('css/site.css') }}") == "/static/css/site.css"
     assert [record.message for record in caplog.records if "collect" in record.message] == [
-        f"static files were not collected into {app.static_files.root}, so that none is served; "
+        f"static files: none served, as none were collected in {app.static_files.root}; "
         "run: lback collectstatic"
     ]
 
@@ -193,4 +193,4 @@ def test_a_manifest_that_breaks_while_a_process_serves_changes_nothing(
 
     assert app.static_files.url("robots.txt") == url
     assert client.get(url).status_code == 200
-    assert caplog.text.count("the old manifest stays in use") == 1
+    assert caplog.text.count("previous manifest stays in use") == 1

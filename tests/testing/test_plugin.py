@@ -248,9 +248,9 @@ def test_settings_may_differ_and_failures_tell_what_was_there_instead(
     outcome.assert_outcomes(failed=3, passed=1)
     outcome.stdout.fnmatch_lines(
         [
-            "*the signal item_aded() was not sent; sent were *; did you mean item_added?",
-            "*item_added(name='sofa') was not sent; sent was item_added(name='lamp')",
-            "*AssertionError: 2 queries, not at most 1:",
+            "*the signal item_aded() was not sent; sent instead: *; did you mean item_added?",
+            "*item_added(name='sofa') was not sent; sent instead: item_added(name='lamp')",
+            "*AssertionError: 2 queries, expected at most 1:",
             "*- SELECT items.id, items.name FROM items  (2 times)",
         ]
     )
@@ -263,7 +263,7 @@ def test_without_a_project_one_is_told_where_it_was_looked_for(
     pytester.makepyfile("def test_it(client): pass")
     outcome = pytester.runpytest_subprocess("-q")
     outcome.assert_outcomes(errors=1)
-    outcome.stdout.fnmatch_lines(["*no settings.py of yours in *"])
+    outcome.stdout.fnmatch_lines(["*found no settings.py that you own in *"])
 
 
 def test_a_project_without_lback_waits_for_nothing(pytester: pytest.Pytester) -> None:

@@ -128,7 +128,7 @@ def test_a_username_cannot_be_the_address_of_somebody_else(database: DatabaseMan
             with pytest.raises(ValidationError) as raised:
                 users.register(session, "ada@example.org", PASSWORD, email)
             assert errors_of(raised) == {
-                "username": ["a username with @ in it must be the email address of the account"]
+                "username": ["A username with an @ must be the email address of the account."]
             }
         own = users.register(session, "ada@example.org", PASSWORD, "Ada@example.org")
         assert users.find(session, "ada@example.org") is own
@@ -138,8 +138,8 @@ def test_a_weak_password_is_refused_with_the_reason(database: DatabaseManager) -
     with database.session() as session:
         for password, reason in (
             ("short", "at least 12 characters"),
-            ("password1234", "among the first that are guessed"),
-            ("lovelace1815", "made of your name"),
+            ("password1234", "easy to guess"),
+            ("lovelace1815", "too similar to your name"),
         ):
             with pytest.raises(ValidationError) as raised:
                 users.register(session, "lovelace", password)
@@ -159,7 +159,9 @@ def test_who_changes_the_password_must_know_it(database: DatabaseManager) -> Non
         version = account.session_version
         with pytest.raises(ValidationError) as raised:
             users.change_password(session, account, "wrong horse", "battery staple")
-        assert errors_of(raised) == {"current_password": ["this is not your password"]}
+        assert errors_of(raised) == {
+            "current_password": ["This is not your current password. Try again."]
+        }
         users.change_password(session, account, PASSWORD, "battery staple")
         assert account.session_version == version + 1
         assert users.authenticate(session, "ada", "battery staple") is account
@@ -255,7 +257,7 @@ def test_a_forgotten_password_is_replaced_once(
         for spent in (token, other):
             with pytest.raises(ValidationError) as raised:
                 tokens.reset_password(session, spent, "another staple")
-            assert "used already or is too old" in errors_of(raised)["token"][0]
+            assert "expired or was already used" in errors_of(raised)["token"][0]
 
 
 def test_a_reset_dies_with_time_with_the_account_and_with_a_new_address(
@@ -410,9 +412,9 @@ def test_a_setting_names_the_class_of_the_users() -> None:
     assert user_model(Config(None)) is User
     for name, message in (
         ("lback.users.NoSuch", "USER_MODEL = 'lback.users.NoSuch': "),
-        ("lback.users.UserManager", "is no model of users; write class Customer"),
-        ("lback.users.Account", "is no model of users"),
-        ("lback.users.AdminUser", "is a model of the admin's users"),
+        ("lback.users.UserManager", "is not an account model; write class Customer"),
+        ("lback.users.Account", "is not an account model"),
+        ("lback.users.AdminUser", "is the model of the admin's users"),
     ):
         with pytest.raises(ConfigurationError) as raised:
             user_model(Config(None, settings={"USER_MODEL": name}))

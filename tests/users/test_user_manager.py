@@ -59,7 +59,7 @@ def test_a_username_is_the_same_however_it_is_written(
         assert found is not None
         assert found.id == ada.id
         assert refusal(session, username=written) == {
-            "username": ["this username is taken; choose another one"]
+            "username": ["This username is taken. Choose another one."]
         }
 
 
@@ -255,9 +255,9 @@ def test_neither_texts_nor_logs_tell_a_secret(
         users.authenticate(session, "Mallory", "wrong horse")
         assert repr(ada) == f"<User {ada.id}>"
     assert caplog.messages == [
-        f"<User {ada.id}> registered",
-        f"a sign-in as <User {ada.id}> was refused",
-        "a sign-in as nobody we know was refused",
+        f"account registered: <User {ada.id}>",
+        f"login failed: <User {ada.id}>",
+        "login failed: unknown user",
     ]
 
 

@@ -2,6 +2,7 @@
 
 from lback import Application
 from lback.testing import Client
+from lback.users import User
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -31,5 +32,7 @@ def test_the_description_is_not_the_title(client: Client) -> None:
     assert "in other words than the title" in page.text
 
 
-def test_only_our_own_form_is_taken(app: Application, client: Client) -> None:
-    assert Client(app, enforce_csrf=True).post("/tickets/new", data=TICKET).status_code == 403
+def test_only_our_own_form_is_taken(app: Application, ada: User) -> None:
+    browser = Client(app, enforce_csrf=True)
+    browser.force_login(ada)
+    assert browser.post("/tickets/new", data=TICKET).status_code == 403

@@ -3,7 +3,7 @@
 from typing import Any
 
 from lback import Request, ValidationError, path
-from lback.auth import require
+from lback.auth import check_permission
 from lback.users import User
 from sqlalchemy.orm import Session
 
@@ -31,7 +31,7 @@ def show_all(request: Request, user: User, db_session: Session) -> dict[str, Any
 def show(request: Request, ticket_id: int, db_session: Session) -> dict[str, Any]:
     """Give one ticket with its comments."""
     ticket = find_ticket(db_session, ticket_id)
-    require(request, SEE, ticket)
+    check_permission(request, SEE, ticket)
     comments = [
         {"body": comment.body, "created_at": comment.created_at.isoformat()}
         for comment in ticket.comments

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lback.auth import may
+from lback.auth import has_permission
 from lback.forms import CharField, Form, IntegerField
 from lback.users import User
 from sqlalchemy import Select, func, or_, select
@@ -40,7 +40,7 @@ def tickets_for(user: User, words: str) -> Select[Any]:
     """Return a query for the tickets that a user may see and that contain a text, newest first."""
     # selectinload: the customers of a page come with one query, and not with one for each ticket.
     query = select(Ticket).options(selectinload(Ticket.customer)).order_by(Ticket.id.desc())
-    if not may(user, ANSWER):
+    if not has_permission(user, ANSWER):
         query = query.where(Ticket.customer_id == user.id)
     if words:
         # autoescape: a % in the text is a percent sign and not "anything".

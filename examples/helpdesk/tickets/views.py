@@ -5,7 +5,7 @@ committed when the view has answered, and rolled back when it raises or answers 
 """
 
 from lback import Config, FileResponse, NotFound, Request, Response, redirect, render, reverse
-from lback.auth import PermissionRequired, require
+from lback.auth import PermissionRequired, check_permission
 from lback.mail import Mailer
 from lback.sessions import flash
 from lback.users import User
@@ -37,7 +37,7 @@ def show(
 ) -> Response:
     """Show one ticket, and add a comment to it."""
     ticket = find_ticket(db_session, ticket_id)
-    require(request, SEE, ticket)
+    check_permission(request, SEE, ticket)
     form = CommentForm.of(request, fixed={"ticket": ticket, "author": user})
     if form.is_valid():
         comment = form.save()
@@ -69,7 +69,7 @@ def attachment(
     found = db_session.get(Attachment, attachment_id)
     if found is None:
         raise NotFound(f"There is no attachment {attachment_id}.")
-    require(request, SEE, found.comment.ticket)
+    check_permission(request, SEE, found.comment.ticket)
     return FileResponse(
         found.stored_as,
         directory=folder_of(config),

@@ -1,4 +1,4 @@
-"""What a debug page shows: the frames of an exception, the request, and the routes there are."""
+"""The content of debug pages: the frames of an exception, the request, and the routes."""
 
 import linecache
 import sys
@@ -11,7 +11,7 @@ from traceback import walk_tb
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from lback.core.errors.redaction import redacted_pairs
+from lback.core.errors.redaction import parameters, redacted_pairs, redacted_path
 from lback.core.routing.patterns import Variable
 from lback.core.routing.views import view_name
 
@@ -28,7 +28,7 @@ _PACKAGE = str(Path(__file__).resolve().parents[1])
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One place that an exception passed: source lines without the values in them.
+    """A stack frame of an exception: source lines, without the values of variables.
 
     Attributes:
         file: Path, relative to the current directory where it lies below.
@@ -47,14 +47,14 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One exception of a chain, with the frames it passed, the innermost last.
+    """One exception of a chain, with its stack frames, the innermost last.
 
     Attributes:
-        kind: Its class, with the module.
+        kind: Name of its class, with the module.
         message: Its text.
-        link: How it came to the one before, such as `"caused by"`.
-        frames: What it passed.
-        notes: What was added to it, such as a way out (`BaseException.add_note`).
+        link: How it is related to the one before, such as `"caused by"`.
+        frames: Its stack frames.
+        notes: Its notes, such as hints (`BaseException.add_note`).
     """
 
     kind: str
@@ -76,7 +76,7 @@ class RouteRow:
 
 
 def failures(exception: BaseException) -> list[Failure]:
-    """Return an exception and those that led to it, the last one first."""
+    """Return an exception and its causes, the exception itself first."""
     found: list[Failure] = []
     seen: set[int] = set()
     link, current = "", exception
@@ -127,14 +127,14 @@ def _short(name: str) -> str:
 
 
 def request_facts(request: Any) -> list[tuple[str, str]]:
-    """Return what is known of a request, without its body and with nothing that lets one in."""
+    """Return names and values that describe a request, without its body and its credentials."""
     environ = getattr(request, "environ", None) or {}
     headers = getattr(request, "headers", None) or {}
     query = environ.get("QUERY_STRING") or ""
     facts = [
         ("method", str(getattr(request, "method", ""))),
-        ("path", str(getattr(request, "path", ""))),
-        *((f"?{name}", value) for name, value in redacted_pairs(_parameters(query))),
+        ("path", _path_of(request)),
+        *((f"?{name}", value) for name, value in redacted_pairs(parameters(query))),
         *redacted_pairs((str(name), str(value)) for name, value in headers.items()),
         ("client", str(environ.get("REMOTE_ADDR") or "")),
         ("Python", sys.version.partition(" ")[0]),
@@ -142,14 +142,13 @@ def request_facts(request: Any) -> list[tuple[str, str]]:
     return [(name, value) for name, value in facts if value]
 
 
-def _parameters(query: str) -> Iterator[tuple[str, str]]:
-    for field in query.split("&")[:50] if query else ():
-        name, _, value = field.partition("=")
-        yield name, value
+def _path_of(request: Any) -> str:
+    known = hasattr(request, "path_params") and hasattr(request, "router")
+    return redacted_path(request) if known else str(getattr(request, "path", ""))
 
 
 def route_table(router: "Router | None") -> list[RouteRow]:
-    """Return the routes, in the order in which they are asked."""
+    """Return the routes, in the order in which they are matched."""
     routes = [] if router is None else router.routes[:MOST_ROUTES]
     return [_row(route) for route in routes]
 
@@ -162,10 +161,15 @@ def _row(route: "Route") -> RouteRow:
 
 
 def suggested_paths(router: "Router | None", path: str) -> list[str]:
-    """Return the patterns that a mistyped path comes nearest to."""
+    """Return up to three patterns that are most similar to a mistyped path.
+
+    Args:
+        router: The routes; `None` means none.
+        path: Path of the request.
+    """
     segments = path.split("/")
     routes = [] if router is None else router.routes[:MOST_ROUTES]
-    # A variable comes as near as anything: its segment is taken from the path itself.
+    # A variable matches any segment: it is filled from the path itself.
     patterns = {_filled(route, segments): route.path for route in routes}
     return [patterns[near] for near in get_close_matches(path, patterns, n=3)]
 

@@ -1,4 +1,4 @@
-"""Exception handlers: functions of an application that answer errors, by class or by status."""
+"""Exception handlers: functions of an application that turn exceptions into responses."""
 
 import inspect
 import logging
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from lback.core.errors.redaction import redacted_path
+from lback.core.errors.redaction import redacted_path, redacted_text
 from lback.core.exceptions import ConfigurationError, HTTPException, MethodNotAllowed
 from lback.core.routing.endpoint import (
     REQUEST,
@@ -33,31 +33,36 @@ _UNEXPECTED: frozenset[Key] = frozenset({500, Exception})
 
 @dataclass(frozen=True, slots=True)
 class ExceptionHandler:
-    """A function, and what fills its parameters beyond the request and the error."""
+    """A function, and the sources of its parameters beyond the request and the error."""
 
     key: Key
     handler: Handler
     sources: Mapping[str, Source]
 
     def __call__(self, request: "Request", error: Exception) -> Any:
-        """Return what the function returns."""
+        """Call the function and return its result.
+
+        Args:
+            request: The request that failed.
+            error: The exception.
+        """
         further = {name: source(request) for name, source in self.sources.items()}
         return self.handler(request, error, **further)
 
 
 class ExceptionHandlers:
-    """Finds the handler of an error and makes its result a response.
+    """The exception handlers of an application, by class and by status.
 
-    The handler of the most specific class of the error answers; then that of its status, which is
-    500 for what is not an `HTTPException`; then that of `HTTPException` or of `Exception`. A
-    handler of `Exception` is not asked about an `HTTPException`.
+    The handler of the most specific class of the exception is called; without one, that of its
+    status, which is 500 for anything but an `HTTPException`; without one, that of `HTTPException`
+    or of `Exception`. A handler of `Exception` is never called for an `HTTPException`.
 
     Args:
         dependencies: Services by name, for further parameters of the handlers.
         dispatcher: Where signals are sent.
 
     Attributes:
-        entries: What was added, by class or status.
+        entries: The handlers by class or status.
     """
 
     def __init__(self, dependencies: Mapping[str, Any], dispatcher: "SignalDispatcher") -> None:
@@ -66,16 +71,16 @@ class ExceptionHandlers:
         self.entries: dict[Key, ExceptionHandler] = {}
 
     def add(self, key: Key, handler: Handler) -> None:
-        """Have errors of a class or of a status answered by a handler.
+        """Register a handler for exceptions of a class or with a status.
 
         Args:
             key: Subclass of `Exception`, or status from 400 to 599.
-            handler: Called with the request and the error, and by name with the services that
-                its further parameters name. It returns whatever a view may return.
+            handler: Called with the request and the error; services fill further parameters by
+                name. It may return whatever a view may return.
 
         Raises:
-            ConfigurationError: Another key, one that has a handler, or a function that cannot be
-                called so.
+            ConfigurationError: The key is not valid or already has a handler, or the handler
+                cannot be called with these arguments.
         """
         key = _checked_key(key)
         what = f"the exception handler {_name_of(handler)} of {_shown(key)}"
@@ -112,21 +117,22 @@ class ExceptionHandlers:
         }
 
     def answer(self, request: "Request", error: Exception) -> "Response | None":
-        """Return the response of the handler of an error, or `None` if no handler fits.
+        """Call the matching handler and return its response, or `None` if no handler matches.
 
-        A value without a status gets that of the error. Header fields that the error carries, and
-        `Allow`, are added where they are missing and the status is still that of the error.
+        A result without a status gets that of the exception. As long as the status is that of the
+        exception, its header fields and `Allow` are added unless the handler set them.
 
         Signals: `error_response_generated` for an error status, or
-        `unhandled_exception_response_generated` where a handler of 500 or `Exception` answered
-        what is not an `HTTPException`.
+        `unhandled_exception_response_generated` if a handler of 500 or `Exception` handled
+        anything but an `HTTPException`.
 
         Args:
             request: The request that failed.
-            error: What was raised.
+            error: The exception.
 
         Raises:
-            Exception: What the handler raised, or a `TypeError` about what it returned.
+            TypeError: The handler returned a value that a view may not return.
+            Exception: Whatever the handler raised.
         """
         entry = next((self.entries[k] for k in _keys_of(error) if k in self.entries), None)
         if entry is None:
@@ -155,15 +161,15 @@ class ExceptionHandlers:
 
 
 def status_of(error: Exception) -> int:
-    """Return the status that an error is answered with: 500 unless it is an `HTTPException`."""
+    """Return the status of the response to an exception: 500 unless it is an `HTTPException`."""
     status = error.status_code if isinstance(error, HTTPException) else 500
     return status if status in range(400, 600) else 500
 
 
 def _keys_of(error: Exception) -> Iterator[Key]:
-    """Yield what a handler of this error may be registered for, most specific first."""
+    """Yield the keys that match an exception, most specific first."""
     last: type[Exception] = HTTPException if isinstance(error, HTTPException) else Exception
-    bases = last.__mro__  # what every error of this kind is says less about it than its status
+    bases = last.__mro__  # less specific than the status
     yield from (kind for kind in type(error).__mro__ if kind not in bases)
     yield status_of(error)
     yield last
@@ -214,9 +220,10 @@ def _log(
 ) -> None:
     about = (request.method, redacted_path(request))
     if unexpected or (response.status_code >= 500 and not isinstance(error, HTTPException)):
-        logger.error("%s %r failed", *about, exc_info=error)
+        logger.error("%s %r failed", *about, exc_info=error, extra={"request": request})
     else:
         logger.info(
             "%s %r answered %d by %s: %s",
-            *about, response.status_code, _name_of(entry.handler), error,
+            *about, response.status_code, _name_of(entry.handler),
+            redacted_text(str(error), request),
         )  # fmt: skip

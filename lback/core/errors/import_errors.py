@@ -1,11 +1,11 @@
-"""Import errors: why a module of the project cannot be imported, with files and lines."""
+"""Explains why a module of the project cannot be imported, with files and lines."""
 
 import re
 import sysconfig
 import traceback
 from pathlib import Path
 
-# Not the code of the project.
+# Paths that are not code of the project.
 _OTHERS = (
     "<",
     str(Path(__file__).resolve().parents[1]),
@@ -15,9 +15,9 @@ _PARTIAL = re.compile(r"partially initialized module '([\w.]+)'")
 
 
 def import_failure(error: BaseException) -> str:
-    """Return type and text of an error that an import ended with, and the line it came from.
+    """Return the type and text of an import error, and the line that raised it.
 
-    Where modules import each other, that are the lines of the whole circle.
+    If modules import each other, the message lists the import lines of the whole cycle.
     """
     text = f"{type(error).__name__}: {error}"
     lines = [

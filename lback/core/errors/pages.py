@@ -1,4 +1,4 @@
-"""Error pages: what a person sees when something went wrong, and what its developer sees."""
+"""Renders the error pages of the framework, for visitors and for developers."""
 
 import base64
 import hashlib
@@ -6,7 +6,9 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, FileSystemLoader
+from jinja2 import Environment, FileSystemLoader, pass_context
+from jinja2.runtime import Context
+from markupsafe import Markup
 
 from lback.core.errors.debug_page import (
     failures,
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
 _DIRECTORY = Path(__file__).with_name("templates")
 
-# What a person can do about it, in place of the number's technical name.
+# Plain headings in place of the technical phrase of the status.
 HEADINGS = {
     400: "This request cannot be read",
     401: "Please sign in",
@@ -39,12 +41,24 @@ HEADINGS = {
 
 @cache
 def _environment() -> Environment:
-    # Its own, so that no template and no filter of a project can break an error page.
+    # A separate environment, so that no template or filter of a project can break an error page.
     environment = Environment(
-        loader=FileSystemLoader(_DIRECTORY), autoescape=True, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(_DIRECTORY),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_redacted,
     )
     environment.globals["style"] = style()
     return environment
+
+
+@pass_context
+def _redacted(context: Context, value: Any) -> Any:
+    """Mask secrets in what a template writes, before it is escaped, which would hide them."""
+    redact = context.get("redact")
+    is_text = isinstance(value, str) and not isinstance(value, Markup)
+    return redact(value) if is_text and redact is not None else value
 
 
 @cache
@@ -55,14 +69,19 @@ def style() -> str:
 
 @cache
 def style_hash() -> str:
-    """Return the source expression that allows `style` in a Content-Security-Policy."""
+    """Return the CSP source expression that allows the style sheet of `style`."""
     digest = hashlib.sha256(style().encode()).digest()
     return f"'sha256-{base64.b64encode(digest).decode()}'"
 
 
 @lru_cache(maxsize=256)
 def error_page(status: int, message: str) -> str:
-    """Render the page that everybody may see."""
+    """Render the error page for visitors.
+
+    Args:
+        status: Status of the response.
+        message: Text for the visitor; escaped.
+    """
     return (
         _environment()
         .get_template("error.html")
@@ -79,28 +98,27 @@ def debug_page(
     request: Any = None,
     exception: BaseException | None = None,
 ) -> str:
-    """Render the page for the developer, with every secret setting taken out of it.
+    """Render the error page for developers, with the values of secret settings masked.
 
     Args:
-        status: Status of the answer.
-        message: What is said of it.
-        config: Tells which texts are secret.
-        router: Its routes are shown.
-        request: Shown without its body, and without what lets somebody in.
-        exception: Shown with its frames, their source lines, and no values.
+        status: Status of the response.
+        message: What went wrong.
+        config: Settings; values of secret ones are masked wherever they occur.
+        router: Its routes are listed.
+        request: Shown without its body, and with its credentials masked.
+        exception: Shown with its frames and source lines, without values of variables.
     """
     page = _environment().get_template("debug.html")
     path = str(getattr(request, "path", ""))
-    return Redactor(config)(
-        page.render(
-            status=status,
-            message=message,
-            heading=_heading(status),
-            near=suggested_paths(router, path) if status == 404 else [],
-            facts=request_facts(request) if request is not None else [],
-            failures=failures(exception) if exception is not None else [],
-            routes=route_table(router),
-        )
+    return page.render(
+        redact=Redactor(config, router, request),
+        status=status,
+        message=message,
+        heading=_heading(status),
+        near=suggested_paths(router, path) if status == 404 else [],
+        facts=request_facts(request) if request is not None else [],
+        failures=failures(exception) if exception is not None else [],
+        routes=route_table(router),
     )
 
 

@@ -1,10 +1,10 @@
-"""The absolute URI of a location, seen from the place of a request (RFC 3986 §5)."""
+"""Resolves a location to an absolute URI, relative to a request (RFC 3986 section 5)."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote, urljoin, urlsplit
 
-# What a path (RFC 3986 §3.3) and what a finished URI may hold unquoted.
+# Characters that need no quoting in a path (RFC 3986 section 3.3) and in a whole URI.
 _PATH_SAFE = "/:@&+$,-_.!~*'()"
 _URI_SAFE = "/#%[]=:;$&()+,!?*@'~"
 
@@ -17,21 +17,21 @@ def absolute_uri(
     path: str,
     query: str,
 ) -> str:
-    """Return the absolute URI of a location, or of this place.
+    """Return the absolute URI of a location, or of the request.
 
     Args:
-        location: Relative or absolute path, `//host/path`, or a full URL, which is returned as
-            it is; `None` means this place with its query string.
+        location: Relative or absolute path, `//host/path`, or a full URL, which is returned
+            unchanged; `None` means the request with its query string.
         scheme: `"http"` or `"https"`.
-        host: Gives host and port; asked where they are needed.
-        script_name: As PEP 3333 has it, UTF-8 read as Latin-1.
-        path: Decoded.
-        query: As PEP 3333 has it.
+        host: Returns host and port; called only if they are needed.
+        script_name: `SCRIPT_NAME` as in PEP 3333, UTF-8 read as Latin-1.
+        path: Decoded path of the request.
+        query: `QUERY_STRING` as in PEP 3333.
     """
     if location is not None and all(urlsplit(location)[:2]):  # scheme and host
         return location
     here = quote(script_name, _PATH_SAFE, encoding="latin-1") + quote(path, _PATH_SAFE)
-    # Every slash of the path is kept behind the host, so that no path can pose as one.
+    # All slashes of the path stay behind the host, so that `//name` is not taken for a host.
     base = f"{scheme}://{host()}/{here.removeprefix('/')}"
     if location is not None:
         return quote(urljoin(base, location), _URI_SAFE)
@@ -41,7 +41,7 @@ def absolute_uri(
 
 
 def server_host(environ: Mapping[str, Any]) -> str:
-    """Return the host that the server says it is, for a request that names none."""
+    """Return host and port of the server (`SERVER_NAME`), for a request without a `Host` field."""
     name = environ.get("SERVER_NAME") or "localhost"
     port = str(environ.get("SERVER_PORT") or "80")
     usual = "443" if environ.get("wsgi.url_scheme") == "https" else "80"

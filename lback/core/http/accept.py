@@ -1,4 +1,4 @@
-"""What a client accepts: the weights of `Accept` and `Accept-Encoding` (RFC 9110 section 12)."""
+"""Content negotiation: the weights of `Accept` and `Accept-Encoding` (RFC 9110 section 12)."""
 
 import re
 from collections.abc import Mapping
@@ -12,9 +12,13 @@ _JSON = re.compile(r"application/(?:json|[^;*\s]*\+json)")
 
 @lru_cache(256)  # browsers and programs send the same few
 def weights(field: str) -> Mapping[str, float]:
-    """Return what an `Accept…` field names, in lower case, each with its weight from 0 to 1.
+    """Return the members of an `Accept…` field in lower case, each with its weight from 0 to 1.
 
-    Parameters other than the weight are ignored. A weight that cannot be read counts as 1.
+    Parameters other than the weight are ignored. A malformed weight counts as 1.
+
+    Example:
+        >>> dict(weights("text/html, application/json;q=0.5"))
+        {'text/html': 1.0, 'application/json': 0.5}
     """
     found: dict[str, float] = {}
     # A comma or semicolon inside quotes separates nothing.
@@ -34,11 +38,15 @@ def _weight(parameters: list[str]) -> float:
 
 
 def accepted_codings(field: str, offered: tuple[str, ...]) -> list[str]:
-    """Return the content codings that a client takes and does not like less than none at all.
+    """Return the content codings that a client accepts and does not rank below `identity`.
 
     Args:
         field: The `Accept-Encoding` field.
         offered: Names of codings, in lower case.
+
+    Example:
+        >>> accepted_codings("gzip, br;q=0", ("br", "gzip"))
+        ['gzip']
     """
     found = weights(field)
     others = found.get("*", 0.0)
@@ -49,10 +57,14 @@ def accepted_codings(field: str, offered: tuple[str, ...]) -> list[str]:
 
 @lru_cache(256)
 def prefers_json(field: str) -> bool:
-    """Return True if an `Accept` field names JSON and does not prefer a page.
+    """Return True if an `Accept` field names JSON and does not prefer HTML.
 
-    `application/json`, `application/…+json` and `application/*` are JSON. A page is preferred
-    where it is named with at least the same weight, or stands in `*/*` with a greater one.
+    `application/json`, `application/…+json` and `application/*` count as JSON. HTML is preferred
+    if it is named with at least the same weight, or if `*/*` has a greater one.
+
+    Example:
+        >>> prefers_json("application/json, text/plain"), prefers_json("text/html, */*")
+        (True, False)
     """
     found = weights(field)
     named = [weight for name, weight in found.items() if _JSON.fullmatch(name)]
@@ -62,6 +74,6 @@ def prefers_json(field: str) -> bool:
 
 
 def page_weight(field: str) -> float:
-    """Return the weight of pages where an `Accept` field names them, else 0."""
+    """Return the weight of HTML in an `Accept` field, or 0 if it does not name HTML."""
     found = weights(field)
     return max(found.get("text/html", 0.0), found.get("application/xhtml+xml", 0.0))

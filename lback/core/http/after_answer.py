@@ -1,4 +1,4 @@
-"""What is to be done when an answer has left: its time tells the client nothing."""
+"""Jobs that run after the response has been sent, so that they do not delay the client."""
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
@@ -13,31 +13,30 @@ logger = logging.getLogger(__name__)
 
 Job = Callable[[], object]
 
-# Where the jobs of a request wait, in its environ.
+# The key of the jobs of a request in its environ.
 AFTER_ANSWER = "lback.after_answer"
 
 
 def after_answer(request: "Request", job: Job) -> None:
-    """Have a job run once the server has sent the answer to a request.
+    """Run a job after the server has sent the response to a request.
 
-    It is dropped where the answer is an error (400 and above): what the request wrote is taken
-    back then. The server calls `close()` on the body at the end (PEP 3333). The worker takes no
-    other request while the job runs, so a long one belongs into a thread or a queue that the job
-    hands it to.
+    Jobs run when the server closes the body (PEP 3333). They are dropped if the response is an
+    error (400 or above), because the changes of the request are rolled back then. The worker
+    handles no other request while a job runs, so pass long work on to a thread or a queue.
 
     Args:
-        request: The request that is being answered.
-        job: Called without arguments; an error of it is logged.
+        request: The current request.
+        job: Called without arguments; an exception is logged.
     """
     request.environ.setdefault(AFTER_ANSWER, []).append(job)
 
 
 class FollowedBody:
-    """The body of an answer, with the jobs that run when the server closes it.
+    """The body of a response, with jobs that run when the server closes it.
 
     Args:
-        body: What the server sends.
-        jobs: Run in their order, once.
+        body: The body that is sent.
+        jobs: Run once, in order.
     """
 
     def __init__(self, body: Iterable[bytes], jobs: list[Job]) -> None:
@@ -48,7 +47,7 @@ class FollowedBody:
         return iter(self._body)
 
     def close(self) -> None:
-        """Close the body itself and run the jobs."""
+        """Close the body and run the jobs."""
         jobs, self._jobs = self._jobs, []
         try:
             close(self._body)
@@ -57,5 +56,5 @@ class FollowedBody:
                 try:
                     job()
                 except Exception:
-                    # The answer is out: there is no one left to tell but the log.
-                    logger.exception("what was to be done after an answer failed")
+                    # The response has been sent: the error can only be logged.
+                    logger.exception("a job after the response failed")

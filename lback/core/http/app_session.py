@@ -1,19 +1,28 @@
-"""The session on a request: plain data that remembers whether it was changed."""
+"""The session of a visitor: a mapping that records whether it was modified."""
 
 from collections.abc import Iterator, Mapping, MutableMapping
 from typing import Any
 
+# Where the CSRF middleware keeps its secret; signing in drops it.
+CSRF_KEY = "_csrf"
+
 
 class AppSession(MutableMapping[str, Any]):
-    """What an application keeps about a visitor between requests.
+    """The values that an application stores for a visitor between requests.
 
     Args:
-        data: The values to begin with; copied.
-        session_id: The id under which a session manager keeps them; `None` for a new session.
+        data: Initial values; copied.
+        session_id: The id under which a session manager stores them; `None` for a new session.
 
     Attributes:
-        modified: Whether a value was set or deleted since it was built. A value that is changed
-            in place goes unnoticed: set `modified` then.
+        modified: Whether a value was set or deleted since the session was loaded. Set it to True
+            after changing a value in place, which is not noticed.
+
+    Example:
+        >>> session = AppSession({"theme": "dark"})
+        >>> session["cart"] = [7]
+        >>> session.get("theme"), session.modified
+        ('dark', True)
     """
 
     __slots__ = ("_data", "modified", "session_id")
@@ -46,11 +55,16 @@ class AppSession(MutableMapping[str, Any]):
         return key in self._data
 
     def set(self, key: str, value: Any) -> None:
-        """Keep a value under a key."""
+        """Set a value; the same as `session[key] = value`.
+
+        Args:
+            key: Name of the value.
+            value: Any value that the session store can save, usually JSON data.
+        """
         self[key] = value
 
     def delete(self, key: str) -> None:
-        """Forget a key; without effect if it is not there."""
+        """Delete a value. Does nothing if there is no such key."""
         if key in self._data:
             del self[key]
 

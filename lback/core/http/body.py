@@ -1,4 +1,4 @@
-"""The body of a request: a stream that ends where the client said it would."""
+"""Request bodies: a stream over `wsgi.input` that ends at the declared length."""
 
 import errno
 from collections.abc import Callable, Iterator
@@ -9,34 +9,42 @@ from lback.core.exceptions import BadRequest, HTTPException
 from lback.core.http.limits import DEFAULT_LIMITS
 
 _PIECE = 65536
-_FAULTS_OF_THIS_MACHINE = frozenset(
+_SERVER_ERRORS = frozenset(
     {errno.ENOSPC, errno.EDQUOT, errno.ENOMEM, errno.ENOBUFS, errno.EMFILE, errno.ENFILE, errno.EIO}
 )
 
 
 def content_length(environ: dict[str, Any]) -> int | None:
-    """Return the declared length in bytes, or `None` where none is declared.
+    """Return the `Content-Length` in bytes, or `None` if there is none.
 
     Raises:
-        BadRequest: It is no non-negative whole number (RFC 9110 §8.6).
+        BadRequest: It is not a non-negative whole number (RFC 9110 section 8.6).
+
+    Example:
+        >>> content_length({"CONTENT_LENGTH": "12"})
+        12
     """
     text = environ.get("CONTENT_LENGTH")
     if not text:
         return None
     if not (text.isascii() and text.isdigit()) or len(text) > 18:
-        raise BadRequest("Content-Length is no whole number")
+        raise BadRequest("Content-Length is not a whole number")
     return int(text)
 
 
 def body_stream(environ: dict[str, Any], limit: int = DEFAULT_LIMITS.body_size) -> "BodyStream":
-    """Wrap `wsgi.input` so that a read can neither wait past the body nor exceed the limit.
+    """Wrap `wsgi.input` in a stream that ends with the body and enforces the limit.
 
-    Without a declared length there is no body, unless the server says that its stream ends
-    by itself (`wsgi.input_terminated`), as it does for chunked ones.
+    Without a `Content-Length` there is no body, unless the server marks its stream as ending by
+    itself (`wsgi.input_terminated`), as it does for chunked bodies.
+
+    Args:
+        environ: The WSGI environ.
+        limit: Maximum length of the body in bytes.
 
     Raises:
-        BadRequest: The declared length is no number.
-        HTTPException: 413, the declared length is over the limit; nothing has been read.
+        BadRequest: `Content-Length` is not a number.
+        HTTPException: Status 413: `Content-Length` is over the limit. Nothing has been read.
     """
     length = content_length(environ)
     source = environ.get("wsgi.input")
@@ -50,17 +58,17 @@ def body_stream(environ: dict[str, Any], limit: int = DEFAULT_LIMITS.body_size) 
 
 
 def too_large(limit: int) -> HTTPException:
-    """Build the answer to a body over the limit (RFC 9110 §15.5.14)."""
+    """Build the exception for a body over the limit (status 413, RFC 9110 section 15.5.14)."""
     return HTTPException(f"the body is larger than {limit} bytes", 413)
 
 
 class BodyStream:
-    """A binary stream over `wsgi.input` with an end (PEP 3333, `wsgi.input`).
+    """A binary stream over `wsgi.input` that ends with the body (PEP 3333).
 
     Args:
-        source: What to read from; `None` holds nothing.
-        length: Bytes it holds, or `None` if it ends by itself.
-        limit: Bytes it may hold at most.
+        source: The stream of the server; `None` is an empty one.
+        length: Length of the body in bytes, or `None` if the stream ends by itself.
+        limit: Maximum length of the body in bytes.
     """
 
     __slots__ = ("_length", "_limit", "_source", "consumed")
@@ -76,7 +84,7 @@ class BodyStream:
 
         Raises:
             BadRequest: The client sent less than it declared.
-            HTTPException: 413, a body without declared length went over the limit.
+            HTTPException: Status 413: a body without a declared length exceeds the limit.
         """
         if size is None or size < 0:
             return self._read_all()
@@ -84,13 +92,13 @@ class BodyStream:
 
     def _read_all(self) -> bytes:
         left = _PIECE if self._length is None else self._length - self.consumed
-        if left <= _PIECE and self._length is not None:  # the usual body comes in one piece
+        if left <= _PIECE and self._length is not None:  # the usual body: one read
             first: bytes = _piece_of(self._source.read, left) if left > 0 else b""
             self.consumed += len(first)
             if len(first) >= left:
                 return first
         else:
-            # Piece by piece, so that what is declared takes no memory before it is there.
+            # In pieces, so that a declared length allocates no memory before the data arrives.
             first = self._take(self._source.read, _PIECE)
         return first + b"".join(iter(lambda: self.read(_PIECE), b""))
 
@@ -113,7 +121,7 @@ class BodyStream:
         return iter(self.readline, b"")
 
     def readable(self) -> bool:
-        """Tell that this can be read, as a file does."""
+        """Return True, as a readable file does."""
         return True
 
     def _take(self, read: Any, size: int) -> bytes:
@@ -132,38 +140,47 @@ class BodyStream:
 
 
 def _piece_of(read: Callable[[int], bytes], size: int) -> bytes:
-    """Read from `wsgi.input`, of which servers say in many ways that the client broke off.
+    """Read from `wsgi.input`; servers raise many classes of exceptions for a lost connection.
 
     Raises:
-        BadRequest: The connection is gone, the body is too short, or a chunk is malformed.
-        OSError: This machine has no memory, no disk or no file handles left.
+        BadRequest: The connection was lost, the body is too short, or a chunk is malformed.
+        OSError: The server is out of memory, disk space or file handles.
     """
     try:
         return read(size)
     except Exception as error:
         if not _is_of_client(error):
             raise
-        raise BadRequest("the body broke off, or its chunks are malformed") from error
+        raise BadRequest("the body is incomplete, or its chunks are malformed") from error
 
 
 def _is_of_client(error: Exception) -> bool:
     if isinstance(error, (OSError, EOFError)):
-        return getattr(error, "errno", None) not in _FAULTS_OF_THIS_MACHINE
-    # Gunicorn's errors of parsing, such as InvalidChunkSize, carry the status that they deserve.
+        return getattr(error, "errno", None) not in _SERVER_ERRORS
+    # Gunicorn's parse errors, such as InvalidChunkSize, carry a status.
     return getattr(error, "code", None) in range(400, 500)
 
 
-# Shared by all requests without a body: it keeps no place, for there is nothing to read.
+# Shared by all requests without a body: it has no state, because there is nothing to read.
 NO_BODY: Final = BodyStream(None, 0, 0)
 
 
 def input_of(environ: dict[str, Any], limit: int) -> "BodyStream | BinaryIO | None":
-    """Return the body's stream: the bounded one that the server edge put there, or a new one."""
+    """Return the stream of the body: the bounded one set by `RequestValidator`, or a new one.
+
+    Args:
+        environ: The WSGI environ.
+        limit: Maximum length of the body in bytes, for a new stream.
+
+    Raises:
+        BadRequest: `Content-Length` is not a number.
+        HTTPException: Status 413: `Content-Length` is over the limit.
+    """
     source: BodyStream | BinaryIO | None = environ.get("wsgi.input")
     if source is None or isinstance(source, BodyStream):
         return source
     stream = body_stream(environ, limit)
-    # Of a stream that can say where it is, what was read before counts as read.
+    # A seekable stream may have been read in part: its position counts.
     if stream is not NO_BODY and getattr(source, "seekable", bool)():
         stream.consumed = source.tell()
     return stream

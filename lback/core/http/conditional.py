@@ -1,4 +1,4 @@
-"""Conditional requests (RFC 9110 §13, §14): what the client has, and which part it wants."""
+"""Conditional requests and range requests (RFC 9110 sections 13 and 14)."""
 
 import re
 from datetime import UTC, datetime
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 _ENTITY_TAG = re.compile(r'(W/)?("[\x21\x23-\x7e\x80-\xff]*")')
 _ONE_RANGE = re.compile(r"bytes=[ \t]*([0-9]*)-([0-9]*)[ \t]*", re.IGNORECASE)
-# Longer ones are no date, and no single range of a file that exists: they are not looked into.
+# Longer fields are not a date, nor a single range of an existing file: they are not parsed.
 _MAX_DATE = 64
 _MAX_RANGE = 64
 
@@ -18,15 +18,19 @@ _MAX_RANGE = 64
 def precondition_status(
     environ: "Environ", etag: str | None, last_modified: str | None
 ) -> int | None:
-    """Return the status that the preconditions of a GET or HEAD end it with (RFC 9110 §13.2.2).
+    """Evaluate the preconditions of a GET or HEAD request (RFC 9110 section 13.2.2).
 
     Args:
         environ: The WSGI environ.
-        etag: `ETag` of the resource as it would be sent.
-        last_modified: `Last-Modified` of the resource as it would be sent.
+        etag: Current `ETag` of the resource; `None` if it has none.
+        last_modified: Current `Last-Modified` of the resource; `None` if it has none.
 
     Returns:
-        412, 304, or `None` where the resource is to be sent.
+        412 (precondition failed), 304 (not modified), or `None` to send the resource.
+
+    Example:
+        >>> precondition_status({"HTTP_IF_NONE_MATCH": '"v1"'}, '"v1"', None)
+        304
     """
     if_match = environ.get("HTTP_IF_MATCH")
     if if_match is not None:
@@ -44,19 +48,20 @@ def precondition_status(
 def wanted_range(
     environ: "Environ", size: int, etag: str | None, last_modified: str | None
 ) -> range | None:
-    """Return the positions of the bytes that a GET asks for (RFC 9110 §13.1.5, §14.2).
+    """Return the byte range that a GET request asks for (RFC 9110 sections 13.1.5 and 14.2).
 
-    Several ranges, a malformed one, another unit and an `If-Range` that no longer holds all mean
-    the whole, which a server may always send.
+    Several ranges, a malformed range, another unit and an outdated `If-Range` are ignored: the
+    whole resource is sent, which a server may always do.
 
     Args:
         environ: The WSGI environ.
-        size: Length of the whole in bytes.
-        etag: `ETag` of the resource as it would be sent.
-        last_modified: `Last-Modified` of the resource as it would be sent.
+        size: Length of the resource in bytes.
+        etag: Current `ETag` of the resource; `None` if it has none.
+        last_modified: Current `Last-Modified` of the resource; `None` if it has none.
 
     Returns:
-        `None` for the whole; an empty range where there are no such bytes (status 416).
+        The positions of the bytes; an empty range if it cannot be satisfied (status 416); `None`
+        to send the whole resource.
     """
     field = environ.get("HTTP_RANGE")
     if field is None or not _if_range_holds(environ.get("HTTP_IF_RANGE"), etag, last_modified):
@@ -65,7 +70,19 @@ def wanted_range(
 
 
 def byte_range(field: str, size: int) -> range | None:
-    """Read a `Range` field against a length in bytes; returns as `wanted_range` does."""
+    """Parse a `Range` field (RFC 9110 section 14.2).
+
+    Args:
+        field: The field, such as "bytes=0-99".
+        size: Length of the resource in bytes.
+
+    Returns:
+        As `wanted_range`.
+
+    Example:
+        >>> byte_range("bytes=0-99", 1000), byte_range("bytes=-100", 1000)
+        (range(0, 100), range(900, 1000))
+    """
     found = _ONE_RANGE.fullmatch(field) if len(field) <= _MAX_RANGE else None
     if found is None:
         return None
@@ -82,12 +99,12 @@ def byte_range(field: str, size: int) -> range | None:
 
 def _suffix(length: int, size: int) -> range | None:
     if length and not size:
-        return None  # all of nothing: there is no Content-Range that says so
+        return None  # no Content-Range can describe a range of an empty resource
     return range(max(size - length, 0), size)
 
 
 def _names(field: str, etag: str | None, *, weak: bool) -> bool:
-    """Tell whether a list of entity tags names this one, by weak or strong comparison."""
+    """Return True if a list of entity tags contains this one, by weak or strong comparison."""
     if field.strip(" \t") == "*":
         return True
     if etag is None or (etag.startswith("W/") and not weak):
@@ -97,7 +114,7 @@ def _names(field: str, etag: str | None, *, weak: bool) -> bool:
 
 
 def _if_range_holds(field: str | None, etag: str | None, last_modified: str | None) -> bool:
-    """Tell whether the client's part is one of this very representation; if it asked at all."""
+    """Return True if there is no `If-Range` field or it matches the current representation."""
     if field is None:
         return True
     if field.startswith(('"', "W/")):
@@ -106,7 +123,7 @@ def _if_range_holds(field: str | None, etag: str | None, last_modified: str | No
 
 
 def _is_newer(last_modified: str | None, field: str | None) -> bool | None:
-    """Tell whether the resource changed after the date of the client; `None`: nobody knows."""
+    """Return True if the resource changed after the date of the client; `None` if unknown."""
     modified, moment = _seconds(last_modified), _seconds(field)
     if modified is None or moment is None:
         return None
@@ -114,12 +131,12 @@ def _is_newer(last_modified: str | None, field: str | None) -> bool | None:
 
 
 def _seconds(field: str | None) -> float | None:
-    """Read an HTTP date, in any of its three forms; `None` for what is no date."""
+    """Parse an HTTP date in any of its three forms; `None` if it is not a date."""
     try:
         parsed = parsedate_tz(field) if field and len(field) <= _MAX_DATE else None
         if parsed is None:
             return None
         moment = datetime(*parsed[:6], tzinfo=UTC)
-    except (ValueError, OverflowError, IndexError):  # of a year beyond 9999, and of odd texts
+    except (ValueError, OverflowError, IndexError):  # years beyond 9999, malformed text
         return None
     return moment.timestamp() - (parsed[9] or 0)

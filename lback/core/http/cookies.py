@@ -1,31 +1,35 @@
-"""Cookies: the `Cookie` field a client sends, and the `Set-Cookie` field that answers it."""
+"""Parses `Cookie` fields and builds `Set-Cookie` fields (RFC 6265)."""
 
 import re
 from datetime import datetime
 from email.utils import formatdate
 
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-# Browsers send any name that a page has set, brackets and letters of all scripts included.
+# Browsers send any name that a page has set, including brackets and non-ASCII letters.
 _SENT_NAME = re.compile(r"[^\x00-\x20\x7f=;,\"]+")
 _PLAIN_VALUE = re.compile(r"[!#$%&'()*+\-./0-9:<=>?@A-Z\[\]^_`a-z{|}~]*")
 _NEEDS_OCTAL = re.compile(rb"[^!#$%&'()*+\-./0-9:<=>?@A-Z\[\]^_`a-z{|}~ ]")
 _QUOTED_PAIR = re.compile(r"\\(?:([0-3][0-7][0-7])|(.))")
 _ATTRIBUTE = re.compile(r"[ -:<-~]*")
-# Browsers send the same names again and again: what was checked once is known, up to this many.
+# Browsers send the same names again and again: checked ones are remembered, up to this many.
 _KNOWN_NAMES: set[str] = set()
 _KNOWN_NAMES_LIMIT = 1024
 _SAME_SITE = {"lax": "Lax", "strict": "Strict", "none": "None"}
 
 
 def parse_cookies(field: str) -> dict[str, str]:
-    """Read a `Cookie` field (RFC 6265 §5.4).
+    """Parse a `Cookie` field (RFC 6265 section 5.4).
 
-    A malformed pair is left out and hides no other; of two with one name the last counts, as
-    in the standard library. Values are not URL-decoded; quoted ones are unquoted.
+    Malformed pairs are skipped. If a name occurs twice, the last value is used, as in the standard
+    library. Values are not URL-decoded; quoted ones are unquoted.
 
     Args:
-        field: As PEP 3333 hands it over, bytes read as Latin-1. They are UTF-8, as browsers send
-            them; a name or value that is not stays as it is.
+        field: The field as in PEP 3333, bytes read as Latin-1. Names and values are decoded as
+            UTF-8, as browsers send them; other ones are kept unchanged.
+
+    Example:
+        >>> parse_cookies('theme=dark; name="Ada L."')
+        {'theme': 'dark', 'name': 'Ada L.'}
     """
     cookies = {}
     is_ascii = field.isascii()
@@ -45,7 +49,7 @@ def parse_cookies(field: str) -> dict[str, str]:
 
 
 def _name_of(text: str) -> str:
-    """Return the name that a pair begins with, or nothing if no browser would send it."""
+    """Return the name of a pair, or an empty text if browsers would not send it."""
     name = _utf_8(text.strip(" \t"))
     if not _SENT_NAME.fullmatch(name):
         return ""
@@ -64,7 +68,7 @@ def _unquote(value: str) -> str:
 
 
 def _utf_8(text: str) -> str:
-    """Read as UTF-8 what was read as Latin-1; text that is no UTF-8 stays as it is."""
+    """Decode UTF-8 that was read as Latin-1; other text is returned unchanged."""
     if text.isascii():
         return text
     try:
@@ -86,25 +90,32 @@ def cookie_header(
     samesite: str | None = "Lax",
     partitioned: bool = False,
 ) -> str:
-    """Write the value of a `Set-Cookie` field (RFC 6265 §4.1, RFC 6265bis for the prefixes).
+    """Return the value of a `Set-Cookie` field (RFC 6265 section 4.1, prefixes of RFC 6265bis).
 
     Args:
-        name: A token.
-        value: Any text; what a cookie cannot hold is quoted as `parse_cookies` unquotes it.
-        max_age: Life in seconds; 0 or less ends it.
-        expires: End of life, as aware datetime or seconds since the epoch.
+        name: Cookie name; an RFC 9110 token.
+        value: Cookie value; characters outside the cookie alphabet are quoted, as `parse_cookies`
+            unquotes them.
+        max_age: Lifetime in seconds; 0 or less deletes the cookie. `None` and no `expires` make
+            a session cookie.
+        expires: End of its life, as aware datetime or seconds since the epoch.
         path: Path below which the client sends it; `None` means that of the request.
-        domain: Domain with its subdomains; `None` means this host alone.
-        secure: Send over HTTPS only.
-        httponly: Keep it from scripts.
-        samesite: "Lax", "Strict", "None" (which needs `secure`), or `None` to leave it out.
-        partitioned: Keep one for each site that has this one in a frame (CHIPS); needs `secure`.
+        domain: Domain including subdomains; `None` means this host only.
+        secure: Whether the client sends it over HTTPS only.
+        httponly: Whether scripts cannot read it.
+        samesite: "Lax", "Strict", "None" (which requires `secure`), or `None` to leave it out.
+        partitioned: Whether browsers keep a separate cookie for each site that embeds this one in
+            a frame (CHIPS); requires `secure`.
 
     Raises:
-        ValueError: A name, path, domain or combination that browsers would refuse.
+        ValueError: Browsers would reject the name, path, domain or combination.
+
+    Example:
+        >>> cookie_header("theme", "dark", secure=True)
+        'theme=dark; Path=/; Secure; HttpOnly; SameSite=Lax'
     """
     if not _TOKEN.fullmatch(name):
-        raise ValueError(f"{name!r} is no cookie name: letters, digits and !#$%&'*+-.^_`|~ only")
+        raise ValueError(f"{name!r} is not a cookie name: letters, digits and !#$%&'*+-.^_`|~ only")
     parts = [f"{name}={_quote(value)}"]
     if max_age is not None:
         parts.append(f"Max-Age={int(max_age)}")
@@ -114,7 +125,7 @@ def cookie_header(
         if text is not None:
             if not _ATTRIBUTE.fullmatch(text):
                 raise ValueError(
-                    f"{label.lower()} {text!r} of cookie {name} cannot stand in a cookie"
+                    f"{label.lower()} {text!r} of cookie {name} has characters that cookies forbid"
                 )
             parts.append(f"{label}={text}")
     _check_prefix(name, path, domain, secure)
@@ -135,12 +146,12 @@ def _quote(value: str) -> str:
 def _http_date(moment: datetime | float) -> str:
     if isinstance(moment, datetime):
         if moment.tzinfo is None:
-            raise ValueError("a naive datetime says no moment: give expires a time zone")
+            raise ValueError("expires is a naive datetime: give it a time zone")
         moment = moment.timestamp()
     try:
         return formatdate(moment, usegmt=True)
     except (OverflowError, ValueError, OSError):  # as the platform has it
-        raise ValueError(f"expires {moment!r} lies beyond the years that a date can name") from None
+        raise ValueError(f"expires {moment!r} is out of the range of dates") from None
 
 
 def _check_prefix(name: str, path: str | None, domain: str | None, secure: bool) -> None:
@@ -160,7 +171,9 @@ def _partition(name: str, partitioned: bool, secure: bool) -> list[str]:
 def _same_site(name: str, samesite: str, secure: bool) -> str:
     canonical = _SAME_SITE.get(samesite.lower())
     if canonical is None:
-        raise ValueError(f'samesite {samesite!r} of cookie {name}: "Lax", "Strict" or "None"')
+        raise ValueError(
+            f'samesite {samesite!r} of cookie {name} must be "Lax", "Strict" or "None"'
+        )
     if canonical == "None" and not secure:
         raise ValueError(f'cookie {name}: samesite="None" needs secure=True')
     return canonical

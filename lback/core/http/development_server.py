@@ -1,4 +1,4 @@
-"""The development server: prints where it listens, shows requests, reloads on change."""
+"""The development server: prints its address, logs requests, reloads on change."""
 
 import errno
 import logging
@@ -10,15 +10,19 @@ from contextlib import closing
 from typing import Any
 
 from lback.core.exceptions import ConfigurationError
-from lback.core.http.framing import ChunkedInput, framing_fault
+from lback.core.http.framing import ChunkedInput, framing_problem
 from lback.core.http.hosts import LOOPBACK_HOSTS
 
 logger = logging.getLogger(__name__)
 
-# How somebody at a terminal takes another port; for those who call `run` there is another way.
+# Hints how to use another port, on the command line and for callers of `run`.
 OTHER_PORT = "give --port {0}, or set PORT={0} in the environment"
 RUN_ON_OTHER_PORT = "write app.run(port={0}), or set PORT={0} in the environment"
 GIVE_OTHER_PORT = "write app.run(port={0})"
+
+
+def _without_query(target: str) -> str:
+    return target.partition("?")[0]
 
 
 def run(
@@ -30,29 +34,31 @@ def run(
     banner: str = "",
     watch: Sequence[str] = (),
     port_hint: str = OTHER_PORT,
+    shown: Callable[[str], str] = _without_query,
 ) -> None:
-    """Serve an application with threads until interrupted; never with an interactive debugger.
+    """Serve an application with threads until interrupted, without an interactive debugger.
 
     Args:
         application: The WSGI application.
         host: Address or name to listen on.
-        port: 0 takes one that is free.
-        debug: Start anew when a source file changes.
-        banner: Lines to print beside the address.
-        watch: Files that are no source files and start it anew as well.
+        port: Port to listen on; 0 chooses a free one.
+        debug: Whether to restart when a source file changes.
+        banner: Lines to print below the address.
+        watch: Other files whose change restarts the server.
         port_hint: See `check_address`.
+        shown: Masks what is secret in the target of a request, for the log.
 
     Raises:
-        ConfigurationError: The address cannot be used; names a port that is free.
+        ConfigurationError: The address cannot be used; the message suggests a free port.
     """
-    # Only who runs the development server waits for its import.
+    # Imported here: only the development server needs it.
     from werkzeug.serving import run_simple
 
     if not is_reloaded():
         if port == 0:
             port = free_port(host)
         check_address(host, port, port_hint)
-        # By the process that stays, so that a reload does not say it again.
+        # Printed by the parent process, so that a reload does not print it again.
         _announce(host, port, banner)
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     run_simple(
@@ -60,31 +66,32 @@ def run(
         port,
         application,
         use_reloader=debug,
-        # The other kind watches all libraries with inotify, and its queue overflows at the start.
+        # The watchdog reloader watches all libraries with inotify and overflows its queue.
         reloader_type="stat",
         extra_files=list(watch),
         use_debugger=False,
         threaded=True,
-        request_handler=_handler(),
+        request_handler=_handler(shown),
     )
 
 
-def _handler() -> type[Any]:
+def _handler(shown: Callable[[str], str]) -> type[Any]:
     from werkzeug.serving import WSGIRequestHandler  # as above
 
     class QuietHandler(WSGIRequestHandler):
-        """Logs a line for each request through this module; refuses what has two lengths."""
+        """Logs a line for each request; rejects requests with an ambiguous body length."""
 
         def log_request(self, code: Any = "-", size: Any = "-") -> None:
-            logger.info("%s %r %s %s", self.command, self.path, getattr(code, "value", code), size)
+            target = shown(self.path)
+            logger.info("%s %r %s %s", self.command, target, getattr(code, "value", code), size)
 
         def parse_request(self) -> bool:
             if not super().parse_request():
                 return False
-            fault = framing_fault(self.headers)
-            if fault is not None:
-                self.send_error(400, fault)
-            return fault is None
+            problem = framing_problem(self.headers)
+            if problem is not None:
+                self.send_error(400, problem)
+            return problem is None
 
         def make_environ(self) -> dict[str, Any]:
             environ = super().make_environ()
@@ -96,7 +103,7 @@ def _handler() -> type[Any]:
 
 
 def is_reloaded() -> bool:
-    """Tell whether this process is the one that the reloader starts anew after each change."""
+    """Return True in the process that the reloader restarts after each change."""
     return os.environ.get("WERKZEUG_RUN_MAIN") == "true"
 
 
@@ -110,20 +117,26 @@ def _announce(host: str, port: int, banner: str) -> None:
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether only this machine reaches an address."""
+    """Return True if an address can be reached only from this machine.
+
+    Example:
+        >>> is_loopback("127.0.0.1"), is_loopback("0.0.0.0")
+        (True, False)
+    """
     return host in LOOPBACK_HOSTS or host == "::1" or host.startswith("127.")
 
 
 def check_address(host: str, port: int, port_hint: str = OTHER_PORT) -> None:
-    """Refuse an address that cannot be listened on.
+    """Raise if the server cannot listen on an address.
 
     Args:
         host: Address or name.
-        port: Its port.
-        port_hint: How to take another port, with `{}` for one that is free.
+        port: Port.
+        port_hint: Hint how to use another port, with `{}` for a free one.
 
     Raises:
-        ConfigurationError: Names the reason, and where the port is taken one that is free.
+        ConfigurationError: The address cannot be used; the message suggests a free port if this
+            one is taken.
     """
     try:
         with closing(_bound(host, port)):
@@ -137,7 +150,7 @@ def check_address(host: str, port: int, port_hint: str = OTHER_PORT) -> None:
 
 
 def free_port(host: str) -> int:
-    """Return a port that nobody listens on."""
+    """Return a free port of an address."""
     with closing(_bound(host, 0)) as listener:
         port: int = listener.getsockname()[1]
         return port

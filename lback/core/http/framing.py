@@ -1,4 +1,4 @@
-"""Framing: where the body of a request ends must have one answer (RFC 9112 §6.3, §11.2)."""
+"""Rejects requests whose body has an ambiguous length (RFC 9112 sections 6.3 and 11.2)."""
 
 import io
 from email.message import Message
@@ -7,11 +7,11 @@ from typing import Any
 from lback.core.exceptions import BadRequest
 
 
-def framing_fault(headers: Message) -> str | None:
-    """Say what leaves two answers to where the body ends, or `None`.
+def framing_problem(headers: Message) -> str | None:
+    """Return why the length of the body is ambiguous, or `None` if it is not.
 
-    Where a proxy and a server answer differently, one of them takes part of a body for the next
-    request.
+    If a proxy and a server disagree on the length, one of them treats a part of the body as the
+    next request (request smuggling).
     """
     lengths = headers.get_all("Content-Length", [])
     codings = headers.get_all("Transfer-Encoding", [])
@@ -25,24 +25,24 @@ def framing_fault(headers: Message) -> str | None:
 
 
 class ChunkedInput(io.RawIOBase):
-    """A chunked body whose faults are the client's.
+    """A chunked body that raises `BadRequest` for malformed chunks.
 
     Args:
-        source: A stream that puts chunks together, and raises OSError where they are malformed.
+        source: A stream that decodes chunks, and raises OSError if they are malformed.
     """
 
     def __init__(self, source: Any) -> None:
         self._source = source
 
     def readable(self) -> bool:
-        """Tell that this can be read."""
+        """Return True."""
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """Read into a buffer.
+        """Read into a buffer and return the number of bytes.
 
         Raises:
-            BadRequest: A chunk is malformed, or the body ended too soon.
+            BadRequest: A chunk is malformed, or the body ended too early.
         """
         try:
             return int(self._source.readinto(buffer))

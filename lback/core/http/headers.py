@@ -1,4 +1,4 @@
-"""Header fields: names that ignore case, values that cannot break out of their line."""
+"""Header fields of requests and responses: case-insensitive names, validated values."""
 
 import re
 from collections.abc import Iterator, Mapping, MutableMapping
@@ -14,28 +14,28 @@ _FOR_SHARED = re.compile(r"(?:public|s-maxage|private\s*=)", re.IGNORECASE)
 _SHARED_CACHE_FIELDS = ("CDN-Cache-Control", "Surrogate-Control")
 _TYPE = "content-type"
 _KNOWN_NAMES: dict[str, str] = {}
-# Name to value to the key of the field and the pair that goes out.
+# By name and value: the key of the field and the pair that is sent.
 _CHECKED_PAIRS: dict[str, dict[str, tuple[str, tuple[str, str]]]] = {}
-# Most fields are sent again and again: what was checked once is known, up to this many names,
-# and this many values of each.
+# Most fields are sent again and again: checked ones are remembered, up to this many names and
+# this many values of each.
 _MEMO_LIMIT = 1024
 _VALUES_LIMIT = 32
 
 
 def field_key(name: str) -> str:
-    """Return the key under which a field name is kept: lower case.
+    """Return the key under which a field is stored: its name in lower case.
 
     Raises:
-        TypeError: The name is no text.
-        ValueError: The name is no token (RFC 9110 §5.1).
+        TypeError: The name is not text.
+        ValueError: The name is not a token (RFC 9110 section 5.1).
     """
     key = _KNOWN_NAMES.get(name)
     if key is None:
         if not isinstance(name, str):
-            raise TypeError(f"a header name is text, not {type(name).__name__}")
+            raise TypeError(f"a header name must be text, not {type(name).__name__}")
         if not _TOKEN.fullmatch(name):
             raise ValueError(
-                f"{name!r} is no header name: letters, digits and !#$%&'*+-.^_`|~ only"
+                f"{name!r} is not a header name: letters, digits and !#$%&'*+-.^_`|~ only"
             )
         key = name.lower()
         if len(_KNOWN_NAMES) < _MEMO_LIMIT:
@@ -44,30 +44,34 @@ def field_key(name: str) -> str:
 
 
 def field_value(name: str, value: str) -> str:
-    """Return the value if it can stand in a header line.
+    """Return the value of a header field if it is valid.
+
+    Args:
+        name: Name of the field, for the message.
+        value: Text of the field.
 
     Raises:
-        TypeError: The value is no text.
-        ValueError: It holds a line break, NUL, tab or another control character, or a
+        TypeError: The value is not text.
+        ValueError: The value contains a line break, NUL, tab or another control character, or a
             character outside Latin-1 (PEP 3333).
     """
     if not isinstance(value, str):
-        raise TypeError(f"the value of header {name} is text, not {type(value).__name__}")
+        raise TypeError(f"the value of header {name} must be text, not {type(value).__name__}")
     if value.isascii() and value.isprintable():
         return value
     if _CONTROL.search(value):
-        raise ValueError(f"the value of header {name} holds a line break or control character")
+        raise ValueError(f"the value of header {name} contains a line break or control character")
     try:
         value.encode("latin-1")
     except UnicodeEncodeError:
         raise ValueError(
-            f"the value of header {name} holds a character outside Latin-1; percent-encode it"
+            f"the value of header {name} contains a character outside Latin-1; percent-encode it"
         ) from None
     return value
 
 
 def _checked(name: str, value: str) -> tuple[str, tuple[str, str]]:
-    """Return key and pair, of plain `str`: PEP 3333 wants no subclass such as an enumeration."""
+    """Return key and pair as plain `str`: PEP 3333 forbids subclasses such as enumerations."""
     key = field_key(name)
     return key, (str.__str__(name), str.__str__(field_value(name, value)))
 
@@ -86,26 +90,34 @@ def _remembered(name: str, value: str) -> tuple[str, tuple[str, str]]:
 
 
 class Headers(MutableMapping[str, "str | list[str]"]):
-    """The header fields of a response: case is ignored in look-ups and kept in the output.
+    """The header fields of a response: lookups ignore case, the output preserves it.
 
     A value is text, or a list of texts for a field that is sent several times (`Set-Cookie`).
-    Everything that is put in is checked, so that nothing unchecked can come out.
+    Names and values are validated when they are set.
+
+    Args:
+        fields: Fields to begin with; copied.
+
+    Example:
+        >>> headers = Headers({"Content-Type": "text/html"})
+        >>> headers["content-type"], headers.pairs()
+        ('text/html', [('Content-Type', 'text/html')])
     """
 
     __slots__ = ("_fields", "_repeated")
 
     def __init__(self, fields: Mapping[str, HeaderValue] | None = None) -> None:
-        # The values are the finished pairs, so that the usual output is a copy of them.
+        # The values are the pairs that are sent, so that the usual output is a copy of them.
         self._fields: dict[str, tuple[str, str]] = {}
         self._repeated: dict[str, list[str]] | None = None
         if fields:
-            put = self.__setitem__  # as a function: to the operator it goes through C
+            put = self.__setitem__  # called as a function, which is faster than the operator
             for name, value in fields.items():
                 put(name, value)
 
     @classmethod
     def of_type(cls, media_type: str | None) -> "Headers":
-        """Build fields that hold a `Content-Type`, which was checked, or nothing."""
+        """Build header fields with a `Content-Type` that was already validated, or empty ones."""
         headers = cls.__new__(cls)
         headers._fields = {} if media_type is None else {_TYPE: ("Content-Type", media_type)}
         headers._repeated = None
@@ -129,7 +141,21 @@ class Headers(MutableMapping[str, "str | list[str]"]):
             self.append(name, value)
 
     def append(self, name: str, value: str) -> None:
-        """Add one more field of this name beside those that are there."""
+        """Add a field, in addition to existing ones of the same name.
+
+        Args:
+            name: Name of the field.
+            value: Text of the field.
+
+        Raises:
+            TypeError, ValueError: Name or value are not valid; see `field_value`.
+
+        Example:
+            >>> headers = Headers({"Link": "</a.css>"})
+            >>> headers.append("Link", "</b.css>")
+            >>> headers["Link"]
+            ['</a.css>', '</b.css>']
+        """
         key, pair = _checked(name, value)
         if key not in self._fields:
             self._fields[key] = pair
@@ -139,23 +165,32 @@ class Headers(MutableMapping[str, "str | list[str]"]):
         self._repeated.setdefault(key, []).append(pair[1])
 
     def add_vary(self, name: str) -> None:
-        """Say that the answer depends on a field of the request (RFC 9110 §12.5.5)."""
-        held = self.get("Vary", "")
-        names = ", ".join(held) if isinstance(held, list) else held
+        """Add a name to `Vary`: the response depends on that request header field.
+
+        See RFC 9110 section 12.5.5. A name that is already listed is not added again.
+
+        Example:
+            >>> headers = Headers({"Vary": "Cookie"})
+            >>> headers.add_vary("Accept")
+            >>> headers["Vary"]
+            'Cookie, Accept'
+        """
+        current = self.get("Vary", "")
+        names = ", ".join(current) if isinstance(current, list) else current
         listed = {part.strip().lower() for part in names.split(",")}
         if "*" not in listed and name.lower() not in listed:
             self["Vary"] = f"{names}, {name}" if names else name
 
     def keep_cookies_private(self) -> None:
-        """Force `Cache-Control: private` where a cookie is set (RFC 9111 §7.3).
+        """Set `Cache-Control: private` if the response sets a cookie (RFC 9111 section 7.3).
 
-        A shared cache would else give the cookie of one visitor to others. `no-store` stays;
-        `public`, `s-maxage` and fields for caches in front of the site are dropped.
+        Otherwise a shared cache could send the cookie of one visitor to others. `no-store` is
+        kept; `public`, `s-maxage` and fields for caches in front of the site are removed.
         """
         if "set-cookie" not in self._fields:
             return
-        held = self.get("Cache-Control", "")
-        text = ", ".join(held) if isinstance(held, list) else held
+        current = self.get("Cache-Control", "")
+        text = ", ".join(current) if isinstance(current, list) else current
         kept = [part for part in _DIRECTIVE.findall(text) if not _FOR_SHARED.match(part)]
         names = {part.lower() for part in kept}
         if not names & {"private", "no-store"}:
@@ -190,38 +225,43 @@ class Headers(MutableMapping[str, "str | list[str]"]):
         return f"Headers({dict(self.items())!r})"
 
     def fill(self, others: "Headers") -> None:
-        """Take from other fields those of a name that is not here yet."""
+        """Add the fields of another object whose names are not present yet."""
         self._fields = {**others._fields, **self._fields}
 
     def default_type(self, media_type: str) -> None:
-        """Put a `Content-Type` where there is none."""
+        """Set the `Content-Type` if there is none."""
         if _TYPE not in self._fields:
             self.__setitem__("Content-Type", media_type)
 
     def media_type(self) -> str | None:
-        """Return the `Content-Type`, or `None` where there is none or several."""
-        held = self._fields.get(_TYPE)
-        if held is None or (self._repeated and _TYPE in self._repeated):
+        """Return the `Content-Type`, or `None` if there is none or several."""
+        pair = self._fields.get(_TYPE)
+        if pair is None or (self._repeated and _TYPE in self._repeated):
             return None
-        return held[1]
+        return pair[1]
 
     def complete_pairs(self, media_type: str, length: str) -> list[tuple[str, str]]:
-        """Return the pairs with this media type and length, whatever the fields said of them."""
+        """Return the pairs with a `Content-Type` and `Content-Length` that replace existing ones.
+
+        Args:
+            media_type: The `Content-Type`.
+            length: The `Content-Length`, as text.
+        """
         fields = self._fields
-        held = fields.get(_TYPE)
-        if "content-length" in fields or (held is not None and held[1] != media_type):
+        current = fields.get(_TYPE)
+        if "content-length" in fields or (current is not None and current[1] != media_type):
             completed = Headers(self)
             completed["Content-Type"] = media_type
             completed.pop("Content-Length", None)
             return completed.complete_pairs(media_type, length)
         pairs = self.pairs() if self._repeated else list(fields.values())
-        if held is None:
+        if current is None:
             pairs.append(("Content-Type", media_type))
         pairs.append(("Content-Length", length))
         return pairs
 
     def pairs(self) -> list[tuple[str, str]]:
-        """Return the fields as WSGI wants them, a repeated field as several pairs."""
+        """Return the fields as a list of WSGI pairs; a repeated field becomes several pairs."""
         if not self._repeated:
             return list(self._fields.values())
         pairs = []
@@ -232,9 +272,13 @@ class Headers(MutableMapping[str, "str | list[str]"]):
 
 
 class RequestHeaders(dict[str, str]):
-    """The header fields of a request, keyed in upper case with dashes (`USER-AGENT`).
+    """The header fields of a request. Keys are in upper case with dashes (`USER-AGENT`).
 
-    Look-ups ignore case and take `_` for `-`; iteration shows the upper-case form.
+    Lookups ignore case and accept `_` for `-`; iteration yields the upper-case form.
+
+    Example:
+        >>> RequestHeaders({"User-Agent": "curl"})["user_agent"]
+        'curl'
     """
 
     __slots__ = ()
@@ -246,7 +290,7 @@ class RequestHeaders(dict[str, str]):
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, object]) -> "RequestHeaders":
-        """Collect the `HTTP_…` variables and the two that CGI names without the prefix."""
+        """Build header fields from the `HTTP_…`, `CONTENT_TYPE` and `CONTENT_LENGTH` variables."""
         headers = cls()
         put = super().__setitem__
         for key, value in environ.items():
@@ -270,7 +314,12 @@ class RequestHeaders(dict[str, str]):
         return isinstance(name, str) and super().__contains__(_request_key(name))
 
     def get(self, name: str, default: str | None = None) -> str | None:  # type: ignore[override]  # one signature instead of dict's overloads
-        """Return the value of a field in any spelling, or the default."""
+        """Return the value of a field, or the default.
+
+        Args:
+            name: Name of the field, in any case.
+            default: Returned if there is no such field.
+        """
         return super().get(_request_key(name), default)
 
 

@@ -1,61 +1,137 @@
-"""Host names: which a request may carry, and whose word about them is believed."""
+"""Host names, allowed hosts, trusted proxies and the address of the client."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any
 
-# RFC 3986 §3.2.2: a name, an IPv4 address or a bracketed IPv6 address, and perhaps a port.
+# RFC 3986 section 3.2.2: a name, an IPv4 address or a bracketed IPv6 address, optionally a port.
 _HOST = re.compile(r"([A-Za-z0-9](?:[A-Za-z0-9._-]{0,253})|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?")
 _WITH_PORT = re.compile(r"\[([0-9A-Fa-f:.]+)\](?::[0-9]{1,5})?|([0-9.]+):[0-9]{1,5}")
 UNIX_SOCKET = "unix"
+_CONFUSING_SERVERS = frozenset({"Granian"})
 LOOPBACK_HOSTS = ("localhost", ".localhost", "127.0.0.1", "[::1]")
 
 
 def host_name(host: str) -> str | None:
-    """Return the name part of a `Host` field in lower case, or `None` if it is malformed."""
+    """Return the name part of a `Host` field in lower case, or `None` if it is malformed.
+
+    Example:
+        >>> host_name("Example.com:8000"), host_name("exa mple")
+        ('example.com', None)
+    """
     found = _HOST.fullmatch(host)
     return found[1].rstrip(".").lower() if found else None
 
 
 def first_member(field: str | None) -> str:
-    """Return the first member of a list in a field, which the proxy next to the client wrote."""
+    """Return the first member of a list field, which the proxy nearest to the client added."""
     return (field or "").partition(",")[0].strip(" \t")
 
 
-def is_allowed(host: str, patterns: Iterable[str]) -> bool:
-    """Tell whether a `Host` field fits a list of names.
+def host_port(host: str) -> int | None:
+    """Return the port of a `Host` field, or `None` where it names none or is malformed."""
+    found = _HOST.fullmatch(host)
+    return int(found[2][1:]) if found and found[2] else None
 
-    A pattern is a name, `.name` for a domain with its subdomains, or `*` for any well-formed
-    host. The port is ignored.
+
+def is_allowed(host: str, patterns: Iterable[str], ports: Collection[int] | None = None) -> bool:
+    """Return True if a `Host` field fits a list of names.
+
+    Args:
+        host: The field.
+        patterns: Names, each with a port or without; `.name` for a domain with its subdomains;
+            `*` for any well-formed host with any port. A name with a port fits that port alone.
+        ports: What a name without a port allows beside a field without one. None allows any.
     """
-    name = host_name(host)
-    if name is None:
+    name, port = host_name(host), host_port(host)
+    if name is None or (port is not None and not 0 < port < 65536):
         return False
     for pattern in patterns:
-        wanted = pattern.lower()
-        if wanted in ("*", name) or (
-            wanted.startswith(".") and (name == wanted[1:] or name.endswith(wanted))
-        ):
+        if pattern == "*":
+            return True
+        wanted, wanted_port = _split(pattern.lower())
+        if wanted_port is None:
+            fits = ports is None or port is None or port in ports
+        else:
+            fits = port == wanted_port
+        if fits and (wanted == name or _is_within(name, wanted)):
             return True
     return False
 
 
-def is_trusted_proxy(address: str | None, proxies: Iterable[str]) -> bool:
-    """Tell whether the peer's address is in a list of addresses and networks.
+def _split(pattern: str) -> tuple[str, int | None]:
+    name, colon, port = pattern.rpartition(":")
+    is_port = colon and port.isascii() and port.isdigit() and (":" not in name or name[-1:] == "]")
+    return (name, int(port)) if is_port else (pattern, None)
 
-    `unix` in the list stands for a peer without an address, behind a Unix socket.
+
+def _is_within(name: str, domain: str) -> bool:
+    return domain.startswith(".") and (name == domain[1:] or name.endswith(domain))
+
+
+def is_trusted_proxy(address: str | None, proxies: Iterable[str]) -> bool:
+    """Return True if the address of the peer is that of a trusted proxy.
+
+    Args:
+        address: Address of the peer; `None` or an empty text if it has none.
+        proxies: Addresses and networks, as in `TRUSTED_PROXIES`. "unix" stands for a peer
+            without an address, behind a Unix socket.
+
+    Example:
+        >>> is_trusted_proxy("10.1.2.3", ["10.0.0.0/8"])
+        True
     """
     return _in_networks(address or "", tuple(proxies))
 
 
-def client_address(environ: Mapping[str, Any], proxies: Iterable[str]) -> str:
-    """Return the address of the client, as trusted proxies tell it; empty where none is known.
+def has_trusted_proxy(environ: Mapping[str, Any], proxies: Iterable[str]) -> bool:
+    """Return True if what a request says of itself in forwarding fields is to be believed.
 
-    `X-Forwarded-For` is read from its end, for that is where each proxy adds what it saw: the
-    client is the first address that is no trusted proxy. What stands before it, anybody may
-    have written.
+    Never on a server that gives `X_Forwarded_For` of a client the name of `X-Forwarded-For`.
+
+    Args:
+        environ: The WSGI environ.
+        proxies: Addresses and networks, as in `TRUSTED_PROXIES`.
+    """
+    trusted = is_trusted_proxy(environ.get("REMOTE_ADDR"), proxies)
+    return trusted and not confuses_fields(environ)
+
+
+def confuses_fields(environ: Mapping[str, Any]) -> bool:
+    """Return True if the server takes header names with `_` for those with `-`.
+
+    Both are one variable of the environ (RFC 3875 section 4.1.18), and only the server can tell
+    them apart. Gunicorn, Werkzeug, mod_wsgi and Waitress drop names with `_`.
+    """
+    return environ.get("SERVER_SOFTWARE") in _CONFUSING_SERVERS
+
+
+def is_from_this_machine(environ: Mapping[str, Any]) -> bool:
+    """Return True if a request comes from this machine, and no proxy says otherwise.
+
+    The `Host` field does not tell: anybody writes `localhost` there.
+    """
+    peer = environ.get("REMOTE_ADDR")
+    if peer is None:  # an environ that was built by hand, not by a server
+        return True
+    forwarded = environ.get("HTTP_X_FORWARDED_FOR")
+    if environ.get("HTTP_FORWARDED") or environ.get("HTTP_X_REAL_IP"):
+        return False
+    return all(_is_loopback(hop) for hop in [peer, *(forwarded.split(",") if forwarded else ())])
+
+
+def _is_loopback(text: str) -> bool:
+    address = _parsed(plain_address(text))
+    return address is not None and address.is_loopback
+
+
+def client_address(environ: Mapping[str, Any], proxies: Iterable[str]) -> str:
+    """Return the IP address of the client, or an empty text if it is unknown.
+
+    `X-Forwarded-For` is read from its end, where each proxy appends the address of its peer: the
+    client is the first address that is not a trusted proxy. Members before it can be forged.
 
     Args:
         environ: The WSGI environ.
@@ -63,17 +139,23 @@ def client_address(environ: Mapping[str, Any], proxies: Iterable[str]) -> str:
     """
     address = plain_address(environ.get("REMOTE_ADDR") or "")
     forwarded, networks = environ.get("HTTP_X_FORWARDED_FOR"), tuple(proxies)
-    hops = forwarded.split(",") if forwarded and networks else []
+    believed = forwarded and networks and not confuses_fields(environ)
+    hops = forwarded.split(",") if forwarded and believed else []
     while hops and _in_networks(address, networks):
-        told = plain_address(hops.pop())
-        if not told:
+        hop = plain_address(hops.pop())
+        if not hop:
             break
-        address = told
+        address = hop
     return address
 
 
 def plain_address(text: str) -> str:
-    """Return an IP address in its short form, without port and brackets; empty for what is none."""
+    """Return an IP address in its short form, without port and brackets; else an empty text.
+
+    Example:
+        >>> plain_address("[2001:db8:0::1]:443")
+        '2001:db8::1'
+    """
     text = text.strip()
     found = _WITH_PORT.fullmatch(text)
     address = _parsed(found[1] or found[2] if found else text)

@@ -1,4 +1,4 @@
-"""Python values as JSON: what msgspec knows, and what derives from it."""
+"""Encodes Python values as JSON: all types that msgspec supports, and their subclasses."""
 
 from collections import UserString
 from collections.abc import Callable, Mapping, Sequence, Set, ValuesView
@@ -10,20 +10,20 @@ import msgspec
 
 
 def _iso_8601(value: date | time) -> str:
-    # As text at once: what freezes time in tests replaces the classes themselves.
+    # Converted to text here, because tools that freeze time in tests replace the classes.
     text = value.isoformat()
     return text.removesuffix("+00:00") + "Z" if text.endswith("+00:00") else text
 
 
 def _plain_timedelta(value: timedelta) -> timedelta:
-    # The attributes of the class itself, for subclasses count weeks and months apart from days.
+    # The attributes of the base class, because subclasses may count weeks and months separately.
     kind = timedelta
     return timedelta(
         kind.days.__get__(value), kind.seconds.__get__(value), kind.microseconds.__get__(value)
     )
 
 
-# Each kind with what reduces a subclass of it to a value that msgspec knows; the first that fits.
+# For each type, a function that converts a subclass to a type that msgspec supports; first match.
 _REDUCTIONS: tuple[tuple[Any, Callable[[Any], Any]], ...] = (
     (str, str.__str__),
     (UserString, str),
@@ -39,13 +39,13 @@ _REDUCTIONS: tuple[tuple[Any, Callable[[Any], Any]], ...] = (
 
 
 def _reduced(value: Any) -> Any:
-    """Reduce a value that msgspec does not know to one that it knows."""
+    """Convert a value that msgspec does not support to one that it does."""
     for kind, reduce in _REDUCTIONS:
         if isinstance(value, kind):
             return reduce(value)
     raise TypeError(
         f"data of type {type(value).__name__} has no JSON form; "
-        "make it a dict, a list, text or a number first"
+        "convert it to a dict, a list, text or a number first"
     )
 
 

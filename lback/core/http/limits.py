@@ -1,4 +1,4 @@
-"""How much a request may bring: the sizes that are checked where they are read."""
+"""Maximum sizes of the parts of a request."""
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -7,7 +7,7 @@ if TYPE_CHECKING:
 
 
 class Limits(NamedTuple):
-    """The limits of an application, in bytes or fields; the settings of these names set them."""
+    """The limits of an application, in bytes or fields, from the `MAX_…` settings."""
 
     body_size: int = 10 * 1024 * 1024
     url_size: int = 8192
@@ -16,7 +16,7 @@ class Limits(NamedTuple):
 
     @classmethod
     def of(cls, config: "Config") -> "Limits":
-        """Read them from the settings, once at start-up."""
+        """Read the limits from the settings."""
         return cls(
             config.MAX_REQUEST_BODY_SIZE,
             config.MAX_URL_SIZE,

@@ -1,9 +1,10 @@
-"""Mail addresses: a short list of what one may consist of, the same for those kept and mailed."""
+"""Validates email addresses, by the same rules for stored addresses and recipients."""
 
 import re
 
-# RFC 5322 §3.2.3: a dot-atom. Quoted local parts, comments, routes and address literals are left
-# out: what two programs read in two ways leads a mail to one mailbox and a right to another.
+# RFC 5322 section 3.2.3: a dot-atom. Quoted local parts, comments, routes and address literals are
+# not allowed: programs parse them differently, so that an email and a permission could belong to
+# different mailboxes.
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 # "=?" begins an encoded word (RFC 2047), which some mail servers decode in an address.
 _LOCAL_PART = re.compile(rf"(?!.*=\?){_ATOM}(?:\.{_ATOM})*")
@@ -14,13 +15,17 @@ _PUNYCODE = "xn--"
 
 
 def mailed_address(address: str) -> str | None:
-    """Return an address as a mail server gets it, or `None` if it is not allowed.
+    """Return an address in the form for mail servers, or `None` if it is not valid.
 
-    The local part is a dot-atom of ASCII. The domain is that of RFC 1123; one with other letters
-    becomes its `xn--` form, if that form means exactly these letters again.
+    The local part is a dot-atom of ASCII (RFC 5322). The domain follows RFC 1123; an
+    internationalised one becomes its `xn--` form, if that decodes to exactly the same letters.
 
     Args:
-        address: One address, without a name beside it.
+        address: One address, without a display name.
+
+    Example:
+        >>> mailed_address("ada@bücher.example"), mailed_address("no address")
+        ('ada@xn--bcher-kva.example', None)
     """
     local_part, at, domain = address.rpartition("@")
     if not at or len(local_part) > _LONGEST_LOCAL_PART or not _LOCAL_PART.fullmatch(local_part):
@@ -30,7 +35,12 @@ def mailed_address(address: str) -> str | None:
 
 
 def readable_domain(domain: str) -> str:
-    """Return a domain with its letters instead of their `xn--` form, where it has one."""
+    """Return a domain with its `xn--` labels decoded.
+
+    Example:
+        >>> readable_domain("xn--bcher-kva.example")
+        'bücher.example'
+    """
     if _PUNYCODE not in domain or len(domain) > _LONGEST_DOMAIN:
         return domain
     try:

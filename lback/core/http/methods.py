@@ -1,4 +1,4 @@
-"""The methods of HTTP, as an enumeration that compares with text."""
+"""HTTP methods as an enumeration that compares equal to text in any case."""
 
 import re
 from collections.abc import Iterable
@@ -10,11 +10,14 @@ _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 
 
 class HTTPMethod(str, Enum):  # noqa: UP042  StrEnum would bring its own __str__ and auto()
-    """The standard methods (RFC 9110 §9, RFC 5789).
+    """The standard methods (RFC 9110 section 9, RFC 5789).
 
-    A member is its name as text, so that it goes wherever text does; it also equals the name in
-    any other case. The hash is that of the upper-case name: sets and dicts find a member by
-    `"GET"`, though not by `"get"`.
+    A member is also a `str` and equals its name in any case. Its hash is that of the upper-case
+    name: sets and dicts find a member by `"GET"`, but not by `"get"`.
+
+    Example:
+        >>> HTTPMethod.GET == "get", f"{HTTPMethod.GET}"
+        (True, 'GET')
     """
 
     GET = "GET"
@@ -33,10 +36,10 @@ class HTTPMethod(str, Enum):  # noqa: UP042  StrEnum would bring its own __str__
         return NotImplemented
 
     def __ne__(self, other: Any) -> bool:
-        # That of plain text minds case, and would be found first.
+        # Without it, the one of `str` would be used, which compares case.
         return not self == other
 
-    # The hash of plain text, so that a look-up by member stays in C.
+    # The hash of `str`, so that a lookup by member needs no Python call.
     __hash__ = str.__hash__
 
     def __str__(self) -> str:
@@ -47,9 +50,13 @@ METHODS: dict[str, HTTPMethod] = {method.value: method for method in HTTPMethod}
 
 
 def supported_methods(methods: Iterable[str]) -> list[str]:
-    """Return all methods that work where these do, in the order of the alphabet.
+    """Return the sorted names of all methods that work for a path with these routes.
 
-    HEAD works wherever GET does, and OPTIONS everywhere.
+    HEAD works if GET does, and OPTIONS always works.
+
+    Example:
+        >>> supported_methods(["GET", "POST"])
+        ['GET', 'HEAD', 'OPTIONS', 'POST']
     """
     return list(_supported(tuple(methods)))
 
@@ -61,5 +68,5 @@ def _supported(methods: tuple[str, ...]) -> list[str]:
 
 
 def is_token(text: str) -> bool:
-    """Tell whether text can be the name of a method (RFC 9110 §5.6.2)."""
+    """Return True if text is a token and can be the name of a method (RFC 9110 section 5.6.2)."""
     return _TOKEN.fullmatch(text) is not None

@@ -1,4 +1,4 @@
-"""Names with one value or several, as query strings and forms send them."""
+"""Dicts with one or several values per name, and the parser of query strings."""
 
 from binascii import a2b_qp
 from typing import Any
@@ -8,7 +8,7 @@ from lback.core.exceptions import BadRequest, HTTPException
 
 
 class MissingField(BadRequest, KeyError):
-    """A field that a view reads by its name was not sent: 400, and a `KeyError` as well."""
+    """A field that a view reads was not sent (status 400); also a `KeyError`."""
 
     def __init__(self, name: object) -> None:
         super().__init__(f"the field {str(name)[:100]!r} is missing")
@@ -17,9 +17,15 @@ class MissingField(BadRequest, KeyError):
 
 
 class FormData(dict[str, Any]):
-    """What a client sent, by field name: an absent name is the client's mistake.
+    """Form fields by name. Reading a missing field raises an error that is answered with 400.
 
-    `data["title"]` raises `MissingField`, which is answered with 400; `data.get("title")` does not.
+    `data["title"]` raises `MissingField` if the field is missing; `data.get("title")` returns None.
+
+    Example:
+        >>> FormData(title="Emma")["author"]
+        Traceback (most recent call last):
+        ...
+        lback.core.http.multidict.MissingField: the field 'author' is missing
     """
 
     __slots__ = ()
@@ -29,10 +35,10 @@ class FormData(dict[str, Any]):
 
 
 class NoFields(FormData):
-    """An empty form in place of a body that is none, such as a JSON list.
+    """An empty form for a body that has no fields, such as a JSON list.
 
     Args:
-        reason: Raised where a field is read, and by a form that is given this.
+        reason: Raised when a field is read.
     """
 
     __slots__ = ("reason",)
@@ -46,22 +52,32 @@ class NoFields(FormData):
 
 
 class MultiDict(FormData):
-    """A dict whose value is the one that was sent, or the list of them where there were several.
+    """A dict whose values are text, or lists for names that occur several times.
 
-    `getlist` spares the caller the difference.
+    `getlist` returns a list in both cases.
+
+    Example:
+        >>> values = parse_query("tag=new&tag=used&page=2")
+        >>> values["page"], values["tag"], values.getlist("page")
+        ('2', ['new', 'used'], ['2'])
     """
 
     __slots__ = ()
 
     def getlist(self, name: str) -> list[Any]:
-        """Return all values of a name, in the order sent; none gives an empty list."""
+        """Return all values of a name in the order sent; an empty list if there are none."""
         if name not in self:
             return []
         value = self[name]
         return list(value) if isinstance(value, list) else [value]
 
     def add(self, name: str, value: Any) -> None:
-        """Add a value beside those that are there."""
+        """Add a value, in addition to existing ones of the same name.
+
+        Args:
+            name: Name of the field.
+            value: Text or an uploaded file.
+        """
         if name not in self:
             self[name] = value
         elif isinstance(self[name], list):
@@ -71,16 +87,16 @@ class MultiDict(FormData):
 
 
 def parse_query(text: str, limit: int = 1000, *, errors: str = "replace") -> MultiDict:
-    """Read a query string or an urlencoded form; blank values are kept, `;` separates nothing.
+    """Parse a query string or an urlencoded form. Blank values are kept; `;` is not a separator.
 
     Args:
-        text: As it was sent, without the question mark.
-        limit: How many fields are accepted.
-        errors: What becomes of percent-encoded bytes that are no UTF-8; see `bytes.decode`.
+        text: The encoded text, without the question mark.
+        limit: Maximum number of fields.
+        errors: Handling of percent-encoded bytes that are not UTF-8; see `bytes.decode`.
 
     Raises:
-        BadRequest: There are more fields than that.
-        UnicodeDecodeError: Such bytes, with `errors="strict"`.
+        BadRequest: There are more fields than the limit.
+        UnicodeDecodeError: Bytes are not UTF-8 and `errors` is "strict".
     """
     count = text.count("&")
     if count >= limit:
@@ -100,17 +116,16 @@ def _plain(text: str) -> MultiDict:
 
 
 def _decoded(text: str, count: int, errors: str) -> MultiDict:
-    """Decode all fields at once, or return nothing where they have to be read with care.
+    """Decode all fields at once, or return an empty dict if they have to be decoded one by one.
 
-    Quoted-printable differs from percent-encoding in its sign, and the standard library reads it
-    in C. Each byte that it reads makes the text shorter by two; what is shorter by less than
-    that, or holds control characters, which mean something to it, is not for this way. Nor is a
-    field that has not exactly one `=`.
+    Quoted-printable differs from percent-encoding only in its sign, and the standard library
+    decodes it in C. Each decoded byte makes the text shorter by two. Text that becomes shorter by
+    less, contains control characters, or has a field without exactly one `=` is not decoded here.
     """
     values = MultiDict()
     if not (text.isascii() and text.isprintable()):
         return values
-    # The separators step aside for the sign, to characters that no field holds.
+    # The separators are replaced by control characters, because `=` becomes the sign.
     octets = a2b_qp(text.replace("=", "\2").replace("&", "\1").replace("%", "="))
     if len(octets) == len(text) - 2 * text.count("%"):
         fields = octets.decode(errors=errors).split("\1")
@@ -125,7 +140,7 @@ def _decoded(text: str, count: int, errors: str) -> MultiDict:
 
 
 def _careful(text: str, errors: str) -> MultiDict:
-    """Read fields one by one: none of the values of a name may be lost, nor an odd one."""
+    """Parse fields one by one, which keeps repeated names and accepts malformed fields."""
     values = MultiDict()
     for field in text.split("&"):
         if field:

@@ -1,14 +1,14 @@
-"""Web origins: scheme, host and port of a page, written in one way (RFC 6454 §4)."""
+"""Web origins: scheme, host and port in a normalised form (RFC 6454 section 4)."""
 
 import re
 
-# What a browser sends in `Origin`: no user, no path, the port only where it is not the usual one.
+# The form that browsers send in `Origin`: no user, no path, the port only if it is not the default.
 # Apps and extensions have schemes of their own: capacitor://localhost, chrome-extension://…
 _ORIGIN = re.compile(
     r"([a-z][a-z0-9+.-]{1,62})://([a-z0-9](?:[a-z0-9._-]{0,253})|\[[0-9a-f:.]{2,45}\])(?::([0-9]{1,5}))?",
     re.IGNORECASE,
 )
-# Schemes of which nothing has an origin that says who it is, or whose URLs run what they say.
+# Schemes without an identifying origin, or whose URLs are executed.
 _WITHOUT_ORIGIN = frozenset(
     {"about", "blob", "data", "file", "filesystem", "ftp", "javascript", "vbscript", "ws", "wss"}
 )
@@ -16,9 +16,13 @@ _USUAL_PORTS = {"http": "80", "https": "443"}
 
 
 def origin_of(text: str) -> str | None:
-    """Return an origin in lower case and without a usual port; `None` for what is none.
+    """Return an origin in lower case and without a default port, or `None` if it is not valid.
 
-    So `null` is none, which browsers send for pages whose origin nobody may know.
+    `null`, which browsers send for pages with an opaque origin, is not valid.
+
+    Example:
+        >>> origin_of("HTTPS://Example.com:443"), origin_of("null")
+        ('https://example.com', None)
     """
     found = _ORIGIN.fullmatch(text)
     if found is None:
@@ -31,6 +35,11 @@ def origin_of(text: str) -> str | None:
 
 
 def origin_of_url(url: str) -> str | None:
-    """Return the origin of an absolute URL, such as that of a `Referer`; `None` without one."""
+    """Return the origin of an absolute URL, such as a `Referer`, or `None` if it has none.
+
+    Example:
+        >>> origin_of_url("https://example.com/books?page=2")
+        'https://example.com'
+    """
     scheme, separator, rest = url.partition("://")
     return origin_of(f"{scheme}://{re.split('[/?#]', rest, maxsplit=1)[0]}") if separator else None

@@ -4,21 +4,34 @@ from typing import TYPE_CHECKING, Any
 
 from lback.core.exceptions import BadRequest, HTTPException
 from lback.core.http.body import NO_BODY, body_stream
-from lback.core.http.hosts import LOOPBACK_HOSTS, first_member, is_allowed, is_trusted_proxy
+from lback.core.http.hosts import (
+    LOOPBACK_HOSTS,
+    confuses_fields,
+    first_member,
+    has_trusted_proxy,
+    is_allowed,
+    is_from_this_machine,
+)
 from lback.core.http.limits import Limits
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from lback.core.config import Config
     from lback.core.request import Request
 
 _KNOWN_HOSTS_LIMIT = 1024
+_USUAL_PORTS = frozenset({80, 443})
 
 
 class RequestValidator:
-    """Checks the outer facts of a request against the configuration.
+    """Validates host, URL length and body size of each request against the settings.
 
-    What it finds is left in `request.error` and not raised: the answer then passes the response
-    hooks like that of every other error.
+    An error is stored in `request.error` and raised later, so that the error response passes the
+    response hooks like any other.
+
+    Args:
+        config: Settings; `ALLOWED_HOSTS`, `TRUSTED_PROXIES` and the `MAX_…` sizes are used.
     """
 
     def __init__(self, config: "Config") -> None:
@@ -27,7 +40,12 @@ class RequestValidator:
         self._known_hosts: set[str] = set()
 
     def validate(self, request: "Request", environ: dict[str, Any]) -> None:
-        """Examine one request, and put an end to the stream of its body."""
+        """Validate a request and replace `wsgi.input` by a stream that ends with the body.
+
+        Args:
+            request: The request; `error` is set if it is not valid.
+            environ: Its WSGI environ.
+        """
         if environ.get("HTTP_HOST") not in self._known_hosts:
             self._validate_host(request)
         if environ.get("CONTENT_LENGTH") or "wsgi.input_terminated" in environ:
@@ -39,31 +57,48 @@ class RequestValidator:
             request.error = HTTPException(f"the URL is longer than {limit} bytes", 414)
 
     def _bound_body(self, request: "Request", environ: dict[str, Any]) -> None:
+        if "HTTP_TRANSFER_ENCODING" in environ and confuses_fields(environ):
+            # That server ends a chunked body that was cut off as if it were whole.
+            environ["wsgi.input"] = NO_BODY
+            request.error = HTTPException("send the body with a Content-Length", 411)
+            return
         try:
             environ["wsgi.input"] = body_stream(environ, self.limits.body_size)
-        except HTTPException as fault:
+        except HTTPException as error:
             environ["wsgi.input"] = NO_BODY
-            request.error = fault
+            request.error = error
 
     def _validate_host(self, request: "Request") -> None:
         config = self._config
         environ = request.environ
         host = environ.get("HTTP_HOST")
-        proxied = config.USE_X_FORWARDED_HOST and is_trusted_proxy(
-            environ.get("REMOTE_ADDR"), config.TRUSTED_PROXIES
-        )
+        proxied = config.USE_X_FORWARDED_HOST and has_trusted_proxy(environ, config.TRUSTED_PROXIES)
         named = (first_member(environ.get("HTTP_X_FORWARDED_HOST")) if proxied else None) or host
         if named is None:  # HTTP/1.0 has no Host field
             named = environ.get("SERVER_NAME", "")
-        patterns = config.ALLOWED_HOSTS or (LOOPBACK_HOSTS if config.DEBUG is True else ())
-        if not is_allowed(named, patterns):
-            request.error = BadRequest("this host is not served here" + self._hint(named))
+        is_debug = config.DEBUG is True
+        patterns: Sequence[str] = config.ALLOWED_HOSTS
+        if not patterns and is_debug and is_from_this_machine(environ):
+            patterns = LOOPBACK_HOSTS
+        if not is_allowed(named, patterns, None if is_debug else _ports(environ)):
+            hint = self._hint(named) if is_debug else ""
+            request.error = BadRequest(f"this host is not served here{hint}")
             return
         room = len(self._known_hosts) < _KNOWN_HOSTS_LIMIT
-        if room and host is not None and not config.USE_X_FORWARDED_HOST:
+        if room and host is not None and config.ALLOWED_HOSTS and not config.USE_X_FORWARDED_HOST:
             self._known_hosts.add(host)
 
     def _hint(self, host: str) -> str:
-        if self._config.DEBUG is not True:
-            return ""
-        return f": add {host.partition(':')[0][:253]!r} to ALLOWED_HOSTS"
+        name = host.partition(":")[0][:253]
+        if not self._config.ALLOWED_HOSTS and is_allowed(host, LOOPBACK_HOSTS):
+            return (
+                f": {name!r} is served to this machine alone while ALLOWED_HOSTS is empty; "
+                "add it there to serve it to others"
+            )
+        return f": add {name!r} to ALLOWED_HOSTS"
+
+
+def _ports(environ: dict[str, Any]) -> frozenset[int]:
+    """Return the ports that a host may name: those of the schemes, and that of the server."""
+    own = str(environ.get("SERVER_PORT") or "")
+    return _USUAL_PORTS | {int(own)} if own.isascii() and own.isdigit() else _USUAL_PORTS

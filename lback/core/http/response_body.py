@@ -1,4 +1,4 @@
-"""The body of a response: what may be one, and how it becomes bytes."""
+"""Validates bodies of responses and encodes them to bytes."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -9,7 +9,11 @@ _CHARSET = re.compile(r";\s*charset=\"?([^\s;\"]+)", re.IGNORECASE)
 
 
 def checked_body(body: Any) -> bytes | str:
-    """Bring a body that is neither `str` nor `bytes` into one of the two, or refuse it."""
+    """Convert a body to `str` or `bytes`.
+
+    Raises:
+        TypeError: The body is not text, bytes, `None` or an iterable of text and bytes.
+    """
     if body is None:
         return b""
     if isinstance(body, str):
@@ -20,7 +24,7 @@ def checked_body(body: Any) -> bytes | str:
         raise TypeError(f"a body of type {type(body).__name__} needs JSONResponse")
     if not isinstance(body, Iterable):
         raise TypeError(
-            f"a body is text, bytes or an iterable of these, not {type(body).__name__}; "
+            f"a body must be text, bytes or an iterable of these, not {type(body).__name__}; "
             "use str() for its text or JSONResponse for its data"
         )
     try:
@@ -34,20 +38,31 @@ def _is_chunks(body: Any) -> bool:
 
 
 def encode_chunk(piece: Any) -> bytes:
-    """Return one piece of a body as bytes, text in UTF-8.
+    """Return one piece of a body as bytes; text is encoded in UTF-8.
 
     Raises:
-        TypeError: It is neither text nor bytes.
+        TypeError: The piece is neither text nor bytes.
     """
     if isinstance(piece, str):
         return piece.encode()
     if isinstance(piece, (bytes, bytearray, memoryview)):
         return bytes(memoryview(piece))
-    raise TypeError(f"a body is made of text or bytes, it yielded {type(piece).__name__}")
+    raise TypeError(f"a body must yield text or bytes, not {type(piece).__name__}")
 
 
 def assigned_body(body: Any, media_type: str | None) -> tuple[bytes, str | None]:
-    """Encode a body that was assigned after construction, and return its media type too."""
+    """Encode a body that was assigned after construction.
+
+    Args:
+        body: The assigned value.
+        media_type: Media type of the response.
+
+    Returns:
+        The bytes, and the media type with the charset that was used.
+
+    Raises:
+        TypeError: The body is neither text nor bytes.
+    """
     if body is not None and not isinstance(body, (str, bytes, bytearray, memoryview)):
         raise TypeError(
             f"the body was replaced by {type(body).__name__}; "
@@ -60,8 +75,11 @@ def assigned_body(body: Any, media_type: str | None) -> tuple[bytes, str | None]
 def encoded_text(body: str, media_type: str | None) -> tuple[bytes, str]:
     """Encode text with the charset of its media type, and return both.
 
-    Where the type names a charset that nobody knows, or one that lacks a character of this
-    text, UTF-8 takes its place there too.
+    If the charset is unknown or lacks a character of the text, both use UTF-8 instead.
+
+    Args:
+        body: The text.
+        media_type: Media type of the response; `None` becomes UTF-8 plain text.
     """
     if media_type is None:
         return body.encode(), TEXT_TYPE
@@ -75,11 +93,11 @@ def encoded_text(body: str, media_type: str | None) -> tuple[bytes, str]:
 
 
 class ClosedTogether:
-    """A body at whose end something else is closed as well.
+    """A body that calls a function after it is closed.
 
     Args:
         body: An iterable of bytes.
-        release: Called once, when the body is closed.
+        release: Called when the body is closed.
     """
 
     def __init__(self, body: Iterable[bytes], release: Callable[[], None]) -> None:
@@ -90,7 +108,7 @@ class ClosedTogether:
         return iter(self._body)
 
     def close(self) -> None:
-        """Close the body, and the rest whatever comes of that."""
+        """Close the body and call the function, also if closing raises."""
         try:
             close(self._body)
         finally:
@@ -98,7 +116,7 @@ class ClosedTogether:
 
 
 def close(body: Any) -> None:
-    """Close a body that can be closed, as a WSGI server does in the end."""
+    """Close a body if it has a `close` method, as WSGI servers do (PEP 3333)."""
     release = getattr(body, "close", None)
     if release is not None:
         release()

@@ -1,4 +1,4 @@
-"""An uploaded file: what a client sent in one part of a form, and what it says about it."""
+"""Uploaded files of multipart forms."""
 
 import errno
 import os
@@ -23,13 +23,19 @@ class UploadedFile:
     """One file of a multipart form (RFC 7578).
 
     Args:
-        filename: As the client sent it; kept without directories and control characters. It is
-            a label for people, never a path to write to.
-        content_type: As the client claims.
+        filename: Name that the client sent, stored without directories and control characters. It
+            is a label for people, never a path to write to.
+        content_type: Media type that the client claims; it is not checked.
         file: Open binary file, at its beginning.
         field_name: Name of the form field.
         size: Length in bytes.
         headers: Header fields of the part, with the name as it was sent.
+
+    Example:
+        >>> from io import BytesIO
+        >>> file = UploadedFile("../cover.png", "image/png", BytesIO(b"data"), "cover", 4)
+        >>> file.filename, file.read()
+        ('cover.png', b'data')
     """
 
     def __init__(
@@ -53,27 +59,32 @@ class UploadedFile:
         return self.file.read(size)
 
     def seek(self, offset: int, whence: int = 0) -> int:
-        """Move to another place, as a file does, and return it."""
+        """Move to another position, as `io.IOBase.seek` does, and return it.
+
+        Args:
+            offset: Bytes, counted from the place that `whence` names.
+            whence: 0 for the beginning, 1 for the current position, 2 for the end.
+        """
         return self.file.seek(offset, whence)
 
     def save(
         self, path: str | os.PathLike[str], *, overwrite: bool = False, mode: int = 0o644
     ) -> Path:
-        """Store the file on disk, whole or not at all, and return its path.
+        """Save the file on disk and return its path.
 
         The content is written to a temporary file in the same directory, flushed to the disk, and
-        renamed. Nothing is left where that fails.
+        renamed: the target has the whole content or does not exist.
 
         Args:
-            path: Where to; the directory must exist. Never take it from `filename`: choose a name,
-                or check it.
-            overwrite: Replace a file that is there already.
+            path: The target; its directory must exist. Never use `filename` unchecked: choose a
+                name of your own.
+            overwrite: Whether to replace an existing file.
             mode: Permissions of the file.
 
         Raises:
-            FileExistsError: There is a file already, and `overwrite` is false.
-            HTTPException: 507, the disk is full.
-            OSError: The directory is missing or cannot be written to.
+            FileExistsError: The target exists and `overwrite` is false.
+            HTTPException: Status 507: the disk is full.
+            OSError: The directory is missing or not writable.
         """
         target = Path(path)
         with full_disk_is_507():
@@ -97,7 +108,7 @@ class UploadedFile:
             os.fsync(descriptor)
 
     def close(self) -> None:
-        """Close the file; a file in a temporary place is gone then."""
+        """Close the file; a temporary file is deleted."""
         close = getattr(self.file, "close", None)
         if close is not None:
             close()
@@ -113,7 +124,12 @@ class UploadedFile:
 
 
 def bare_filename(filename: str) -> str:
-    """Return a client's file name without directories of any system and control characters."""
+    r"""Return a file name without directories of any operating system and control characters.
+
+    Example:
+        >>> bare_filename("C:\\photos\\cat.png")
+        'cat.png'
+    """
     name = _CONTROL.sub("", filename).replace("\\", "/").rpartition("/")[2].strip()
     return "" if name in (".", "..") else name
 
@@ -152,7 +168,7 @@ def _sync_directory(path: Path) -> None:
 
 @contextmanager
 def full_disk_is_507() -> Iterator[None]:
-    """Raise an HTTPException with status 507 where a disk or a quota is full (RFC 4918 §11.5)."""
+    """Raise an HTTPException with status 507 if a disk or quota is full (RFC 4918 section 11.5)."""
     try:
         yield
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Text in a WSGI environ: UTF-8 that was read as Latin-1 (PEP 3333, Unicode Issues)."""
+"""Decodes text of a WSGI environ: UTF-8 that was read as Latin-1 (PEP 3333, Unicode Issues)."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,15 +6,15 @@ from urllib.parse import quote
 
 from lback.core.exceptions import BadRequest
 
-# What RFC 3986 allows in a path without encoding it.
+# Characters that RFC 3986 allows unencoded in a path.
 _IN_PATH = "/:@!$&'()*+,;=-._~"
 
 
 def decoded_path(path: str) -> str:
-    """Read as UTF-8 what PEP 3333 hands over as Latin-1.
+    """Decode a path of a WSGI environ: UTF-8 that was read as Latin-1.
 
     Raises:
-        BadRequest: It is no UTF-8.
+        BadRequest: The path is not UTF-8.
     """
     if path.isascii():
         return path
@@ -23,22 +23,22 @@ def decoded_path(path: str) -> str:
     except UnicodeEncodeError:  # built by hand, and decoded already
         return path
     except UnicodeDecodeError:
-        raise BadRequest("the path is no UTF-8") from None
+        raise BadRequest("the path is not UTF-8") from None
 
 
 def raw_path(environ: Mapping[str, Any], path: str) -> str:
     """Return a path as the client sent it, percent-encoded and without the query string.
 
     Args:
-        environ: Servers that keep the request line put it into `RAW_URI` or `REQUEST_URI`. Where
-            none did, the path is encoded again.
+        environ: The WSGI environ. Some servers put the request target into `RAW_URI` or
+            `REQUEST_URI`; without these, the path is encoded again.
         path: The decoded path.
     """
     sent = environ.get("RAW_URI") or environ.get("REQUEST_URI")
     if not sent:
         return quote(decoded_path(environ.get("SCRIPT_NAME") or "") + path, safe=_IN_PATH)
     target: str = sent.partition("#")[0].partition("?")[0]
-    if not target.startswith("/"):  # RFC 9112 section 3.2.2: a whole URL, as proxies are sent
+    if not target.startswith("/"):  # RFC 9112 section 3.2.2: a whole URL, as sent to proxies
         _, separator, rest = target.partition("://")
         slash = rest.find("/")
         target = (rest[slash:] if slash >= 0 else "/") if separator else target

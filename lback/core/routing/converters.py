@@ -1,10 +1,10 @@
-"""Converters: text of a URL on one side, a Python value on the other."""
+"""Path converters, which convert text of a URL to a Python value and back."""
 
 import re
 from typing import Any
 from uuid import UUID
 
-# int() of more digits than this is refused by Python itself, for it takes quadratic time.
+# Python refuses int() of more digits by default, because it takes quadratic time.
 MAX_DIGITS = 4300
 
 _DIGITS = re.compile(r"[0-9]+")
@@ -12,10 +12,10 @@ _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 class TypeConverter:
-    """Base of the converters of path variables.
+    """Base class of converters of path variables.
 
-    A subclass turns text into a value and back, and raises `ValueError` for what it does not
-    take: then the route does not match. Register one with `register_converter`.
+    A subclass converts text to a value and back. It raises `ValueError` for invalid text, and then
+    the route does not match. Register an instance with `register_converter`.
     """
 
     @property
@@ -24,26 +24,26 @@ class TypeConverter:
         return {"type": "string"}
 
     def to_python(self, value: str) -> Any:
-        """Return the value that the text of a URL stands for, or raise `ValueError`."""
+        """Convert text of a URL to a value, or raise `ValueError`."""
         raise NotImplementedError(f"{type(self).__name__} has no to_python")
 
     def to_url(self, value: Any) -> str:
-        """Return the text, not percent-encoded, that stands for a value, or raise `ValueError`."""
+        """Convert a value to text that is not percent-encoded, or raise `ValueError`."""
         raise NotImplementedError(f"{type(self).__name__} has no to_url")
 
 
 class StringConverter(TypeConverter):
-    """One non-empty segment of a path, as it is."""
+    """One non-empty segment of a path, as text."""
 
     def to_python(self, value: str) -> str:
         """Return the text unchanged."""
         return value
 
     def to_url(self, value: Any) -> str:
-        """Return the text of the value; a slash would begin another segment and is refused."""
+        """Return the text of the value, or raise `ValueError` if it contains a slash."""
         text = str(value)
         if "/" in text:
-            raise ValueError(f"{text!r} holds a slash; use the converter path")
+            raise ValueError(f"{text!r} contains a slash; use the converter path")
         return text
 
 
@@ -56,7 +56,12 @@ class PathConverter(StringConverter):
 
 
 class IntegerConverter(TypeConverter):
-    """A non-negative whole number in ASCII digits."""
+    """A non-negative whole number in ASCII digits.
+
+    Example:
+        >>> IntegerConverter().to_python("007"), IntegerConverter().to_url(7)
+        (7, '7')
+    """
 
     @property
     def openapi_type(self) -> dict[str, Any]:
@@ -66,14 +71,14 @@ class IntegerConverter(TypeConverter):
     def to_python(self, value: str) -> int:
         """Return the number, or raise `ValueError`."""
         if not (value.isascii() and value.isdigit()) or len(value) > MAX_DIGITS:
-            raise ValueError(f"no whole number of at most {MAX_DIGITS} digits")
+            raise ValueError(f"not a whole number of at most {MAX_DIGITS} digits")
         return int(value)
 
     def to_url(self, value: Any) -> str:
         """Return the digits of the number, or raise `ValueError`."""
         text = str(value)
         if isinstance(value, bool) or len(text) > MAX_DIGITS or not _DIGITS.fullmatch(text):
-            raise ValueError(f"{text[:40]!r} is no non-negative whole number")
+            raise ValueError(f"{text[:40]!r} is not a non-negative whole number")
         return text
 
 
@@ -88,11 +93,11 @@ class UUIDConverter(TypeConverter):
     def to_python(self, value: str) -> UUID:
         """Return the UUID, or raise `ValueError`."""
         if not _UUID.fullmatch(value):
-            raise ValueError("no UUID in canonical form")
+            raise ValueError("not a UUID in canonical form")
         return UUID(value)
 
     def to_url(self, value: Any) -> str:
-        """Return the canonical text of a UUID or of a text that is one, or raise `ValueError`."""
+        """Return the canonical text of a UUID, given as UUID or text, or raise `ValueError`."""
         if isinstance(value, UUID):
             return str(value)
         return str(self.to_python(str(value)))
@@ -107,16 +112,20 @@ CONVERTERS: dict[str, TypeConverter] = {
 
 
 def register_converter(name: str, converter: TypeConverter) -> None:
-    """Make `{variable:name}` in later patterns use a converter of one's own.
+    """Register a converter for `{variable:name}` in patterns that are written later.
+
+    Args:
+        name: An identifier that no other converter has.
+        converter: An instance of a subclass of `TypeConverter`.
 
     Raises:
-        TypeError: It is no instance of `TypeConverter`.
-        ValueError: The name is no identifier, or is taken.
+        TypeError: The converter is not an instance of `TypeConverter`.
+        ValueError: The name is not an identifier, or is taken.
     """
     if not isinstance(converter, TypeConverter):
-        raise TypeError(f"a converter is an instance of TypeConverter, not {converter!r}")
+        raise TypeError(f"a converter must be an instance of TypeConverter, not {converter!r}")
     if not name.isidentifier():
-        raise ValueError(f"{name!r} is no name for a converter: letters, digits and _ only")
+        raise ValueError(f"{name!r} is not a name for a converter: letters, digits and _ only")
     if name in CONVERTERS:
         raise ValueError(f"the converter {name!r} exists: {type(CONVERTERS[name]).__name__}")
     CONVERTERS[name] = converter

@@ -1,4 +1,4 @@
-"""Endpoints: how a view is called, read from its signature once, when its route is registered."""
+"""Endpoints: call a view with its arguments, determined from its signature at registration."""
 
 import inspect
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -25,24 +25,28 @@ Arguments: TypeAlias = Callable[[Request, dict[str, Any]], dict[str, Any]]
 _BY_POSITION = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 _BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 REQUEST = "request"
-# Names under which views of other frameworks know an attribute of the request.
+# Names that other frameworks use for an attribute of the request.
 _ALIASES = {"current_user": "user", "app_session": "session"}
 
 
 def build_endpoint(route: "Route", dependencies: Mapping[str, Any]) -> Endpoint:
-    """Return the callable `(request, path variables) -> result` of a route.
+    """Return a callable `(request, path variables) -> result` that calls the view of a route.
 
-    The view gets the request first, then by name each path variable that it takes. A required
-    parameter beyond these is filled with the dependency of that name, or with the attribute of
-    the request (`db_session`, `user`, `session`, …). A view whose first parameter bears the name
-    of one of these, and is not annotated as a `Request`, gets everything by name and not the
-    request. A class is instantiated for each request; its `dispatch` is called, or its method of
-    the name of the HTTP method.
+    The view is passed the request first, then by name each path variable that it takes. Any other
+    required parameter is filled with the service of that name, or with the attribute of the
+    request (`db_session`, `user`, `session`, …). A view whose first parameter has the name of one
+    of these, and is not annotated as a `Request`, is passed everything by name and no request. A
+    class is instantiated for each request; its `dispatch` is called, or its method named after
+    the HTTP method.
+
+    Args:
+        route: The route.
+        dependencies: Services by name.
 
     Raises:
-        ConfigurationError: A required parameter that nothing can fill, with suggestions; a view
-            that takes no request below a decorator that needs it, or whose parameters cannot be
-            read; a class without handlers, or that cannot be built without arguments.
+        ConfigurationError: Nothing provides a required parameter (the message has suggestions);
+            the view takes no request below a decorator that needs it; its parameters cannot be
+            read; or a class has no handlers or a constructor with required arguments.
     """
     view = route.view
     if not isinstance(view, type):
@@ -68,7 +72,7 @@ def _check_constructor(route: "Route", view: type) -> None:
     try:
         inspect.signature(view).bind()
     except ValueError:
-        return  # a class written in C, or built upon one, that does not tell
+        return  # a class written in C, or derived from one, without a signature
     except TypeError as error:
         raise ConfigurationError(
             f"the class {view_name(view)} of {route.path!r} is built without arguments "
@@ -100,7 +104,7 @@ def _function_endpoint(route: "Route", dependencies: Mapping[str, Any]) -> Endpo
 def _handler_endpoint(
     route: "Route", view: type, name: str, dependencies: Mapping[str, Any]
 ) -> Endpoint:
-    """Call a method of a new instance: what a request leaves on it ends with the request."""
+    """Call a method of a new instance for each request, so that requests share no state."""
     found = inspect.getattr_static(view, name)
     takes_self = hasattr(found, "__get__") and not isinstance(found, (staticmethod, classmethod))
     takes_request, arguments = _arguments(
@@ -118,16 +122,16 @@ def _handler_endpoint(
 def _arguments(
     route: "Route", view: "View", dependencies: Mapping[str, Any], *, takes_self: bool = False
 ) -> tuple[bool, Arguments | None]:
-    """Return whether a view takes the request by position, and what builds its other arguments.
+    """Return whether a view takes the request by position, and a function for its other arguments.
 
-    The latter is `None` where they are the variables of the path.
+    The function is `None` if the other arguments are the path variables.
     """
     what = f"the view {view_name(route.view)} of {route.path!r}"
     variables = [variable.name for variable in route.pattern.variables]
     fillable = frozenset({*variables, *fillable_names(dependencies)})
     parameters = read_parameters(view, what)
     if takes_self and not _positional(parameters):
-        raise ConfigurationError(f"{what} is a method and takes no self: write def get(self)")
+        raise ConfigurationError(f"{what} is a method without self: write def get(self)")
     takes_request = _takes_request(parameters, fillable, takes_self=takes_self)
     if not takes_request:
         _check_decorators(view, what, fillable, takes_self=takes_self)
@@ -158,14 +162,14 @@ def _arguments(
 
 
 def _positional(parameters: Iterable[inspect.Parameter]) -> list[inspect.Parameter]:
-    """Return the parameters that can be given by position, a star among them."""
+    """Return the parameters that can be passed by position, including `*args`."""
     return [p for p in parameters if p.kind in (*_BY_POSITION, p.VAR_POSITIONAL)]
 
 
 def _takes_request(
     parameters: Iterable[inspect.Parameter], fillable: Collection[str], *, takes_self: bool = False
 ) -> bool:
-    """Return True if the first parameter is the request, not a value known by that name."""
+    """Return True if the first parameter is the request and not a value that is filled by name."""
     places = _positional(parameters)
     if takes_self and places and places[0].kind is not inspect.Parameter.VAR_POSITIONAL:
         del places[0]
@@ -189,7 +193,7 @@ def _is_request(annotation: Any) -> bool:
 def _check_decorators(
     view: "View", what: str, fillable: Collection[str], *, takes_self: bool
 ) -> None:
-    """Refuse a view without the request below a decorator that is called with the request."""
+    """Raise if a view takes no request below a decorator that is called with the request."""
     layer, wants = view, getattr(view, "needs_request", False)
     while hasattr(layer, "__wrapped__") and not wants:
         places = [p for p in _own_parameters(layer) if p.kind in _BY_POSITION][takes_self:]
@@ -208,18 +212,18 @@ def _own_parameters(layer: Callable[..., Any]) -> list[inspect.Parameter]:
     try:
         return list(inspect.signature(layer, follow_wrapped=False).parameters.values())
     except (TypeError, ValueError):
-        return []  # one written in C, such as lru_cache, passes on what it is given
+        return []  # one written in C, such as lru_cache, passes all arguments on
 
 
 def read_parameters(function: Callable[..., Any], what: str) -> list[inspect.Parameter]:
     """Return the parameters of a function.
 
     Args:
-        function: A view, or another function that a request is answered with.
-        what: How to name it in an error.
+        function: A view or an exception handler.
+        what: Description of the function for the message.
 
     Raises:
-        ConfigurationError: They cannot be read.
+        ConfigurationError: The function has no readable signature.
     """
     try:
         return list(inspect.signature(function).parameters.values())
@@ -231,25 +235,25 @@ def read_parameters(function: Callable[..., Any], what: str) -> list[inspect.Par
 
 
 def refuse_positional_only(parameters: Iterable[inspect.Parameter], what: str) -> None:
-    """Refuse parameters that have to be filled by name and cannot be.
+    """Raise if a parameter that has to be filled by name is positional-only.
 
     Args:
-        parameters: Those behind what is given by position.
-        what: How to name the function in an error.
+        parameters: The parameters after those that are passed by position.
+        what: Description of the function for the message.
 
     Raises:
-        ConfigurationError: A required one is positional-only.
+        ConfigurationError: A required parameter is positional-only.
     """
     for parameter in parameters:
         if parameter.kind is parameter.POSITIONAL_ONLY and parameter.default is parameter.empty:
             raise ConfigurationError(
                 f"{what} takes {parameter.name!r} by position only; "
-                "behind the request everything is given by name"
+                "everything after the request is passed by name"
             )
 
 
 def fillable_names(dependencies: Mapping[str, Any]) -> list[str]:
-    """Return the names of parameters that are filled for every view, each once."""
+    """Return the names of the parameters that can be filled for every view, without duplicates."""
     return list(dict.fromkeys([REQUEST, *dependencies, *_values_of_request(), *_ALIASES]))
 
 
@@ -261,16 +265,17 @@ def _values_of_request() -> tuple[str, ...]:
 def source_of(
     name: str, what: str, dependencies: Mapping[str, Any], variables: Sequence[str] = ()
 ) -> Source:
-    """Return what fills a parameter that is not a path variable.
+    """Return a function of the request that provides a parameter other than a path variable.
 
     Args:
         name: Name of the parameter.
-        what: How to name the function in an error.
+        what: Description of the view for the message.
         dependencies: Services by name.
         variables: Names of the path variables, for suggestions.
 
     Raises:
-        ConfigurationError: Nothing fills it; names the setting that is missing, or suggestions.
+        ConfigurationError: Nothing provides the parameter; the message names the missing setting
+            or similar names.
     """
     if name == REQUEST:
         return lambda request: request
@@ -300,26 +305,31 @@ def _hint(name: str, dependencies: Mapping[str, Any], variables: Sequence[str]) 
 
 
 def _is_readable(name: str) -> bool:
-    """Tell whether the request has such an attribute that is a value and not a method."""
+    """Return True if the request has a property of that name."""
     attribute = None if name.startswith("_") else getattr(Request, name, None)
     return isinstance(attribute, (property, cached_property))
 
 
 def response_of(result: Any, view: "View", status: int = 200) -> Response:
-    """Turn what a view returned into a response.
+    """Convert the return value of a view to a response.
 
-    Text becomes a page, a dict or list JSON of exactly that value; `(value, status)`,
-    `(value, headers)` and `(value, status, headers)` say the rest. A Response in a tuple takes
-    that status, and these header fields in place of its own of the same names.
+    Text becomes an HTML page, a dict or list JSON without an envelope. `(value, status)`,
+    `(value, headers)` and `(value, status, headers)` set status and header fields; for a Response
+    in a tuple they replace its own.
 
     Args:
-        result: What was returned.
-        view: What returned it, for errors.
-        status: Status of a value that comes without one, unless it is a Response.
+        result: The return value.
+        view: The view, for the message.
+        status: Status of a value without one, unless it is a Response.
 
     Raises:
-        TypeError: It is none of these; names the view and the type.
-        ValueError: A status outside 100..599.
+        TypeError: The value has another type; the message names the view and the type.
+        ValueError: The status is outside 100..599.
+
+    Example:
+        >>> response = response_of(({"id": 1}, 201), print)
+        >>> response.status_code, response.body
+        (201, b'{"id":1}')
     """
     if not isinstance(result, tuple):
         return _plain_response(result, view, status, None)
@@ -380,10 +390,14 @@ def _plain_response(value: Any, view: "View", status: Any, headers: Any) -> Resp
 
 
 def get_request(args: tuple[Any, ...], view: Callable[..., Any]) -> Request:
-    """Return the request among the arguments of a view, which for a method is the second.
+    """Return the request from the arguments of a view; for a method it is the second one.
+
+    Args:
+        args: Positional arguments of the call.
+        view: The view, for the message.
 
     Raises:
-        TypeError: There is none.
+        TypeError: Neither of the first two arguments is a request.
     """
     for argument in args[:2]:
         if isinstance(argument, Request):

@@ -1,9 +1,10 @@
-"""Path patterns: `/users/{user_id:int}` read once, then matched and filled without backtracking.
+"""Path patterns such as `/users/{user_id:int}`: parsed once, matched without backtracking.
 
-A variable alone between two slashes takes that segment. Where several share a segment, as in
-`/{year:int}-{slug}`, each ends at the first place where the text behind it occurs, and the last
-takes the rest. A variable that spans segments takes as many as leave room for what follows it,
-but ends at the first such place too where another one follows. One pass, however hostile the path.
+A variable alone between two slashes matches that segment. If several share a segment, as in
+`/{year:int}-{slug}`, each ends at the first occurrence of the text that follows it, and the last
+one matches the rest. A variable that spans segments matches as many as leave room for what follows
+it; if another such variable follows, it ends at the first occurrence too. Matching takes linear
+time for every path.
 """
 
 import re
@@ -20,21 +21,21 @@ from lback.core.routing.converters import (
     TypeConverter,
 )
 
-# What a client resolves before it sends a path (RFC 3986 §5.2.4).
+# Segments that clients resolve before they send a path (RFC 3986 section 5.2.4).
 _STEPS = (".", "..")
 _BRACES = re.compile(r"\{([^{}]*)\}")
 _READ_IN_PLACE: dict[type, Any] = {StringConverter: None, IntegerConverter: int}
 
 
 class Variable(NamedTuple):
-    """A variable of a pattern and the converter of its text."""
+    """A variable of a pattern, with its converter."""
 
     name: str
     converter: TypeConverter
 
     @property
     def spans_segments(self) -> bool:
-        """Whether the text may hold slashes."""
+        """Whether the text may contain slashes."""
         return isinstance(self.converter, PathConverter)
 
 
@@ -42,21 +43,28 @@ class PathPattern:
     """A pattern of literal text and variables.
 
     Args:
-        text: Begins with a slash; variables are `{name}` or `{name:converter}`.
+        text: The pattern. It begins with a slash; variables are `{name}` or `{name:converter}`.
 
     Raises:
-        ValueError: What is wrong, where, and what to write instead.
+        ValueError: The pattern is malformed; the message says what to write instead.
 
     Attributes:
         text: The pattern as written.
         parts: Its literal texts and variables, in order.
         variables: Its variables, in order.
-        segments: The pattern split at its slashes, each a literal text or a `Variable`, or
-            `None` where a variable shares its segment or spans several.
-        is_plain: Whether there is no such `None`.
-        places: Of a plain pattern: each variable's name, its place in `path.split("/")`, and what
-            converts the text; `None` for text as it is, `int` for a whole number, both of which
-            the tree of routes reads itself.
+        segments: The pattern split at its slashes: literal texts, `Variable`s, and `None` for a
+            variable that shares its segment or spans several.
+        is_plain: Whether `segments` contains no `None`.
+        places: Of a plain pattern: for each variable its name, its index in `path.split("/")`, and
+            the function that converts the text. `None` stands for text and `int` for a whole
+            number, which the tree of routes converts itself.
+
+    Example:
+        >>> pattern = PathPattern("/books/{book_id:int}")
+        >>> pattern.match("/books/7"), pattern.match("/books/x")
+        ({'book_id': 7}, None)
+        >>> pattern.fill({"book_id": 7})
+        '/books/7'
     """
 
     def __init__(self, text: str) -> None:
@@ -74,7 +82,7 @@ class PathPattern:
         self._fullmatch = re.compile(_expression(self.parts), re.DOTALL).fullmatch
 
     def match(self, path: str) -> dict[str, Any] | None:
-        """Return the variables of a path that fits, converted, else `None`."""
+        """Return the converted variables of a path that matches, else `None`."""
         found = self._fullmatch(path)
         if found is None:
             return None
@@ -86,12 +94,24 @@ class PathPattern:
         except ValueError:
             return None
 
+    def spans(self, path: str) -> dict[str, tuple[int, int]]:
+        """Return where each variable of a path that fits lies; empty for a path that does not.
+
+        The converters have no say: a text that one refuses fits as well.
+        """
+        found = self._fullmatch(path)
+        if found is None:
+            return {}
+        return {
+            variable.name: found.span(index) for index, variable in enumerate(self.variables, 1)
+        }
+
     def fill(self, values: Mapping[str, Any]) -> str:
-        """Build the percent-encoded path that matches with these values.
+        """Return the percent-encoded path that matches with these values.
 
         Raises:
-            ValueError: A value is missing, refused by its converter, or would not match again;
-                or the path would lead to another place or host.
+            ValueError: A value is missing, refused by its converter, or would not match again; or
+                the path would resolve to another path or host (RFC 3986 section 5.2.4).
         """
         texts = {variable.name: self._text(variable, values) for variable in self.variables}
         plain = "".join(part if isinstance(part, str) else texts[part.name] for part in self.parts)
@@ -107,10 +127,10 @@ class PathPattern:
         found = self._fullmatch(plain)
         if found is None or list(found.groups()) != list(texts.values()):
             raise ValueError(
-                f"the values {texts} do not fit {self.text!r}: {plain!r} reads otherwise"
+                f"the values {texts} do not fit {self.text!r}: {plain!r} would match others"
             )
         if plain.startswith("//") or any(step in _STEPS for step in plain.split("/")):
-            # RFC 3986 §4.2 and §5.2.4: the first names a host, the others are resolved away.
+            # RFC 3986 sections 4.2 and 5.2.4: // begins a host name, dot segments are removed.
             raise ValueError(
                 f"the values {texts} make {plain!r} of {self.text!r}: "
                 "no path begins with // or has a segment . or .."
@@ -126,14 +146,14 @@ class PathPattern:
         except ValueError as refusal:
             raise ValueError(f"{name!r} of {self.text!r}: {refusal}") from None
         if not text or any(step in _STEPS for step in text.split("/")):
-            raise ValueError(f"{name!r} of {self.text!r}: {text!r} is no path segment")
+            raise ValueError(f"{name!r} of {self.text!r}: {text!r} is not a path segment")
         return text
 
 
 def _check_slash(text: str) -> None:
     if not isinstance(text, str) or not text.startswith("/"):
         hint = f"; write {'/' + text!r}" if isinstance(text, str) else ""
-        raise ValueError(f"a path pattern begins with a slash, not {text!r}{hint}")
+        raise ValueError(f"a path pattern must begin with a slash, not {text!r}{hint}")
 
 
 def _parts_of(text: str) -> list[str | Variable]:
@@ -166,7 +186,7 @@ def _check_literal(literal: str, text: str) -> None:
 def _variable(inner: str, text: str) -> Variable:
     name, _, kind = inner.partition(":")
     if not name.isidentifier():
-        raise ValueError(f"{name!r} in {text!r} is no variable name: letters, digits and _ only")
+        raise ValueError(f"{name!r} in {text!r} is not a variable name: letters, digits and _ only")
     if name.startswith("_"):
         raise ValueError(f"the variable {name!r} of {text!r} begins with an underscore: rename it")
     converter = CONVERTERS.get(kind or "str")
@@ -195,10 +215,10 @@ def _segments_of(text: str, variables: list[Variable]) -> list[str | Variable | 
 
 
 def _expression(parts: list[str | Variable]) -> str:
-    """Write the pattern as a regular expression that never tries a second way.
+    """Return a regular expression for the pattern that never backtracks.
 
-    An atomic group keeps what it took: a variable before another one of its stretch ends at
-    the first occurrence of the literal that follows, for good.
+    Atomic groups make a variable that is followed by another one end at the first occurrence of
+    the literal between them.
     """
     pieces = []
     index = 0
@@ -221,10 +241,10 @@ def _expression(parts: list[str | Variable]) -> str:
 def _shares_stretch(
     variable: Variable, literal: str, parts: list[str | Variable], index: int
 ) -> bool:
-    """Tell whether another variable follows where this one could still grow into.
+    """Return True if another variable follows that this one could extend into.
 
-    Behind a literal with a slash, what follows starts with a segment of its own. So even a
-    variable over segments may take all it can: giving back, it reads no segment often.
+    After a literal with a slash, the next variable begins a new segment. So even a variable that
+    spans segments may match greedily: giving back characters, it reads no segment twice.
     """
     behind = parts[index + 2 :]
     if "/" not in literal:

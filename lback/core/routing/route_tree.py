@@ -1,7 +1,7 @@
-"""The tree of routes: finds those that fit a path in a time that does not grow with their number.
+"""A prefix tree of routes: the time of a lookup does not grow with the number of routes.
 
-The answer is always that of asking every route in the order of registration; the tree only
-leaves out those that cannot fit.
+The result is always that of trying every route in the order of registration; the tree only
+skips those that cannot match.
 """
 
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -17,7 +17,7 @@ _Entry: TypeAlias = "tuple[int, Route]"
 
 
 class _Node:
-    """A place between two slashes: what may follow, and the routes that end here."""
+    """A path segment: the segments that may follow, and the routes that end here."""
 
     __slots__ = ("literals", "routes", "tails", "variable")
 
@@ -25,23 +25,23 @@ class _Node:
         self.literals: dict[str, _Node] = {}
         self.variable: _Node | None = None
         self.routes: list[_Entry] = []
-        # Routes whose next segment is not a plain text or a plain variable: asked themselves.
+        # Routes whose next segment is neither plain text nor a plain variable: matched one by one.
         self.tails: list[_Entry] = []
 
 
 class RouteTree:
-    """An index over routes; adding keeps it ready, removing means building another."""
+    """An index of routes. To remove a route, build another tree."""
 
     def __init__(self) -> None:
         self._root = _Node()
         self._count = 0
-        # Path to method to route, for the paths where no other route has a say.
+        # Route by path and method, for paths that no other route can match.
         self._exact: dict[str, dict[str, Route]] = {}
         self._literal_paths: dict[str, list[_Entry]] = {}
         self._allowed: dict[str, list[str]] = {}
 
     def add(self, route: "Route") -> None:
-        """Index one more route behind those that are there."""
+        """Add a route at the end."""
         entry = (self._count, route)
         self._count += 1
         self._allowed = {}
@@ -49,12 +49,12 @@ class RouteTree:
             self._add_to_tree(entry)
             return
         self._literal_paths.setdefault(route.path, []).append(entry)
-        # A pattern that came earlier may take this path.
+        # A pattern that was added earlier may match this path.
         if self._candidates(route.path.split("/")):
             self._exact.pop(route.path, None)
         else:
             by_method = self._exact.setdefault(route.path, {})
-            # Standard methods alone: of the others, a route for every method may take any.
+            # Standard methods only: a route for every method matches any other one as well.
             for name, method in METHODS.items():
                 if route.methods is None or name in route.methods:
                     by_method.setdefault(method, route)
@@ -74,7 +74,12 @@ class RouteTree:
         node.routes.append(entry)
 
     def find(self, path: str, method: str) -> "Found | None":
-        """Return the first route that fits path and method, with its variables."""
+        """Return the first route that matches path and method, with its variables, or `None`.
+
+        Args:
+            path: Decoded path of a request.
+            method: Name of its method, in upper case.
+        """
         by_method = self._exact.get(path)
         if by_method is not None:
             route = by_method.get(method)
@@ -89,14 +94,14 @@ class RouteTree:
         return None
 
     def allowed_methods(self, path: str) -> list[str] | None:
-        """Return the methods that the routes of a path name, sorted, or `None` without a route.
+        """Return the sorted names of the methods allowed for a path, or `None` without a route.
 
-        A route for every method names none.
+        A route for every method adds none.
         """
         known = self._allowed.get(path)
         if known is None:
             known = self._methods_of(path)
-            # Of paths without variables alone, so that no client makes this grow.
+            # Only for paths without variables, so that clients cannot make the cache grow.
             if known is not None and path in self._literal_paths:
                 self._allowed[path] = known
         return None if known is None else list(known)
@@ -113,14 +118,14 @@ class RouteTree:
         return sorted({method for route in fitting for method in route.methods or ()})
 
     def _candidates(self, segments: list[str], path: str | None = None) -> list[_Entry]:
-        """Return the routes whose plain segments fit, in order of registration.
+        """Return the routes whose plain segments match, in order of registration.
 
-        Without a path, those with variables alone.
+        Without a path, only routes with variables.
         """
         literal = self._literal_paths.get(path) if path is not None else None
         node = self._root
         if literal is None and not segments[0]:
-            # The usual case: at each segment there is one way to go.
+            # The usual case: at each segment there is one candidate.
             for segment in segments[1:]:
                 if node.tails:
                     break

@@ -1,4 +1,4 @@
-"""Views as they are registered: their names, their methods, and what cannot be a view."""
+"""Views: their names, their methods, and the check that an object can be a view."""
 
 import inspect
 from collections.abc import Callable, Collection
@@ -10,21 +10,21 @@ View: TypeAlias = Callable[..., Any]
 
 
 def view_name(view: View) -> str:
-    """Return the dotted name of a view, for people."""
+    """Return the dotted name of a view, for messages."""
     named = view if hasattr(view, "__qualname__") else type(view)
-    # Methods of types written in C know no module.
+    # Methods of types written in C have no module.
     return f"{getattr(named, '__module__', None) or 'builtins'}.{named.__qualname__}"
 
 
 def check_view(view: View, path: str) -> None:
-    """Check that a view can be called by the application.
+    """Check that the application can call a view.
 
     Args:
         view: Function or class.
         path: Pattern of its route, for the message.
 
     Raises:
-        TypeError: The view cannot be called, or is or has a coroutine function to be called.
+        TypeError: The view is not callable, or it or one of its handlers is a coroutine function.
     """
     if not callable(view):
         raise TypeError(f"the view of {path!r} cannot be called: {view!r}")
@@ -37,7 +37,7 @@ def check_view(view: View, path: str) -> None:
 
 
 def _calls_of(view: View) -> list[Any]:
-    """Return the functions that a request may enter the view by."""
+    """Return the functions of a view that a request may call."""
     if not isinstance(view, type):
         return [view, type(view).__call__]
     if hasattr(view, "dispatch"):
@@ -46,7 +46,7 @@ def _calls_of(view: View) -> list[Any]:
 
 
 def methods_of(view: View) -> Collection[str] | None:
-    """Return the methods that a view says it answers, or `None` if it says nothing."""
+    """Return the names of the methods that a view declares, or `None` if it declares none."""
     declared = getattr(view, "methods", None)
     if isinstance(declared, (list, tuple, set, frozenset)):
         return declared
@@ -56,5 +56,5 @@ def methods_of(view: View) -> Collection[str] | None:
 
 
 def handled_methods(view: type) -> list[str]:
-    """Return the methods that a class has a handler for: `get`, `post` and so on."""
+    """Return the names of the methods for which a class has a handler: `get`, `post` and so on."""
     return [method for method in METHODS if callable(getattr(view, method.lower(), None))]

@@ -32,7 +32,7 @@ def check_caches(value: Mapping[str, Any]) -> None:
     """
     for name, entry in value.items():
         if not isinstance(name, str) or not name:
-            raise ValueError(f"{name!r} is no name of a cache: text, in quotes")
+            raise ValueError(f"{name!r} is not a cache name: it must be text")
         if not isinstance(entry, Mapping):
             raise ValueError(f"{name!r} must be a mapping, such as {{'backend': 'redis'}}")
         _check_entry(name, entry)

@@ -50,7 +50,7 @@ def database_uri(settings: Mapping[str, Any]) -> str:
 def _with_driver(url: str) -> str:
     scheme, separator, rest = url.partition("://")
     if not separator:
-        raise ValueError("DATABASE_URL is no URL; write postgresql://user:password@host/name")
+        raise ValueError("DATABASE_URL is not a URL; write postgresql://user:password@host/name")
     name, plus, _ = scheme.lower().partition("+")
     if name not in ENGINES:
         # The rest of the URL may hold a password: its beginning alone is shown.

@@ -51,7 +51,8 @@ def check_rate(text: str) -> str:
     """
     if not _RATE.fullmatch(text.strip()):
         raise ValueError(
-            f"{text!r} is no rate; write it like '5 per minute', '100/hour' or '20 per 15 minutes'"
+            f"{text!r} is not a rate; write it like '5 per minute', '100/hour' or "
+            "'20 per 15 minutes'"
         )
     return text.strip()
 
@@ -71,8 +72,8 @@ def _origins(value: list[Any]) -> None:
     for origin in _texts(value):
         if origin_of(origin) is None:
             raise ValueError(
-                f"{origin!r} is no origin; write scheme and host, such as https://app.example.com, "
-                "with the port where it is not the usual one, and without a path"
+                f"{origin!r} is not an origin; write scheme and host, such as "
+                "https://app.example.com, with the port unless it is the default, without a path"
             )
 
 
@@ -117,7 +118,7 @@ def _check_source(directive: str, source: str) -> None:
         raise ValueError(f"{source} in {directive} needs quotes of its own: \"'{source}'\"")
     if not _CSP_SOURCE.fullmatch(source):
         raise ValueError(
-            f"{source!r} in {directive} is no source: visible ASCII without spaces, ',' and ';'"
+            f"{source!r} in {directive} is not a source: visible ASCII without spaces, ',' and ';'"
         )
 
 

@@ -176,11 +176,16 @@ def _not_empty(value: str) -> None:
 def _hosts(value: list[Any]) -> None:
     _texts(value)
     for host in value:
-        name = host.removeprefix(".").lower()
-        if host != "*" and host_name(name) != name:
+        name, _, port = host.removeprefix(".").lower().partition(":")
+        if name[:1] == "[":
+            name, _, port = host.lower().partition("]:")
+            name += "]" if port else ""
+        is_port = not port or (port.isascii() and port.isdigit() and 0 < int(port) < 65536)
+        if host != "*" and not (host_name(name) == name and is_port and host[-1:] != ":"):
             raise ValueError(
-                f"{host!r} is no host name; write example.com, .example.com for its subdomains "
-                "as well, 192.0.2.1 or [2001:db8::1], without scheme and port"
+                f"{host!r} is not a host name; write example.com, .example.com for its subdomains "
+                "as well, 192.0.2.1 or [2001:db8::1], without scheme; example.com:8443 allows that "
+                "port alone"
             )
 
 
@@ -192,7 +197,7 @@ def _networks(value: list[Any]) -> None:
                 ip_network(network, strict=False)
         except ValueError:
             raise ValueError(
-                f"{network!r} is no address and no network; write 192.0.2.1 or 10.0.0.0/8, "
+                f"{network!r} is not an address or a network; write 192.0.2.1 or 10.0.0.0/8, "
                 f"or {UNIX_SOCKET!r} for a proxy behind a Unix socket"
             ) from None
 

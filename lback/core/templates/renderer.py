@@ -239,9 +239,9 @@ class TemplateRenderer(SignalSender):
         self, source: str, find: Callable[[str], Template], name: str, context: dict[str, Any]
     ) -> str:
         dispatcher = self.dispatcher
-        heard = bool(dispatcher.receivers) and dispatcher.has_receivers(RENDERING_SIGNALS)
+        observed = bool(dispatcher.receivers) and dispatcher.has_receivers(RENDERING_SIGNALS)
         about = {"template_name": name, "context": context, "source": source}
-        if heard:
+        if observed:
             dispatcher.send("template_rendering_started", self, **about)
         try:
             values = self._with_request_values(context)
@@ -255,7 +255,7 @@ class TemplateRenderer(SignalSender):
             if shown is error:
                 raise
             raise shown from error
-        if heard:
+        if observed:
             dispatcher.send("template_rendered", self, rendered_content=text, **about)
         return text
 

@@ -53,7 +53,7 @@ def test_the_declared_length_is_a_number_or_none(text: str | None, expected: int
 )
 def test_a_length_that_is_no_number_never_means_read_all(text: str) -> None:
     source = CountingInput(b"body")
-    with pytest.raises(BadRequest, match="Content-Length is no whole number"):
+    with pytest.raises(BadRequest, match="Content-Length is not a whole number"):
         body_stream({"CONTENT_LENGTH": text, "wsgi.input": source})
     assert source.taken == 0
 

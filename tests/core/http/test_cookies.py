@@ -101,7 +101,7 @@ def test_a_cookie_is_removed_with_the_attributes_that_it_was_set_with(
 
 @pytest.mark.parametrize("moment", [10**12, 1e300, float("inf"), -(10**20)])
 def test_an_end_that_no_date_can_name_is_a_value_error(moment: float) -> None:
-    with pytest.raises(ValueError, match="beyond the years"):
+    with pytest.raises(ValueError, match="out of the range of dates"):
         cookie_header("a", "b", expires=moment)
 
 
@@ -220,22 +220,24 @@ def test_an_end_of_life_is_written_in_greenwich_time(moment: datetime | float) -
 
 
 def test_a_naive_end_of_life_is_refused() -> None:
-    with pytest.raises(ValueError, match="give expires a time zone"):
+    with pytest.raises(ValueError, match="give it a time zone"):
         cookie_header("a", expires=datetime.now(UTC).replace(tzinfo=None) + timedelta(days=1))
 
 
 def test_an_end_of_life_beyond_all_dates_is_refused() -> None:
-    with pytest.raises(ValueError, match="beyond the years"):
+    with pytest.raises(ValueError, match="out of the range of dates"):
         cookie_header("a", expires=1e30)
 
 
 @pytest.mark.parametrize("text", BREAKING)
 def test_no_part_of_a_cookie_breaks_out_of_its_field(text: str) -> None:
-    with pytest.raises(ValueError, match="is no cookie name"):
+    with pytest.raises(ValueError, match="is not a cookie name"):
         cookie_header(text, "x")
-    with pytest.raises(ValueError, match=r"path .* of cookie a cannot stand in a cookie"):
+    with pytest.raises(ValueError, match=r"path .* of cookie a has characters that cookies forbid"):
         cookie_header("a", path=text)
-    with pytest.raises(ValueError, match=r"domain .* of cookie a cannot stand in a cookie"):
+    with pytest.raises(
+        ValueError, match=r"domain .* of cookie a has characters that cookies forbid"
+    ):
         cookie_header("a", domain=text)
     with pytest.raises(ValueError, match="samesite"):
         cookie_header("a", samesite=text)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from lback.core import BadRequest
-from lback.core.http.framing import ChunkedInput, framing_fault
+from lback.core.http.framing import ChunkedInput, framing_problem
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ def test_a_body_ends_in_one_place(fields: list[tuple[str, str]], fault: str | No
     headers = Message()
     for name, value in fields:
         headers[name] = value
-    assert framing_fault(headers) == fault
+    assert framing_problem(headers) == fault
 
 
 def test_chunks_are_read_through_and_their_faults_are_the_clients() -> None:

@@ -60,7 +60,7 @@ def test_a_number_of_more_digits_than_python_reads_is_refused_and_not_computed()
     assert INTEGER.to_python("9" * MAX_DIGITS) == int("9" * MAX_DIGITS)
     with pytest.raises(ValueError, match=f"at most {MAX_DIGITS} digits"):
         INTEGER.to_python("9" * (MAX_DIGITS + 1))
-    with pytest.raises(ValueError, match="no non-negative whole number"):
+    with pytest.raises(ValueError, match="not a non-negative whole number"):
         INTEGER.to_url("9" * (MAX_DIGITS + 1))
     with pytest.raises(ValueError):
         INTEGER.to_url(10**MAX_DIGITS)
@@ -68,7 +68,7 @@ def test_a_number_of_more_digits_than_python_reads_is_refused_and_not_computed()
 
 @pytest.mark.parametrize("value", [-1, 1.0, 1.5, "x", "", None, True, False, "1\n", "٣"])
 def test_what_is_no_whole_number_makes_no_url(value: Any) -> None:
-    with pytest.raises(ValueError, match="is no non-negative whole number"):
+    with pytest.raises(ValueError, match="is not a non-negative whole number"):
         INTEGER.to_url(value)
 
 
@@ -110,7 +110,7 @@ def test_text_stays_as_it_is_but_holds_no_slash() -> None:
     converter = StringConverter()
     assert converter.to_python("a b") == "a b"
     assert converter.to_url(12) == "12"
-    with pytest.raises(ValueError, match="'a/b' holds a slash; use the converter path"):
+    with pytest.raises(ValueError, match="'a/b' contains a slash; use the converter path"):
         converter.to_url("a/b")
     assert PathConverter().to_url("a/b") == "a/b"
 
@@ -136,7 +136,7 @@ def test_a_converter_is_an_instance_under_a_free_name() -> None:
     the_class_itself: Any = HexConverter
     with pytest.raises(TypeError, match="instance of TypeConverter, not <class"):
         register_converter("hex", the_class_itself)
-    with pytest.raises(ValueError, match="'he-x' is no name for a converter"):
+    with pytest.raises(ValueError, match="'he-x' is not a name for a converter"):
         register_converter("he-x", HexConverter())
     with pytest.raises(ValueError, match="the converter 'int' exists: IntegerConverter"):
         register_converter("int", HexConverter())

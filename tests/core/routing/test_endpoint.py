@@ -379,7 +379,7 @@ def test_a_method_without_self_is_refused() -> None:
     class Page:
         def get() -> None: ...  # type: ignore[misc]  # the mistake
 
-    assert "is a method and takes no self" in refusal(Page)
+    assert "is a method without self" in refusal(Page)
 
 
 def test_a_path_variable_by_position_only_is_refused() -> None:
@@ -675,5 +675,5 @@ def test_headers_that_are_none_are_refused(headers: Any) -> None:
 @pytest.mark.parametrize("status", ["404", 99, 600, None, True])
 def test_a_status_that_is_none_is_refused(status: Any) -> None:
     for value in ("x", Response("x")):
-        with pytest.raises(ValueError, match="is no HTTP status"):
+        with pytest.raises(ValueError, match="is not an HTTP status"):
             response_of((value, status), view)

@@ -103,21 +103,21 @@ def test_a_variable_over_segments_leaves_room_for_what_follows(
 @pytest.mark.parametrize(
     ("pattern", "message"),
     [
-        ("users", "begins with a slash, not 'users'; write '/users'"),
-        ("", "begins with a slash, not ''; write '/'"),
-        (None, "begins with a slash, not None"),
-        (7, "begins with a slash, not 7"),
+        ("users", "must begin with a slash, not 'users'; write '/users'"),
+        ("", "must begin with a slash, not ''; write '/'"),
+        (None, "must begin with a slash, not None"),
+        (7, "must begin with a slash, not 7"),
         ("/{a}{b}", "two variables of '/{a}{b}' touch: put text between them"),
         ("/{a}/{a}", "the variable 'a' occurs twice"),
         ("/{a", "unbalanced brace"),
         ("/a}", "unbalanced brace"),
         ("/{{a}}", "unbalanced brace"),
         ("/{a}}/{b}", "unbalanced brace"),
-        ("/{}", "'' in '/{}' is no variable name: letters, digits and _ only"),
-        ("/{a-b}", "'a-b' in '/{a-b}' is no variable name"),
-        ("/{1a}", "'1a' in '/{1a}' is no variable name"),
-        ("/{a/b}", "is no variable name"),
-        ("/{ a}", "is no variable name"),
+        ("/{}", "'' in '/{}' is not a variable name: letters, digits and _ only"),
+        ("/{a-b}", "'a-b' in '/{a-b}' is not a variable name"),
+        ("/{1a}", "'1a' in '/{1a}' is not a variable name"),
+        ("/{a/b}", "is not a variable name"),
+        ("/{ a}", "is not a variable name"),
         ("/{_a}", "begins with an underscore: rename it"),
         ("/{_method_mismatch}", "begins with an underscore: rename it"),
         ("/{a:}", "unknown converter ''"),
@@ -201,15 +201,15 @@ def test_values_are_converted_and_percent_encoded(
     ("pattern", "values", "message"),
     [
         ("/{name}", {}, "'/{name}' needs a value for 'name'"),
-        ("/{name}", {"name": ""}, "'' is no path segment"),
-        ("/{name}", {"name": "."}, "'.' is no path segment"),
-        ("/{name}", {"name": ".."}, "'..' is no path segment"),
-        ("/{name}", {"name": "a/b"}, "holds a slash; use the converter path"),
-        ("/{n:int}", {"n": "x"}, "'n' of '/{n:int}': 'x' is no non-negative whole number"),
-        ("/{n:int}", {"n": -1}, "is no non-negative whole number"),
-        ("/f/{p:path}", {"p": "a/../b"}, "is no path segment"),
-        ("/{a}-{b}", {"a": "1-2", "b": "3"}, "'/1-2-3' reads otherwise"),
-        ("/{p:path}/at/{q:path}", {"p": "a/at/b", "q": "c"}, "reads otherwise"),
+        ("/{name}", {"name": ""}, "'' is not a path segment"),
+        ("/{name}", {"name": "."}, "'.' is not a path segment"),
+        ("/{name}", {"name": ".."}, "'..' is not a path segment"),
+        ("/{name}", {"name": "a/b"}, "contains a slash; use the converter path"),
+        ("/{n:int}", {"n": "x"}, "'n' of '/{n:int}': 'x' is not a non-negative whole number"),
+        ("/{n:int}", {"n": -1}, "is not a non-negative whole number"),
+        ("/f/{p:path}", {"p": "a/../b"}, "is not a path segment"),
+        ("/{a}-{b}", {"a": "1-2", "b": "3"}, "'/1-2-3' would match others"),
+        ("/{p:path}/at/{q:path}", {"p": "a/at/b", "q": "c"}, "would match others"),
         ("/{name}", {"name": "\udc80"}, "surrogates not allowed"),
     ],
 )
@@ -247,7 +247,7 @@ def test_a_converter_that_writes_what_does_not_fit_is_found_out(
             return str(value).replace(".", "/")
 
     monkeypatch.setitem(CONVERTERS, "date", Date())
-    with pytest.raises(ValueError, match="'/2024/1' reads otherwise"):
+    with pytest.raises(ValueError, match="'/2024/1' would match others"):
         PathPattern("/{day:date}").fill({"day": "2024.1"})
 
 

@@ -27,8 +27,8 @@ def test_caches_are_named_mappings(caches: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("caches", "message"),
     [
-        ({"": {}}, "'' is no name of a cache"),
-        ({1: {}}, "1 is no name of a cache"),
+        ({"": {}}, "'' is not a cache name"),
+        ({1: {}}, "1 is not a cache name"),
         ({"a": "redis"}, "'a' must be a mapping, such as {'backend': 'redis'}"),
         ({"a": {"backnd": "redis"}}, "option 'backnd' of 'a' must be one of"),
         ({"a": {"zzz": 1}}, "one of backend, max_entries, url, prefix, timeout, serializer"),

@@ -112,7 +112,7 @@ def test_a_misspelt_name_in_the_file_is_warned_of(
     Config.validate(config)
 
     assert caplog.messages == [
-        "ALLOWED_HOST (.env) is no setting of Lback; did you mean ALLOWED_HOSTS?"
+        "ALLOWED_HOST (.env) is not a setting of Lback; did you mean ALLOWED_HOSTS?"
     ]
 
 

@@ -62,20 +62,35 @@ def test_paths_tuples_and_numbers_in_quotes_are_understood() -> None:
 
 @pytest.mark.parametrize(
     "host",
-    ["https://example.com", "example.com:8000", "::1", "", ".", "a b", "exämple.com", "*.org"],
+    [
+        "https://example.com",
+        "example.com:",
+        "::1",
+        "",
+        ".",
+        "a b",
+        "exämple.com",
+        "*.org",
+        "example.com:0",
+        "example.com:65536",
+        "[::1]:x",
+        "a:b",
+    ],
 )
 def test_a_host_that_could_never_match_is_refused(host: str) -> None:
-    assert "without scheme and port" in refusal(SECRET_KEY=KEY, ALLOWED_HOSTS=[host])
+    assert "without scheme" in refusal(SECRET_KEY=KEY, ALLOWED_HOSTS=[host])
 
 
-@pytest.mark.parametrize("host", ["*", "Example.com", ".example.com", "192.0.2.1", "[::1]"])
+@pytest.mark.parametrize(
+    "host", ["*", "Example.com", ".example.com", "192.0.2.1", "[::1]", "a.org:8443", "[::1]:8443"]
+)
 def test_hosts_are_names_domains_and_addresses(host: str) -> None:
     Config.validate(Config(None, settings={"SECRET_KEY": KEY, "ALLOWED_HOSTS": [host]}))
 
 
 @pytest.mark.parametrize("proxy", ["proxy.example.com", "10.0.0.0/33", "10.0.0", ""])
 def test_a_proxy_that_is_no_address_is_refused(proxy: str) -> None:
-    assert "is no address and no network" in refusal(**PUBLIC, TRUSTED_PROXIES=[proxy])
+    assert "is not an address or a network" in refusal(**PUBLIC, TRUSTED_PROXIES=[proxy])
 
 
 def test_proxies_are_addresses_and_networks() -> None:

@@ -1,0 +1,1 @@
+"""Builds the reference and the site of the documentation."""
