@@ -168,7 +168,7 @@ def test_rows_of_somebody_else_cannot_be_reached(session: Session, menu: Menu) -
         if formset.is_valid():
             formset.save()
         else:
-            assert "removed by somebody else" in formset.errors[0]["__all__"][0]
+            assert "removed in the meantime" in formset.errors[0]["__all__"][0]
         session.commit()
         session.expire_all()
         assert stew.name == "Stew"
@@ -190,7 +190,9 @@ def test_a_value_that_is_taken_twice_in_one_go(session: Session, menu: Menu) -> 
     assert formset.is_valid()
     with pytest.raises(ValidationError) as raised:
         formset.save()
-    assert raised.value.errors == {"name": ["There is one with this value already."]}
+    assert raised.value.errors == {
+        "name": ["This value is already in use. Please choose another one."]
+    }
 
 
 def test_a_parent_that_is_new(session: Session) -> None:
