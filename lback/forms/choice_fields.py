@@ -86,6 +86,9 @@ class ChoiceField(Field):
     def to_python(self, raw: Any) -> Any:
         """Return the chosen value.
 
+        Args:
+            raw: The submitted value, as the widget reads it.
+
         Raises:
             Invalid: The value is not one of the choices.
         """
@@ -132,7 +135,10 @@ class MultipleChoiceField(ChoiceField):
         return []
 
     def to_python(self, raw: Any) -> Any:
-        """Return the chosen values.
+        """Return the chosen values in the order of the choices.
+
+        Args:
+            raw: The submitted value, as the widget reads it.
 
         Raises:
             Invalid: One of them is not a choice.

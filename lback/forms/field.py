@@ -132,6 +132,9 @@ class Field:
     def to_python(self, raw: Any) -> Any:
         """Return the submitted value, converted to its Python type.
 
+        Args:
+            raw: The submitted value, as the widget reads it.
+
         Raises:
             Invalid: It cannot be converted.
         """
@@ -139,6 +142,9 @@ class Field:
 
     def check(self, value: Any) -> None:
         """Validate a converted value against the rules of the field.
+
+        Args:
+            value: The converted value.
 
         Raises:
             Invalid: It breaks a rule.

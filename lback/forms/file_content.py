@@ -79,7 +79,11 @@ _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 
 
 def head_of(file: Readable) -> bytes:
-    """Return the first 4096 bytes of a file, and set its position to the start."""
+    """Return the first 4096 bytes of a file, and set its position to the start.
+
+    Args:
+        file: An open, seekable binary file.
+    """
     file.seek(0)
     head = file.read(HEAD)
     file.seek(0)
@@ -87,7 +91,11 @@ def head_of(file: Readable) -> bytes:
 
 
 def kind_of(head: bytes) -> Kind | None:
-    """Return the file type that the first bytes of a file show, or `None` if it is not known."""
+    """Return the file type that the first bytes of a file show, or `None` if it is not known.
+
+    Args:
+        head: The first bytes of the file.
+    """
     for kind in KINDS:
         if head.startswith(kind.starts):
             webp = kind.media_type == "image/webp"
@@ -116,7 +124,13 @@ def is_executable_content(head: bytes) -> bool:
 
 
 def size_of(file: Readable) -> tuple[int, int] | None:
-    """Return width and height of an image in pixels, or `None` if they cannot be read."""
+    """Return width and height of an image in pixels, or `None` if they cannot be read.
+
+    Only headers are read; the image is not decompressed.
+
+    Args:
+        file: An open, seekable binary file; its position is set to the start.
+    """
     head = head_of(file)
     kind = kind_of(head)
     try:

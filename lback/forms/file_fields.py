@@ -99,6 +99,9 @@ class FileField(Field):
     def to_python(self, raw: Any) -> Any:
         """Return the uploaded file.
 
+        Args:
+            raw: The submitted value, as the widget reads it.
+
         Raises:
             Invalid: The value is not an upload: the form lacks `enctype="multipart/form-data"`.
         """
@@ -108,6 +111,9 @@ class FileField(Field):
 
     def check(self, value: UploadedFile) -> None:
         """Validate size, name and content, in that order: the cheap checks first.
+
+        Args:
+            value: The converted value.
 
         Raises:
             Invalid: The file breaks a rule.

@@ -124,16 +124,28 @@ class Form:
     # Values.
 
     def add_prefix(self, name: str) -> str:
-        """Return the control name of a field."""
+        """Return the control name of a field: its name, after the prefix of the form and a hyphen.
+
+        Args:
+            name: Name of the field.
+        """
         return f"{self.prefix}-{name}" if self.prefix else name
 
     def initial_of(self, name: str) -> Any:
-        """Return the initial value of a field."""
+        """Return the initial value of a field: that of the form, or else that of the field.
+
+        Args:
+            name: Name of the field.
+        """
         value = self.initial.get(name, self.fields[name].initial)
         return value() if callable(value) else value
 
     def raw_of(self, name: str) -> Any:
-        """Return the submitted value of a field, as its widget reads it."""
+        """Return the submitted value of a field, as its widget reads it.
+
+        Args:
+            name: Name of the field.
+        """
         widget = self.fields[name].widget
         return widget.value_from(self.data, self.files, self.add_prefix(name))
 
@@ -157,12 +169,15 @@ class Form:
     # Validity.
 
     def is_valid(self) -> bool:
-        """Return True if the form was submitted and has no errors."""
+        """Return True if the form was submitted and has no errors.
+
+        The fields are validated the first time; `cleaned_data` and `errors` have the results.
+        """
         return self.is_bound and not self.errors
 
     @property
     def errors(self) -> ErrorDict:
-        """Error messages by field; empty for a form that was not submitted."""
+        """Error messages by field, with `__all__` for the form; empty for one that was not submitted."""
         if self._errors is None:
             self._errors = ErrorDict()
             if self.is_bound:
@@ -195,7 +210,10 @@ class Form:
             self.cleaned_data.pop(name, None)
 
     def full_clean(self) -> None:
-        """Validate all fields; called once by `errors` and `is_valid`."""
+        """Validate all fields; called once by `errors` and `is_valid`.
+
+        Each field is converted and validated, then passed to `clean_<field>`; `clean` comes last.
+        """
         self._errors, self.cleaned_data = ErrorDict(), {}
         self._changed = self._find_changed()
         for name, field in self.fields.items():

@@ -150,11 +150,19 @@ class Formset:
         return Rendered(tag("input", values))
 
     def is_deleted(self, form: Form) -> bool:
-        """Return True if a row is marked to be removed."""
+        """Return True if the check box that removes a row is on.
+
+        Args:
+            form: One of the forms of the formset.
+        """
         return self.is_bound and DELETE in form.fields and bool(form.raw_of(DELETE))
 
     def is_unused(self, form: Form) -> bool:
-        """Return True if a row was added empty and was left empty."""
+        """Return True if a row was added empty and was left empty.
+
+        Args:
+            form: One of the forms of the formset.
+        """
         number = self.forms.index(form)
         return number >= len(self.initial) and not form.has_changed()
 
@@ -166,7 +174,10 @@ class Formset:
     # Validity.
 
     def is_valid(self) -> bool:
-        """Return True if the formset was submitted and its filled rows have no errors."""
+        """Return True if the formset was submitted and its filled rows have no errors.
+
+        Rows that are removed or were left empty are not validated.
+        """
         if not self.is_bound:
             return False
         # All of them are validated, so that each shows its errors.

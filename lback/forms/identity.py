@@ -23,7 +23,11 @@ def mapper_of(model: type[Any]) -> Mapper[Any]:
 
 
 def identity_text(row: Any) -> str:
-    """Return the primary key of a row as text; parts of a composite key are joined by commas."""
+    """Return the primary key of a row as text; parts of a composite key are joined by commas.
+
+    Args:
+        row: A stored row of any model.
+    """
     values = mapper_of(type(row)).primary_key_from_instance(row)
     return ",".join(key_text(value) for value in values)
 
@@ -44,7 +48,13 @@ def identity_of(model: type[Any], text: str) -> tuple[Any, ...] | None:
 
 
 def label_of(row: Any) -> str:
-    """Return a label for a row: its `__str__`, or its name, or its model and key."""
+    """Return a label for a row: its `__str__`, or its name, or its model and key.
+
+    The attributes `name`, `title` and `username` count as names, in this order.
+
+    Args:
+        row: A row of any model.
+    """
     if "__str__" in {name for kind in type(row).__mro__[:-1] for name in vars(kind)}:
         return str(row)
     mapper = mapper_of(type(row))
@@ -71,7 +81,7 @@ def key_text(value: Any) -> str:
     """Return one part of a primary key as text."""
     if isinstance(value, str):
         text = quote(value, safe="")
-        # One or two dots alone are a place in a path, which nobody's key may be.
+        # One or two dots alone have a meaning in URLs, so they are quoted.
         return text if text.strip(".") else text.replace(".", "%2E")
     return value.isoformat() if isinstance(value, date) else quote(str(value), safe="")
 

@@ -198,6 +198,9 @@ class ForeignKeyField(_RowField):
     def to_python(self, raw: Any) -> Any:
         """Return the row, or its key.
 
+        Args:
+            raw: The submitted value, as the widget reads it.
+
         Raises:
             Invalid: It is not a choice.
         """
@@ -248,6 +251,9 @@ class ManyToManyField(_RowField):
 
     def to_python(self, raw: Any) -> Any:
         """Return the rows, in the order chosen.
+
+        Args:
+            raw: The submitted value, as the widget reads it.
 
         Raises:
             Invalid: One of them is not a choice.

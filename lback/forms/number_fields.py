@@ -37,7 +37,14 @@ class _NumberField(Field):
         self.max_value = max_value
 
     def check(self, value: Any) -> None:
-        """Validate the limits."""
+        """Validate the limits.
+
+        Args:
+            value: The converted value.
+
+        Raises:
+            Invalid: The value is below or above the limits.
+        """
         if self.min_value is not None and value < self.min_value:
             raise self.invalid("min_value", limit=self.min_value)
         if self.max_value is not None and value > self.max_value:
@@ -74,7 +81,14 @@ class IntegerField(_NumberField):
     messages: ClassVar[Messages] = {"invalid": "Please write a whole number."}
 
     def to_python(self, raw: Any) -> Any:
-        """Return the number."""
+        """Return the number.
+
+        Args:
+            raw: The submitted value, as the widget reads it.
+
+        Raises:
+            Invalid: It is not a whole number.
+        """
         return int(self.number(raw, _INTEGER))
 
     def attributes(self) -> dict[str, Any]:
@@ -86,7 +100,14 @@ class FloatField(_NumberField):
     """A floating-point number; use `DecimalField` for money."""
 
     def to_python(self, raw: Any) -> Any:
-        """Return the number."""
+        """Return the number.
+
+        Args:
+            raw: The submitted value, as the widget reads it.
+
+        Raises:
+            Invalid: It is not a finite number.
+        """
         value = float(self.number(raw, _NUMBER))
         if not math.isfinite(value):
             raise self.invalid("invalid")
@@ -123,14 +144,28 @@ class DecimalField(_NumberField):
         self.decimal_places = decimal_places
 
     def to_python(self, raw: Any) -> Any:
-        """Return the number."""
+        """Return the number, with as many digits as were entered.
+
+        Args:
+            raw: The submitted value, as the widget reads it.
+
+        Raises:
+            Invalid: It is not a finite number.
+        """
         value = raw if isinstance(raw, Decimal) else Decimal(self.number(raw, _NUMBER))
         if not value.is_finite():
             raise self.invalid("invalid")
         return value
 
     def check(self, value: Any) -> None:
-        """Validate limits and digits."""
+        """Validate limits and digits.
+
+        Args:
+            value: The converted value.
+
+        Raises:
+            Invalid: The value is outside the limits or has too many digits.
+        """
         super().check(value)
         whole, places = _digit_counts(value)
         if self.decimal_places is not None and places > self.decimal_places:
@@ -180,7 +215,14 @@ class BooleanField(Field):
         return not is_on(raw)
 
     def to_python(self, raw: Any) -> Any:
-        """Return the value."""
+        """Return the value.
+
+        Args:
+            raw: The submitted value, as the widget reads it.
+
+        Raises:
+            Invalid: It is a list or an object.
+        """
         if isinstance(raw, (list, dict)):
             raise self.invalid("invalid")
         return is_on(raw)
@@ -207,7 +249,14 @@ class NullBooleanField(Field):
         self.widget.choices = [("", "Unknown"), ("true", "Yes"), ("false", "No")]  # type: ignore[attr-defined]
 
     def to_python(self, raw: Any) -> Any:
-        """Return the value."""
+        """Return the value; `None` means unknown.
+
+        Args:
+            raw: The submitted value, as the widget reads it.
+
+        Raises:
+            Invalid: It is none of the three.
+        """
         if isinstance(raw, bool):
             return raw
         text = str(raw).strip().lower()

@@ -79,7 +79,14 @@ class CharField(Field):
         return raw is None or raw == "" or (self.strip and super().is_empty(raw))
 
     def to_python(self, raw: Any) -> Any:
-        """Return the text."""
+        """Return the text, stripped unless `strip` is false, with line feeds as line ends.
+
+        Args:
+            raw: The submitted value, as the widget reads it.
+
+        Raises:
+            Invalid: It is not text, or has characters that databases cannot store.
+        """
         if not isinstance(raw, str):
             raise self.invalid("invalid")
         text = with_line_feeds(str(raw))
@@ -89,7 +96,14 @@ class CharField(Field):
         return text.strip() if self.strip else text
 
     def check(self, value: Any) -> None:
-        """Validate the length."""
+        """Validate the length.
+
+        Args:
+            value: The converted value.
+
+        Raises:
+            Invalid: The text is too short or too long.
+        """
         length = len(value)
         if self.min_length is not None and length < self.min_length:
             raise self.invalid("min_length", limit=self.min_length, length=length)
@@ -139,7 +153,14 @@ class EmailField(CharField):
         super().__init__(max_length=max_length, **options)
 
     def check(self, value: Any) -> None:
-        """Validate the form of the address."""
+        """Validate the length and the form of the address.
+
+        Args:
+            value: The converted value.
+
+        Raises:
+            Invalid: The text is not an email address.
+        """
         super().check(value)
         local, _, domain = value.rpartition("@")
         dots = local.startswith(".") or local.endswith(".") or ".." in local
@@ -166,7 +187,14 @@ class SlugField(CharField):
     }
 
     def check(self, value: Any) -> None:
-        """Validate the characters."""
+        """Validate the length and the characters.
+
+        Args:
+            value: The converted value.
+
+        Raises:
+            Invalid: The text has other characters.
+        """
         super().check(value)
         if not _SLUG.fullmatch(value):
             raise self.invalid("invalid_slug")
@@ -212,7 +240,14 @@ class URLField(CharField):
         self.schemes = frozenset(schemes)
 
     def check(self, value: Any) -> None:
-        """Validate scheme and host."""
+        """Validate length, scheme and host.
+
+        Args:
+            value: The converted value.
+
+        Raises:
+            Invalid: The text is not an absolute URL with an accepted scheme.
+        """
         super().check(value)
         # Browsers drop control characters and read a backslash as a slash, so that they would
         # open another URL than the one that was validated.
@@ -235,7 +270,14 @@ class UUIDField(Field):
     }
 
     def to_python(self, raw: Any) -> Any:
-        """Return the UUID."""
+        """Return the UUID.
+
+        Args:
+            raw: The submitted value, as the widget reads it.
+
+        Raises:
+            Invalid: It is not a UUID.
+        """
         if isinstance(raw, UUID):
             return raw
         text = self.token(raw)
@@ -272,7 +314,14 @@ class JSONField(Field):
         self.max_length = max_length
 
     def to_python(self, raw: Any) -> Any:
-        """Return the value."""
+        """Return the value; text is parsed, other values are validated as they are.
+
+        Args:
+            raw: The submitted value, as the widget reads it.
+
+        Raises:
+            Invalid: It is not valid JSON, or is too long or nested too deeply.
+        """
         if not isinstance(raw, str):
             value = raw
         elif len(raw) > self.max_length:

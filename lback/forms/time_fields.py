@@ -35,7 +35,14 @@ class _BoundedField(Field):
         self.max_value = max_value
 
     def check(self, value: Any) -> None:
-        """Validate the limits."""
+        """Validate the limits.
+
+        Args:
+            value: The converted value.
+
+        Raises:
+            Invalid: The value is earlier or later than the limits.
+        """
         if self.min_value is not None and value < self.min_value:
             raise self.invalid("min_value", limit=self._shown(self.min_value))
         if self.max_value is not None and value > self.max_value:
@@ -76,7 +83,14 @@ class DateField(_BoundedField):
     messages: ClassVar[Messages] = {"invalid": "Please write a date such as 2026-03-31."}
 
     def to_python(self, raw: Any) -> Any:
-        """Return the date."""
+        """Return the date.
+
+        Args:
+            raw: The submitted value, as the widget reads it.
+
+        Raises:
+            Invalid: It is not a date in the form `YYYY-MM-DD`.
+        """
         if isinstance(raw, date) and not isinstance(raw, datetime):
             return raw
         try:
@@ -92,7 +106,14 @@ class TimeField(_BoundedField):
     messages: ClassVar[Messages] = {"invalid": "Please write a time such as 14:30."}
 
     def to_python(self, raw: Any) -> Any:
-        """Return the time."""
+        """Return the time.
+
+        Args:
+            raw: The submitted value, as the widget reads it.
+
+        Raises:
+            Invalid: It is not a time in the form `HH:MM[:SS]`.
+        """
         if isinstance(raw, time):
             return raw
         try:
@@ -125,7 +146,14 @@ class DateTimeField(_BoundedField):
         self.zone = zone
 
     def to_python(self, raw: Any) -> Any:
-        """Return the datetime; an offset in the text takes precedence over the time zone."""
+        """Return the datetime; an offset in the text takes precedence over the time zone.
+
+        Args:
+            raw: The submitted value, as the widget reads it.
+
+        Raises:
+            Invalid: It is not a date with a time, or the time is skipped in the time zone.
+        """
         value = raw
         if not isinstance(raw, datetime):
             try:
@@ -177,7 +205,14 @@ class DurationField(Field):
     )
 
     def to_python(self, raw: Any) -> Any:
-        """Return the duration."""
+        """Return the duration.
+
+        Args:
+            raw: The submitted value, as the widget reads it.
+
+        Raises:
+            Invalid: It is not a duration.
+        """
         if isinstance(raw, timedelta):
             return raw
         found = self._pattern.fullmatch(self.token(raw))

@@ -59,7 +59,11 @@ class Widget:
         self.attrs = dict(attrs or {})
 
     def format(self, value: Any) -> Any:
-        """Return a value as the control shows it."""
+        """Return a value as the control shows it.
+
+        Args:
+            value: A Python value, or text as it was submitted.
+        """
         return "" if value is None else str(value)
 
     def value_from(self, data: Values, files: Values, name: str) -> Any:  # noqa: ARG002  for files

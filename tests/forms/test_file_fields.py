@@ -152,7 +152,7 @@ def test_directories_in_a_name_are_gone(name: str) -> None:
      b"<img src=x onerror=y>"],
 )  # fmt: skip
 def test_content_that_might_be_run(content: bytes) -> None:
-    assert "program or a page" in refusal(FileField(), upload("notes.txt", content))
+    assert "program or a web page" in refusal(FileField(), upload("notes.txt", content))
 
 
 def test_content_has_to_be_what_the_name_says() -> None:
@@ -173,7 +173,7 @@ def test_files_have_a_size() -> None:
     assert refusal(field, upload("a.txt", b"x" * 2_500_000)) == (
         "The file has 2.5 MB. Please choose one of at most 1.2 MB."
     )
-    assert refusal(field, upload("a.txt", b"")) == "The file is empty."
+    assert refusal(field, upload("a.txt", b"")) == "The file is empty. Please choose another one."
     assert FileField(allow_empty=True).clean(upload("a.txt", b"")).size == 0
 
 

@@ -176,7 +176,7 @@ def test_a_form_may_change_its_own_fields() -> None:
 
 
 def test_names_that_a_form_needs_itself_are_refused() -> None:
-    with pytest.raises(TypeError, match=r"cannot have a field called 'clean': a form has"):
+    with pytest.raises(TypeError, match=r"cannot have a field called 'clean': forms have"):
 
         class Wrong(Form):
             clean = CharField()  # type: ignore[assignment]

@@ -108,7 +108,7 @@ def test_rows_have_a_least_and_a_greatest_number() -> None:
     assert "at least 2 rows" in Formset(Line, rows(), minimum=2).non_form_errors[0]
     assert len(Formset(Line, minimum=3)) == 3
     many = Formset(Line, rows(*({"item": "a", "count": "1"} for _ in range(4))), maximum=3)
-    assert "At most 3 rows" in many.non_form_errors[0]
+    assert "at most 3 rows" in many.non_form_errors[0]
     assert len(many) == 3
     assert not many.is_valid()
 
