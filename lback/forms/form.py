@@ -177,7 +177,7 @@ class Form:
 
     @property
     def errors(self) -> ErrorDict:
-        """Error messages by field, with `__all__` for the form; empty for one that was not submitted."""
+        """Error messages by field, with `__all__` for the form; empty if it was not submitted."""
         if self._errors is None:
             self._errors = ErrorDict()
             if self.is_bound:
