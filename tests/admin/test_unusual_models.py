@@ -111,7 +111,7 @@ def test_a_key_is_entered_once(ada: Client, tools: Any, form_of: Any) -> None:
     data = form_of(ada.get("/admin/tool/add").text) | {"code": "plain", "weight": "3"}
     answer = ada.post("/admin/tool/add", data=data)
     assert answer.status_code == 422
-    assert "There is one with this value already." in answer.text
+    assert "This value is already in use. Please choose another one." in answer.text
 
 
 def test_a_rule_that_only_the_database_knows(ada: Client, tools: Any, form_of: Any) -> None:
