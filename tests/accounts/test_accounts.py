@@ -161,8 +161,8 @@ def test_a_wrong_name_and_a_wrong_password_look_the_same(
     pages = [sign_in(browser, "ada", "wrong"), sign_in(browser, "eda", "wrong")]
     assert {page.status_code for page in pages} == {422}
     assert shown(pages[0], 'value="ada"') == shown(pages[1], 'value="eda"')
-    assert "The name or the password is not right." in pages[0].text
-    assert "wrong" not in pages[0].text
+    assert "The username or password is wrong." in pages[0].text
+    assert 'value="wrong"' not in pages[0].text
     answers = [sign_in(program, "ada", "wrong"), sign_in(program, "eda", "wrong")]
     assert {answer.status_code for answer in answers} == {401}
     assert answers[0].body == answers[1].body
@@ -249,7 +249,7 @@ def test_a_forgotten_password_is_replaced(app: Application, browser: Client) -> 
     elsewhere = Client(app, headers=BROWSER)
     sign_in(elsewhere)
     assert browser.post("/accounts/forgot", data={"email": "ada@example.org"}).status_code == 202
-    link = mailed(app, "A new password at localhost")
+    link = mailed(app, "Reset your password at localhost")
     page = browser.get(link)
     assert "<strong>ada</strong>" in page.text
     assert page.headers["referrer-policy"] == "no-referrer"
@@ -446,7 +446,7 @@ def test_every_page_is_labelled_and_kept_out_of_caches(app: Application, browser
     browser.post("/accounts/sign-up", data={"email": "eda@example.org"})
     finish = mailed(app, "Create your account")
     browser.post("/accounts/forgot", data={"email": "ada@example.org"})
-    reset = mailed(app, "A new password")
+    reset = mailed(app, "Reset your password")
     paths = ["/accounts/sign-in", "/accounts/sign-up", "/accounts/forgot", "/accounts/mailbox",
              finish, reset, "/accounts/verify/x", "/accounts/sign-out"]  # fmt: skip
     pages = [browser.get(path) for path in paths]
@@ -491,14 +491,14 @@ def test_links_lead_through_the_place_where_the_application_is_mounted(
     client = Client(app, headers=BROWSER, environ={"SCRIPT_NAME": "/shop"})
     assert 'action="/shop/accounts/sign-in"' in client.get("/accounts/sign-in").text
     client.post("/accounts/forgot", data={"email": "ada@example.org"})
-    assert mailed(app, "A new password").startswith("/shop/accounts/reset/")
+    assert mailed(app, "Reset your password").startswith("/shop/accounts/reset/")
     assert client.get("/home").headers["location"].startswith("/shop/accounts/sign-in?next=%2Fshop")
 
 
 def test_the_mailbox_shows_what_was_sent_and_only_in_development(
     app: Application, browser: Client, database_url: str
 ) -> None:
-    assert "There is no mail yet." in browser.get("/accounts/mailbox").text
+    assert "There are no emails yet." in browser.get("/accounts/mailbox").text
     sent = browser.post("/accounts/sign-up", data={"email": "ada@example.org"})
     assert 'href="/accounts/mailbox"' in sent.text
     page = browser.get("/accounts/mailbox").text
@@ -520,7 +520,7 @@ def test_no_log_tells_a_secret(
     register(app)
     with caplog.at_level("DEBUG"):
         browser.post("/accounts/forgot", data={"email": "ada@example.org"})
-        link = mailed(app, "A new password")
+        link = mailed(app, "Reset your password")
         browser.get(link)
         browser.post(link, data={"password": "battery staple"})
         browser.get(link)
