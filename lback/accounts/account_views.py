@@ -8,14 +8,14 @@ from lback.accounts.responses import (
     PRIVATE,
     as_data,
     done,
+    is_api_client,
     is_submitted,
     link,
     page,
-    reads_data,
     state,
     text,
 )
-from lback.accounts.sign_up import address_problem, invalid, sent, spent
+from lback.accounts.sign_up import address_problem, invalid, link_expired, sent
 from lback.core.exceptions import ValidationError
 from lback.core.response import JSONResponse, Response
 from lback.sessions import flash
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 def account(request: "Request") -> Response:
     """Show the account of the signed-in user; JSON for API clients."""
-    if reads_data(request):
+    if is_api_client(request):
         return JSONResponse(state(request), headers=PRIVATE)
     return page(request, "account")
 
@@ -80,7 +80,7 @@ def verify_email(
         before = account_tokens.account_to_verify(session, token)[0].email
         verified = account_tokens.verify_email(session, token)
     except ValidationError as error:
-        return spent(request, error, "change_email")
+        return link_expired(request, error, "change_email")
     if before is not None and before != verified.email:
         AccountEmails(request).email_changed(before, verified.username)
     flash(request, "Your email address is verified.", "success")

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from lback.accounts.emails import AccountEmails, count_email
 from lback.accounts.responses import as_data, done, is_submitted, link, page, text
-from lback.accounts.sign_up import address_problem, invalid, sent, spent
+from lback.accounts.sign_up import address_problem, invalid, link_expired, sent
 from lback.auth import TooManyAttempts, authenticate, keep_signed_in
 from lback.core.exceptions import ValidationError
 from lback.sessions import flash
@@ -56,7 +56,7 @@ def reset_password(
     try:
         account = account_tokens.account_to_reset(session, token)
     except ValidationError as error:
-        return spent(request, error, "forgot_password")
+        return link_expired(request, error, "forgot_password")
     context: dict[str, Any] = {
         "username": account.username,
         "min_password_length": config.MIN_PASSWORD_LENGTH,
@@ -67,7 +67,7 @@ def reset_password(
         account_tokens.reset_password(session, token, text(request, "password"))
     except ValidationError as error:
         if "token" in error.errors:
-            return spent(request, error, "forgot_password")
+            return link_expired(request, error, "forgot_password")
         return invalid(request, "reset_password", error.errors, **context)
     AccountEmails(request).password_changed(account)
     # The link does not sign in: access to the mailbox alone must not open a session.

@@ -88,12 +88,12 @@ def done(request: "Request", url: str, data: object = None, *, status: int = 200
         data: JSON-serializable data for API clients.
         status: Status code for API clients.
     """
-    if reads_data(request):
+    if is_api_client(request):
         return JSONResponse(data, status, PRIVATE)
     return RedirectResponse(url, 303, PRIVATE)
 
 
-def reads_data(request: "Request") -> bool:
+def is_api_client(request: "Request") -> bool:
     """Return True for an API client: it sends JSON or prefers JSON in `Accept`."""
     kind = request.environ.get("CONTENT_TYPE") or ""
     return wants_json(request) or kind.partition(";")[0].strip().lower() == "application/json"

@@ -6,10 +6,10 @@ from lback.accounts.responses import (
     PRIVATE,
     as_data,
     done,
+    is_api_client,
     is_submitted,
     next_url,
     page,
-    reads_data,
     state,
     text,
 )
@@ -38,7 +38,7 @@ def sign_in(request: "Request", config: "Config") -> Response:
     """
     back = next_url(request)
     if not is_submitted(request):
-        if reads_data(request):
+        if is_api_client(request):
             return JSONResponse(state(request), headers=PRIVATE)
         if request.user is not None:
             return RedirectResponse(back or config.LOGIN_REDIRECT_URL, headers=PRIVATE)
@@ -57,7 +57,7 @@ def sign_in(request: "Request", config: "Config") -> Response:
 def _refused(
     request: "Request", error: TooManyAttempts | Unauthorized, username: str, back: str
 ) -> Response:
-    if reads_data(request):
+    if is_api_client(request):
         raise error
     # A 401 would be turned into a redirect to this page.
     status = 422 if isinstance(error, Unauthorized) else error.status_code

@@ -11,10 +11,10 @@ from lback.accounts.responses import (
     as_data,
     done,
     has_mailbox,
+    is_api_client,
     is_submitted,
     link,
     page,
-    reads_data,
     text,
 )
 from lback.auth import login
@@ -68,7 +68,7 @@ def sign_up_finish(
     try:
         email = account_tokens.email_to_sign_up(session, token)
     except ValidationError as error:
-        return spent(request, error, "sign_up")
+        return link_expired(request, error, "sign_up")
     context: dict[str, Any] = {"email": email, "min_password_length": config.MIN_PASSWORD_LENGTH}
     if not is_submitted(request):
         return page(request, "sign_up_finish", **context)
@@ -94,7 +94,7 @@ def sent(request: "Request", email: str) -> Response:
         request: The request.
         email: Address that was entered.
     """
-    if reads_data(request):
+    if is_api_client(request):
         return JSONResponse({"email": email}, 202, {"Cache-Control": "no-store"})
     return page(request, "sent", status=202, email=email, mailbox=has_mailbox(request))
 
@@ -113,12 +113,12 @@ def invalid(
     Raises:
         ValidationError: For API clients, who get the errors as JSON.
     """
-    if reads_data(request):
+    if is_api_client(request):
         raise ValidationError(errors)
     return page(request, name, status=422, errors=errors, **context)
 
 
-def spent(request: "Request", error: ValidationError, again: str) -> Response:
+def link_expired(request: "Request", error: ValidationError, again: str) -> Response:
     """Return the page of an expired link (410).
 
     Args:
@@ -129,6 +129,6 @@ def spent(request: "Request", error: ValidationError, again: str) -> Response:
     Raises:
         ValidationError: For API clients, who get the error as JSON.
     """
-    if reads_data(request):
+    if is_api_client(request):
         raise error
     return page(request, "spent", status=410, again=link(request, again))

@@ -124,7 +124,7 @@ def narrow_rows(form: ModelForm, user: "AdminUser") -> None:
             del form.fields[name]
 
 
-def found_rows(
+def search_rows(
     session: "Session", registered: RegisteredModel, user: Any, text: str
 ) -> list[dict[str, str]]:
     """Return the first rows that match a search and that a user may view.

@@ -18,7 +18,7 @@ from lback.admin.access import (
 from lback.admin.deletion import blocking, dependants
 from lback.admin.deletion_rules import forbidden_rows
 from lback.admin.history import record
-from lback.admin.options import asks_first, label_of_action
+from lback.admin.options import label_of_action, needs_confirmation
 from lback.admin.page import page
 from lback.admin.registered_model import RegisteredModel
 from lback.auth import policies
@@ -81,7 +81,7 @@ def act(request: "Request", section: str, db_session: "Session") -> Response:
     label = label_of_action(method) or name
     for row in rows:
         check_permission(registered, user, "change", row)
-    if asks_first(method) and "confirmed" not in request.POST:
+    if needs_confirmation(method) and "confirmed" not in request.POST:
         return _ask(request, registered, rows, label=label, action=name)
     said = method(db_session, rows)
     db_session.flush()
@@ -122,13 +122,13 @@ def _delete(
         check_permission(registered, user, "delete", row)
     found = dependants(session, rows)
     forbidden = forbidden_rows(request, found)
-    hindered = bool(blocking(found) or forbidden)
+    is_blocked = bool(blocking(found) or forbidden)
     confirmed = request.method == "POST" and "confirmed" in request.POST
-    if hindered or not confirmed:
-        status = 409 if hindered and confirmed else 200
+    if is_blocked or not confirmed:
+        status = 409 if is_blocked and confirmed else 200
         return _ask(
             request, registered, rows, label="Delete", action="delete", status_code=status,
-            found=found, forbidden=forbidden, hindered=hindered,
+            found=found, forbidden=forbidden, is_blocked=is_blocked,
         )  # fmt: skip
     keys = [(row, identity_text(row)) for row in rows]
     try:
@@ -141,7 +141,7 @@ def _delete(
         # A table without a model refers to a row, or a reference was added concurrently.
         return _ask(
             request, registered, rows, label="Delete", action="delete", status_code=409,
-            found=found, forbidden=[], hindered=True,
+            found=found, forbidden=[], is_blocked=True,
         )  # fmt: skip
     flash(request, f"{_counted(registered, len(rows))} deleted.", "success")
     return _back(request, registered)

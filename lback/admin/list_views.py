@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import func, select
 
 from lback.admin.access import get_registered_model, guarded, user_of
-from lback.admin.autocomplete import found_rows
+from lback.admin.autocomplete import search_rows
 from lback.admin.columns import shown
 from lback.admin.filters import MAX_OPTIONS, span_of
 from lback.admin.listing import Listing
-from lback.admin.options import asks_first, label_of_action
+from lback.admin.options import label_of_action, needs_confirmation
 from lback.admin.page import page
 from lback.admin.registered_model import RegisteredModel
 from lback.auth import policies
@@ -68,7 +68,7 @@ def _actions(registered: RegisteredModel, user: "AdminUser") -> list[tuple[str, 
     found = []
     if registered.has_permission(user, "change"):
         found = [
-            (name, label_of_action(method) or name, asks_first(method))
+            (name, label_of_action(method) or name, needs_confirmation(method))
             for name, method in registered.actions.items()
         ]
     if registered.has_permission(user, "delete"):
@@ -140,7 +140,7 @@ def find(request: "Request", section: str, db_session: "Session") -> Response:
     registered = get_registered_model(request, section)
     text = request.GET.get("q", "")
     user = user_of(request)
-    rows = found_rows(db_session, registered, user, text if isinstance(text, str) else "")
+    rows = search_rows(db_session, registered, user, text if isinstance(text, str) else "")
     return Response(json_encode({"rows": rows}), 200, None, "application/json; charset=utf-8")
 
 

@@ -247,7 +247,7 @@ def label_of_action(method: object) -> str | None:
     return label
 
 
-def asks_first(method: object) -> bool:
+def needs_confirmation(method: object) -> bool:
     """Return True if an action asks for confirmation."""
     return bool(getattr(method, _CONFIRM, False))
 
