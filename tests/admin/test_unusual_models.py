@@ -118,7 +118,7 @@ def test_a_rule_that_only_the_database_knows(ada: Client, tools: Any, form_of: A
     data = form_of(ada.get("/admin/tool/add").text) | {"code": "new", "weight": "-1"}
     answer = ada.post("/admin/tool/add", data=data)
     assert answer.status_code == 422
-    assert "The database does not accept these values together" in answer.text
+    assert "These values cannot be saved together" in answer.text
     assert 'value="-1"' in answer.text
     data |= {"weight": "13"}
     assert "Not this one." in ada.post("/admin/tool/add", data=data).text
