@@ -1,4 +1,4 @@
-"""Secret names: which settings, fields and parameters hold a value that must not be shown."""
+"""Recognises names of settings, fields and parameters whose values are secret."""
 
 import re
 from collections.abc import Sequence
@@ -60,6 +60,10 @@ def is_secret(name: str, value: Any = None) -> bool:
         name: Name of a setting, a column, a header field or a parameter.
         value: The value, if it is known. True and False are not secret, nor is a URL without
             credentials.
+
+    Example:
+        >>> is_secret("DB_PASSWORD"), is_secret("MIN_PASSWORD_LENGTH")
+        (True, False)
     """
     words = _words(name)
     if not words or isinstance(value, bool):
