@@ -29,7 +29,7 @@ class CacheItem:
 
     def __init__(
         self,
-        value: Any,
+        value: object,
         expires_at: float | None = None,
         *,
         clock: Callable[[], float] = time.time,
@@ -85,7 +85,7 @@ class Cache(SignalSender):
         self._lock = RLock()
         self.dispatcher.send("cache_initialized", self)
 
-    def get(self, key: Any) -> Any | None:
+    def get(self, key: object) -> Any | None:
         """Return the value of a key, or `None` if it is absent or expired.
 
         Use `has` to distinguish a stored `None` from an absent key.
@@ -108,7 +108,7 @@ class Cache(SignalSender):
             return None
         return item.value
 
-    def set(self, key: Any, value: Any, ttl: float | None = None) -> None:
+    def set(self, key: object, value: object, ttl: float | None = None) -> None:
         """Store a value under a key, replacing an older one.
 
         Signals: `cache_item_expired` (`key`, `expires_at`) for each expired entry removed,
@@ -144,7 +144,7 @@ class Cache(SignalSender):
             self.dispatcher.send("cache_item_deleted", self, key=old_key)
         self.dispatcher.send("cache_item_set", self, key=key, ttl=ttl, expires_at=expires_at)
 
-    def delete(self, key: Any) -> None:
+    def delete(self, key: object) -> None:
         """Remove the entry of a key, if there is one.
 
         Signals: `cache_item_deleted` (`key`), or `cache_item_expired` (`key`, `expires_at`) if it
@@ -176,7 +176,7 @@ class Cache(SignalSender):
         dropped.clear()
         self.dispatcher.send("cache_cleared", self, cleared_count=count)
 
-    def has(self, key: Any) -> bool:
+    def has(self, key: object) -> bool:
         """Return True if a key is present and has not expired. Sends no signal.
 
         Raises:
@@ -191,7 +191,7 @@ class Cache(SignalSender):
             items = self._items.copy()
         return [key for key, item in items.items() if not item.is_expired()]
 
-    def _get_observed(self, key: Any, item: CacheItem | None) -> Any | None:
+    def _get_observed(self, key: object, item: CacheItem | None) -> Any | None:
         outcome = "miss" if item is None else "hit"
         if item is not None and item.is_expired():
             if self._drop(key, item):
@@ -201,7 +201,7 @@ class Cache(SignalSender):
         self.dispatcher.send("cache_miss" if item is None else "cache_hit", self, key=key)
         return None if item is None else item.value
 
-    def _drop(self, key: Any, item: CacheItem) -> bool:
+    def _drop(self, key: object, item: CacheItem) -> bool:
         """Remove an entry; return False if another thread already removed it."""
         with self._lock:
             if self._items.get(key) is not item:
@@ -235,7 +235,7 @@ class Cache(SignalSender):
         number = len(self._items) // 100 or 1
         return [(key, self._items.pop(key)) for key in list(islice(self._items, number))]
 
-    def _push_moment(self, expires_at: float, key: Any) -> None:
+    def _push_moment(self, expires_at: float, key: object) -> None:
         if len(self._moments) > 2 * len(self._items) + STALE_MOMENTS_KEPT:
             # More than half are stale. The rebuild has a constant amortised cost per call. It
             # iterates over a copy, because the garbage collector may run a destructor that uses
@@ -249,7 +249,7 @@ class Cache(SignalSender):
         else:
             heappush(self._moments, (expires_at, next(self._numbers), key))
 
-    def _tell_expired(self, key: Any, item: CacheItem) -> None:
+    def _tell_expired(self, key: object, item: CacheItem) -> None:
         self.dispatcher.send("cache_item_expired", self, key=key, expires_at=item.expires_at)
 
 

@@ -171,7 +171,7 @@ def _json_values(module: ModuleType) -> dict[str, Any]:
     return found
 
 
-def _holds_secret(name: str, value: Any) -> bool:
+def _holds_secret(name: str, value: object) -> bool:
     if is_secret(name, None if isinstance(value, str) else value):
         return True
     if isinstance(value, dict):

@@ -89,7 +89,7 @@ def _address(settings: Mapping[str, Any]) -> str:
     return f"{host}:{port}" if port else host
 
 
-def _quoted(text: Any) -> str:
+def _quoted(text: object) -> str:
     return quote(str(text), safe="")
 
 

@@ -9,7 +9,7 @@ _TRUE = frozenset({"true", "1", "yes", "on"})
 _FALSE = frozenset({"false", "0", "no", "off"})
 
 
-def shown(name: str, value: Any) -> str:
+def shown(name: str, value: object) -> str:
     """Return the representation of a value for messages, masked if it is secret.
 
     Args:
@@ -25,7 +25,7 @@ def shown(name: str, value: Any) -> str:
     return repr(value)
 
 
-def parse_text(text: str, like: Any) -> Any:
+def parse_text(text: str, like: object) -> Any:
     """Convert text of an environment variable to the type of `like`.
 
     Args:
