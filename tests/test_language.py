@@ -16,10 +16,14 @@ ROOT = Path(__file__).parents[1]
 # Files and packages of lback/ whose text has been revised, such as "lback/core".
 FINISHED = (
     "lback/__main__.py",
+    "lback/cli",
+    "lback/database",
     "lback/distribution.py",
     "lback/lazy_names.py",
     "lback/moved_modules.py",
+    "lback/scaffolding",
     "lback/shortcuts.py",
+    "lback/testing",
 )
 PAGES = [
     ROOT / "README.md",

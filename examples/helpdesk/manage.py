@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""The commands of this project: `python manage.py` lists them. It is `lback`, from any folder."""
+"""Run a command of this project from any directory; without one, list them."""
 
 import os
 from pathlib import Path

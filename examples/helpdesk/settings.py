@@ -1,26 +1,25 @@
 """The settings of helpdesk, the same on every machine.
 
-An environment variable of the same name comes before what stands here, and a line in `.env`
-counts as one. So what differs between machines, and every secret, belongs there: this file is in
-version control, `.env` is not. `lback config` shows each setting with its value and its origin,
-`lback config explain DEBUG` tells more about one.
+Environment variables of the same name override these settings, as do lines in `.env`. Put secrets
+and settings that differ between machines there: this file is under version control, `.env` is not.
+`lback config` shows every setting with its value and source, `lback config explain DEBUG` explains
+one.
 
-Names in upper case are settings, those of Lback as well as your own: `request.config.SHOP_NAME`.
+All names in upper case are settings, also your own: `request.config.SHOP_NAME`.
 """
 
-# Off unless the environment says otherwise, so that a server that was set up in a hurry is a safe
-# one. On your own machine `.env` turns it on.
+# Off by default, so that production is safe. `.env` turns it on for development.
 DEBUG = False
 
-# The names this site answers to. Anything else a client writes into the Host header is refused,
-# for links in mails and caches are made of it. While DEBUG is on, localhost is served anyway.
-# On a server: ALLOWED_HOSTS=example.com,www.example.com
+# Host names of the site. Requests with another Host header are rejected, as links in emails and
+# caches contain it. While DEBUG is on, localhost is allowed as well.
+# In production: ALLOWED_HOSTS=example.com,www.example.com
 ALLOWED_HOSTS: list[str] = []
 
 # The module with `urlpatterns`.
 ROOT_URLCONF = "urls"
 
-# The packages of this project that have models, templates, an `admin` module or `commands`.
+# Packages with models, templates, an `admin` module or `commands`.
 INSTALLED_APPS = ["tickets"]
 
 # Where people go who signed in.
@@ -29,24 +28,24 @@ LOGIN_REDIRECT_URL = "/tickets/"
 # The folder of attachments, found from this file. It must not be below static/.
 UPLOADS = "uploads"
 
-# What a request passes on its way in, first to last, and its answer on the way out, last to first.
-# A chain in an order that cannot work is refused at the start.
+# Middlewares process requests from first to last and responses from last to first. An order that
+# cannot work is an error at start-up.
 MIDDLEWARES = [
     "lback.middleware.SecurityHeadersMiddleware",
     "lback.middleware.SessionMiddleware",
     "lback.middleware.AuthenticationMiddleware",
     "lback.middleware.BodyParsingMiddleware",
-    # Takes forms from pages of this site alone: a form holds {{ csrf_input }}.
+    # Rejects forms of other sites. Forms need {{ csrf_input }}.
     "lback.middleware.CSRFMiddleware",
 ]
 
-# Templates are looked for in `templates/` beside this file, then in that of each app. TEMPLATE_DIRS
-# would name other folders.
+# Templates are searched in `templates/` of the project, then of each app. TEMPLATE_DIRS names other
+# directories.
 
-# A file beside this one, until the environment names a server:
+# A SQLite file in the project. To use a server, set in the environment:
 # DATABASE_URL=postgresql://user:password@host/helpdesk
 DB_ENGINE = "sqlite"
 DB_NAME = "db.sqlite3"
 
-# Seconds that a visitor stays signed in: two weeks.
+# Lifetime of a session in seconds: two weeks.
 SESSION_LIFETIME = 14 * 24 * 60 * 60

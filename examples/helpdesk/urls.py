@@ -9,6 +9,6 @@ urlpatterns = [
     include("tickets.urls", "/tickets/"),
     include("tickets.api", "/api/tickets/"),
     include("lback.accounts.urls", "/accounts/"),
-    # For people who look after the site: lback create_superuser makes the first of them.
+    # Sign in as a user created with lback create_superuser.
     include("lback.admin.urls", "/admin/"),
 ]

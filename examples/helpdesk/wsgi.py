@@ -1,4 +1,4 @@
-"""For WSGI servers other than `lback serve`: `gunicorn wsgi:application`, say."""
+"""WSGI entry point for servers other than `lback serve`, such as `gunicorn wsgi:application`."""
 
 from lback.core import create_wsgi_app
 

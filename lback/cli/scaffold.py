@@ -33,7 +33,7 @@ ABOUT_WHEEL = """
 Lback is not on a package index yet. This project includes the version that created it as
 `{place}`, and `requirements.txt` pins the file by its hash. Commit both to version control. Do not
 install `{name}` by name before its first release: another package could have taken the name. To
-upgrade Lback, replace the file and its line in `requirements.txt`.
+upgrade Lback, replace the file and its two lines in `requirements.txt`.
 """
 
 _FIELD = re.compile(r"\[\[ (\w+) \]\]")

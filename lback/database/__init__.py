@@ -1,4 +1,4 @@
-"""The database: one manager for the connections, one base for the models."""
+"""The database: `DatabaseManager` for connections and sessions, `Base` for models."""
 
 from lback.database.engine import DatabaseManager
 from lback.database.models import Base, UTCDateTime, utc_now

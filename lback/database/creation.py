@@ -1,4 +1,4 @@
-"""The database itself: whether the server has it, and how it is made where it does not."""
+"""Creates the database itself on its server, or the file of a SQLite database."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ from lback.core.exceptions import ConfigurationError
 from lback.database.engine import DatabaseManager
 from lback.database.sqlite import is_file
 
-# What one connects to in order to create another one; MySQL needs none.
+# The database to connect to in order to create another one; MySQL needs none.
 _MAINTENANCE = {"postgresql": "postgres"}
 _EXISTS = {
     "postgresql": "SELECT 1 FROM pg_database WHERE datname = %s",
@@ -21,10 +21,16 @@ _OPTIONS = {"mysql": " CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"}
 
 
 def create_database(db_manager: DatabaseManager) -> bool:
-    """Create the database of the settings where it is missing, and tell whether it was.
+    """Create the database of the settings if it does not exist.
+
+    Args:
+        db_manager: Database manager; its URL names the database.
+
+    Returns:
+        True if the database was created, False if it existed.
 
     Raises:
-        ConfigurationError: The server cannot be reached or refuses.
+        ConfigurationError: The server cannot be reached or refuses to create the database.
     """
     url = db_manager.url
     if url.get_backend_name() == "sqlite":
@@ -40,7 +46,10 @@ def create_database(db_manager: DatabaseManager) -> bool:
 
 
 def is_missing(db_manager: DatabaseManager) -> bool:
-    """Tell whether the server runs, and has no such database."""
+    """Return True if the server is running and the database does not exist.
+
+    For SQLite, return True if the directory of its file does not exist.
+    """
     url = db_manager.url
     if url.get_backend_name() == "sqlite":
         return is_file(url) and not Path(url.database or "").parent.is_dir()
@@ -62,8 +71,8 @@ def _create_file(db_manager: DatabaseManager) -> bool:
 
 @contextmanager
 def _server(url: URL) -> Iterator[Connection]:
-    there = url.set(database=_MAINTENANCE.get(_kind(url), ""))
-    manager = DatabaseManager.from_url(there.render_as_string(hide_password=False))
+    maintenance = url.set(database=_MAINTENANCE.get(_kind(url), ""))
+    manager = DatabaseManager.from_url(maintenance.render_as_string(hide_password=False))
     try:
         # CREATE DATABASE cannot run inside a transaction.
         with manager.engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
@@ -73,8 +82,8 @@ def _server(url: URL) -> Iterator[Connection]:
 
 
 def _has(connection: Connection, url: URL) -> bool:
-    found = connection.exec_driver_sql(_EXISTS[_kind(url)], (url.database,))
-    return found.scalar() is not None
+    result = connection.exec_driver_sql(_EXISTS[_kind(url)], (url.database,))
+    return result.scalar() is not None
 
 
 def _kind(url: URL) -> str:

@@ -1,4 +1,4 @@
-"""The way to the database: an engine made on first use, and sessions on it."""
+"""The database manager: an engine that is created on first use, and sessions on it."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -32,33 +32,33 @@ CONNECT_ARGUMENTS: dict[str, dict[str, Any]] = {
 }
 
 SERVER_OPTIONS: dict[str, Any] = {
-    "pool_pre_ping": True,  # a server that was restarted is met with a new connection
-    "pool_recycle": 1800,  # seconds; servers and firewalls drop connections that rest for long
-    # The default of PostgreSQL, and what `sqlite` does. MySQL would keep to the snapshot of the
-    # first read, so that the same program would mean something else there.
+    "pool_pre_ping": True,  # reconnects after a restart of the server
+    "pool_recycle": 1800,  # seconds; servers and firewalls close idle connections
+    # The default of PostgreSQL, and how `sqlite` behaves. The default of MySQL would read from the
+    # snapshot of the first read.
     "isolation_level": "READ COMMITTED",
 }
 
-# Workers that start together would each find a table missing: one at a time looks and creates.
-# PostgreSQL and SQLite let go with the transaction; MySQL ends that one with each statement.
+# Workers that start together would all try to create a missing table, so one at a time does.
+# PostgreSQL and SQLite release the lock with the transaction, which MySQL ends at each statement.
 TABLES_LOCK = {
     "sqlite": "BEGIN IMMEDIATE",
     "postgresql": "SELECT pg_advisory_xact_lock(7170017)",
     "mysql": "SELECT GET_LOCK('lback_tables', 60)",
     "mariadb": "SELECT GET_LOCK('lback_tables', 60)",
 }
-# Objects stay readable after a commit, and a session that was closed refuses further work.
+# Objects stay readable after a commit, and a closed session cannot be used.
 SESSION: dict[str, Any] = {"expire_on_commit": False, "close_resets_only": False}
 
 TABLES_UNLOCK = "SELECT RELEASE_LOCK('lback_tables')"
 
 
 class DatabaseSettings(Protocol):
-    """What the manager reads of a `lback.core.config.Config`."""
+    """The settings that the manager reads from a `lback.core.config.Config`."""
 
     @property
     def DATABASE_URI(self) -> str:  # noqa: N802  the name of a setting
-        """Where the database is, driver included."""
+        """URL of the database, with its driver."""
         ...
 
     @property
@@ -77,58 +77,69 @@ class _GivenURL:
 class DatabaseManager:
     """Opens sessions on the database of the settings: SQLite, PostgreSQL, MariaDB or MySQL.
 
-    Nothing is read or opened before the first use. A manager may be used from any thread, and
-    after a fork: the child opens connections of its own.
+    Settings are read and connections opened on first use. A manager may be used from any thread,
+    and after a fork, where the child process opens its own connections.
 
     Args:
         config: Settings; see `DatabaseSettings`.
+
+    Example:
+        >>> from sqlalchemy import text
+        >>> manager = DatabaseManager.from_url("sqlite://")
+        >>> with manager.session() as session:
+        ...     session.scalar(text("SELECT 1 + 1"))
+        2
     """
 
     def __init__(self, config: DatabaseSettings) -> None:
         self._config = config
-        # By process id. After a fork the engine of the parent stays in here, unused and not closed:
-        # its connections still belong to the parent.
+        # By process id. After a fork the engine of the parent stays here, unused and not closed,
+        # because its connections belong to the parent.
         self._engines: dict[int, Engine] = {}
         self._shared: Callable[[], Connection] | None = None
         self._lock = Lock()
 
     @classmethod
     def from_url(cls, url: str) -> "DatabaseManager":
-        """Build a manager for a URL such as `"postgresql://user:password@host/name"`.
+        """Create a manager for a URL such as `"postgresql://user:password@host/name"`.
 
         Raises:
-            ValueError: It is no URL.
+            ValueError: The text is not a valid URL.
+
+        Example:
+            >>> DatabaseManager.from_url("postgresql://ada:secret@db/shop").shown_url
+            'postgresql+psycopg://ada:***@db/shop'
         """
         return cls(_GivenURL(url))
 
     @property
     def url(self) -> URL:
-        """The address of the database; see `shown_url` for one to be shown.
+        """The URL of the database, with its password. Use `shown_url` in output.
 
         Raises:
-            ConfigurationError: The setting is no address.
+            ConfigurationError: The setting is not a valid URL.
         """
         try:
             return make_url(self._config.DATABASE_URI)
         except (ArgumentError, ValueError):
-            # The text is not quoted, nor the error kept: both may hold the password.
+            # Neither the text nor the error is shown: both may contain the password.
             raise ConfigurationError(
-                "the database URL cannot be read; "
-                "write postgresql://user:password@host:port/name or sqlite:///file"
+                "the database URL is not valid; "
+                "use postgresql://user:password@host:port/name or sqlite:///file"
             ) from None
 
     @property
     def shown_url(self) -> str:
-        """The address of the database, without the password."""
+        """The URL of the database without its password and other secrets."""
         return _shown(self.url)
 
     @property
     def engine(self) -> Engine:
-        """The SQLAlchemy engine, made when first asked for.
+        """The SQLAlchemy engine, created on first access.
 
         Raises:
-            ConfigurationError: The address or its driver cannot be used. An engine that was never
-                connected says so too, with the reason of the database, when it cannot connect.
+            ConfigurationError: The URL or its driver cannot be used. The first connection raises
+                it as well if the database refuses.
         """
         process = os.getpid()
         engine = self._engines.get(process)
@@ -142,41 +153,63 @@ class DatabaseManager:
         return _build_engine(self.url, debug=bool(self._config.DEBUG))
 
     def create_session(self) -> Session:
-        """Open a session, which the caller commits and closes.
+        """Open a session that the caller commits and closes.
 
-        Objects stay readable after a commit, and a session that was closed refuses further work.
+        Objects stay readable after a commit. A closed session cannot be used.
+
+        Example:
+            >>> from sqlalchemy import text
+            >>> with DatabaseManager.from_url("sqlite://").create_session() as session:
+            ...     session.scalar(text("SELECT 'hello'"))
+            'hello'
         """
         if self._shared is not None:
             return Session(self._shared(), join_transaction_mode="create_savepoint", **SESSION)
         return Session(self.engine, **SESSION)
 
     def share(self, connect: Callable[[], Connection] | None) -> None:
-        """Have all sessions use one connection and stay within its transaction; for tests.
+        """Make all sessions use one connection and its transaction; for tests.
 
-        A commit of a session then ends a savepoint, and the owner of the connection may roll
+        A commit of a session then ends a savepoint, and the owner of the connection can roll
         back all of them.
 
         Args:
-            connect: Gives the connection, at each session; `None` ends it.
+            connect: Returns the connection, called for each session; None restores the default.
         """
         self._shared = connect
 
     @contextmanager
     def session(self) -> Iterator[Session]:
-        """Open a session for a `with`: committed at its end, rolled back if it raises, closed."""
+        """Open a session in a `with` block, and commit it at the end or roll back if it raises.
+
+        Example:
+            >>> from sqlalchemy import text
+            >>> with DatabaseManager.from_url("sqlite://").session() as session:
+            ...     _ = session.execute(text("CREATE TABLE notes (text)"))
+        """
         with self.create_session() as session:
             yield session
             session.commit()
 
     def connection(self) -> AbstractContextManager[Connection]:
-        """Open a connection for a `with`, to read by Core what needs no session.
+        """Open a connection in a `with` block, for SQLAlchemy Core without a session.
 
-        What is not committed by then is rolled back.
+        Uncommitted changes are rolled back at the end.
+
+        Example:
+            >>> from sqlalchemy import text
+            >>> with DatabaseManager.from_url("sqlite://").connection() as connection:
+            ...     connection.scalar(text("SELECT 2"))
+            2
         """
         return self.engine.connect() if self._shared is None else _savepoint(self._shared())
 
     def create_tables(self, metadata: MetaData = Base.metadata) -> None:
-        """Create the tables that are missing; several processes may do so at once."""
+        """Create missing tables. Several processes may do so at the same time.
+
+        Args:
+            metadata: The tables; by default those of all imported models.
+        """
         with self.engine.connect() as connection:
             dialect = connection.dialect.name
             connection.exec_driver_sql(TABLES_LOCK[dialect])
@@ -188,7 +221,7 @@ class DatabaseManager:
                     connection.exec_driver_sql(TABLES_UNLOCK)
 
     def dispose(self) -> None:
-        """Close the connections that are not in use; the next use opens new ones."""
+        """Close the connections that are not in use. The next use opens new ones."""
         engine = self._engines.pop(os.getpid(), None)
         if engine is not None:
             engine.dispose()
@@ -200,7 +233,7 @@ class DatabaseManager:
 
 @contextmanager
 def _savepoint(connection: Connection) -> Iterator[Connection]:
-    # A statement that fails must not end the transaction of those it is shared with.
+    # A failed statement must not end the shared transaction.
     with connection.begin_nested():
         yield connection
 
@@ -213,7 +246,7 @@ def _build_engine(url: URL, *, debug: bool) -> Engine:
         )
     options = sqlite.engine_options(url) if dialect == "sqlite" else SERVER_OPTIONS
     arguments = CONNECT_ARGUMENTS[dialect].items()
-    # What the URL says comes first.
+    # Options in the URL take precedence.
     connect_args = {name: value for name, value in arguments if name not in url.query}
     driver_url = url
     if url.get_driver_name() == "pymysql":
@@ -250,16 +283,16 @@ def _missing_driver(url: URL, dialect: str) -> str:
             f"the driver of {url.drivername!r} is not installed; "
             f"run: {install_hint(EXTRAS[dialect])}"
         )
-    return f"the driver of {url.drivername!r} is not known; write sqlite:///file"
+    return f"unknown database driver {url.drivername!r}; use sqlite:///file"
 
 
 def _refused_options(url: URL, error: Exception) -> str:
     names, words = ", ".join(sorted(url.query)), " ".join(str(error).split())
-    return f"the driver cannot use an option of the URL ({names}): {words}"
+    return f"the driver rejects an option of the database URL ({names}): {words}"
 
 
 class _Connector:
-    """Opens the connections of an engine and says clearly why the first one fails."""
+    """Opens the connections of an engine, and explains why the first one fails."""
 
     def __init__(self, url: URL, log: OutageLog) -> None:
         self._url = url
@@ -275,8 +308,8 @@ class _Connector:
         """Open a connection.
 
         Raises:
-            CannotConnect: It is the first one, and the database refuses. Later on the error of
-                the driver is raised: the address was right, the database is away.
+            CannotConnect: The first connection fails. Later ones raise the error of the driver,
+                as the URL was valid and the database is temporarily unavailable.
         """
         try:
             if dialect.name == "sqlite":

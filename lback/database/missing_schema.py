@@ -1,4 +1,4 @@
-"""A table or column that the models have and the database has not: the error says what to run."""
+"""Adds a hint to errors about missing tables and columns: which commands to run."""
 
 import re
 
@@ -6,9 +6,8 @@ from sqlalchemy import Engine, event
 from sqlalchemy.engine import ExceptionContext
 
 HINT = (
-    "The models and the tables of the database differ. In a project run: lback makemigrations, "
-    "then: lback migrate. An application in one file makes tables that are missing with "
-    "app.db_manager.create_tables()"
+    "The tables of the database do not match the models. In a project run: lback makemigrations "
+    "&& lback migrate. In an application in one file call app.db_manager.create_tables()"
 )
 
 _SQLITE = re.compile(r"no such (?:table|column): |has no column named ")
@@ -27,9 +26,10 @@ def is_missing_schema(error: BaseException | None) -> bool:
 
 
 def listen(engine: Engine) -> None:
-    """Have the errors of an engine that speak of a missing table or column carry `HINT`.
+    """Add `HINT` to errors of an engine about a missing table or column.
 
-    It is a note of the exception: logs, error pages, the shell and commands show it.
+    The hint is a note of the exception (PEP 678), which logs, error pages, the shell and commands
+    show.
     """
     event.listen(engine, "handle_error", _add_hint)
 

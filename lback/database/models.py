@@ -1,4 +1,4 @@
-"""The base of all models: columns and names that mean the same on every database."""
+"""The base class of models, with column types and names that are portable across databases."""
 
 import enum
 from datetime import UTC, datetime
@@ -10,15 +10,14 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import TypeDecorator
 
-# MySQL and MariaDB need a length where the others do not, and cut microseconds unless asked.
+# MySQL and MariaDB need a length for text, and truncate microseconds by default.
 TEXT = String().with_variant(String(255), "mysql", "mariadb")
 MOMENT = DateTime(timezone=True).with_variant(DATETIME(fsp=6), "mysql", "mariadb")
 
-# A type of its own in PostgreSQL, and a list of names in MySQL, would have to be altered with each
-# new member; text takes it as it comes.
+# Native enumerations of PostgreSQL and MySQL have to be altered for each new member; text does not.
 MEMBER = Enum(enum.Enum, native_enum=False, length=64)
 
-# A constraint without a name cannot be dropped by a migration, and each database invents its own.
+# A migration can drop only constraints with names, and generated names differ between databases.
 CONSTRAINT_NAMES = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -29,30 +28,44 @@ CONSTRAINT_NAMES = {
 
 
 def utc_now() -> datetime:
-    """Return the moment it is, as an aware datetime in UTC."""
+    """Return the current time as an aware datetime in UTC.
+
+    Example:
+        >>> utc_now().utcoffset()
+        datetime.timedelta(0)
+    """
     return datetime.now(UTC)
 
 
 class UTCDateTime(TypeDecorator[datetime]):
-    """A moment, to the microsecond: aware datetimes go in, aware datetimes in UTC come out.
+    """Column type for aware datetimes with microseconds; values are returned in UTC.
 
-    Only PostgreSQL keeps time zones by itself; the others are given UTC and asked for it.
+    PostgreSQL stores a time zone; other databases store UTC without one.
     """
 
     impl = MOMENT
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Turn a moment into what the database keeps.
+        """Convert an aware datetime for the database.
+
+        Args:
+            value: The datetime, or None for NULL.
+            dialect: Dialect of the database.
 
         Raises:
-            ValueError: The datetime is naive, so that nobody knows which moment it means.
+            ValueError: The datetime is naive.
+
+        Example:
+            >>> from sqlalchemy.dialects import sqlite
+            >>> UTCDateTime().process_bind_param(datetime(2026, 1, 2, tzinfo=UTC), sqlite.dialect())
+            datetime.datetime(2026, 1, 2, 0, 0)
         """
         if value is None:
             return None
         if value.tzinfo is None:
             raise ValueError(
-                f"{value!r} has no time zone: take lback.database.utc_now() or datetime.now(UTC)"
+                f"{value!r} has no time zone; use lback.database.utc_now() or datetime.now(UTC)"
             )
         moment = value.astimezone(UTC)
         return moment if dialect.name == "postgresql" else moment.replace(tzinfo=None)
@@ -62,17 +75,22 @@ class UTCDateTime(TypeDecorator[datetime]):
         value: datetime | None,
         dialect: Dialect,  # noqa: ARG002  SQLAlchemy's signature
     ) -> datetime | None:
-        """Turn what the database kept into an aware datetime in UTC."""
+        """Convert a datetime from the database into an aware one in UTC.
+
+        Args:
+            value: Naive datetime in UTC, or an aware one; None for NULL.
+            dialect: Dialect of the database.
+        """
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
 class Base(DeclarativeBase):
-    """What models inherit from.
+    """Base class of models (SQLAlchemy's declarative base).
 
-    `Mapped[str]`, `Mapped[datetime]` and `Mapped[SomeEnum]` work as written on all databases; a
-    datetime column is a `UTCDateTime`, and of a member of an enumeration the name is kept.
+    `Mapped[str]`, `Mapped[datetime]` and `Mapped[SomeEnum]` work on all databases. A datetime
+    column is a `UTCDateTime`, and an enumeration is stored by the name of its member.
     """
 
     metadata = MetaData(naming_convention=CONSTRAINT_NAMES)
@@ -85,7 +103,7 @@ class Base(DeclarativeBase):
 
 @event.listens_for(Table, "after_parent_attach")
 def _compare_text_by_code_points(table: Table, parent: Any) -> None:
-    """Have MySQL and MariaDB keep all of Unicode and tell "a" from "A", as the others do."""
+    """Make MySQL and MariaDB store all of Unicode and compare case-sensitively, as others do."""
     if parent is Base.metadata:
         for name in ("mysql", "mariadb"):
             table.dialect_kwargs.setdefault(f"{name}_charset", "utf8mb4")

@@ -1,4 +1,4 @@
-"""Options of MySQL and MariaDB URLs: TLS as hosting providers write it, and what PyMySQL takes."""
+"""Options in MySQL and MariaDB URLs: TLS in the spellings of providers, and those of PyMySQL."""
 
 import ssl
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from sqlalchemy.engine import URL
 
 from lback.core.exceptions import ConfigurationError
 
-# The spellings of MySQL's own clients, of PostgreSQL URLs, and of Java and JavaScript drivers.
+# Spellings of MySQL clients, PostgreSQL URLs, and Java and JavaScript drivers.
 _MODE = frozenset({"ssl-mode", "ssl_mode", "sslmode", "sslMode", "tls"})
 _SWITCH = frozenset({"ssl", "useSSL", "requireSSL"})
 _FILES = {
@@ -27,7 +27,7 @@ _MODES = {
 _NUMBERS = frozenset(
     {"connect_timeout", "read_timeout", "write_timeout", "max_allowed_packet", "client_flag"}
 )
-# What PyMySQL takes as text, or SQLAlchemy reads for it.
+# Text options of PyMySQL, or of SQLAlchemy for it.
 _TEXTS = frozenset(
     {"charset", "collation", "sql_mode", "init_command", "unix_socket", "bind_address",
      "program_name", "local_infile", "use_unicode", "read_default_file", "read_default_group",
@@ -36,25 +36,34 @@ _TEXTS = frozenset(
 
 
 def driver_options(url: URL) -> tuple[URL, dict[str, Any]]:
-    """Split a URL into one that the driver understands, and connect arguments for TLS.
+    """Split a URL into one for the driver and connect arguments for TLS.
 
     Args:
-        url: Address of a MySQL or MariaDB database.
+        url: URL of a MySQL or MariaDB database.
+
+    Returns:
+        The URL without options for TLS, and connect arguments of PyMySQL.
 
     Raises:
-        ConfigurationError: An option is unknown or has a value that it cannot have; names it.
+        ConfigurationError: An option is unknown or its value is invalid.
+
+    Example:
+        >>> from sqlalchemy import make_url
+        >>> url, arguments = driver_options(make_url("mysql+pymysql://host/shop?ssl-mode=DISABLED"))
+        >>> str(url), arguments
+        ('mysql+pymysql://host/shop', {'ssl_disabled': True})
     """
     tls: dict[str, str] = {}
     for name in url.query:
         _read(name, _single(url, name), tls)
-    of_tls = [name for name in url.query if name in _MODE | _SWITCH or name in _FILES]
-    return url.difference_update_query(of_tls), _tls_arguments(tls)
+    tls_options = [name for name in url.query if name in _MODE | _SWITCH or name in _FILES]
+    return url.difference_update_query(tls_options), _tls_arguments(tls)
 
 
 def _single(url: URL, name: str) -> str:
     value = url.query[name]
     if not isinstance(value, str):
-        raise ConfigurationError(f"the database URL has the option {name!r} twice")
+        raise ConfigurationError(f"the option {name!r} of the database URL is given twice")
     return value
 
 
@@ -63,7 +72,7 @@ def _read(name: str, value: str, tls: dict[str, str]) -> None:
         mode = _MODES.get(value.lower().replace("-", "_"))
         if mode is None:
             raise ConfigurationError(
-                f"the option {name!r} of the database URL cannot be {value[:40]!r}; it is one of "
+                f"the option {name!r} of the database URL cannot be {value[:40]!r}; use one of "
                 "DISABLED, PREFERRED, REQUIRED, VERIFY_CA, VERIFY_IDENTITY"
             )
         tls["mode"] = mode
@@ -71,9 +80,11 @@ def _read(name: str, value: str, tls: dict[str, str]) -> None:
         tls[_FILES[name]] = value
     elif name in _NUMBERS:
         if not (value.isascii() and value.isdigit()):
-            raise ConfigurationError(f"the option {name!r} of the database URL is a whole number")
+            raise ConfigurationError(
+                f"the option {name!r} of the database URL must be a whole number"
+            )
     elif name not in _TEXTS:
-        raise ConfigurationError(f"the database URL has the unknown option {name!r}; {_hint(name)}")
+        raise ConfigurationError(f"unknown option {name!r} in the database URL; {_hint(name)}")
 
 
 def _hint(name: str) -> str:
@@ -87,7 +98,7 @@ def _known() -> Iterator[str]:
 
 
 def _tls_arguments(tls: dict[str, str]) -> dict[str, Any]:
-    # A certificate authority that is named is there to be asked.
+    # A given certificate authority implies verification.
     mode = tls.get("mode", "verify_ca" if "ca" in tls else "required" if tls else "preferred")
     if mode == "disabled":
         return {"ssl_disabled": True}

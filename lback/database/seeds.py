@@ -1,4 +1,4 @@
-"""Seeds: the rows that a new database begins with, from the module `seeds` of apps and project."""
+"""Seeds: initial rows of a database, from the module `seeds` of apps and project."""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -19,11 +19,11 @@ PROJECT = "project"
 
 @dataclass(frozen=True, slots=True)
 class Seed:
-    """A function that adds rows.
+    """A function that adds initial rows.
 
     Attributes:
-        name: The app it belongs to, or `"project"`.
-        function: Called with what its parameters name; `db_session` is the session.
+        name: Name of its app, or `"project"`.
+        function: The function; its parameters are injected by name, `db_session` is the session.
     """
 
     name: str
@@ -31,10 +31,13 @@ class Seed:
 
 
 def load_seeds(apps: list[str]) -> list[Seed]:
-    """Load the function `seed` of `<app>.seeds` of each app, then of `seeds` of the project.
+    """Load the function `seed` from `<app>.seeds` of each app, then from `seeds` of the project.
+
+    Args:
+        apps: Names of the installed apps. Apps without a module `seeds` are skipped.
 
     Raises:
-        ConfigurationError: A module that fails, or has no such function.
+        ConfigurationError: A module fails to import or has no function `seed`.
     """
     modules = [(app, f"{app}.seeds") for app in apps] + [(PROJECT, "seeds")]
     return [Seed(name, _function(module)) for name, module in modules if _exists(module)]
@@ -43,7 +46,7 @@ def load_seeds(apps: list[str]) -> list[Seed]:
 def _exists(module: str) -> bool:
     try:
         return find_spec(module) is not None
-    except ModuleNotFoundError:  # an app of one file has no modules of its own
+    except ModuleNotFoundError:  # an app in a single file has no submodules
         return False
 
 
@@ -53,35 +56,39 @@ def _function(module: str) -> Callable[..., Any]:
     except Exception as error:
         raise ConfigurationError(f"{module}: {type(error).__name__}: {error}") from error
     if function is None or not callable(function):
-        raise ConfigurationError(f"{module} has no function seed; write def seed(db_session): ...")
+        raise ConfigurationError(f"{module} has no function seed; define seed(db_session)")
     return function
 
 
 def choose(seeds: list[Seed], names: list[str]) -> list[Seed]:
-    """Return the seeds of these names; without names, all.
+    """Return the seeds with some names.
+
+    Args:
+        seeds: All seeds.
+        names: Names of apps, or `"project"`; all seeds if empty.
 
     Raises:
-        ConfigurationError: There is none of that name; names the nearest.
+        ConfigurationError: No seed has a name; the message suggests a similar one.
     """
     known = [seed.name for seed in seeds]
     for name in names:
         if name not in known:
-            hint = did_you_mean(name, known) or f"; there are {', '.join(known) or 'none'}"
-            raise ConfigurationError(f"there are no seeds of {name!r}{hint}")
+            hint = did_you_mean(name, known) or f"; known: {', '.join(known) or 'none'}"
+            raise ConfigurationError(f"unknown seeds {name!r}{hint}")
     return [seed for seed in seeds if seed.name in names or not names]
 
 
 def sow(seeds: list[Seed], db_manager: DatabaseManager, dependencies: Mapping[str, Any]) -> None:
-    """Run seeds in one transaction: all of them, or none.
+    """Run seeds in one transaction.
 
     Args:
-        seeds: What to run, in that order.
-        db_manager: Opens the database.
-        dependencies: What the functions may name as parameters besides `db_session`.
+        seeds: Seeds in the order in which they run.
+        db_manager: Database manager of the application.
+        dependencies: Values by name that are injected beside `db_session`.
 
     Raises:
-        ConfigurationError: A parameter that nothing fills, or a row that the database refuses.
-        Exception: What a seed raised; nothing is kept.
+        ConfigurationError: A parameter cannot be injected, or the database rejects a row.
+        Exception: A seed raised it; all changes are rolled back.
     """
     with db_manager.session() as session:
         for seed in seeds:
@@ -92,7 +99,7 @@ def sow(seeds: list[Seed], db_manager: DatabaseManager, dependencies: Mapping[st
             except DBAPIError as error:
                 hint = f". {HINT}" if is_missing_schema(error.orig) else ""
                 raise ConfigurationError(
-                    f"the database refuses the seeds of {seed.name}: {error.orig}{hint}"
+                    f"the database rejects the seeds of {seed.name}: {error.orig}{hint}"
                 ) from error
 
 
@@ -103,7 +110,7 @@ def _arguments(seed: Seed, session: Session, dependencies: Mapping[str, Any]) ->
     for parameter in wanted:
         if parameter.name not in known:
             raise ConfigurationError(
-                f"the seed of {seed.name} has a parameter {parameter.name!r} that nothing fills"
+                f"the seed of {seed.name} has an unknown parameter {parameter.name!r}"
                 f"{did_you_mean(parameter.name, known) or '; db_session is the session'}"
             )
     return {parameter.name: known[parameter.name] for parameter in wanted}

@@ -1,13 +1,13 @@
-"""SQLite made fit for many threads and processes: readers never wait, writers wait their turn.
+"""SQLite for many threads and processes: readers never wait, writers wait for each other.
 
-Each statement that reads sees what was committed before it and holds no lock, as on PostgreSQL and
-MariaDB at READ COMMITTED. The first statement that writes, and so the first `SELECT` with
-`with_for_update()`, begins a transaction with `BEGIN IMMEDIATE`: it waits up to `BUSY_SECONDS`
-for another writer. A deferred transaction that first reads and then writes would be refused at
-once (SQLITE_BUSY_SNAPSHOT) where another one wrote in between; waiting cannot help it.
+A statement that reads sees all earlier commits and holds no lock, as on PostgreSQL and MariaDB at
+READ COMMITTED. The first statement that writes, and the first `SELECT` with `with_for_update()`,
+begin a transaction with `BEGIN IMMEDIATE`, which waits up to `BUSY_SECONDS` for another writer. A
+deferred transaction that reads and then writes would fail at once (SQLITE_BUSY_SNAPSHOT) if another
+one wrote in between, and waiting would not help.
 
-To read a row and write what was computed from it, lock it: `select(…).with_for_update()`, or
-`session.get(…, with_for_update=True)`. The same words do the same on all databases.
+To read a row and write a value computed from it, lock it with `select(…).with_for_update()` or
+`session.get(…, with_for_update=True)`, as on all databases.
 """
 
 import os
@@ -23,15 +23,14 @@ from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 from sqlalchemy.pool import StaticPool
 
 BUSY_SECONDS = 5.0
-# Without an isolation level the driver begins no transactions of its own; `begin_to_write` does.
-# The pool hands a connection to one thread at a time.
+# Without an isolation level the driver does not begin transactions; `begin_to_write` does.
+# The pool gives a connection to one thread at a time.
 CONNECT_ARGUMENTS = {"timeout": BUSY_SECONDS, "isolation_level": None, "check_same_thread": False}
 
-# FULL, because in WAL mode NORMAL may lose the last commits when the power fails, and what was
-# answered is never lost.
+# FULL, because in WAL mode NORMAL may lose the last commits in a power failure.
 PRAGMAS = ("synchronous = FULL", "foreign_keys = ON")
 
-# Statements that write nothing, or that SQLite refuses inside a transaction.
+# Statements that do not write, or that SQLite rejects inside a transaction.
 OUTSIDE = frozenset(
     {"SELECT", "VALUES", "EXPLAIN", "PRAGMA", "BEGIN", "VACUUM", "ATTACH", "DETACH"}
 )
@@ -39,7 +38,7 @@ OUTSIDE = frozenset(
 
 def engine_options(url: URL) -> dict[str, Any]:
     """Return the arguments of `create_engine` for a SQLite URL."""
-    # A database in memory lives in one connection: all sessions share it, and its transaction.
+    # A database in memory exists in one connection, which all sessions share.
     return {"poolclass": StaticPool} if url.database in (None, "", ":memory:") else {}
 
 
@@ -50,18 +49,22 @@ def is_file(url: URL) -> bool:
 
 
 def make_private_file(url: URL) -> None:
-    """Make the file of a new database, which its owner alone may read and change.
+    """Create the file of a new database with mode 0600.
 
-    SQLite gives its `-wal` and `-shm` files the same mode. A file that is there keeps its own.
+    SQLite gives its `-wal` and `-shm` files the same mode. An existing file keeps its mode.
     """
     if is_file(url):
-        # What keeps a file from being made, SQLite itself says in a moment.
+        # SQLite itself reports why a file cannot be created.
         with suppress(OSError):
             os.close(os.open(str(url.database), os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def prepare(connection: DBAPIConnection) -> None:
-    """Set up a new connection; it is closed if that fails."""
+    """Set up a new connection: pragmas and WAL mode. Close it if that fails.
+
+    Raises:
+        sqlite3.Error: The file is not a database or is locked for too long.
+    """
     cursor = connection.cursor()
     try:
         for pragma in PRAGMAS:
@@ -74,8 +77,8 @@ def prepare(connection: DBAPIConnection) -> None:
 
 
 def _switch_to_wal(cursor: DBAPICursor) -> None:
-    # The switch itself, once in the life of a file, is refused at once while another connection
-    # makes it or writes: workers that start together on a new file meet here.
+    # The switch, needed once per file, fails while another connection switches or writes, such as
+    # when workers start together on a new file.
     give_up_at = time.monotonic() + BUSY_SECONDS
     while True:
         try:
@@ -89,9 +92,9 @@ def _switch_to_wal(cursor: DBAPICursor) -> None:
 
 
 def listen(engine: Engine) -> None:
-    """Have each transaction of an engine begin with its first write."""
-    # These events, not `before_cursor_execute`: an error in them is reported as any other one of
-    # the database. The listener returns None, so that the statement itself runs as usual.
+    """Begin the transactions of an engine at their first write."""
+    # Not `before_cursor_execute`: errors in these events are reported as database errors. Listeners
+    # return None, so that the statement runs as usual.
     for name in ("do_execute", "do_executemany"):
         event.listen(engine, name, begin_to_write)
     event.listen(engine, "do_execute_no_params", _begin_without_parameters)
@@ -104,7 +107,11 @@ def _begin_without_parameters(cursor: DBAPICursor, statement: str, context: Any)
 def begin_to_write(cursor: DBAPICursor, statement: str, _: Any, context: Any) -> None:
     """Begin a transaction before the first statement that needs one.
 
-    The parameters of the statement, the third argument, do not matter.
+    Args:
+        cursor: Cursor that is about to execute the statement.
+        statement: SQL of the statement.
+        _: Its parameters; not used.
+        context: SQLAlchemy's execution context.
     """
     connection: Any = cursor.connection
     if not connection.in_transaction and needs_transaction(statement, context):
@@ -112,10 +119,19 @@ def begin_to_write(cursor: DBAPICursor, statement: str, _: Any, context: Any) ->
 
 
 def needs_transaction(statement: str, context: Any) -> bool:
-    """Tell whether a statement writes, or locks what it reads."""
+    """Return True if a statement writes, or locks rows that it reads.
+
+    Args:
+        statement: SQL of the statement.
+        context: SQLAlchemy's execution context, or None for plain SQL.
+
+    Example:
+        >>> needs_transaction("SELECT 1", None), needs_transaction("DELETE FROM books", None)
+        (False, True)
+    """
     expression = getattr(getattr(context, "compiled", None), "statement", None)
     if isinstance(expression, GenerativeSelect):
-        # Private, but the only trace: SQLite has no words for it, so that the SQL says nothing.
+        # Private, but SQLite has no syntax for it, so the SQL does not show it.
         return expression._for_update_arg is not None
     first_word = re.match(r"\s*(\w*)", statement)
     return first_word is None or first_word[1].upper() not in OUTSIDE

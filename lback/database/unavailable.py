@@ -1,4 +1,4 @@
-"""A database that is away, locked or full: answered with 503 or 507, and logged once an outage."""
+"""Unavailable databases: errors with status 503 or 507, logged once per outage."""
 
 import logging
 from threading import Lock
@@ -24,10 +24,10 @@ _MYSQL_FULL = frozenset({1021, 3886})
 
 
 class DatabaseUnavailable(ServiceUnavailable, OperationalError):
-    """The database does not answer, or has no room: a temporary `OperationalError` (503 or 507).
+    """The database is unavailable or full: a temporary `OperationalError` with status 503 or 507.
 
     Args:
-        context: The statement that failed, as SQLAlchemy describes it.
+        context: SQLAlchemy's context of the failed statement.
         status_code: 503, or 507 if its disk is full (RFC 4918 section 11.5).
     """
 
@@ -44,9 +44,9 @@ class DatabaseUnavailable(ServiceUnavailable, OperationalError):
 
 
 class CannotConnect(ServiceUnavailable, ConfigurationError):
-    """No connection was ever made: the database is away, or the settings that name it are wrong.
+    """The first connection failed: the database is unavailable, or its settings are wrong.
 
-    Commands print it as every `ConfigurationError`; a request is answered with 503.
+    Commands print it like every `ConfigurationError`; requests get status 503.
     """
 
     def __init__(self, reason: str) -> None:
@@ -58,10 +58,10 @@ class CannotConnect(ServiceUnavailable, ConfigurationError):
 
 
 class OutageLog:
-    """Logs the first failure of an outage, and its end, once each.
+    """Logs the start and the end of an outage, once each.
 
     Args:
-        database: The database as it may be shown, without a password.
+        database: URL of the database without its password.
     """
 
     def __init__(self, database: str) -> None:
@@ -88,7 +88,12 @@ class OutageLog:
 
 
 def listen(engine: Engine, log: OutageLog) -> None:
-    """Raise `DatabaseUnavailable` where a statement or a connection fails for such a reason."""
+    """Raise `DatabaseUnavailable` when a statement or connection fails temporarily.
+
+    Args:
+        engine: Engine of the database.
+        log: Logs outages.
+    """
 
     def translate(context: ExceptionContext) -> None:
         status = None if context.is_pre_ping else _status_of(context)
@@ -101,7 +106,7 @@ def listen(engine: Engine, log: OutageLog) -> None:
 
 
 def _status_of(context: ExceptionContext) -> int | None:
-    """Return 503 or 507 for a failure that passes, or None for any other one."""
+    """Return 503 or 507 for a temporary failure, else None."""
     error = context.original_exception
     if context.is_disconnect:
         return 503
@@ -119,6 +124,6 @@ def _status_of(context: ExceptionContext) -> int | None:
 def _status_of_postgresql(state: str | None, *, is_connected: bool) -> int | None:
     if state == _POSTGRESQL_FULL:
         return 507
-    if state is None:  # the error is the driver's own, such as a connection that was refused
+    if state is None:  # an error of the driver, such as a refused connection
         return None if is_connected else 503
     return 503 if state in _POSTGRESQL_AWAY or state.startswith("08") else None

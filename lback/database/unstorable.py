@@ -1,4 +1,4 @@
-"""Values that no column can hold: one error on every database, answered with 400 or 404."""
+"""Values that a column cannot store: the same error on every database, for status 400 or 404."""
 
 import logging
 from typing import Any
@@ -11,18 +11,18 @@ from lback.core.exceptions import UnstorableValue
 
 logger = logging.getLogger(__name__)
 
-# Numbers of MySQL and MariaDB that PyMySQL has among its data errors, and that say nothing of a
+# Error numbers of MySQL and MariaDB that PyMySQL counts as data errors but that are not about a
 # value: a column without a default was left out, a primary key is NULL.
 _NO_VALUE = frozenset({1263, 1364, 1171})
-# Wrong dates and numbers out of range, which PyMySQL has among other errors.
+# Invalid dates and numbers out of range, which PyMySQL does not count as data errors.
 _WRONG_VALUE = frozenset({1292, 1366, 1411, 1525, 1690})
 
 
 class UnstorableData(UnstorableValue, DataError):
-    """A `DataError` of SQLAlchemy that is answered as an `HTTPException`.
+    """A `DataError` of SQLAlchemy that becomes a response as an `HTTPException` does.
 
     Args:
-        context: What SQLAlchemy knows of the statement that failed.
+        context: SQLAlchemy's context of the failed statement.
     """
 
     def __init__(self, context: ExceptionContext) -> None:
@@ -38,7 +38,7 @@ class UnstorableData(UnstorableValue, DataError):
 
 
 def listen(engine: Engine) -> None:
-    """Raise `UnstorableData` where a statement fails for a value that no column can hold."""
+    """Raise `UnstorableData` when a statement of an engine fails because of an invalid value."""
     event.listen(engine, "handle_error", _translate)
 
 
@@ -46,7 +46,7 @@ def _translate(context: ExceptionContext) -> None:
     error = context.original_exception
     if not _is_unstorable(error, context):
         return
-    logger.warning("a value cannot be stored: %s: %s", type(error).__name__, _first_line(error))
+    logger.warning("value cannot be stored: %s: %s", type(error).__name__, _first_line(error))
     raise UnstorableData(context)
 
 
@@ -55,7 +55,7 @@ def _is_unstorable(error: BaseException, context: ExceptionContext) -> bool:
         return True
     if isinstance(error, OverflowError):  # a number beyond 64 bits, on SQLite
         return True
-    if isinstance(error, LookupError):  # a text that an Enum column does not have
+    if isinstance(error, LookupError):  # not a member of an Enum column
         return "is not among the defined enum values" in str(error)
     if context.dialect.name in ("mysql", "mariadb"):
         return _is_wrong_for_mysql(error, context)
@@ -66,7 +66,7 @@ def _is_wrong_for_mysql(error: BaseException, context: ExceptionContext) -> bool
     number = error.args[0] if error.args else None
     if isinstance(context.sqlalchemy_exception, DataError):
         return number not in _NO_VALUE
-    # PyMySQL itself refuses infinity and NaN, by a text alone.
+    # PyMySQL rejects infinity and NaN with a message but no number.
     return number in _WRONG_VALUE or str(number).endswith("can not be used with MySQL")
 
 
@@ -76,7 +76,7 @@ def _first_line(error: BaseException) -> str:
 
 
 def _texts(parameters: Any) -> list[str]:
-    """Return all values of a statement as text, be there one set of them or many."""
+    """Return all values of a statement as text, for one set of parameters or many."""
     if isinstance(parameters, dict):
         parameters = list(parameters.values())
     if isinstance(parameters, (list, tuple)):

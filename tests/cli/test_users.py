@@ -126,4 +126,4 @@ def test_a_column_that_is_missing_is_told_with_what_to_run(run_all: RunAll, proj
     assert changed.code == 0, changed.err
     assert outcome.code == 1
     assert "email_verified_at" in outcome.err
-    assert "run: lback makemigrations, then: lback migrate" in outcome.err
+    assert "run: lback makemigrations && lback migrate" in outcome.err

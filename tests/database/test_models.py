@@ -103,7 +103,7 @@ def test_moments_are_compared_by_the_database(database: DatabaseManager) -> None
 def test_a_moment_without_a_time_zone_is_refused(database: DatabaseManager) -> None:
     naive = datetime(2024, 1, 1)  # noqa: DTZ001  the mistake under test
     with (
-        pytest.raises(StatementError, match=r"has no time zone: take lback.database.utc_now\(\)"),
+        pytest.raises(StatementError, match=r"has no time zone; use lback.database.utc_now\(\)"),
         database.session() as session,
     ):
         session.execute(insert(Poem).values(title="t", written_at=naive))

@@ -84,10 +84,10 @@ def test_seeds_that_fail_leave_nothing(write: Write, garden: DatabaseManager) ->
     ("source", "message"),
     [
         ("1 / 0", "seeds: ZeroDivisionError: division by zero"),
-        ("", r"seeds has no function seed; write def seed\(db_session\)"),
+        ("", r"seeds has no function seed; define seed\(db_session\)"),
         ("seed = 3", "seeds has no function seed"),
-        ("def seed(db_sesion): ...", r"'db_sesion' that nothing fills; did you mean db_session\?"),
-        ("def seed(x): ...", "of project has a parameter 'x' that nothing fills; db_session is"),
+        ("def seed(db_sesion): ...", r"unknown parameter 'db_sesion'; did you mean db_session\?"),
+        ("def seed(x): ...", "of project has an unknown parameter 'x'; db_session is"),
     ],
 )
 def test_seeds_that_cannot_work_are_named(
@@ -100,7 +100,7 @@ def test_seeds_that_cannot_work_are_named(
 
 def test_a_name_without_seeds_is_answered_with_one_that_has_some(write: Write) -> None:
     write("seeds", "def seed(): ...")
-    with pytest.raises(ConfigurationError, match=r"no seeds of 'projekt'; did you mean project\?"):
+    with pytest.raises(ConfigurationError, match=r"seeds 'projekt'; did you mean project\?"):
         choose(load_seeds([]), ["projekt"])
-    with pytest.raises(ConfigurationError, match="no seeds of 'x'; there are none"):
+    with pytest.raises(ConfigurationError, match="unknown seeds 'x'; known: none"):
         choose([], ["x"])

@@ -1,4 +1,4 @@
-"""What tickets keeps. After a change: `lback makemigrations`, then `lback migrate`."""
+"""Models of tickets. After a change run `lback makemigrations` and `lback migrate`."""
 
 from datetime import datetime
 from enum import Enum

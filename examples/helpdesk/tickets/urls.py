@@ -1,4 +1,4 @@
-"""The addresses of tickets, below the prefix that the `urls.py` of the project gives them."""
+"""URL patterns of tickets, included by the `urls.py` of the project with a prefix."""
 
 from lback import path
 

@@ -1,7 +1,8 @@
 """What visitors of tickets see and do.
 
-A parameter is filled by its name: `db_session` is the database session of the request. It is
-committed when the view has answered, and rolled back when it raises or answers 400 and above.
+Parameters are injected by name: `db_session` is the database session of the request. It is
+committed when the view returns, and rolled back if the view raises or returns a status of 400 or
+above.
 """
 
 from lback import Config, FileResponse, NotFound, Request, Response, redirect, render, reverse

@@ -1,4 +1,4 @@
-"""Migrations: from the database as it is to the models as they are, a file for each step."""
+"""Migrations: files that change the tables of a database to match the models."""
 
 from lback.database.migrations.environment import run_environment
 from lback.database.migrations.errors import MigrationError

@@ -1,4 +1,4 @@
-"""The changes of a new migration: what Alembic found, made into what was meant."""
+"""Revises the changes that Alembic detected for a new migration."""
 
 from collections.abc import Callable, Iterator
 
@@ -23,10 +23,20 @@ def revise(
     migration: MigrationContext,
     script: MigrationScript,
 ) -> bool:
-    """Revise a migration in place, and tell whether there is anything in it.
+    """Revise a new migration in place.
+
+    Args:
+        message: Description; derived from the changes if empty.
+        answers: Answers to questions about renames and values.
+        warn: Called with each warning about changes that break older code.
+        migration: Context of Alembic.
+        script: The migration.
+
+    Returns:
+        True if the migration has changes.
 
     Raises:
-        MigrationError: An answer is missing, or one fits no question.
+        MigrationError: An answer is missing or was not needed.
     """
     upgrade, downgrade = script.upgrade_ops, script.downgrade_ops
     if upgrade is None or downgrade is None or upgrade.is_empty():
@@ -61,17 +71,17 @@ def _rewrite(
 
 
 def _put_drops_first(upgrade: UpgradeOps) -> None:
-    """Drop indexes and constraints before the columns that they are on get other types."""
+    """Drop indexes and constraints before the types of their columns change."""
     for changes in upgrade.ops:
         if isinstance(changes, ModifyTableOps):
             drops = [op for op in changes.ops if isinstance(op, DROPS)]
-            # MariaDB needs an index as long as there is a foreign key on it.
+            # MariaDB needs the index of a foreign key until the key is dropped.
             drops.sort(key=lambda op: getattr(op, "constraint_type", "") != "foreignkey")
             changes.ops[:] = [*drops, *(op for op in changes.ops if not isinstance(op, DROPS))]
 
 
 def _forget_defaults(upgrade: UpgradeOps, ended: list[DropTemporaryDefault]) -> None:
-    """Have renames, which MySQL is told all of a column for, not bring a default back."""
+    """Keep renames, for which MySQL needs the whole column, from restoring a dropped default."""
     old_names = {op.new: op.old for op in upgrade.ops if isinstance(op, RenameTable)}
     gone = {(op.table, op.column.name) for op in ended}
     for op in upgrade.ops:
@@ -80,7 +90,7 @@ def _forget_defaults(upgrade: UpgradeOps, ended: list[DropTemporaryDefault]) -> 
 
 
 def _ended_defaults(migration: MigrationContext) -> Iterator[DropTemporaryDefault]:
-    """Yield what drops the defaults that were for the time of an earlier change."""
+    """Yield operations that drop the temporary defaults of earlier migrations."""
     if migration.connection is None:
         return
     models = migration.opts["target_metadata"].tables

@@ -1,4 +1,4 @@
-"""What Alembic does not compare: checks, defaults of the database, and what indexes are over."""
+"""Compares what Alembic does not: checks, server defaults, and expressions of indexes."""
 
 from collections.abc import Collection
 from typing import Any, NoReturn, cast
@@ -25,7 +25,7 @@ from lback.database.migrations.facts import (
 from lback.database.migrations.operations import AddCheck, DropCheck
 from lback.database.migrations.sqlite_sql import tokens
 
-# The option of the environment under which the temporary defaults are found.
+# Option of the Alembic environment that contains the temporary defaults.
 TEMPORARY = "lback_temporary_defaults"
 
 
@@ -37,18 +37,18 @@ def compare_rest(
     found: Table | None,
     model: Table | None,
 ) -> None:
-    """Add what Alembic left out to the changes of a table.
+    """Add differences that Alembic does not detect to the changes of a table.
 
     Args:
         autogen: Context of Alembic.
         changes: Changes of the table; added to.
         schema: Schema of the table.
-        name: Its name.
-        found: The table as it is; None if it is missing.
-        model: The table as it should be; None if it is to go.
+        name: Name of the table.
+        found: The table in the database; None if it does not exist.
+        model: The table of the model; None if it was removed.
 
     Raises:
-        MigrationError: A difference that no migration can make.
+        MigrationError: A migration cannot make a difference.
     """
     if TEMPORARY not in autogen.opts or model is None or autogen.connection is None:
         return
@@ -56,7 +56,7 @@ def compare_rest(
     if schema is not None and connection.dialect.name == "sqlite":
         raise MigrationError(
             f"the table {name!r} is in the schema {schema!r}, and SQLite has no schemas; use "
-            "PostgreSQL, or leave the schema out of __table_args__"
+            "PostgreSQL, or remove the schema from __table_args__"
         )
     _refuse_expressions(connection, model)
     if found is None:
@@ -71,10 +71,10 @@ def compare_rest(
 
 
 def _refuse_expressions(connection: Connection, model: Table) -> None:
-    """Refuse what MariaDB has not.
+    """Check that MariaDB, which has no indexes over expressions, supports the indexes of a model.
 
     Raises:
-        MigrationError: Names the index.
+        MigrationError: It does not; the message names the index.
     """
     if not getattr(connection.dialect, "is_mariadb", False):
         return
@@ -82,12 +82,12 @@ def _refuse_expressions(connection: Connection, model: Table) -> None:
         if has_expression(index):
             raise MigrationError(
                 f"the index {index.name!r} of {model.name!r} is over an expression, which MariaDB "
-                "does not have; add a computed column for it: mapped_column(Computed('lower(x)'))"
+                "does not support; add a computed column: mapped_column(Computed('lower(x)'))"
             )
 
 
 def _complete_new_table(connection: Connection, changes: ModifyTableOps, model: Table) -> None:
-    """Add what Alembic does not write into create_table."""
+    """Add checks and indexes that Alembic does not write with create_table."""
     for column in model.c:
         for check in _checks_of(column):
             changes.ops.append(_add_check(connection, changes, check))
@@ -110,7 +110,12 @@ def _checks_of(thing: Table | Column[Any]) -> list[CheckConstraint]:
 
 
 def all_checks(connection: Connection, model: Table) -> dict[str, CheckConstraint]:
-    """Return the checks of a model by the names that the database will know them by."""
+    """Return the checks of a model by their names in the database.
+
+    Args:
+        connection: Connection to the database.
+        model: Table of the model.
+    """
     every = [*_checks_of(model), *(check for column in model.c for check in _checks_of(column))]
     return {name: check for check in every if (name := _name_of(connection, check))}
 
@@ -123,7 +128,12 @@ def _name_of(connection: Connection, check: CheckConstraint) -> str:
 
 
 def condition_of(connection: Connection, check: CheckConstraint) -> str:
-    """Return the condition of a check as SQL."""
+    """Return the condition of a check as SQL.
+
+    Args:
+        connection: Connection to the database.
+        check: Check constraint of a model.
+    """
     compiled = check.sqltext.compile(
         dialect=connection.dialect,
         compile_kwargs={"literal_binds": True, "include_table": False},
@@ -150,7 +160,7 @@ def _compare_checks(
     for name, condition in _differences(is_now, shall_be):
         if name == condition:
             _refuse_unnamed(changes, condition)
-        # Before the columns that it is on get other types.
+        # Before the types of its columns change.
         changes.ops.insert(0, DropCheck(changes.table_name, name, condition, changes.schema))
     for name, condition in _differences(shall_be, is_now):
         if name == condition:
@@ -171,7 +181,7 @@ def _differences(some: Facts, others: Facts) -> list[tuple[str, str]]:
 
 
 def _comes_with_column(check: CheckConstraint, found: Table) -> bool:
-    """Return True for the check of a type, such as an enumeration, whose column is new."""
+    """Return True for the check of a type, such as an enumeration, of a new column."""
     is_new = {column.name for column in check.columns} - set(found.c.keys())
     return bool(is_new) and bool(getattr(check, "_type_bound", False))
 
@@ -183,29 +193,29 @@ def _refuse_any_unnamed(connection: Connection, changes: ModifyTableOps, model: 
 
 
 def _goes_with_type(name: str, condition: str) -> bool:
-    """Return True for the check that MariaDB makes for a column of JSON by itself."""
+    """Return True for the check that MariaDB adds to a JSON column by itself."""
     return name == condition and condition.startswith("json_valid")
 
 
 def _refuse_unnamed(changes: ModifyTableOps, condition: str) -> NoReturn:
     raise MigrationError(
-        f"the check ({condition}) of {changes.table_name!r} was added, changed or removed, and "
-        "has no name by which a migration could; give it one: CheckConstraint(..., name='...')"
+        f"the check ({condition}) of {changes.table_name!r} was added, changed or removed, but "
+        "a migration needs its name; give it one: CheckConstraint(..., name='...')"
     )
 
 
 def checks_of_renamed(
     connection: Connection, old: str, model: Table
 ) -> tuple[list[DropCheck], list[AddCheck]]:
-    """Return what is to be done about the checks of a table that gets another name.
+    """Return the changes of checks of a renamed table.
 
     Args:
         connection: Connection to the database.
-        old: The name that it has.
-        model: The table as it should be.
+        old: Name of the table in the database.
+        model: Table of the model.
 
     Returns:
-        What is to be dropped before the table is renamed, and added after.
+        Checks to drop before the rename, and checks to add after it.
     """
     now, then = (
         facts_of_table(connection, old, model.schema).checks,
@@ -235,9 +245,9 @@ def _compare_computed(found: Table, model: Table, is_now: Facts, shall_be: Facts
         now, then = is_now.computed.get(column.name), shall_be.computed.get(column.name)
         if now != then:
             raise MigrationError(
-                f"how the column {found.name}.{column.name} is computed has changed, which no "
-                "database does in place; write a migration by hand (makemigrations --empty) that "
-                "drops the column and adds it anew"
+                f"the expression of the computed column {found.name}.{column.name} has changed, "
+                "which no database does in place; write a migration (makemigrations --empty) that "
+                "drops the column and adds it again"
             )
 
 
@@ -263,7 +273,7 @@ def _compare_defaults(
 
 
 def _is_numbered(column: Column[Any], now: str | None, then: str | None) -> bool:
-    """Return True if the database counts the column, and its default is how it does."""
+    """Return True if the default of a column is its sequence or expression."""
     by_model = column.identity is not None or column.computed is not None
     counted = [text for text in (now, then) if text and "nextval(" in text]
     return by_model or bool(counted)
@@ -316,7 +326,7 @@ def _compare_indexes(
 
 
 def _index_as_it_is(found: Table, name: str, facts: Facts) -> Index:
-    """Return an index of the database, for a migration that is undone."""
+    """Return an index of the database, for the downgrade."""
     if name in facts.texts:
         over, where = facts.texts[name]
         options: dict[str, Any] = {"sqlite_where": sa.text(where)} if where else {}
@@ -326,7 +336,7 @@ def _index_as_it_is(found: Table, name: str, facts: Facts) -> Index:
 
 
 def _register() -> None:
-    """Have Alembic call `compare_rest`, after all that it compares itself."""
+    """Register `compare_rest` to run after all comparisons of Alembic."""
     options: dict[str, Any] = {}
     if hasattr(util, "DispatchPriority"):  # since Alembic 1.18; the others keep the order
         options["priority"] = util.DispatchPriority.LAST

@@ -1,7 +1,7 @@
-"""Values of one column type as values of another one: exactly, or not at all.
+"""Converts values of one column type to another exactly, or raises `Inexact`.
 
-What a database does by itself is not exact: SQLite makes 2024 of '2024-05-06', PostgreSQL 13 of
-12.5, and MariaDB drops the time of a moment that becomes a day.
+Conversions of databases are not exact: SQLite converts '2024-05-06' to 2024, PostgreSQL 12.5 to 13,
+and MariaDB drops the time of a datetime that becomes a date.
 """
 
 import json
@@ -31,30 +31,38 @@ _SPAN = re.compile(
     r"(?:(?P<sign>[+-]?)(?P<h>[0-9]+):(?P<m>[0-9]{2}):(?P<s>[0-9]{2}(\.[0-9]{1,6})?))?"
 )
 _LEAST_BIGINT, _GREATEST_BIGINT = -(2**63), 2**63 - 1
-# What PostgreSQL takes for a boolean, and each beginning of it that means one of them only.
+# Texts that PostgreSQL accepts as booleans, as well as unambiguous prefixes of them.
 _TRUE, _FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 
 
 class Inexact(ValueError):
-    """A value that the new type cannot hold as it is; says why."""
+    """The new type cannot hold a value unchanged; the message says why."""
 
 
 def convert(value: Any, old: Kind, new: Kind) -> Any:
-    """Return a value, as it is in Python, as one of another kind.
+    """Convert a Python value of one kind to another.
 
     Args:
-        value: Not None.
-        old: What it is.
-        new: What it becomes.
+        value: The value; not None.
+        old: Its kind.
+        new: Kind to convert to.
 
     Raises:
-        Inexact: It would not be the same value any more.
+        Inexact: The conversion would change or lose something.
+
+    Example:
+        >>> from sqlalchemy import Integer, String
+        >>> convert("42", Kind("str", String()), Kind("int", Integer()))
+        42
+        >>> convert("4.2", Kind("str", String()), Kind("int", Integer()))
+        Traceback (most recent call last):
+        lback.database.migrations.conversions.Inexact: is not a whole number
     """
     if old.name == new.name:
         return _limited(value, new)
     converter = _CONVERTERS.get((old.name, new.name))
     if converter is None:
-        raise Inexact(f"{old.name} does not become {new.name}")
+        raise Inexact(f"cannot be converted from {old.name} to {new.name}")
     try:
         return _limited(converter(value, old, new), new)
     except Inexact:
@@ -64,7 +72,12 @@ def convert(value: Any, old: Kind, new: Kind) -> Any:
 
 
 def is_known(old: Kind, new: Kind) -> bool:
-    """Return True if values of one kind may become values of another at all."""
+    """Return True if a conversion from one kind to another exists.
+
+    Args:
+        old: Kind of the values.
+        new: Kind to convert to.
+    """
     return old.name == new.name or (old.name, new.name) in _CONVERTERS
 
 
@@ -207,7 +220,7 @@ def _refuse_constant(name: str) -> Any:
 
 
 class JSONText(str):
-    """JSON that is written already."""
+    """Text that is JSON already."""
 
     __slots__ = ()
 
@@ -250,7 +263,7 @@ def _span_text(value: timedelta, _: Kind, __: Kind) -> str:
 def _moment_to_date(value: datetime, _: Kind, __: Kind) -> date:
     moment = value.astimezone(UTC) if value.tzinfo else value
     if moment.time() != time():
-        raise Inexact("has a time of the day, which a date would lose")
+        raise Inexact("has a time of day, which a date would lose")
     return moment.date()
 
 

@@ -1,4 +1,4 @@
-"""The environment of a run: what `migrations/env.py` calls, under `lback` and plain `alembic`."""
+"""The Alembic environment, which `migrations/env.py` runs for `lback` and plain `alembic`."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
@@ -31,15 +31,16 @@ ATTRIBUTE = "lback"
 
 @dataclass(slots=True)
 class Run:
-    """What `Migrations` hands to the environment.
+    """Parameters that `Migrations` passes to the environment.
 
     Attributes:
-        db_manager: Opens the database.
-        metadata: The tables of the models.
-        journal: Told what is done.
-        revise: Changes what a new migration will hold; `None` leaves it as Alembic found it.
-        wait: For how many seconds to wait for another run; None waits for a minute.
-        on_wait: Told now and then for how long the run has waited.
+        db_manager: Database manager of the application.
+        metadata: Tables of all models.
+        journal: Records what was done.
+        revise: Revises a new migration and returns True if it has changes; None keeps what Alembic
+            detected.
+        wait: Seconds to wait for another process that migrates; None for 60.
+        on_wait: Called every few seconds of waiting with the seconds so far.
     """
 
     db_manager: DatabaseManager
@@ -51,23 +52,23 @@ class Run:
 
 
 def run_environment(**options: Any) -> None:
-    """Connect to the database of the project and run what Alembic was called for.
+    """Connect to the database of the project and run the command of Alembic.
 
-    A run that changes the database keeps others out, and is committed as a whole.
+    A run that changes the database locks out others and is committed as a whole.
 
     Args:
-        **options: Arguments of `alembic.context.configure`; they win over ours.
+        **options: Arguments of `alembic.context.configure`, which override those of Lback.
 
     Raises:
         ConfigurationError: The database cannot be reached.
-        MigrationError: Another process migrates it for too long.
+        MigrationError: Another process migrates the database for too long.
     """
     given = context.config.attributes.get(ATTRIBUTE)
     run = given or _run_of_the_project()
     try:
         _run(run, {**_settings(run), **options})
     finally:
-        if given is None:  # under plain `alembic` there is no command that closes it
+        if given is None:  # plain `alembic` does not close it
             run.db_manager.dispose()
 
 
@@ -94,7 +95,7 @@ def _run(run: Run, settings: dict[str, Any]) -> None:
 
 
 def _guards(run: Run) -> tuple[Guard, Guard]:
-    """Return what surrounds a run that goes to a revision; one that looks needs nothing."""
+    """Return context managers around a run that changes the database; others need none."""
     if not _goes_somewhere():
         return nullcontext, nullcontext
     prepare = partial(transaction.prepared, wait=run.wait, on_wait=run.on_wait)
@@ -110,14 +111,14 @@ def _goes_somewhere() -> bool:
 
 
 def _note_lineage(connection: Connection) -> None:
-    """Note which migration follows which, of those that the database has now."""
+    """Record the parents of the applied migrations."""
     scripts = context.script.revision_map
     heads = context.get_context().get_current_heads()
     nodes = scripts._get_ancestor_nodes(scripts.get_revisions(heads), check=False)
     parents = {node.revision: list(node._versioned_down_revisions) for node in nodes}
     lineage.note(connection, parents)
     if not transaction.undoes_definitions(connection.dialect.name):
-        connection.commit()  # there is no transaction around the run
+        connection.commit()  # the run is not in a transaction
 
 
 def _run_of_the_project() -> Run:
@@ -132,7 +133,7 @@ def _settings(run: Run) -> dict[str, Any]:
     own_tables = _OwnTables(run.metadata)
     return {
         "target_metadata": run.metadata,
-        # On all databases, so that a file written on one of them works on the others.
+        # On all databases, so that a file works on any of them.
         "render_as_batch": True,
         "transactional_ddl": transaction.undoes_definitions(dialect),
         "render_item": _render_item,
@@ -145,7 +146,7 @@ def _settings(run: Run) -> dict[str, Any]:
 
 
 def _render_item(kind: str, item: Any, autogen: AutogenContext) -> str | Literal[False]:
-    """Write the types of a project, and ours, so that the file imports what it names."""
+    """Render types of the project and of Lback with their imports."""
     module = type(item).__module__
     if kind != "type" or not isinstance(item, TypeEngine) or module.startswith("sqlalchemy."):
         return False
@@ -159,10 +160,10 @@ def _render_item(kind: str, item: Any, autogen: AutogenContext) -> str | Literal
 
 
 class _OwnTables:
-    """Sees those tables of the database only that a migration names.
+    """Limits reflection to tables that a migration mentions.
 
-    The others belong to another program, which a migration must not drop; or they were made
-    without migrations, and still have to be made by one.
+    Other tables belong to another program and must not be dropped, or were created without
+    migrations and still need one.
     """
 
     def __init__(self, metadata: MetaData) -> None:
@@ -182,7 +183,7 @@ class _OwnTables:
 
     @property
     def schemas(self) -> set[str]:
-        """The schemas of models and migrations, beside the usual one."""
+        """The schemas of models and migrations besides the default one."""
         self._names()
         return self._models | {schema for schema, _ in self._in_schemas}
 
@@ -195,7 +196,7 @@ class _OwnTables:
 
 
 class TemporaryDefaults:
-    """The columns that migrations gave a default for the time of a change: schema, table, name."""
+    """The columns with temporary defaults in migrations: schema, table and name."""
 
     def __init__(self) -> None:
         self._found: frozenset[tuple[str | None, str, str]] | None = None
@@ -217,7 +218,7 @@ class TemporaryDefaults:
 
 
 class _Revision:
-    """Names a new migration, and has what it holds revised."""
+    """Names a new migration and revises its operations."""
 
     def __init__(self, run: Run) -> None:
         self._run = run

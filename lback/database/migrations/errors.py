@@ -1,4 +1,4 @@
-"""What goes wrong with migrations, told with the file and the line it went wrong in."""
+"""Errors of migrations, with the file and line in which they occurred."""
 
 import os
 import traceback
@@ -8,14 +8,18 @@ from lback.core.exceptions import ConfigurationError
 
 
 class MigrationError(ConfigurationError):
-    """A migration that cannot be made, found or run."""
+    """A migration cannot be created, found or run."""
 
 
 def place_in(directory: Path, error: BaseException) -> str | None:
-    """Return `"file, line n"` of the last line below a directory that an error came through.
+    """Return `"file, line n"` of the last frame of a traceback in a directory.
 
-    The path is relative to the parent of the directory; `None` where it came through no such
-    line.
+    Args:
+        directory: Directory of the migrations.
+        error: The error, with its traceback.
+
+    Returns:
+        The place, with a path relative to the parent of the directory; None if no frame is there.
     """
     root = os.path.realpath(directory)
     if isinstance(error, SyntaxError) and _below(root, error.filename):
@@ -25,9 +29,14 @@ def place_in(directory: Path, error: BaseException) -> str | None:
 
 
 def reason(error: BaseException) -> str:
-    """Return type and text of an error in one line; of a database's own words, not the wrapper's.
+    """Return type and text of an error on one line.
 
-    A database error is shown without its parameters, which may be anybody's data.
+    For errors of SQLAlchemy they are those of the driver's error. Parameters of a statement, which
+    may be personal data, are not shown.
+
+    Example:
+        >>> reason(ValueError("bad  value"))
+        'ValueError: bad value'
     """
     if isinstance(error, SyntaxError):
         return f"{type(error).__name__}: {error.msg}"

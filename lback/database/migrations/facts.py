@@ -1,8 +1,8 @@
-"""What SQLAlchemy does not read of a table, in the words of the database itself.
+"""Reads facts about tables that SQLAlchemy does not reflect, as text in the form of the database.
 
-A model is compared with its table by what the database makes of both: PostgreSQL and MariaDB are
-given the model as a temporary table, and of SQLite the text of each is read. So spaces, brackets
-and casts, which each database writes in its own way, make no difference.
+A model is compared with its table in the form that the database gives both: PostgreSQL and MariaDB
+create a temporary table of the model, and for SQLite the SQL of both is read. So spaces, brackets
+and casts, which each database writes in its own way, do not count as differences.
 """
 
 from collections.abc import Callable, Iterator
@@ -21,15 +21,14 @@ from lback.database.migrations.errors import MigrationError, reason
 
 @dataclass(slots=True)
 class Facts:
-    """What a table has besides columns and keys; each is text of the database.
+    """Facts about a table besides its columns and keys, as text of the database.
 
     Attributes:
-        checks: Conditions by the name of the constraint; of constraints without a name, the
-            condition itself is the name.
-        defaults: Defaults by column.
-        computed: Expressions of computed columns.
-        indexes: What indexes are over, by name.
-        texts: Of indexes of SQLite, what they are over and for which rows, as it was written.
+        checks: Conditions by name of the constraint; without a name, by the condition itself.
+        defaults: Server defaults by column.
+        computed: Expressions of computed columns by column.
+        indexes: Columns or expressions of indexes by name.
+        texts: For indexes of SQLite, columns and condition as written, by name.
     """
 
     checks: dict[str, str] = field(default_factory=dict)
@@ -40,15 +39,25 @@ class Facts:
 
 
 def facts_of_table(connection: Connection, name: str, schema: str | None) -> Facts:
-    """Return what the database says of a table."""
+    """Return the facts about an existing table.
+
+    Args:
+        connection: Connection to the database.
+        name: Name of the table.
+        schema: Its schema; None for the default one.
+    """
     return _READERS[_kind(connection)](connection, name, schema)
 
 
 def facts_of_model(connection: Connection, table: sa.Table) -> Facts:
-    """Return what the database would say of a table made from a model.
+    """Return the facts about a table as the model defines it.
+
+    Args:
+        connection: Connection to the database.
+        table: Table of the model.
 
     Raises:
-        MigrationError: The database refuses the model.
+        MigrationError: The database rejects the table of the model.
     """
     if connection.dialect.name == "sqlite":
         indexes = [str(CreateIndex(i).compile(dialect=connection.dialect)) for i in table.indexes]
@@ -58,7 +67,7 @@ def facts_of_model(connection: Connection, table: sa.Table) -> Facts:
             return _READERS[_kind(connection)](connection, table.name, _SCRATCH[_kind(connection)])
     except SQLAlchemyError as error:
         raise MigrationError(
-            f"the database refuses the model of the table {table.name!r}: {reason(error)}"
+            f"the database rejects the model of the table {table.name!r}: {reason(error)}"
         ) from error
 
 
@@ -70,7 +79,7 @@ def _create_table(connection: Connection, table: sa.Table) -> str:
     create = CreateTable(table, include_foreign_key_constraints=[])
     sql = str(create.compile(dialect=connection.dialect)).strip()
     if _kind(connection) == "mysql":
-        # It takes no name of a check that stands in a column; a migration adds it to the table.
+        # MySQL ignores names of checks in columns; a migration adds them to the table.
         compiler: Any = connection.dialect.ddl_compiler(connection.dialect, None)  # type: ignore[arg-type]
         for column in table.c:
             for check in column.constraints:
@@ -82,7 +91,7 @@ def _create_table(connection: Connection, table: sa.Table) -> str:
 
 @contextmanager
 def _scratch(connection: Connection, table: sa.Table) -> Iterator[None]:
-    """Make a temporary table from a model for the time of the block."""
+    """Create a temporary table of a model while the block runs."""
     preparer = connection.dialect.identifier_preparer
     full, name = preparer.format_table(table), preparer.quote(table.name)
     sql = _create_table(connection, table).replace(
@@ -205,12 +214,12 @@ _READERS: dict[str, Callable[[Connection, str, str | None], Facts]] = {
     "mysql": _of_mysql,
     "postgresql": _of_postgresql,
 }
-# Where a temporary table is.
+# Schemas of temporary tables.
 _SCRATCH: dict[str, str | None] = {"mysql": None, "postgresql": "pg_temp"}
 
 
 def has_expression(index: Index) -> bool:
-    """Return True if an index is over something that is no column."""
+    """Return True if an index contains an expression, not only columns."""
     return any(not isinstance(part, sa.Column) for part in _bare(index))
 
 

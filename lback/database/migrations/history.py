@@ -1,4 +1,4 @@
-"""The migrations of a project as they follow each other, and the names they are called by."""
+"""The migrations of a project in order, found by name."""
 
 import re
 import warnings
@@ -17,13 +17,13 @@ from lback.database.migrations.lineage import ancestors
 
 @dataclass(frozen=True, slots=True)
 class MigrationState:
-    """A migration and whether the database has it.
+    """A migration and whether it is applied.
 
     Attributes:
-        name: Its name, which is that of its file.
-        message: What it does, in words.
+        name: Name of the migration and its file, such as `"0001_initial"`.
+        message: Description.
         applied: Whether the database has it.
-        is_head: Whether no other one follows it.
+        is_head: Whether no other migration follows it.
     """
 
     name: str
@@ -33,14 +33,14 @@ class MigrationState:
 
 
 class History:
-    """Reads the files of migrations and puts them in order.
+    """Reads the files of migrations and sorts them.
 
     Args:
-        config: Where Alembic finds them.
-        directory: The same, for messages.
+        config: Configuration of Alembic.
+        directory: Directory of the migrations, for messages.
 
     Raises:
-        MigrationError: A file that cannot be loaded, or names a migration that is not there.
+        MigrationError: A file cannot be loaded or names a missing migration.
     """
 
     def __init__(self, config: AlembicConfig, directory: Path) -> None:
@@ -52,7 +52,7 @@ class History:
     def _load(self) -> list[Script]:
         try:
             with warnings.catch_warnings():
-                # What follows a migration that is not there, or has the name of another one.
+                # Alembic warns of missing and of duplicate migrations.
                 warnings.filterwarnings("error", r"Revision .* (is|was) ", UserWarning)
                 return list(reversed(list(self.scripts.walk_revisions())))
         except (CommandError, UserWarning) as error:
@@ -63,57 +63,59 @@ class History:
 
     @property
     def heads(self) -> list[str]:
-        """The migrations that no other one follows."""
+        """The migrations that no other migration follows."""
         return sorted(self.scripts.get_heads())
 
     def only_head(self) -> str | None:
-        """Return the last migration, `None` without any.
+        """Return the last migration, or None if there are no migrations.
 
         Raises:
-            MigrationError: There are several.
+            MigrationError: Several migrations are last ones.
         """
         heads = self.heads
         if len(heads) > 1:
             raise MigrationError(
                 f"{' and '.join(heads)} follow the same migration; "
-                "join them with makemigrations --merge, or have one follow the other: "
-                "write its name into down_revision of the later file"
+                "join them with makemigrations --merge, or make one follow the other: "
+                "set down_revision of the later file to its name"
             )
         return heads[0] if heads else None
 
     def find(self, name: str) -> str:
-        """Return the migration of a name, of which the beginning is enough.
+        """Return the full name of a migration.
+
+        Args:
+            name: The name or the start of it, such as `"0003"`.
 
         Raises:
-            MigrationError: There is none, or several; names those that are near.
+            MigrationError: No migration or several match; the message suggests similar names.
         """
         if name in self.names:
             return name
-        found = [known for known in self.names if known.startswith(name)]
-        if len(found) == 1:
-            return found[0]
-        near = found or get_close_matches(name, [*self.names, *map(_words, self.names)], 3, 0.5)
+        matches = [known for known in self.names if known.startswith(name)]
+        if len(matches) == 1:
+            return matches[0]
+        near = matches or get_close_matches(name, [*self.names, *map(_words, self.names)], 3, 0.5)
         near = [known for known in self.names if known in near or _words(known) in near]
         hint = f"did you mean {' or '.join(near)}?" if near else self._all()
-        raise MigrationError(f"there is no migration {name!r}; {hint}")
+        raise MigrationError(f"unknown migration {name!r}; {hint}")
 
     def _all(self) -> str:
         if not self.names:
-            return "there are none yet: run makemigrations"
+            return "none exist yet; run makemigrations"
         return f"the last ones are {', '.join(self.names[-3:])}"
 
     def before(
         self, names: list[str], lineage: Mapping[str, Iterable[str]] | None = None
     ) -> set[str]:
-        """Return these migrations and all that they follow, as far as there are files of them.
+        """Return migrations and all of their ancestors that have files.
 
         Args:
             names: Names of migrations.
-            lineage: What each migration that the database has follows, as it is noted there.
+            lineage: Parents by migration, as recorded in the database.
 
         Raises:
-            MigrationError: The database has one of them, and there is no file of it; nor does it
-                follow those that there are.
+            MigrationError: A migration has no file and does not follow those that have.
         """
         known = self.known(names, lineage)
         revisions = self.scripts.revision_map.get_revisions(tuple(known))
@@ -123,28 +125,32 @@ class History:
     def known(
         self, names: list[str], lineage: Mapping[str, Iterable[str]] | None = None
     ) -> list[str]:
-        """Return names of migrations, with what later ones follow in the place of those.
+        """Return names of migrations, replacing those of later code by their ancestors with files.
+
+        Args:
+            names: Names of migrations.
+            lineage: Parents by migration, as recorded in the database.
 
         Raises:
-            MigrationError: A migration is unknown and does not follow those that there are.
+            MigrationError: A migration has no file and does not follow those that have.
         """
-        found: list[str] = []
+        known: list[str] = []
         for name in names:
             if name in self.names:
-                found.append(name)
+                known.append(name)
                 continue
             followed = ancestors(lineage or {}, name) & set(self.names)
             if not set(self.heads) <= followed:
                 raise MigrationError(
-                    f"the database is at {name!r}, and {self._directory} has no such migration: it "
-                    "was migrated by other code, whose migrations do not follow these. Fetch that "
+                    f"the database is at {name!r}, which is not in {self._directory}: it was "
+                    "migrated by other code, whose migrations do not follow these. Check out that "
                     "code, or check that DATABASE_URL names the database of this project"
                 )
-            found.extend(sorted(followed))
-        return found
+            known.extend(sorted(followed))
+        return known
 
     def parents(self, name: str) -> list[str]:
-        """Return the migrations that one follows."""
+        """Return the migrations that a migration follows."""
         below = self.scripts.get_revision(name).down_revision
         return [below] if isinstance(below, str) else list(below or ())
 

@@ -1,6 +1,6 @@
-"""How each database carries out the operations of Alembic, without loss of what is in it.
+"""Implements operations of Alembic for each database without losing data.
 
-The classes take the place of those that Alembic has for a dialect.
+The classes replace those of Alembic for a dialect.
 """
 
 import re
@@ -23,19 +23,19 @@ from lback.database.migrations.sqlite_changes import TableChanges
 from lback.database.migrations.sqlite_sql import tokens
 
 _CAST = re.compile(r'::[\w ".]+(\(\d+(,\s*\d+)?\))?(\[\])?$')
-# What a copy through SQLAlchemy, which Alembic makes, does not keep.
+# Features that a copy by Alembic, through SQLAlchemy, does not keep.
 _LOST = frozenset(
     ("COLLATE", "GENERATED", "CONFLICT", "STRICT", "WITHOUT", "CHECK", "TRIGGER", "WHERE", "DESC")
 )
 
 
 class KeepingSQLiteImpl(SQLiteImpl):
-    """Changes tables of SQLite so that all is kept that SQLite knows of them."""
+    """Changes tables of SQLite and keeps all of their features."""
 
     __dialect__ = "sqlite"
 
     def requires_recreate_in_batch(self, batch_op: BatchOperationsImpl) -> bool:
-        """Return False, and have the operations of a batch done together by `change_table`."""
+        """Return False, and let `change_table` carry out the operations of a batch together."""
         asks_for_more = batch_op.copy_from is not None or batch_op.table_args or batch_op.schema
         if self.as_sql or asks_for_more:
             return super().requires_recreate_in_batch(batch_op)
@@ -44,15 +44,15 @@ class KeepingSQLiteImpl(SQLiteImpl):
         return False
 
     def change_table(self, table: str, operations: list[tuple[str, Any, Any]]) -> None:
-        """Carry out operations on one table.
+        """Carry out operations on a table.
 
         Args:
             table: Name of the table.
-            operations: Name, arguments and options of each.
+            operations: Name, positional and keyword arguments of each operation.
 
         Raises:
-            MigrationError: Rows that cannot be kept as they are.
-            CommandError: There is no connection, as for `--sql`.
+            MigrationError: The change would lose data of some rows.
+            CommandError: There is no connection, as with `--sql`.
         """
         changes = TableChanges(self._open_connection(table), table)
         for name, arguments, options in operations:
@@ -68,27 +68,55 @@ class KeepingSQLiteImpl(SQLiteImpl):
         return self.connection
 
     def alter_column(self, table_name: str, column_name: str, **options: Any) -> None:
-        """Change a column, outside of a batch."""
+        """Change a column outside of a batch.
+
+        Args:
+            table_name: Name of the table.
+            column_name: Name of the column.
+            **options: Keyword arguments of Alembic's operation.
+        """
         self.change_table(table_name, [("alter_column", (table_name, column_name), options)])
 
     def add_column(self, table_name: str, column: sa.Column[Any], **options: Any) -> None:
-        """Add a column, outside of a batch."""
+        """Add a column outside of a batch.
+
+        Args:
+            table_name: Name of the table.
+            column: The column.
+            **options: Keyword arguments of Alembic's operation.
+        """
         if self.as_sql:
             super().add_column(table_name, column, **options)
         else:
             self.change_table(table_name, [("add_column", (table_name, column), options)])
 
     def drop_column(self, table_name: str, column: sa.Column[Any], **options: Any) -> None:
-        """Drop a column, outside of a batch."""
+        """Drop a column outside of a batch.
+
+        Args:
+            table_name: Name of the table.
+            column: The column.
+            **options: Keyword arguments of Alembic's operation.
+        """
         self.change_table(table_name, [("drop_column", (table_name, column), options)])
 
     def add_constraint(self, const: Constraint, **options: Any) -> None:
-        """Add a constraint, outside of a batch."""
+        """Add a constraint outside of a batch.
+
+        Args:
+            const: The constraint, with its table.
+            **options: Keyword arguments of Alembic's operation.
+        """
         if const.table is not None:
             self.change_table(const.table.name, [("add_constraint", (const,), options)])
 
     def drop_constraint(self, const: Constraint, **options: Any) -> None:
-        """Drop a constraint, outside of a batch."""
+        """Drop a constraint outside of a batch.
+
+        Args:
+            const: The constraint, with its table.
+            **options: Keyword arguments of Alembic's operation.
+        """
         if const.table is not None:
             self.change_table(const.table.name, [("drop_constraint", (const,), options)])
 
@@ -99,17 +127,28 @@ class KeepingSQLiteImpl(SQLiteImpl):
         metadata_unique_constraints: Any,  # noqa: ARG002
         metadata_indexes: Any,
     ) -> None:
-        """Leave indexes over expressions, which SQLAlchemy does not read, to `comparisons`."""
+        """Leave indexes over expressions, which SQLAlchemy does not reflect, to `comparisons`.
+
+        Args:
+            conn_unique_constraints: Unique constraints of the database; not used.
+            conn_indexes: Indexes of the database; changed in place.
+            metadata_unique_constraints: Unique constraints of the model; not used.
+            metadata_indexes: Indexes of the model; changed in place.
+        """
         left = {index.name for index in metadata_indexes if has_expression(index)}
         for indexes in (metadata_indexes, conn_indexes):
             for index in [index for index in indexes if index.name in left]:
                 indexes.discard(index)
 
     def prep_table_for_batch(self, batch_impl: ApplyBatchImpl, table: sa.Table) -> None:  # noqa: ARG002
-        """Stop the copy that Alembic would make, where it would forget something.
+        """Check that a copy of a table by Alembic loses no features.
+
+        Args:
+            batch_impl: Alembic's copy of the table; not used.
+            table: The table.
 
         Raises:
-            CommandError: Names what it would forget.
+            CommandError: It would; the message names the features.
         """
         connection = self._open_connection(table.name)
         texts = connection.exec_driver_sql(
@@ -126,10 +165,15 @@ class KeepingSQLiteImpl(SQLiteImpl):
     def cast_for_batch_migrate(
         self, existing: sa.Column[Any], existing_transfer: Any, new_type: TypeEngine[Any]
     ) -> None:
-        """Stop a copy that would change values.
+        """Check that a copy of a table by Alembic does not convert values.
+
+        Args:
+            existing: Column of the old table.
+            existing_transfer: Expression that fills the new column; changed in place.
+            new_type: Type of the new column.
 
         Raises:
-            CommandError: The types differ in what they keep.
+            CommandError: The types need a conversion.
         """
         before = dict(existing_transfer)
         super().cast_for_batch_migrate(existing, existing_transfer, new_type)
@@ -141,7 +185,7 @@ class KeepingSQLiteImpl(SQLiteImpl):
 
 
 class _Checking:
-    """Checks the rows of a table before a column of it is changed."""
+    """Checks the rows of a table before a column is changed."""
 
     connection: Connection | None
     as_sql: bool
@@ -149,13 +193,19 @@ class _Checking:
     def check_rows(
         self, table_name: str, column_name: str, schema: str | None, options: dict[str, Any]
     ) -> tuple[Kind, Kind] | None:
-        """Refuse a change that would damage rows.
+        """Check that a change of a column loses no data.
+
+        Args:
+            table_name: Name of the table.
+            column_name: Name of the column.
+            schema: Schema of the table; None for the default one.
+            options: Keyword arguments of `alter_column`.
 
         Returns:
-            What the column keeps and will keep; None where its type stays.
+            The kinds of the column before and after; None if its type does not change.
 
         Raises:
-            MigrationError: Rows that stand in the way.
+            MigrationError: Some rows would lose data; the message lists them.
         """
         type_, nullable = options.get("type_"), options.get("nullable")
         if self.as_sql or self.connection is None or (type_ is None and nullable is not False):
@@ -174,15 +224,24 @@ class _Checking:
 
 
 class KeepingPostgresqlImpl(_Checking, PostgresqlImpl):
-    """Says how PostgreSQL converts, and refuses what it would round or cut."""
+    """Defines conversions of PostgreSQL, and rejects changes that would round or truncate."""
 
     __dialect__ = "postgresql"
 
     def alter_column(self, table_name: str, column_name: str, **options: Any) -> None:
-        """Change a column."""
+        """Change a column after checking its rows.
+
+        Args:
+            table_name: Name of the table.
+            column_name: Name of the column.
+            **options: Keyword arguments of Alembic's operation.
+
+        Raises:
+            MigrationError: Some rows would lose data; the message lists them.
+        """
         schema = options.get("schema")
         if not self.as_sql and self.connection is not None and options.get("type_") is not None:
-            # Nothing is written between the look and the change.
+            # Nothing may be written between the check and the change.
             name = self.dialect.identifier_preparer.format_table(
                 sa.Table(table_name, sa.MetaData(), schema=schema)
             )
@@ -202,7 +261,7 @@ class KeepingPostgresqlImpl(_Checking, PostgresqlImpl):
         type_ = sa.types.to_instance(options["type_"]).compile(dialect=self.dialect)
         using = _using(quoted, type_, *kinds)
         default, changes_default = self._default(table_name, column_name, kinds, options)
-        # A moment without a zone is one in UTC, whatever the session says.
+        # A datetime without a time zone is in UTC, whatever the session has set.
         self._exec("SET LOCAL TIME ZONE 'UTC'")
         if changes_default:
             super().alter_column(
@@ -217,7 +276,7 @@ class KeepingPostgresqlImpl(_Checking, PostgresqlImpl):
     def _default(
         self, table_name: str, column_name: str, kinds: tuple[Kind, Kind], options: dict[str, Any]
     ) -> tuple[Any, bool]:
-        """Return the default after the change of the type, and whether it has to be set anew."""
+        """Return the default after a change of the type, and whether it has to be set again."""
         given = options.get("server_default", False)
         if kinds[0].name == kinds[1].name or self.connection is None:
             return given, False
@@ -227,16 +286,16 @@ class KeepingPostgresqlImpl(_Checking, PostgresqlImpl):
             return given, False
         if given is not False or not is_known(*kinds):
             return given, True
-        # Without the cast to the type that it had: 'a'::character varying.
+        # Without the cast to the old type: 'a'::character varying.
         return sa.text(_CAST.sub("", str(default)).replace(":", "\\:")), True
 
 
 def _using(column: str, type_: str, old: Kind, new: Kind) -> str | None:
-    """Return what PostgreSQL puts into the column; None leaves it to PostgreSQL."""
+    """Return the expression that converts a column; None for the default of PostgreSQL."""
     if not old.name or not new.name or old.name == new.name:
         return None
     if not is_known(old, new):
-        return f"NULL::{type_}"  # there are no values, or the check would have refused them
+        return f"NULL::{type_}"  # the check has ensured that there are no values
     special = {
         ("str", "bytes"): f"convert_to({column}, 'UTF8')",
         ("bytes", "str"): f"convert_from({column}, 'UTF8')",
@@ -255,18 +314,27 @@ def _using(column: str, type_: str, old: Kind, new: Kind) -> str | None:
 
 class _CheckingMySQL(_Checking):
     def alter_column(self, table_name: str, column_name: str, **options: Any) -> None:
-        """Change a column."""
+        """Change a column after checking its rows.
+
+        Args:
+            table_name: Name of the table.
+            column_name: Name of the column.
+            **options: Keyword arguments of Alembic's operation.
+
+        Raises:
+            MigrationError: Some rows would lose data; the message lists them.
+        """
         self.check_rows(table_name, column_name, options.get("schema"), options)
         super().alter_column(table_name, column_name, **options)  # type: ignore[misc]
 
 
 class KeepingMySQLImpl(_CheckingMySQL, MySQLImpl):
-    """Refuses what MySQL would round or cut."""
+    """Rejects changes that MySQL would round or truncate."""
 
     __dialect__ = "mysql"
 
 
 class KeepingMariaDBImpl(_CheckingMySQL, MariaDBImpl):
-    """Refuses what MariaDB would round or cut."""
+    """Rejects changes that MariaDB would round or truncate."""
 
     __dialect__ = "mariadb"

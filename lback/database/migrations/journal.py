@@ -1,4 +1,4 @@
-"""What a run of migrations did to the database, so that a failure can say what stays of it."""
+"""Records what a run of migrations changed, so that a failure can report what remains."""
 
 import re
 from typing import Any
@@ -14,33 +14,38 @@ SHOWN = 100
 
 
 class Journal:
-    """Follows the statements on a connection.
+    """Records the statements on a connection.
 
     Attributes:
-        done: Migrations that were completed, in that order.
+        done: Names of the completed migrations in order.
     """
 
     def __init__(self) -> None:
         self.done: list[str] = []
-        # Each with the number of migrations that were completed before it.
+        # Statements, each with the number of migrations completed before it.
         self._open: list[tuple[int, str]] = []
         self._committed: list[tuple[int, str]] = []
         self._definitions_commit = False
 
     @property
     def kept(self) -> list[str]:
-        """The statements that are done although the version of the database does not say so."""
+        """Committed statements of migrations that were not completed."""
         return [statement for _, statement in self._committed]
 
     def follow(self, connection: Connection) -> None:
-        """Listen to a connection from now on."""
+        """Record the statements on a connection from now on."""
         self._definitions_commit = connection.dialect.name in ("mysql", "mariadb")
         event.listen(connection, "after_cursor_execute", self._note)
         event.listen(connection, "commit", self._commit)
         event.listen(connection, "rollback", self._forget)
 
     def step(self, *, step: Any, **_: Any) -> None:
-        """Note that a migration was completed; for Alembic's `on_version_apply`."""
+        """Record that a migration was completed; a callback for Alembic's `on_version_apply`.
+
+        Args:
+            step: Alembic's information about the migration.
+            **_: Other arguments of Alembic; not used.
+        """
         self.done.extend(step.up_revision_ids)
 
     def _note(self, _: Any, __: Any, statement: str, *___: Any) -> None:

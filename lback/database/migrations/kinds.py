@@ -1,4 +1,4 @@
-"""What a column type keeps: its kind of values, and the limits of those."""
+"""Kinds of column types: the values that a column can hold, and their limits."""
 
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -10,7 +10,7 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 
 Type: TypeAlias = TypeEngine[Any]
 
-# The first one that fits counts; some of these classes inherit from each other.
+# The first match counts, as some classes inherit from others.
 _KINDS: tuple[tuple[str, tuple[type, ...]], ...] = (
     ("bool", (types.Boolean,)),
     ("enum", (types.Enum,)),
@@ -31,26 +31,26 @@ _BITS: tuple[tuple[type, int], ...] = (
     (mysql.MEDIUMINT, 24),
     (types.BigInteger, 64),
 )
-# SQLAlchemy 2.0 has floats of some drivers that are decimals by their class.
+# In SQLAlchemy 2.0 some float types of drivers inherit from decimals.
 _FLOATS = ("float", "double", "double_precision", "real", "REAL", "FLOAT", "DOUBLE")
 MICROSECONDS = 6
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """Values that a column may hold.
+    """The values that a column can hold. A limit of None means no limit.
 
     Attributes:
-        name: Such as `"int"` or `"datetime"`; empty for a type that is not known here.
-        plain: The type as the database has it, without decorators.
-        length: Greatest number of characters.
-        lowest: Least whole number.
-        highest: Greatest whole number.
-        precision: Greatest number of digits.
-        scale: Digits after the point.
-        members: Texts of an enumeration.
-        with_zone: Whether moments have a time zone.
-        fraction: Digits of a second.
+        name: Name of the kind, such as `"int"` or `"datetime"`; empty if the type is unknown.
+        plain: Type of the dialect, without decorators.
+        length: Maximum number of characters.
+        lowest: Minimum of an integer.
+        highest: Maximum of an integer.
+        precision: Maximum number of digits.
+        scale: Digits after the decimal point.
+        members: Stored texts of an enumeration.
+        with_zone: Whether datetimes have a time zone.
+        fraction: Digits of fractions of a second.
         is_single: Whether floats have 32 bits.
     """
 
@@ -67,7 +67,7 @@ class Kind:
     is_single: bool = False
 
     def holds_all_of(self, other: "Kind") -> bool:
-        """Return True if each value of another kind may stay as it is in this one."""
+        """Return True if this kind can hold each value of another kind unchanged."""
         if self.name != other.name or self.with_zone != other.with_zone:
             return False
         pairs = (
@@ -77,7 +77,9 @@ class Kind:
             (_before_the_point(self), _before_the_point(other)),
             (self.fraction, other.fraction),
         )
-        if not all(mine is None or (his is not None and mine >= his) for mine, his in pairs):
+        if not all(
+            mine is None or (theirs is not None and mine >= theirs) for mine, theirs in pairs
+        ):
             return False
         if self.lowest is not None and (other.lowest is None or self.lowest > other.lowest):
             return False
@@ -87,7 +89,12 @@ class Kind:
 
 
 def kind_of_type(type_: Type, dialect: Dialect) -> Kind:
-    """Return what a column of a type keeps in a database."""
+    """Return the kind of a column type.
+
+    Args:
+        type_: SQLAlchemy type of the column.
+        dialect: Dialect of the database.
+    """
     plain = _plain(type_, dialect)
     if isinstance(plain, (types.Interval, postgresql.INTERVAL)):
         return Kind("interval", plain)

@@ -1,7 +1,7 @@
-"""Which migration follows which, noted in the database itself.
+"""Records in the database which migration follows which.
 
-Code that is older than the database has no files of the later migrations. From this table it can
-tell that they follow its own last one, so that the database is later, and not that of other code.
+Older code has no files of later migrations. From this table it can tell that they follow its own
+last migration, so that the database is newer and not that of another project.
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,17 +14,17 @@ _LINES = sa.Table(
     TABLE,
     sa.MetaData(),
     sa.Column("revision", sa.String(32), primary_key=True),
-    # Names of migrations have no spaces; more than one where branches were joined.
+    # Separated by spaces; several for a merge.
     sa.Column("parents", sa.String(500), nullable=False),
 )
 
 
 def note(connection: Connection, parents: Mapping[str, Iterable[str]]) -> None:
-    """Note the migrations that the database has, and forget the others.
+    """Record the applied migrations, and delete all others.
 
     Args:
         connection: Connection to the database.
-        parents: What each migration follows.
+        parents: Parents by applied migration.
     """
     if not sa.inspect(connection).has_table(TABLE):
         _LINES.create(connection)
@@ -38,7 +38,7 @@ def note(connection: Connection, parents: Mapping[str, Iterable[str]]) -> None:
 
 
 def read(connection: Connection) -> dict[str, list[str]]:
-    """Return what each migration follows; empty in a database of an earlier Lback."""
+    """Return the recorded parents by migration; empty in a database of an earlier Lback."""
     if not sa.inspect(connection).has_table(TABLE):
         return {}
     rows = connection.execute(sa.select(_LINES))
@@ -46,12 +46,21 @@ def read(connection: Connection) -> dict[str, list[str]]:
 
 
 def ancestors(parents: Mapping[str, Iterable[str]], name: str) -> set[str]:
-    """Return a migration and all that it follows."""
-    found: set[str] = set()
+    """Return a migration and all that it follows.
+
+    Args:
+        parents: Parents by migration.
+        name: Name of the migration.
+
+    Example:
+        >>> sorted(ancestors({"0002": ["0001"], "0003": ["0002"]}, "0002"))
+        ['0001', '0002']
+    """
+    visited: set[str] = set()
     waiting = [name]
     while waiting:
         next_name = waiting.pop()
-        if next_name not in found:
-            found.add(next_name)
+        if next_name not in visited:
+            visited.add(next_name)
             waiting.extend(parents.get(next_name, ()))
-    return found
+    return visited

@@ -1,4 +1,4 @@
-"""Migrations of a project: made from its models, applied, undone and listed."""
+"""The migrations of a project: creates, applies, reverts and lists them."""
 
 import shutil
 import warnings
@@ -38,12 +38,12 @@ NOTHING_YET = "base"
 
 
 class Migrations:
-    """The migrations of a project, in `migrations/versions`; plain `alembic` works there as well.
+    """The migrations of a project in `migrations/versions`, where plain `alembic` works as well.
 
     Args:
-        db_manager: Opens the database.
+        db_manager: Database manager of the application.
         root: Directory of the project.
-        metadata: The tables of the models, all of them imported.
+        metadata: Tables of all models, which must be imported.
     """
 
     def __init__(
@@ -60,20 +60,20 @@ class Migrations:
 
     @property
     def exist(self) -> bool:
-        """Whether the project has migrations, or at least the place for them."""
+        """Whether the project has a directory for migrations."""
         return (self.directory / "env.py").is_file()
 
     @property
     def names(self) -> list[str]:
-        """The names of all migrations, the oldest first; the database is not asked.
+        """The names of all migrations in order, read from their files.
 
         Raises:
-            MigrationError: Files that cannot be read.
+            MigrationError: A file cannot be read.
         """
         return self._history().names if self.exist else []
 
     def create_layout(self) -> list[Path]:
-        """Write what Alembic needs, leave what is there, and return what was written."""
+        """Create the files that Alembic needs unless they exist, and return the created ones."""
         places = {
             "alembic.ini": self._root / "alembic.ini",
             "env.py": self.directory / "env.py",
@@ -93,16 +93,16 @@ class Migrations:
         empty: bool = False,
         warn: Callable[[str], None] | None = None,
     ) -> Path | None:
-        """Write a migration from the database as it is to the models as they are.
+        """Create a migration from the differences between database and models.
 
         Args:
-            message: What it does, in words; empty lets the changes speak.
-            answers: What only a person knows, such as what was renamed.
-            empty: Write one without changes, to be filled by hand.
-            warn: Told what code from before the migration, if it still serves, breaks on.
+            message: Description; derived from the changes if empty.
+            answers: Answers to questions, such as what was renamed.
+            empty: Create a migration without changes, to write by hand.
+            warn: Called with each warning about changes that break older code.
 
         Returns:
-            The file, or `None` where nothing changed.
+            Path of the file, or None if nothing changed.
 
         Raises:
             MigrationError: The database is not at the last migration, or an answer is missing.
@@ -113,36 +113,43 @@ class Migrations:
         head = history.only_head()
         if empty:
             name = name_for(message or "change by hand", history.names)
-            made = command.revision(self._config(), message or "change by hand", rev_id=name)
-            return _path(made)
+            created = command.revision(self._config(), message or "change by hand", rev_id=name)
+            return _path(created)
         self._check_at_head(history)
         words = message or ("" if head else "initial")
         revised = partial(revise, words, answers or Answers(), warn)
-        with self._told():
-            made = command.revision(self._config(self._run(revised)), message, autogenerate=True)
-        return _path(made)
+        with self._explained():
+            created = command.revision(self._config(self._run(revised)), message, autogenerate=True)
+        return _path(created)
 
     def changes(self) -> str:
-        """Return in a few words what `make` would write; empty where nothing changed.
+        """Return a short description of what `make` would write; empty if nothing changed.
 
         Raises:
             MigrationError: There are no migrations, or the database is not at the last one.
             ConfigurationError: The database cannot be reached.
         """
         self._check_at_head(self._history())
-        found: list[str] = []
+        changes: list[str] = []
 
-        def look(_: MigrationContext, script: MigrationScript) -> bool:
+        def collect(_: MigrationContext, script: MigrationScript) -> bool:
             if script.upgrade_ops is not None and not script.upgrade_ops.is_empty():
-                found.append(describe(script.upgrade_ops.ops))
+                changes.append(describe(script.upgrade_ops.ops))
             return False
 
-        with self._told():
-            command.revision(self._config(self._run(look)), autogenerate=True)
-        return ", ".join(found)
+        with self._explained():
+            command.revision(self._config(self._run(collect)), autogenerate=True)
+        return ", ".join(changes)
 
     def merge(self, message: str = "") -> Path | None:
-        """Write a migration that joins several last ones; `None` where there is one only."""
+        """Create a migration that joins branches.
+
+        Args:
+            message: Description; derived from the names of the branches if empty.
+
+        Returns:
+            Path of the file, or None if there is only one branch.
+        """
         history = self._history()
         heads = history.heads
         if len(heads) < 2:
@@ -152,27 +159,30 @@ class Migrations:
         return _path(command.merge(self._config(), "heads", message=message, rev_id=name))
 
     def current(self) -> list[str]:
-        """Return the last migrations that the database has.
+        """Return the last applied migrations; several if branches are not joined.
 
         Raises:
             ConfigurationError: The database cannot be reached.
         """
-        found: list[str] = []
+        current: list[str] = []
 
         def note(heads: Any, _: MigrationContext) -> list[Any]:
-            found.extend(heads)
+            current.extend(heads)
             return []
 
         history, config = self._history(), self._config(self._run())
-        with self._told(), EnvironmentContext(config, history.scripts, fn=note, dont_mutate=True):
+        with (
+            self._explained(),
+            EnvironmentContext(config, history.scripts, fn=note, dont_mutate=True),
+        ):
             history.scripts.run_env()
-        return found
+        return current
 
     def later(self) -> list[str]:
-        """Return the last migrations of a database that later code migrated; empty if none did.
+        """Return the last applied migrations that only later code has; usually empty.
 
         Raises:
-            MigrationError: The database was migrated by code of another kind.
+            MigrationError: The database was migrated by unrelated code.
             ConfigurationError: The database cannot be reached.
         """
         history, current = self._history(), self.current()
@@ -186,16 +196,16 @@ class Migrations:
             return lineage.read(connection)
 
     def _applied(self, history: History, current: list[str] | None = None) -> set[str]:
-        """Return the migrations that the database has, as far as there are files of them."""
+        """Return the applied migrations that have files."""
         current = self.current() if current is None else current
         unknown = set(current) - set(history.names)
         return history.before(current, self._lineage() if unknown else None)
 
     def status(self) -> list[MigrationState]:
-        """Return all migrations, the oldest first.
+        """Return the state of all migrations in order.
 
         Raises:
-            MigrationError: Files that cannot be read, or that the database is ahead of.
+            MigrationError: A file cannot be read, or the database was migrated by unrelated code.
             ConfigurationError: The database cannot be reached.
         """
         history = self._history()
@@ -214,19 +224,20 @@ class Migrations:
         wait: float | None = None,
         on_wait: Callable[[float], None] | None = None,
     ) -> list[str]:
-        """Apply what is missing, as a whole, and return the names of what was applied.
+        """Apply pending migrations, and return their names.
 
-        A database that later code has migrated already is left as it is; see `later`.
+        All of them are applied or none, except on MySQL and MariaDB, which cannot roll back
+        changes of tables. A database that later code migrated is not changed; see `later`.
 
         Args:
-            name: The last one to apply; empty applies all.
-            fake: Only note that they are applied: the tables are there already.
-            wait: For how many seconds to wait for another run; None waits for a minute.
-            on_wait: Told now and then for how many seconds it has waited.
+            name: The last migration to apply; all if empty.
+            fake: Mark migrations as applied without running them, for existing tables.
+            wait: Seconds to wait for another process that migrates; None for 60.
+            on_wait: Called every few seconds of waiting with the seconds so far.
 
         Raises:
-            MigrationError: A migration failed, the database has a later one, or there are
-                several last ones.
+            MigrationError: A migration failed, the database is past `name`, or branches are not
+                joined.
             ConfigurationError: The database cannot be reached.
         """
         history = self._history()
@@ -239,31 +250,39 @@ class Migrations:
             if history.before([target]) == applied:
                 return []
             raise MigrationError(
-                f"the database is past {target}; to undo what follows it, run: rollback {target}"
+                f"the database is past {target}; to revert later migrations, run: rollback {target}"
             )
         go = command.stamp if fake else command.upgrade
         run = self._run(wait=wait, on_wait=on_wait)
         return self._go(partial(go, revision=target), run, is_first=not current)
 
     def rollback(self, target: str = "1") -> list[str]:
-        """Undo migrations, the last one first, and return their names.
+        """Revert migrations, the last one first, and return their names.
 
         Args:
-            target: How many, or the name of the one to go back to, or `"base"` for all of them.
+            target: Number of migrations, the name of the one to go back to, or `"base"` for all.
 
         Raises:
-            MigrationError: One cannot be undone, or the database does not have the target.
+            MigrationError: A migration cannot be reverted, or the target is not applied.
             ConfigurationError: The database cannot be reached.
         """
         undone = self.undone_by(target)
         if not undone:
             return []
-        # Of a migration that joined others, any: Alembic undoes what follows it.
+        # For a merge any parent: Alembic reverts everything after it.
         before = [*self._history().parents(undone[-1]), NOTHING_YET][0]
         return self._go(partial(command.downgrade, revision=before), self._run(), is_first=False)
 
     def undone_by(self, target: str = "1") -> list[str]:
-        """Return what `rollback` would undo, the last one first."""
+        """Return the migrations that `rollback` would revert, the last one first.
+
+        Args:
+            target: Number of migrations, the name of the one to go back to, or `"base"` for all.
+
+        Raises:
+            MigrationError: The target is unknown or not applied.
+            ConfigurationError: The database cannot be reached.
+        """
         history = self._history()
         self._refuse_later()
         applied = self._applied(history)
@@ -273,11 +292,11 @@ class Migrations:
         if not _is_count(target):
             name = history.find(target)
             if name not in applied:
-                raise MigrationError(f"the database does not have {name}; to apply it, run migrate")
+                raise MigrationError(f"{name} is not applied; to apply it, run migrate")
             return [found for found in latest if found != name and name in history.before([found])]
         count = int(target)
         if count > len(latest):
-            raise MigrationError(f"the database has {len(latest)} migrations, not {count}")
+            raise MigrationError(f"only {len(latest)} migrations are applied, not {count}")
         return latest[:count]
 
     def _check_at_head(self, history: History) -> None:
@@ -285,20 +304,20 @@ class Migrations:
         self._refuse_later()
         if self._applied(history) != set(history.names):
             raise MigrationError(
-                f"the database is not at the last migration, {head}, so that the changes of the "
-                "models cannot be told from those of the migrations; run migrate first"
+                f"the database is not at the last migration, {head}, so changes of models cannot "
+                "be detected; run migrate first"
             )
 
     def _refuse_later(self) -> None:
         later = self.later()
         if later:
             raise MigrationError(
-                f"the database is at {' and '.join(later)}, of later code than this; fetch that "
-                "code first"
+                f"the database is at {' and '.join(later)}, which belongs to a later version of "
+                "the code; check out that version first"
             )
 
     def _go(self, go: Callable[[AlembicConfig], None], run: Run, *, is_first: bool) -> list[str]:
-        """Run a command that changes the database; return the names of what it did."""
+        """Run a command that changes the database, and return the names of its migrations."""
         try:
             go(self._config(run))
         except ConfigurationError:
@@ -313,24 +332,24 @@ class Migrations:
         place = place_in(self.directory, error)
         text = f"{place}: {reason(error)}" if place else reason(error)
         if _says_exists(text) and is_first and not run.journal.done:
-            text += "; if the tables were made without migrations, run: migrate --fake"
+            text += "; if the tables were created without migrations, run: migrate --fake"
         return f"{text}\n{self._what_stays(run)}"
 
     def _what_stays(self, run: Run) -> str:
         try:
             now = ", ".join(self.current()) or "no migration"
         except (ConfigurationError, SQLAlchemyError):
-            return "The database does not answer any more; when it does, run: showmigrations"
+            return "The database cannot be reached; when it can, run: showmigrations"
         if run.journal.kept:
-            kept = "\n- ".join(["These statements stay done:", *run.journal.kept])
-            cause = "was asked to commit in between"
+            kept = "\n- ".join(["These statements were committed:", *run.journal.kept])
+            cause = "committed before the end of the migration"
             if not transaction.undoes_definitions(self._dialect):
-                cause = "cannot undo changes of tables"
+                cause = "cannot roll back changes of tables"
             return (
                 f"The database {cause}. It is at {now}. {kept}\n"
-                "Undo them by hand, mend the migration, and run it again"
+                "Revert them by hand, fix the migration and run it again"
             )
-        return f"Nothing of it stays: the database is as it was before, at {now}"
+        return f"All changes were rolled back: the database is still at {now}"
 
     @property
     def _dialect(self) -> str:
@@ -348,13 +367,13 @@ class Migrations:
     def _history(self) -> History:
         if not self.exist:
             raise MigrationError(
-                f"there are no migrations in {self.directory}; run makemigrations to make the first"
+                f"no migrations in {self.directory}; run makemigrations to create the first one"
             )
         return History(self._config(), self.directory)
 
     def _config(self, run: Run | None = None) -> AlembicConfig:
         file = self._root / "alembic.ini"
-        # Without its own words on what it does, which are for another command line.
+        # Without Alembic's output, which is for its own command line.
         options = Namespace(quiet=True)
         config = AlembicConfig(str(file) if file.exists() else None, cmd_opts=options)
         config.set_main_option("script_location", str(self.directory).replace("%", "%%"))
@@ -362,15 +381,15 @@ class Migrations:
         return config
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
-        """Tell what fails inside with file and line.
+    def _explained(self) -> Iterator[None]:
+        """Turn errors into `MigrationError` with file and line.
 
         Raises:
-            MigrationError: What is wrong with a file, or that there is no database.
+            MigrationError: A file is wrong, or the database does not exist.
         """
         try:
             with warnings.catch_warnings():
-                # Both are compared by `comparisons`.
+                # The module `comparisons` compares both.
                 warnings.filterwarnings("ignore", "Skipped unsupported reflection of expression")
                 warnings.filterwarnings("ignore", "Computed default on ")
                 yield
@@ -379,7 +398,7 @@ class Migrations:
         except ConfigurationError as error:
             if is_missing(self._db_manager):
                 shown = self._db_manager.shown_url
-                message = f"the database of {shown} does not exist; to make it, run: init_db"
+                message = f"the database of {shown} does not exist; to create it, run: init_db"
                 raise MigrationError(message) from error
             raise
         except CommandError as error:
@@ -396,7 +415,7 @@ def _path(made: Script | list[Script | None] | None) -> Path | None:
 
 
 def _is_count(target: str) -> bool:
-    """Tell a number of migrations from the beginning of a name, such as "0002"."""
+    """Return True for a number of migrations, False for the start of a name such as "0002"."""
     return target.isdecimal() and (target == "0" or not target.startswith("0"))
 
 

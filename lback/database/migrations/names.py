@@ -1,4 +1,4 @@
-"""Names of migrations: a number that sorts them and a few words on what they do."""
+"""Names of migrations: a number and a short description."""
 
 import re
 from collections.abc import Iterable
@@ -14,20 +14,20 @@ from alembic.operations.ops import (
 
 from lback.database.migrations.operations import AddFilledColumn, RenameColumn, RenameTable
 
-# The column `alembic_version.version_num` takes no more.
+# The length of the column `alembic_version.version_num`.
 NAME_LENGTH = 32
 
 
-# What a migration is remembered by comes first.
+# The most characteristic operations first.
 _RANKS = ("add", "rename", "drop", "change")
 
 
 def describe(operations: Iterable[MigrateOperation]) -> str:
-    """Return a few words on operations: those on the most telling one, and "and more"."""
+    """Return a short description of operations, such as `"add books and more"`."""
     found = [words for op in operations for words in _words(op)]
     if not found:
         return "change nothing"
-    # Alembic finds what is to be dropped in any order.
+    # Alembic detects drops in no particular order.
     first = min(
         found,
         key=lambda words: (
@@ -68,11 +68,15 @@ def _words_on_columns(changes: ModifyTableOps) -> list[str]:
 
 
 def name_for(message: str, known: Iterable[str]) -> str:
-    """Return the name of the next migration, such as `"0003_add_books_rating"`.
+    """Return the name of the next migration, at most 32 characters.
 
     Args:
-        message: What it does.
-        known: Names of those that are there.
+        message: Description of the migration.
+        known: Names of existing migrations.
+
+    Example:
+        >>> name_for("add books.rating", ["0001_initial", "0002_add_books"])
+        '0003_add_books_rating'
     """
     numbers = [int(found[0]) for name in known if (found := re.match(r"\d{4}(?=_)", name))]
     slug = re.sub(r"[^a-z0-9]+", "_", message.lower()).strip("_")

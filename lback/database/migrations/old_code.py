@@ -1,4 +1,4 @@
-"""What a migration does that code from before it, which may still serve, breaks on."""
+"""Warnings about changes that break older code, which may still run during a deployment."""
 
 from collections.abc import Iterable, Iterator
 
@@ -14,7 +14,7 @@ from lback.database.migrations.operations import RenameColumn, RenameTable
 
 
 def warnings_on(operations: Iterable[MigrateOperation]) -> Iterator[str]:
-    """Yield a sentence on each operation that code from before it breaks on, with a way out."""
+    """Yield a warning for each operation that breaks older code, with a way to avoid it."""
     for op in operations:
         match op:
             case DropTableOp():

@@ -1,6 +1,6 @@
-"""The operations that Alembic cannot write by itself: renames, and new columns that are filled.
+"""Operations that Alembic does not have: renames, filled columns, temporary defaults and checks.
 
-Each knows how it is undone and how it is written into a migration file.
+Each one has a reverse operation and is rendered into a migration file.
 """
 
 from dataclasses import dataclass
@@ -19,26 +19,26 @@ from alembic.operations.ops import (
 from sqlalchemy import Column, text
 from sqlalchemy.types import TypeEngine
 
-# Stands for a default while the rest of a column is written.
+# Placeholder of a default while the column is rendered.
 _PLACE = "'a temporary default'"
 
 
 @dataclass(slots=True)
 class RenameTable(MigrateOperation):
-    """A table gets another name."""
+    """Rename a table."""
 
     old: str
     new: str
     schema: str | None = None
 
     def reverse(self) -> "RenameTable":
-        """Return what gives it the old name."""
+        """Return the operation that restores the old name."""
         return RenameTable(self.new, self.old, self.schema)
 
 
 @dataclass(slots=True)
 class RenameColumn(MigrateOperation):
-    """A column gets another name; all else about it stays, which MySQL has to be told."""
+    """Rename a column and keep its other attributes, which MySQL needs."""
 
     table: str
     old: str
@@ -48,13 +48,13 @@ class RenameColumn(MigrateOperation):
     schema: str | None = None
 
     def reverse(self) -> "RenameColumn":
-        """Return what gives it the old name."""
+        """Return the operation that restores the old name."""
         return RenameColumn(self.table, self.new, self.old, self.column, self.type_, self.schema)
 
 
 @dataclass(slots=True)
 class AddFilledColumn(MigrateOperation):
-    """A column that must not be empty is added, and the rows that are there get a value."""
+    """Add a NOT NULL column with a value for existing rows."""
 
     table: str
     column: Column[Any]
@@ -64,27 +64,27 @@ class AddFilledColumn(MigrateOperation):
     keeps_default: bool = False  # whether the database gives the value until the next migration
 
     def reverse(self) -> ModifyTableOps:
-        """Return what drops the column."""
+        """Return the operation that drops the column."""
         drop = DropColumnOp.from_column_and_tablename(self.schema, self.table, self.column)
         return ModifyTableOps(self.table, [drop], schema=self.schema)
 
 
 @dataclass(slots=True)
 class DropTemporaryDefault(MigrateOperation):
-    """The database no longer gives a column the default that was for the time of a change."""
+    """Drop the temporary server default of a column."""
 
     table: str
     column: Column[Any]
     schema: str | None = None
 
     def reverse(self) -> ModifyTableOps:
-        """Return nothing: code that knows the column is there already."""
+        """Return no operation, as the code that needed the default is gone."""
         return ModifyTableOps(self.table, [], schema=self.schema)
 
 
 @dataclass(slots=True)
 class AddCheck(MigrateOperation):
-    """A condition that each row of a table has to meet is added."""
+    """Add a check constraint."""
 
     table: str
     name: str
@@ -92,13 +92,13 @@ class AddCheck(MigrateOperation):
     schema: str | None = None
 
     def reverse(self) -> "DropCheck":
-        """Return what drops it."""
+        """Return the operation that drops the constraint."""
         return DropCheck(self.table, self.name, self.condition, self.schema)
 
 
 @dataclass(slots=True)
 class DropCheck(MigrateOperation):
-    """A condition that each row of a table has to meet is dropped."""
+    """Drop a check constraint."""
 
     table: str
     name: str
@@ -106,7 +106,7 @@ class DropCheck(MigrateOperation):
     schema: str | None = None
 
     def reverse(self) -> AddCheck:
-        """Return what adds it again."""
+        """Return the operation that adds the constraint again."""
         condition = self.condition.strip()
         if condition.upper().startswith("CHECK "):
             condition = condition[len("CHECK ") :]
@@ -115,7 +115,7 @@ class DropCheck(MigrateOperation):
 
 @renderers.dispatch_for(AddCheck)
 def _write_add_check(context: AutogenContext, op: AddCheck) -> str:
-    # A colon would begin the name of a parameter.
+    # A colon would start a bind parameter.
     condition = op.condition.replace(":", "\\:")
     place = "" if context._has_batch else f", {op.table!r}"
     prefix = "batch_op" if context._has_batch else "op"
@@ -147,8 +147,8 @@ def _write_rename_table(_: AutogenContext, op: RenameTable) -> str:
 
 @renderers.dispatch_for(RenameColumn)
 def _write_rename_column(context: AutogenContext, op: RenameColumn) -> list[str]:
-    # Never in a batch: that would copy the table, and lose the name in indexes and constraints
-    # of this and other tables. Every SQLite since 3.25 renames in all of them.
+    # Never in a batch, which would copy the table and lose the name in indexes and constraints.
+    # SQLite renames in all of them since 3.25.
     column = op.column
     rename = AlterColumnOp(
         op.table,
@@ -181,7 +181,7 @@ def _with_default(context: AutogenContext, op: AddFilledColumn) -> list[str]:
     default = f"temporary_default({op.value}, {_repr_type(op.value_type, context)})"
     lines = render_op(context, ModifyTableOps(op.table, [add], schema=op.schema))
     return [
-        f"# The default is for code that serves from before this migration and leaves out {name}.",
+        f"# The default is for older code that still runs and does not know {name}.",
         "# The next migration that makemigrations writes drops it.",
         *(line.replace(f"sa.text({_PLACE!r})", default) for line in lines),
     ]

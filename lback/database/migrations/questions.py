@@ -1,4 +1,4 @@
-"""What only a person knows about a change of the models: was it renamed, and what fills a gap."""
+"""Questions about changes of models: whether something was renamed, and values of new columns."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from lback.database.migrations.errors import MigrationError
 
 
 def kind_of(type_: TypeEngine[Any]) -> type | None:
-    """Return the type that values of a column type have in Python; `None` if that is unknown."""
+    """Return the Python type of the values of a column type; None if it is unknown."""
     if isinstance(type_, Interval):
         return timedelta
     if isinstance(type_, TypeDecorator):
@@ -28,10 +28,10 @@ def kind_of(type_: TypeEngine[Any]) -> type | None:
 
 @dataclass(frozen=True, slots=True)
 class Rename:
-    """Something that is gone and something like it that is new: perhaps it is the same.
+    """A possible rename: a removed table or column and a similar new one.
 
     Attributes:
-        table: Table of the column, by its new name; `None` where a table itself is meant.
+        table: New name of the table of a column; None for the rename of a table.
         old: Name in the database.
         new: Name in the models.
     """
@@ -42,7 +42,7 @@ class Rename:
 
     @property
     def question(self) -> str:
-        """What a person is asked."""
+        """The question to the user."""
         if self.table is None:
             return f"Was the table {self.old} renamed to {self.new}?"
         return f"Was the column {self.table}.{self.old} renamed to {self.table}.{self.new}?"
@@ -53,12 +53,12 @@ class Rename:
 
 @dataclass(frozen=True, slots=True)
 class UnfilledColumn:
-    """A new column that must not be empty, in a table that may have rows.
+    """A new NOT NULL column without a default, in a table that may have rows.
 
     Attributes:
         table: Name of the table.
         column: Name of the column.
-        kind: Type of its values in Python, or `None` where that is unknown.
+        kind: Python type of its values; None if it is unknown.
     """
 
     table: str
@@ -67,9 +67,9 @@ class UnfilledColumn:
 
     @property
     def question(self) -> str:
-        """What a person is asked."""
+        """The question to the user."""
         kind = f" ({self.kind.__name__})" if self.kind else ""
-        return f"Which {self.table}.{self.column}{kind} do rows get that are there already?"
+        return f"Which value of {self.table}.{self.column}{kind} do existing rows get?"
 
     def __str__(self) -> str:
         return f"{self.table}.{self.column}"
@@ -77,15 +77,15 @@ class UnfilledColumn:
 
 @dataclass(slots=True)
 class Answers:
-    """Answers given beforehand, and whom to ask for the others.
+    """Answers given in advance, and functions that ask for others.
 
     Args:
         renames: `"table.old=new"` for columns, `"old=new"` for tables.
-        keep_no_renames: What is not in `renames` is no rename: it is dropped and made anew.
-        values: `"table.column"` to the value, as text, for rows that are there already.
-        ask_rename: Asked about what is not answered; `None`, also as its answer, means that
-            nobody knows.
-        ask_value: Likewise.
+        keep_no_renames: Treat everything not in `renames` as removed and added.
+        values: Values for existing rows as text, by `"table.column"`.
+        ask_rename: Called with a possible rename that has no answer. None, also as its result,
+            means that there is no answer, which is an error.
+        ask_value: Called with a column that has no value; None as for `ask_rename`.
     """
 
     renames: Collection[str] = ()
@@ -96,10 +96,14 @@ class Answers:
     _asked: set[str] = field(default_factory=set)
 
     def is_rename(self, rename: Rename, alike: bool = True) -> bool:
-        """Tell whether it is one; nobody is asked about two that are not alike.
+        """Return True if something was renamed.
+
+        Args:
+            rename: The possible rename.
+            alike: Whether old and new are similar. If not, only `renames` can say that it is one.
 
         Raises:
-            MigrationError: Nobody knows.
+            MigrationError: There is no answer; the message names the options that give one.
         """
         self._asked.add(str(rename))
         if str(rename) in self.renames:
@@ -109,13 +113,13 @@ class Answers:
         answer = self.ask_rename(rename) if self.ask_rename else None
         if answer is None:
             raise MigrationError(
-                f"{rename.question} If it was, say --rename {rename}; if it was not, so that the "
-                "old one and what is in it goes, say --no-renames"
+                f"{rename.question} If it was, use --rename {rename}; if not, use --no-renames, "
+                "which deletes the old data"
             )
         return answer
 
     def _is_taken(self, rename: Rename) -> bool:
-        """Tell whether an answer given beforehand has another place for the old or the new name."""
+        """Return True if an answer given in advance uses the old or the new name otherwise."""
         for text in self.renames:
             table, old, new = _parts(text)
             if table == rename.table and (old == rename.old or new == rename.new):
@@ -123,10 +127,10 @@ class Answers:
         return False
 
     def value_for(self, gap: UnfilledColumn) -> str:
-        """Return the value, as text.
+        """Return the value of a new column for existing rows, as text.
 
         Raises:
-            MigrationError: Nobody knows.
+            MigrationError: There is no answer; the message names the option that gives one.
         """
         self._asked.add(str(gap))
         if str(gap) in self.values:
@@ -134,21 +138,21 @@ class Answers:
         answer = self.ask_value(gap) if self.ask_value else None
         if answer is None:
             raise MigrationError(
-                f"{gap.question} Say --fill {gap}=VALUE, or let the column be empty "
-                f"(Mapped[... | None]), or give it a default in the model"
+                f"{gap.question} Use --fill {gap}=VALUE, allow NULL (Mapped[... | None]), or set a "
+                f"default in the model"
             )
         return answer
 
     def check_all_used(self) -> None:
-        """Refuse answers to questions that did not come up.
+        """Check that each answer given in advance was needed.
 
         Raises:
-            MigrationError: Names the first one, and the nearest question that did.
+            MigrationError: One was not; the message suggests a similar question.
         """
         for text in (*self.renames, *self.values):
             if text not in self._asked:
                 near = did_you_mean(text, self._asked)
-                raise MigrationError(f"{text!r} answers no question on these changes{near}")
+                raise MigrationError(f"{text!r} does not match any change{near}")
 
 
 def _parts(text: str) -> tuple[str | None, str, str]:

@@ -1,7 +1,7 @@
-"""Renames: of what Alembic sees as one thing gone and another one new, which are the same thing.
+"""Replaces pairs of drop and addition, as Alembic detects them, by renames.
 
-The operations are put in an order that can be undone backwards: first goes what names the old
-names, such as indexes, then the renames themselves, then all that names the new ones.
+Operations are ordered so that they can be reverted in reverse order: first drops of what refers to
+old names, such as indexes, then renames, then everything that refers to new names.
 """
 
 from collections.abc import Callable, Iterator
@@ -30,12 +30,19 @@ from lback.database.migrations.questions import Rename, kind_of
 DROPS = (DropIndexOp, DropConstraintOp, DropCheck)
 
 IsRename = Callable[[Rename, bool], bool]
-# Of the columns of two tables, how many must have the same name to ask whether they are one.
+# Share of columns with the same name in two tables from which they may be a rename.
 SAME_COLUMNS = 0.5
 
 
 def write_renames(operations: UpgradeOps, context: MigrationContext, is_rename: IsRename) -> None:
-    """Turn drops and additions into renames, where somebody says that they are."""
+    """Replace drops and additions by renames in place.
+
+    Args:
+        operations: Operations of the migration; changed.
+        context: Context of Alembic.
+        is_rename: Called with a possible rename and whether both are similar; returns True for a
+            rename.
+    """
     renamed: list[MigrateOperation] = []
     for dropped, created in _pairs_of_tables(operations):
         if dropped in operations.ops and created in operations.ops:
@@ -69,7 +76,7 @@ def _are_alike(dropped: DropTableOp, created: CreateTableOp) -> bool:
 def _rename_table(
     operations: UpgradeOps, context: MigrationContext, dropped: DropTableOp, created: CreateTableOp
 ) -> RenameTable:
-    """Put the differences of two tables in the place of their drop and creation."""
+    """Replace the drop and creation of a table by its differences, and return the rename."""
     old, new = dropped.to_table(), created.to_table()
     operations.ops.remove(dropped)
     operations.ops.remove(created)
@@ -111,7 +118,7 @@ def _column_changes(
 def _alteration(
     place: tuple[str | None, str], old: Column[Any], new: Column[Any], context: MigrationContext
 ) -> Iterator[AlterColumnOp]:
-    """Yield what gives a column of the database the type of the one of the models."""
+    """Yield an operation that changes a column of the database to that of the model."""
     differs = context.impl.compare_type(old, new)
     if differs or old.nullable != new.nullable:
         schema, table = place
@@ -156,7 +163,7 @@ def _rename_columns(
 ) -> Iterator[RenameColumn]:
     table = changes.table_name
     for added in [op for op in changes.ops if isinstance(op, AddColumnOp)]:
-        # Alembic finds what was dropped in any order; questions come in the same one each time.
+        # Alembic detects drops in no particular order; questions need a stable one.
         drops = [op for op in changes.ops if isinstance(op, DropColumnOp)]
         for dropped in sorted(drops, key=lambda op: op.column_name):
             old, new = dropped.to_column(), added.column
@@ -169,14 +176,14 @@ def _rename_columns(
             changes.ops.remove(dropped)
             alterations = list(_alteration((changes.schema, table), old, new, context))
             changes.ops[:0] = alterations
-            # Where the types are the same, the one of the models fits every database.
+            # If the types are equal, that of the model fits every database.
             kind = old.type if alterations and alterations[0].modify_type is not None else new.type
             yield RenameColumn(table, old.name, new.name, old, kind, changes.schema)
             break
 
 
 def _take_drops(operations: UpgradeOps) -> list[ModifyTableOps]:
-    """Take the drops of indexes and constraints out, those of foreign keys first."""
+    """Remove and return the drops of indexes and constraints, foreign keys first."""
     taken: list[ModifyTableOps] = []
     for changes in _changes(operations):
         drops = [op for op in changes.ops if isinstance(op, DROPS)]

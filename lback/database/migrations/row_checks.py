@@ -1,4 +1,4 @@
-"""Rows that a change of a column would damage: found before it, and named."""
+"""Finds rows that a change of a column would damage, before the change."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,12 +22,12 @@ SHOWN_LENGTH = 60
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A row that stands in the way.
+    """A row that prevents a change.
 
     Attributes:
-        key: Its primary key.
-        value: What is in the column.
-        reason: Why that cannot stay.
+        key: Primary key of the row, by column.
+        value: Value of the column.
+        reason: Why the value cannot be kept.
     """
 
     key: Mapping[str, Any]
@@ -43,43 +43,43 @@ class Finding:
 def refuse(
     table: str, column: str, type_: str, count: int, findings: Sequence[Finding]
 ) -> NoReturn:
-    """Refuse a change because of rows.
+    """Raise an error about rows that prevent a change.
 
     Args:
         table: Name of the table.
         column: Name of the column.
-        type_: What it was to become.
-        count: How many rows stand in the way.
+        type_: New type, for the message.
+        count: Number of such rows.
         findings: The first of them.
 
     Raises:
-        MigrationError: Always; names the rows.
+        MigrationError: Always; the message lists the rows.
     """
     rows = "1 row" if count == 1 else f"{count} rows"
     more = "\n- and so on" if count > len(findings) else ""
     listed = "".join(f"\n- {finding}" for finding in findings)
     raise MigrationError(
         f"{table}.{column} cannot become {type_} without loss, because of {rows}:{listed}{more}\n"
-        "Change these rows, or have the migration say what they become, and run it again"
+        "Change these rows by hand or in the migration, and run it again"
     )
 
 
 def check_conversion(
     connection: Connection, table: sa.Table, column: str, new: TypeEngine[Any]
 ) -> tuple[Kind, Kind]:
-    """Check that each value of a column can be kept by another type.
+    """Check that a new type can hold each value of a column.
 
     Args:
         connection: Connection to the database.
-        table: The table as it is.
+        table: The table before the change.
         column: Name of the column.
-        new: Its type after the change.
+        new: Type after the change.
 
     Returns:
-        What the column keeps, and what it will keep.
+        The kinds of the column before and after the change.
 
     Raises:
-        MigrationError: Rows whose value would change.
+        MigrationError: The values of some rows would change; the message lists them.
     """
     dialect = connection.dialect
     old_kind = kind_of_type(table.c[column].type, dialect)
@@ -111,10 +111,15 @@ def _check_values(
 
 
 def check_not_null(connection: Connection, table: sa.Table, column: str) -> None:
-    """Check that a column is empty in no row.
+    """Check that a column is not NULL in any row.
+
+    Args:
+        connection: Connection to the database.
+        table: The table before the change.
+        column: Name of the column.
 
     Raises:
-        MigrationError: Rows in which it is.
+        MigrationError: The column is NULL in some rows; the message lists them.
     """
     keys = [c.name for c in table.primary_key.columns]
     empty = table.c[column].is_(None)
@@ -122,7 +127,7 @@ def check_not_null(connection: Connection, table: sa.Table, column: str) -> None
     if count:
         chosen: list[Any] = [table.c[key] for key in keys] or [sa.literal(0)]
         query = sa.select(*chosen).where(empty).limit(SHOWN_ROWS)
-        reason = "is NULL, which the column must not be any more"
+        reason = "is NULL, which the column will not allow"
         found = [
             Finding(dict(zip(keys, row, strict=False)), None, reason)
             for row in islice(connection.execute(query), SHOWN_ROWS)

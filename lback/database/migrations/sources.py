@@ -1,4 +1,4 @@
-"""What the files of migrations say, read without running them."""
+"""Reads facts from the source of migrations without running them."""
 
 import ast
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ _MARK = "temporary_default"
 
 
 def temporary_defaults(path: Path) -> Iterator[Place]:
-    """Yield schema, table and column of each default that is for the time of a change."""
+    """Yield schema, table and column of each temporary default."""
     source = path.read_text("utf-8")
     if _MARK not in source:
         return
@@ -26,14 +26,14 @@ def temporary_defaults(path: Path) -> Iterator[Place]:
 
 
 def texts(path: Path) -> Iterator[str]:
-    """Yield each text of a file."""
+    """Yield each string literal of a file."""
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield node.value
 
 
 def tables_in_schemas(path: Path) -> Iterator[tuple[str, str]]:
-    """Yield schema and name of each table that is said to be in a schema."""
+    """Yield schema and name of each table with a schema."""
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         schema = _keyword(node, "schema") if isinstance(node, ast.Call) else None
         if schema is not None and isinstance(node, ast.Call):
@@ -51,7 +51,7 @@ def _columns(node: ast.AST) -> Iterator[str]:
 
 
 def _call(node: ast.AST, name: str) -> ast.Call | None:
-    """Return a call of a function or method of some name; None for anything else."""
+    """Return the node if it is a call of a function or method with a name, else None."""
     if not isinstance(node, ast.Call):
         return None
     called = node.func

@@ -1,4 +1,4 @@
-"""The operations of Alembic on one table, carried out on SQLite by as few copies as possible."""
+"""Carries out operations of Alembic on a table of SQLite with as few copies as possible."""
 
 from typing import Any
 
@@ -21,13 +21,13 @@ from lback.database.migrations.sqlite_sql import (
 )
 from lback.database.migrations.sqlite_values import converter, trial
 
-# SQLite has no UUIDs; SQLAlchemy keeps them so.
+# How SQLAlchemy stores UUIDs in SQLite.
 _UUID = normal("CHAR(32)")
 _TEXTS = (sa.String, sa.Uuid, sa.LargeBinary)
 
 
 class TableChanges:
-    """Takes the operations of a batch in order; what needs a copy is put off until it must be done.
+    """Takes the operations of a batch in order, and defers those that need a copy.
 
     The methods have the names and arguments of the operations of Alembic.
 
@@ -43,10 +43,10 @@ class TableChanges:
         self._copy = sqlite_tables.open_copy(connection, table)
 
     def finish(self) -> None:
-        """Carry out what was put off.
+        """Carry out deferred operations with one copy.
 
         Raises:
-            MigrationError: Rows that cannot be kept as they are.
+            MigrationError: Some rows would lose data; the message lists them.
         """
         if self._copy.is_changed:
             sqlite_tables.carry_out(self._connection, self._copy)
@@ -56,7 +56,13 @@ class TableChanges:
         self._copy = sqlite_tables.open_copy(self._connection, self._table)
 
     def add_column(self, _: str, column: sa.Column[Any], **options: Any) -> None:
-        """Add a column, without a copy where SQLite can."""
+        """Add a column, without a copy if SQLite can.
+
+        Args:
+            _: Name of the table; not used.
+            column: The column.
+            **options: Keyword arguments of Alembic's operation.
+        """
         if options.get("if_not_exists") and self._copy.table.column(column.name):
             return
         added = self._read(column)
@@ -68,7 +74,13 @@ class TableChanges:
             self._reopen()
 
     def drop_column(self, _: str, column: sa.Column[Any], **options: Any) -> None:
-        """Drop a column."""
+        """Drop a column.
+
+        Args:
+            _: Name of the table; not used.
+            column: The column.
+            **options: Keyword arguments of Alembic's operation.
+        """
         if options.get("if_exists") and self._copy.table.column(column.name) is None:
             return
         sqlite_tables.drop_column(self._copy, column.name)
@@ -85,7 +97,21 @@ class TableChanges:
         existing_type: Any = None,
         **__: Any,
     ) -> None:
-        """Change the type, NOT NULL, the default or the name of a column."""
+        """Change the type, NOT NULL, the default or the name of a column.
+
+        Args:
+            _: Name of the table; not used.
+            column_name: Name of the column.
+            nullable: New nullability; None keeps it.
+            server_default: New server default, None for none; False keeps it.
+            name: New name; None keeps it.
+            type_: New type; None keeps it.
+            existing_type: Type before the change, as the migration names it.
+            **__: Other keyword arguments of Alembic's operation; not used.
+
+        Raises:
+            MigrationError: The column does not exist or is computed.
+        """
         column = sqlite_tables.column_of(self._copy, column_name)
         if type_ is not None:
             self._change_type(column, sa.types.to_instance(type_), existing_type)
@@ -104,7 +130,7 @@ class TableChanges:
     def _change_type(self, column: Column, new: TypeEngine[Any], existing: Any) -> None:
         old = self._type_of(column, existing)
         if normal(column.declared_type) == _UUID and not isinstance(new, _TEXTS):
-            old = sa.Uuid()  # of which the digits are no number
+            old = sa.Uuid()  # so that digits are not read as a number
         written = read_table(f"CREATE TABLE t (c {new.compile(dialect=self._dialect)})").columns[0]
         column.type_ = written.type_
         collation = written.clause("COLLATE")
@@ -122,7 +148,7 @@ class TableChanges:
             self._copy.sources[column.name] = f"lback_convert_{number}({quoted(column.name)})"
 
     def _type_of(self, column: Column, existing: Any) -> TypeEngine[Any]:
-        """Return the type in the database; as the migration says it, where that says more."""
+        """Return the type of a column, as the migration names it if that is more precise."""
         declared = normal(column.declared_type)
         if existing is not None:
             given: TypeEngine[Any] = sa.types.to_instance(existing)
@@ -144,8 +170,8 @@ class TableChanges:
     def _change_default(self, column: Column, default: Any) -> None:
         if column.is_generated or isinstance(default, (sa.Computed, sa.Identity)):
             raise MigrationError(
-                f"{self._table}.{column.name}: how a column is computed cannot be changed in "
-                "place; have the migration drop the column and add it anew"
+                f"{self._table}.{column.name}: the expression of a computed column cannot be "
+                "changed in place; drop the column in the migration and add it again"
             )
         self._copy.is_changed = True
         column.drop("DEFAULT")
@@ -154,7 +180,12 @@ class TableChanges:
             column.clauses.extend(c for c in [written.clause("DEFAULT")] if c is not None)
 
     def add_constraint(self, constraint: Constraint, **_: Any) -> None:
-        """Add a constraint to the table."""
+        """Add a constraint to the table.
+
+        Args:
+            constraint: The constraint.
+            **_: Keyword arguments of Alembic's operation; not used.
+        """
         compiler: Any = self._dialect.ddl_compiler(self._dialect, None)  # type: ignore[arg-type]
         rule: Any = constraint._create_rule
         text = compiler.process(constraint) if rule is None or rule(compiler) else None
@@ -163,10 +194,18 @@ class TableChanges:
             self._copy.is_changed = True
 
     def drop_constraint(self, constraint: Constraint, **options: Any) -> None:
-        """Drop a constraint by its name."""
+        """Drop a constraint by its name.
+
+        Args:
+            constraint: The constraint.
+            **options: Keyword arguments of Alembic's operation.
+
+        Raises:
+            CommandError: The constraint has no name or does not exist.
+        """
         if not constraint.name:
             raise CommandError(
-                f"a constraint of {self._table!r} has no name, without which it cannot be dropped"
+                f"a constraint of {self._table!r} cannot be dropped because it has no name"
             )
         name = str(constraint.name)
         if self._copy.table.drop_constraint(name):
@@ -175,17 +214,32 @@ class TableChanges:
             raise CommandError(f"the table {self._table!r} has no constraint {name!r}")
 
     def create_index(self, index: Index, **options: Any) -> None:
-        """Make an index."""
+        """Create an index after deferred operations.
+
+        Args:
+            index: The index.
+            **options: Keyword arguments of Alembic's operation.
+        """
         self.finish()
         self._connection.execute(CreateIndex(index, **options))
 
     def drop_index(self, index: Index, **options: Any) -> None:
-        """Drop an index."""
+        """Drop an index after deferred operations.
+
+        Args:
+            index: The index.
+            **options: Keyword arguments of Alembic's operation.
+        """
         self.finish()
         self._connection.execute(DropIndex(index, **options))
 
     def create_table_comment(self, *_: Any, **__: Any) -> None:
-        """Do nothing: SQLite keeps no comments."""
+        """Do nothing, as SQLite does not store comments.
+
+        Args:
+            *_: Arguments of Alembic's operation; not used.
+            **__: Keyword arguments; not used.
+        """
 
     drop_table_comment = create_table_comment
     create_column_comment = create_table_comment
@@ -199,7 +253,7 @@ class TableChanges:
 
 
 def _needs_copy(column: sa.Column[Any], added: Column) -> bool:
-    """Return True if ALTER TABLE ADD COLUMN would refuse the column."""
+    """Return True if ALTER TABLE ADD COLUMN would reject the column."""
     if column.primary_key or added.clause("UNIQUE") or added.clause("PRIMARY"):
         return True
     if added.is_generated:

@@ -1,7 +1,6 @@
-"""Ids that SQLite never gives twice, and that stay so when a table is changed by copying it.
+"""Keeps AUTOINCREMENT of SQLite when a table is copied, so that ids are never used twice.
 
-SQLAlchemy does not see AUTOINCREMENT in a table that it reads from the database, and SQLite
-forgets the highest id with the table that is dropped after the copy.
+SQLAlchemy does not reflect AUTOINCREMENT, and SQLite forgets the highest id with the dropped table.
 """
 
 from collections.abc import Iterator
@@ -15,7 +14,7 @@ _COUNTERS = "sqlite_sequence"
 
 @contextmanager
 def kept(connection: Connection) -> Iterator[None]:
-    """Keep AUTOINCREMENT, and the counters of it, while tables are copied in the block."""
+    """Keep AUTOINCREMENT and its counters while the block copies tables."""
     event.listen(Table, "column_reflect", _reflect)
     before = _counters(connection)
     try:

@@ -1,7 +1,7 @@
-"""The SQL of SQLite's schema, read as far as a change of a table needs it.
+"""Parses the SQL of SQLite's schema as far as changes of tables need it.
 
-SQLite keeps the text that made a table, an index or a trigger. What is not changed stays in its
-own words: collations, checks, conflict clauses and whatever a later version adds.
+SQLite stores the SQL of tables, indexes and triggers. Unchanged parts stay as written: collations,
+checks, conflict clauses and features of later versions.
 """
 
 import re
@@ -17,7 +17,7 @@ _TOKEN = re.compile(
     r"""|(?P<sign>.)""",
     re.S | re.X,
 )
-# What ends the type of a column and begins a constraint of it.
+# Keywords that end the type of a column and start a constraint.
 CLAUSES = frozenset(
     ("CONSTRAINT", "PRIMARY", "NOT", "NULL", "UNIQUE", "CHECK", "DEFAULT", "COLLATE", "GENERATED")
 ) | {"REFERENCES", "AS"}
@@ -26,7 +26,7 @@ _TABLE_CONSTRAINTS = frozenset(["CONSTRAINT", "PRIMARY", "UNIQUE", "CHECK", "FOR
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A word, name, text, number or sign, with the space in front of it."""
+    """A word, quoted name, string, number or sign, with the space before it."""
 
     kind: str
     text: str
@@ -34,12 +34,12 @@ class Token:
 
     @property
     def word(self) -> str:
-        """The keyword that it is, in capitals; empty for anything else."""
+        """The keyword in upper case; empty for other tokens."""
         return self.text.upper() if self.kind == "word" else ""
 
     @property
     def name(self) -> str:
-        """The name that it is, without quotes."""
+        """The name without quotes."""
         if self.kind != "quoted":
             return self.text
         inner, end = self.text[1:-1], self.text[-1]
@@ -47,7 +47,12 @@ class Token:
 
 
 def tokens(sql: str) -> list[Token]:
-    """Split SQL into tokens; joined again by `join` they are the same text."""
+    """Split SQL into tokens. `join` restores the text.
+
+    Example:
+        >>> [token.text for token in tokens("DROP TABLE t -- now")]
+        ['DROP', 'TABLE', 't']
+    """
     found, space = [], ""
     for match in _TOKEN.finditer(sql):
         if match.lastgroup == "space":
@@ -59,12 +64,17 @@ def tokens(sql: str) -> list[Token]:
 
 
 def join(parts: list[Token]) -> str:
-    """Return tokens as SQL."""
+    """Return the SQL of tokens."""
     return "".join(token.space + token.text for token in parts).strip()
 
 
 def normal(sql: str | None) -> str:
-    """Return SQL in a form in which spaces, capitals of words and quotes of names do not count."""
+    """Return SQL in a normal form, without differences in spaces, case, quotes and outer brackets.
+
+    Example:
+        >>> normal('( "Price">0 )')
+        'price > 0'
+    """
     shown = [t.text if t.kind == "text" else t.name.lower() for t in tokens(sql or "")]
     while len(shown) > 1 and shown[0] == "(" and _closing(shown) == len(shown) - 1:
         shown = shown[1:-1]
@@ -72,12 +82,26 @@ def normal(sql: str | None) -> str:
 
 
 def quoted(name: str) -> str:
-    """Return a name for use in SQL."""
+    """Return a name quoted for SQL.
+
+    Example:
+        >>> quoted("order")
+        '"order"'
+    """
     return '"' + name.replace('"', '""') + '"'
 
 
 def mentions(sql: str, name: str) -> bool:
-    """Return True if SQL has a name in it."""
+    """Return True if SQL contains a name, in any case.
+
+    Args:
+        sql: SQL text.
+        name: Name without quotes.
+
+    Example:
+        >>> mentions('SELECT "Price" FROM t', "price"), mentions("SELECT 'price'", "price")
+        (True, False)
+    """
     return any(
         token.kind in ("word", "quoted") and token.name.lower() == name.lower()
         for token in tokens(sql)
@@ -93,11 +117,11 @@ class Column:
     clauses: list[list[Token]]
 
     def clause(self, *words: str) -> list[Token] | None:
-        """Return the clause that begins with some words, without the name it may have."""
+        """Return the first clause that starts with some keywords, not counting its name."""
         return next((c for c in self.clauses if _begins(_unnamed(c), words)), None)
 
     def drop(self, *words: str) -> None:
-        """Remove each clause that begins with some words."""
+        """Remove all clauses that start with some keywords."""
         self.clauses = [c for c in self.clauses if not _begins(_unnamed(c), words)]
 
     def add(self, sql: str) -> None:
@@ -106,12 +130,12 @@ class Column:
 
     @property
     def is_generated(self) -> bool:
-        """Whether the database computes it."""
+        """Whether the column is generated (computed)."""
         return any(self.clause(word) for word in ("GENERATED", "AS"))
 
     @property
     def declared_type(self) -> str:
-        """The type in words; empty without one."""
+        """The declared type as SQL; empty without one."""
         return join(self.type_)
 
     def sql(self) -> str:
@@ -122,13 +146,13 @@ class Column:
 
 @dataclass(slots=True)
 class Table:
-    """What CREATE TABLE says, and can be told to say otherwise.
+    """A CREATE TABLE statement whose parts can be changed.
 
     Attributes:
         name: Name of the table.
         columns: Its columns, in order.
         constraints: Its constraints, each as tokens.
-        options: What stands behind the bracket, such as WITHOUT ROWID.
+        options: Options after the closing bracket, such as WITHOUT ROWID.
     """
 
     name: str
@@ -137,11 +161,11 @@ class Table:
     options: str
 
     def column(self, name: str) -> Column | None:
-        """Return a column by its name, whose capitals do not count."""
+        """Return a column by its name in any case; None if it does not exist."""
         return next((c for c in self.columns if c.name.lower() == name.lower()), None)
 
     def drop_constraint(self, name: str) -> bool:
-        """Remove a constraint by its name, and return True if there was one."""
+        """Remove a constraint by its name in any case, and return True if it existed."""
         kept = [c for c in self.constraints if constraint_name(c) != name.lower()]
         found = len(kept) < len(self.constraints)
         self.constraints = kept
@@ -152,22 +176,27 @@ class Table:
         return found
 
     def sql(self, name: str) -> str:
-        """Return CREATE TABLE for a name."""
+        """Return the CREATE TABLE statement for a name."""
         parts = [column.sql() for column in self.columns] + [join(c) for c in self.constraints]
         inner = ",\n\t".join(parts)
         return f"CREATE TABLE {quoted(name)} (\n\t{inner}\n) {self.options}".rstrip()
 
 
 def constraint_name(clause: list[Token]) -> str:
-    """Return the name of a constraint in small letters; empty without one."""
+    """Return the name of a constraint in lower case; empty without one."""
     return clause[1].name.lower() if clause and clause[0].word == "CONSTRAINT" else ""
 
 
 def read_table(sql: str) -> Table:
-    """Read a CREATE TABLE statement.
+    """Parse a CREATE TABLE statement.
 
     Raises:
-        ValueError: It is another statement, such as one for a virtual table.
+        ValueError: The statement is another one, such as for a virtual table.
+
+    Example:
+        >>> table = read_table("CREATE TABLE books (id INTEGER PRIMARY KEY, title TEXT NOT NULL)")
+        >>> [(column.name, column.declared_type) for column in table.columns]
+        [('id', 'INTEGER'), ('title', 'TEXT')]
     """
     parts = tokens(sql)
     start = next((n for n, token in enumerate(parts) if token.text == "("), len(parts))
@@ -185,7 +214,7 @@ def read_table(sql: str) -> Table:
 
 
 def checks(table: Table) -> Iterator[tuple[str, str]]:
-    """Yield name and condition of each CHECK; the name is empty where it has none."""
+    """Yield name and condition of each CHECK constraint; the name is empty without one."""
     clauses = [*table.constraints, *(c for column in table.columns for c in column.clauses)]
     for clause in clauses:
         if _begins(_unnamed(clause), ("CHECK",)):
@@ -193,7 +222,7 @@ def checks(table: Table) -> Iterator[tuple[str, str]]:
 
 
 def default_of(column: Column) -> str | None:
-    """Return what DEFAULT says; None without one."""
+    """Return the value of DEFAULT as SQL; None without one."""
     clause = column.clause("DEFAULT")
     return None if clause is None else join(_unnamed(clause)[1:])
 
@@ -205,13 +234,13 @@ def generation_of(column: Column) -> str | None:
 
 
 def constrained_columns(clause: list[Token]) -> set[str]:
-    """Return the names, in small letters, in the first brackets of a constraint."""
+    """Return the names in the first brackets of a constraint, in lower case."""
     inner = in_brackets(_unnamed(clause))
     return {t.name.lower() for t in inner if t.kind in ("word", "quoted")}
 
 
 def in_brackets(parts: list[Token]) -> list[Token]:
-    """Return what is in the first brackets."""
+    """Return the tokens in the first brackets."""
     start = next((n for n, token in enumerate(parts) if token.text == "("), None)
     if start is None:
         return []
@@ -228,7 +257,7 @@ def _begins(clause: list[Token], words: tuple[str, ...]) -> bool:
 
 
 def _closing(texts: list[str]) -> int:
-    """Return the place of the bracket that closes the first one."""
+    """Return the position of the bracket that closes the first one."""
     depth = 0
     for place, text in enumerate(texts):
         depth += (text == "(") - (text == ")")
@@ -238,7 +267,7 @@ def _closing(texts: list[str]) -> int:
 
 
 def _items(parts: list[Token]) -> Iterator[list[Token]]:
-    """Split at commas that are in no brackets."""
+    """Split at commas outside of brackets."""
     depth, item = 0, list[Token]()
     for token in parts:
         depth += (token.text == "(") - (token.text == ")")
@@ -264,7 +293,7 @@ def _column(item: list[Token]) -> Column:
 
 
 def _starts_clause(item: list[Token], place: int) -> bool:
-    """Return True if a keyword begins a clause, rather than going on with the one before."""
+    """Return True if a keyword starts a clause, False if it continues the previous one."""
     before, word = item[place - 1].word, item[place].word
     if item[place - 2].word == "CONSTRAINT" and place > 2:
         return False

@@ -1,8 +1,8 @@
-"""Changes of a table in SQLite, by the copy that its documentation describes.
+"""Changes tables of SQLite by the copy that its documentation describes.
 
-The new table is made from the text of the old one, in which only what changes is written anew;
-indexes and triggers are made again from their own texts. So all that SQLite knows of a table is
-kept, also what SQLAlchemy does not read: collations, conflict clauses, STRICT, generated columns.
+The new table is created from the SQL of the old one with the changes only, and indexes and triggers
+from their own SQL. So features that SQLAlchemy does not reflect are kept: collations, conflict
+clauses, STRICT and generated columns.
 """
 
 from collections.abc import Callable, Iterator
@@ -32,14 +32,15 @@ _EVENTS = {
 
 @dataclass(slots=True)
 class Copy:
-    """A table that is about to be copied, and how.
+    """A planned copy of a table.
 
     Attributes:
-        table: The table as it will be.
-        sources: For each column that is filled, the SQL of its value in the old table.
+        table: The new table.
+        sources: SQL of values in the old table, by column of the new one.
         converters: Functions that the SQL uses, by name.
-        dropped: Names of columns that go, in small letters.
-        is_changed: Whether there is anything to do.
+        dropped: Names of dropped columns in lower case.
+        not_null: Columns that become NOT NULL.
+        is_changed: Whether anything changes.
     """
 
     table: Table
@@ -51,34 +52,42 @@ class Copy:
 
 
 def open_copy(connection: Connection, name: str) -> Copy:
-    """Return a copy of a table, in which nothing is changed yet.
+    """Return a copy of a table without changes.
+
+    Args:
+        connection: Connection to the database.
+        name: Name of the table.
 
     Raises:
-        MigrationError: There is no such table, or it is one that cannot be copied.
+        MigrationError: The table does not exist or is virtual.
     """
-    found = connection.exec_driver_sql(
+    existing = connection.exec_driver_sql(
         "SELECT name, sql FROM sqlite_master WHERE type = 'table' AND lower(name) = lower(?)",
         (name,),
     ).first()
-    if found is None:
-        raise MigrationError(f"there is no table {name!r} to be changed")
+    if existing is None:
+        raise MigrationError(f"the table {name!r} does not exist")
     try:
-        table = read_table(found.sql)
+        table = read_table(existing.sql)
     except ValueError as error:
         raise MigrationError(
-            f"the table {name!r} is a virtual one, which SQLite cannot change; "
-            "have the migration drop it and make it anew"
+            f"the virtual table {name!r} cannot be changed; "
+            "drop it in the migration and create it again"
         ) from error
-    table.name = found.name
+    table.name = existing.name
     stored = {c.name: quoted(c.name) for c in table.columns if not c.is_generated}
     return Copy(table, stored)
 
 
 def column_of(copy: Copy, name: str) -> Column:
-    """Return a column of the table.
+    """Return a column of a planned copy.
+
+    Args:
+        copy: The copy.
+        name: Name of the column in any case.
 
     Raises:
-        MigrationError: There is no such column.
+        MigrationError: The column does not exist.
     """
     column = copy.table.column(name)
     if column is None:
@@ -87,13 +96,21 @@ def column_of(copy: Copy, name: str) -> Column:
 
 
 def drop_column(copy: Copy, name: str) -> None:
-    """Have a column left out, with the constraints of the table that it is part of."""
+    """Drop a column and its constraints from a planned copy.
+
+    Args:
+        copy: The copy; changed in place.
+        name: Name of the column in any case.
+
+    Raises:
+        MigrationError: The column does not exist, or another one is computed from it.
+    """
     column = column_of(copy, name)
     for other in copy.table.columns:
         if other is not column and other.is_generated and mentions(other.sql(), name):
             raise MigrationError(
                 f"the column {copy.table.name}.{other.name} is computed from {name!r}; "
-                "have the migration drop it first"
+                "drop that one first in the migration"
             )
     copy.table.columns.remove(column)
     copy.table.constraints = [c for c in copy.table.constraints if not _is_part_of(c, name.lower())]
@@ -107,11 +124,14 @@ def _is_part_of(constraint: list[Any], name: str) -> bool:
 
 
 def carry_out(connection: Connection, copy: Copy) -> None:
-    """Copy the table, and put the new one in the place of the old one.
+    """Copy a table and replace the old one by the new one.
+
+    Args:
+        connection: Connection to the database, in a transaction.
+        copy: The planned copy.
 
     Raises:
-        MigrationError: Rows that the new table cannot hold, or a view or trigger that needs what
-            is gone.
+        MigrationError: Some rows would lose data, or a view or trigger would no longer work.
     """
     if not copy.is_changed:
         return
@@ -121,8 +141,8 @@ def carry_out(connection: Connection, copy: Copy) -> None:
     parts = list(_parts_of(connection, copy))
     broken_before = set(_broken(connection))
     temporary = f"_lback_copy_{name}"
-    # The old way to rename looks at no view and no trigger, which name a table that is not there
-    # at that moment, and leaves the foreign keys of other tables as they are.
+    # A legacy rename does not check views and triggers, whose table is missing at that moment, and
+    # does not change foreign keys of other tables.
     usual = connection.exec_driver_sql("PRAGMA legacy_alter_table").scalar()
     connection.exec_driver_sql("PRAGMA legacy_alter_table = ON")
     try:
@@ -138,8 +158,8 @@ def carry_out(connection: Connection, copy: Copy) -> None:
     for kind, broken, reason in _broken(connection):
         if (kind, broken, reason) not in broken_before:
             raise MigrationError(
-                f"the {kind} {broken!r} needs what this migration takes from {name!r}: {reason}; "
-                f"have the migration drop the {kind} before, and make it anew after"
+                f"the {kind} {broken!r} needs what this migration removes from {name!r}: {reason}; "
+                f"drop the {kind} before the change in the migration, and create it again after"
             )
 
 
@@ -162,7 +182,7 @@ def _fill(connection: Connection, copy: Copy, temporary: str) -> None:
 
 
 def _rowid(connection: Connection, copy: Copy, temporary: str) -> str | None:
-    """Return the name of the hidden row number; None where a column is the same or none is."""
+    """Return the name of the hidden row id; None if a column is its alias or there is none."""
     if "ROWID" in copy.table.options.upper().split():
         return None
     keys = [
@@ -176,7 +196,7 @@ def _rowid(connection: Connection, copy: Copy, temporary: str) -> str | None:
 
 
 def _check_rows(connection: Connection, copy: Copy) -> None:
-    """Refuse values that do not become the new type, and NULL where it must not be."""
+    """Check that values can be converted, and that new NOT NULL columns have no NULL."""
     table = copy.table
     keys = keys_of(connection, table)
     for column in table.columns:
@@ -188,7 +208,7 @@ def _check_rows(connection: Connection, copy: Copy) -> None:
     for column in copy.not_null:
         source = copy.sources.get(column.name)
         if source is not None:
-            reason = "'is NULL, which the column must not be any more'"
+            reason = "'is NULL, which the column will not allow'"
             _look(connection, table, column, keys, f"NULL, {reason}", f"{source} IS NULL")
 
 
@@ -206,21 +226,26 @@ def _look(
 
 
 def keys_of(connection: Connection, table: Table) -> list[str]:
-    """Return the columns of the primary key, or the name of the hidden row number."""
+    """Return the columns of the primary key, or `["rowid"]` without one.
+
+    Args:
+        connection: Connection to the database.
+        table: The table.
+    """
     info = connection.exec_driver_sql(f"PRAGMA table_info({quoted(table.name)})").all()
     keys = sorted((row.pk, row.name) for row in info if row.pk)
     return [name for _, name in keys] or ["rowid"]
 
 
 def _parts_of(connection: Connection, copy: Copy) -> Iterator[str]:
-    """Yield the texts of indexes and triggers that the new table gets again."""
+    """Yield the SQL of the indexes and triggers of the new table."""
     rows = connection.exec_driver_sql(
         "SELECT type, sql FROM sqlite_master WHERE lower(tbl_name) = lower(?) "
         "AND type IN ('index', 'trigger') AND sql IS NOT NULL ORDER BY type, rowid",
         (copy.table.name,),
     ).all()
     for kind, sql in rows:
-        # An index goes with its column, as on PostgreSQL.
+        # Indexes are dropped with their columns, as on PostgreSQL.
         if kind == "trigger" or not any(mentions(_behind_table(sql), c) for c in copy.dropped):
             yield sql
 
@@ -230,7 +255,7 @@ def _behind_table(sql: str) -> str:
 
 
 def _broken(connection: Connection) -> Iterator[tuple[str, str, str]]:
-    """Yield each view and trigger that SQLite cannot run, with the reason."""
+    """Yield kind, name and reason of each view and trigger that SQLite cannot run."""
     rows = connection.exec_driver_sql(
         "SELECT type, name, tbl_name, sql FROM sqlite_master WHERE type IN ('view', 'trigger')"
     ).all()
@@ -263,5 +288,5 @@ def _refusal(connection: Connection, statement: str) -> str | None:
 
 
 def type_sql(sql: str) -> str:
-    """Return the type of a column without the collation that SQLAlchemy writes behind it."""
+    """Return the type of a column without the collation that SQLAlchemy appends."""
     return join(read_table(f"CREATE TABLE t (c {sql})").columns[0].type_)

@@ -1,4 +1,4 @@
-"""How SQLite keeps the values of each type, which it calls text, numbers and bytes only."""
+"""Converts values of columns in the form in which SQLite stores them."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -20,9 +20,14 @@ _STORED: dict[str, tuple[tuple[type, ...], str]] = {
 
 
 def converter(old: Kind, new: Kind, dialect: Dialect) -> Callable[[Any], Any]:
-    """Return what makes a stored value of one kind a stored value of another.
+    """Return a function that converts stored values of one kind to another.
 
-    It raises `Inexact` where the value would change.
+    The function raises `Inexact` if the value would change.
+
+    Args:
+        old: Kind of the values now.
+        new: Kind of the values afterwards.
+        dialect: Dialect of SQLite.
     """
     read, write = _reader(old, dialect), _writer(new, dialect)
 
@@ -33,7 +38,7 @@ def converter(old: Kind, new: Kind, dialect: Dialect) -> Callable[[Any], Any]:
 
 
 def trial(change: Callable[[Any], Any]) -> Callable[[Any], str | None]:
-    """Return what says why a stored value cannot be changed; None where it can."""
+    """Return a function that returns why a value cannot be converted, or None if it can."""
 
     def reason(stored: Any) -> str | None:
         try:

@@ -1,4 +1,4 @@
-"""Values as a column stores them: written into a migration, and from there into SQL."""
+"""Converts values to the form in which a column stores them, as Python source and as SQL."""
 
 import enum
 import json
@@ -21,7 +21,7 @@ _SUBCLASSES: tuple[type, ...] = (int, float, str, bytes)
 
 
 class TemporaryDefault(ClauseElement):
-    """A default that the database gives a new column until the next migration; see the function."""
+    """A server default of a new column until the next migration; see `temporary_default`."""
 
     inherit_cache = False
 
@@ -31,13 +31,13 @@ class TemporaryDefault(ClauseElement):
 
 
 def temporary_default(value: Any, type_: TypeEngine[Any]) -> TemporaryDefault:
-    """Return a default of the database for a column that code from before it does not know.
+    """Return a temporary server default for a new column.
 
-    It fills the rows that are there, and those that such code inserts as long as it serves.
-    `makemigrations` has the next migration drop it.
+    It fills existing rows and those that older code inserts while it still runs. The next migration
+    that `makemigrations` writes drops it.
 
     Args:
-        value: Value in Python.
+        value: Python value.
         type_: Type of the column.
     """
     return TemporaryDefault(value, sa.types.to_instance(type_))
@@ -49,10 +49,20 @@ def _compile(element: TemporaryDefault, compiler: Any, **_: Any) -> str:
 
 
 def literal(value: Any, type_: TypeEngine[Any], dialect: Dialect) -> str:
-    """Return a value as SQL, in the form in which a column of a type stores it.
+    """Return a value as a literal of SQL, in the form in which a column stores it.
+
+    Args:
+        value: Python value.
+        type_: Type of the column.
+        dialect: Dialect of the database.
 
     Raises:
-        MigrationError: The type is not known.
+        MigrationError: The dialect has no literals for text.
+
+    Example:
+        >>> from sqlalchemy.dialects import sqlite
+        >>> literal("it's", sa.String(), sqlite.dialect())
+        "'it''s'"
     """
     value, type_ = stored(value, type_, dialect)
     kind = kind_of_type(type_, dialect)
@@ -88,10 +98,14 @@ def _quoted(text: str, dialect: Dialect) -> str:
 
 
 def stored(value: Any, type_: TypeEngine[Any], dialect: Dialect) -> tuple[Any, TypeEngine[Any]]:
-    """Return a value of a model as its column stores it, with a type that needs no project.
+    """Return a value of a model in stored form, with a type that does not depend on the project.
 
-    What a `TypeDecorator` makes of the value is done, and of a member of an enumeration the text
-    that stands for it is taken.
+    `TypeDecorator.process_bind_param` is applied, and a member of an enumeration becomes its text.
+
+    Args:
+        value: Python value.
+        type_: Type of the column.
+        dialect: Dialect of the database.
     """
     while isinstance(type_, TypeDecorator) and not isinstance(type_, sa.Interval):
         if type(type_).process_bind_param is not TypeDecorator.process_bind_param:
@@ -105,7 +119,7 @@ def stored(value: Any, type_: TypeEngine[Any], dialect: Dialect) -> tuple[Any, T
 
 
 def _plain_value(value: Any) -> Any:
-    """Return a value of a subclass, such as a member of an IntEnum, as one of the class itself."""
+    """Return a value of a subclass, such as a member of an IntEnum, as its base class."""
     if isinstance(value, enum.Enum):
         value = value.value
     if isinstance(value, bool):
@@ -117,10 +131,19 @@ def _plain_value(value: Any) -> Any:
 
 
 def python_source(value: Any, imports: set[str]) -> str:
-    """Write a value as Python, and note what has to be imported for it.
+    """Return Python source for a value.
+
+    Args:
+        value: Python value.
+        imports: Import lines that the source needs; added to.
 
     Raises:
-        MigrationError: It has no such form.
+        MigrationError: The value cannot be written as source.
+
+    Example:
+        >>> imports = set()
+        >>> python_source(date(2026, 1, 2), imports), imports
+        ("date.fromisoformat('2026-01-02')", {'from datetime import date'})
     """
     if isinstance(value, timedelta):
         imports.add("from datetime import timedelta")
@@ -133,8 +156,8 @@ def python_source(value: Any, imports: set[str]) -> str:
     if value is None or isinstance(value, (bool, int, float, str, bytes)):
         return repr(value)
     raise MigrationError(
-        f"the default {value!r} cannot be written into a migration; give the column a plain one, "
-        "or say --fill TABLE.COLUMN=VALUE"
+        f"the default {value!r} cannot be written into a migration; use a constant default, "
+        "or --fill TABLE.COLUMN=VALUE"
     )
 
 

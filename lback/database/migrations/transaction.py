@@ -1,7 +1,7 @@
-"""One migration at a time: how each database keeps other processes out until a run is over.
+"""Locks and transactions of a run of migrations, for each database.
 
-SQLite and PostgreSQL undo a run that fails. MariaDB and MySQL commit with each statement that
-defines something, and can only be told to wait.
+Only one process migrates a database at a time. SQLite and PostgreSQL roll back a failed run;
+MariaDB and MySQL commit at each change of a table.
 """
 
 import sqlite3
@@ -19,24 +19,24 @@ from lback.database.migrations.errors import MigrationError
 WAIT_SECONDS = 60
 _KEY = 7170018
 _NAME = "CONCAT('lback_migrations_', MD5(DATABASE()))"
-# A line on how long it takes is due each time that many seconds have passed.
+# Seconds between reports of waiting.
 _PROGRESS_SECONDS = 5
-_SQLITE_MILLISECONDS = 200  # the longest that SQLite waits by itself, between two looks
+_SQLITE_MILLISECONDS = 200  # timeout of SQLite for one attempt
 OnWait: TypeAlias = Callable[[float], None]
 
 
 class _Waiting:
-    """Tries something again and again, for so long and no longer."""
+    """Retries an attempt until a timeout."""
 
     def __init__(self, wait: float | None, on_wait: OnWait | None) -> None:
         self._wait = WAIT_SECONDS if wait is None else wait
         self._on_wait = on_wait
 
     def until(self, attempt: Callable[[], bool]) -> None:
-        """Return when an attempt succeeds.
+        """Retry until an attempt returns True.
 
         Raises:
-            MigrationError: None did in that time.
+            MigrationError: No attempt succeeded before the timeout.
         """
         begin = time.monotonic()
         due = float(_PROGRESS_SECONDS)
@@ -44,8 +44,8 @@ class _Waiting:
             waited = time.monotonic() - begin
             if waited >= self._wait:
                 raise MigrationError(
-                    "another process migrates this database, or writes to it, for more than "
-                    f"{self._wait:g} seconds; wait until it is done and try again, or wait longer: "
+                    "another process has been migrating or writing to this database for more than "
+                    f"{self._wait:g} seconds; try again when it is done, or wait longer: "
                     "lback migrate --wait SECONDS"
                 )
             if self._on_wait is not None and waited >= due:
@@ -55,7 +55,7 @@ class _Waiting:
 
 
 def undoes_definitions(dialect_name: str) -> bool:
-    """Tell whether a database takes back the tables of a transaction that is rolled back."""
+    """Return True if a database can roll back changes of tables."""
     return dialect_name not in ("mysql", "mariadb")
 
 
@@ -63,15 +63,15 @@ def undoes_definitions(dialect_name: str) -> bool:
 def prepared(
     connection: Connection, *, wait: float | None = None, on_wait: OnWait | None = None
 ) -> Iterator[None]:
-    """Keep other migrations out while the block runs; on SQLite `running` does.
+    """Lock out other migrations while the block runs; on SQLite `running` does.
 
     Args:
         connection: Connection to the database.
-        wait: For how many seconds to wait for another one; None means `WAIT_SECONDS`.
-        on_wait: Told now and then for how long it has waited.
+        wait: Seconds to wait for another migration; None for `WAIT_SECONDS`.
+        on_wait: Called every few seconds of waiting with the seconds so far.
 
     Raises:
-        MigrationError: Another one runs for longer.
+        MigrationError: Another migration runs for longer.
     """
     prepare = {"sqlite": _sqlite, "postgresql": _postgresql}.get(connection.dialect.name, _mysql)
     with prepare(connection, _Waiting(wait, on_wait)):
@@ -82,16 +82,15 @@ def prepared(
 def running(
     connection: Connection, *, wait: float | None = None, on_wait: OnWait | None = None
 ) -> Iterator[None]:
-    """Run the block in the transaction that was begun, which its owner commits.
+    """Run the block in a transaction that the caller commits.
 
     Args:
         connection: Connection to the database.
-        wait: For how many seconds to wait for a process that writes; None means `WAIT_SECONDS`.
-        on_wait: Told now and then for how long it has waited.
+        wait: Seconds to wait for a process that writes; None for `WAIT_SECONDS`.
+        on_wait: Called every few seconds of waiting with the seconds so far.
 
     Raises:
-        MigrationError: Another process writes for longer, or a row refers to one that does not
-            exist.
+        MigrationError: Another process writes for longer, or a row refers to a missing row.
     """
     if connection.dialect.name != "sqlite":
         yield
@@ -118,14 +117,14 @@ def _check_references(connection: Connection) -> None:
         table, row, parent, _ = broken[0]
         raise MigrationError(
             f"{len(broken)} rows refer to rows that do not exist, the first is row {row} of "
-            f"{table!r}, which refers to {parent!r}; have the migration mend or delete them"
+            f"{table!r}, which refers to {parent!r}; fix or delete them in the migration"
         )
 
 
 @contextmanager
 def _sqlite(connection: Connection, _: _Waiting) -> Iterator[None]:
-    # A table is changed by copying it and dropping the old one, which with foreign keys on would
-    # delete all rows that refer to it. The pragma has no effect inside a transaction.
+    # A table is changed by copying and dropping it, which with foreign keys on would delete all
+    # rows that refer to it. The pragma has no effect inside a transaction.
     usual = connection.exec_driver_sql("PRAGMA busy_timeout").scalar()
     _set(connection, foreign_keys="OFF", busy_timeout=_SQLITE_MILLISECONDS)
     try:
@@ -143,7 +142,7 @@ def _set(connection: Connection, **pragmas: object) -> None:
 
 @contextmanager
 def _postgresql(connection: Connection, waiting: _Waiting) -> Iterator[None]:
-    # Held by the connection, not by its transaction: a migration may commit in between.
+    # Held by the connection, not the transaction, because a migration may commit.
     lock = f"SELECT pg_try_advisory_lock({_KEY})"
     waiting.until(lambda: bool(connection.exec_driver_sql(lock).scalar()))
     connection.commit()
@@ -157,7 +156,7 @@ def _postgresql(connection: Connection, waiting: _Waiting) -> Iterator[None]:
 def _mysql(connection: Connection, waiting: _Waiting) -> Iterator[None]:
     lock = f"SELECT GET_LOCK({_NAME}, 0)"
     waiting.until(lambda: connection.exec_driver_sql(lock).scalar() == 1)
-    # Without it, what does not fit a column is cut with a warning that nothing shows.
+    # Without strict mode, values that do not fit are truncated with a warning only.
     usual = connection.exec_driver_sql("SELECT @@SESSION.sql_mode").scalar()
     connection.exec_driver_sql("SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES')")
     connection.commit()
@@ -172,7 +171,7 @@ def _mysql(connection: Connection, waiting: _Waiting) -> Iterator[None]:
 
 
 def _release(connection: Connection, *statements: str) -> None:
-    # A connection that broke has let go already, and its own error is the one to be seen.
+    # A broken connection has released the lock, and its own error must not be hidden.
     with suppress(SQLAlchemyError):
         connection.rollback()
         for statement in statements:

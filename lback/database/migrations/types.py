@@ -1,6 +1,6 @@
-"""Types that PostgreSQL keeps beside its tables: enumerations that are made and dropped with them.
+"""Creates and drops enumeration types and schemas of PostgreSQL together with their tables.
 
-Alembic leaves a type behind when the table goes, and makes none for a column that is added.
+Alembic does not drop a type with its table, nor create one for an added column.
 """
 
 from collections.abc import Iterable, Iterator
@@ -26,7 +26,7 @@ _ON_POSTGRESQL = "if op.get_context().dialect.name == 'postgresql':"
 
 @dataclass(slots=True)
 class CreateType(MigrateOperation):
-    """An enumeration is made, on PostgreSQL."""
+    """Create an enumeration type, on PostgreSQL only."""
 
     name: str
     members: tuple[str, ...]
@@ -34,26 +34,32 @@ class CreateType(MigrateOperation):
 
 @dataclass(slots=True)
 class DropType(MigrateOperation):
-    """An enumeration goes, on PostgreSQL."""
+    """Drop an enumeration type, on PostgreSQL only."""
 
     name: str
 
 
 @dataclass(slots=True)
 class CreateSchema(MigrateOperation):
-    """A schema is made, on PostgreSQL, where it is missing."""
+    """Create a schema unless it exists, on PostgreSQL only."""
 
     name: str
 
 
 def keep_schemas(upgrade: UpgradeOps) -> None:
-    """Have the schemas made that new tables are in; undoing leaves them, for they may be used."""
+    """Create the schemas of new tables. A downgrade keeps them, as other tables may use them."""
     schemas = {op.schema for op in upgrade.ops if isinstance(op, CreateTableOp) and op.schema}
     upgrade.ops[:0] = [CreateSchema(name) for name in sorted(schemas)]
 
 
 def keep_types(upgrade: UpgradeOps, downgrade: DowngradeOps, metadata: MetaData) -> None:
-    """Have the enumerations made that new columns need, and dropped when both are undone."""
+    """Create the enumeration types of new columns, and drop them in the downgrade.
+
+    Args:
+        upgrade: Operations of the upgrade; changed in place.
+        downgrade: Operations of the downgrade; changed in place.
+        metadata: Tables of all models.
+    """
     tables, columns = _of_tables(upgrade.ops), _of_columns(upgrade.ops)
     introduced = _only_in(metadata, [*tables, *columns])
     made_by_tables = {enum.name for enum in map(_enum, tables) if enum is not None}
@@ -64,7 +70,7 @@ def keep_types(upgrade: UpgradeOps, downgrade: DowngradeOps, metadata: MetaData)
 
 
 def _only_in(metadata: MetaData, new: list[Column[object]]) -> dict[str, Enum]:
-    """Return the enumerations of new columns that no other column has."""
+    """Return the enumeration types of new columns that no other column uses."""
     places = {(str(column.table), column.name) for column in new if column.table is not None}
     others = {
         enum.name
@@ -110,7 +116,7 @@ def _as_it_will_be(change: AlterColumnOp) -> Column[object]:
 
 @renderers.dispatch_for(CreateSchema)
 def _write_create_schema(_: AutogenContext, op: CreateSchema) -> list[str]:
-    # IF NOT EXISTS asks for the right to create, even where there is nothing to create.
+    # IF NOT EXISTS requires the privilege to create even if the schema exists.
     name = op.name.replace('"', '""').replace("'", "''").replace(":", "\\:")
     statement = (
         f"DO $$ BEGIN IF to_regnamespace('\"{name}\"') IS NULL THEN "
@@ -121,7 +127,7 @@ def _write_create_schema(_: AutogenContext, op: CreateSchema) -> list[str]:
 
 @renderers.dispatch_for(CreateType)
 def _write_create_type(_: AutogenContext, op: CreateType) -> list[str]:
-    # A colon would begin the name of a parameter.
+    # A colon would start a bind parameter.
     escaped = [member.replace("'", "''").replace(":", "\\:") for member in op.members]
     members = ", ".join(f"'{member}'" for member in escaped)
     statement = f'CREATE TYPE "{op.name}" AS ENUM ({members})'

@@ -1,4 +1,4 @@
-"""Gaps: a column that must not be empty, in a table whose rows were there before it."""
+"""Values for new NOT NULL columns without a default in tables with rows."""
 
 import enum
 import json
@@ -21,7 +21,7 @@ from lback.database.migrations.stored import python_source, stored
 
 ValueFor = Callable[[UnfilledColumn], str]
 
-# What undoing the drop of a column puts into it, for what was there is gone.
+# Values for a column whose drop is reverted, as its data is lost.
 NOTHING: dict[type, Any] = {
     bool: False, bytes: b"", date: date(1970, 1, 1), datetime: datetime(1970, 1, 1, tzinfo=UTC),
     Decimal: Decimal(0), dict: {}, float: 0.0, int: 0, list: [], str: "", time: time(),
@@ -44,19 +44,19 @@ FROM_TEXT: dict[type, Callable[[str], Any]] = {
 def fill_gaps(
     operations: OpContainer, imports: set[str], value_for: ValueFor, dialect: Dialect
 ) -> None:
-    """Have each new column that must not be empty filled in the rows that are there.
+    """Add values for existing rows to each new NOT NULL column without a server default.
 
-    The value is the default that the model gives the column or, where that is no plain value,
-    what `value_for` says. It is written as the column stores it.
+    The value is the default of the model if that is a constant, else the result of `value_for`. It
+    is written in the form in which the column stores it.
 
     Args:
         operations: Operations of the migration; changed in place.
-        imports: Lines of the migration that import something; added to.
-        value_for: Asked for values that no model gives.
+        imports: Import lines of the migration; added to.
+        value_for: Returns the value of a column as text.
         dialect: Dialect of the database.
 
     Raises:
-        MigrationError: The answer is no value of that type.
+        MigrationError: The text is not a valid value of the type.
     """
     for changes, index, column in _gaps(operations):
         value = _default(column)
@@ -84,7 +84,12 @@ def _is_of_lback(column: Column[Any]) -> bool:
 
 
 def fill_gaps_of_undoing(operations: DowngradeOps, imports: set[str]) -> None:
-    """Have columns that come back filled with nothing: "", 0, 1970."""
+    """Fill columns that a downgrade restores with empty values, such as "", 0 or 1970-01-01.
+
+    Args:
+        operations: Operations of the downgrade; changed in place.
+        imports: Import lines of the migration; added to.
+    """
     for changes, index, column in _gaps(operations):
         kind = kind_of(column.type)
         if kind in NOTHING:
@@ -117,13 +122,13 @@ def _replace(
 
 
 def _default(column: Column[Any]) -> Any:
-    """Return the default of a model, `None` without one that is the same for every row."""
+    """Return the default of a model if it is the same for every row, else None."""
     default: Any = column.default
     if default is None:
         return None
     if default.is_scalar:
         return default.arg
-    # A moment is as good as another one. A token, computed once, would be everybody's.
+    # The current time fits all rows. A token, computed once, would be shared by all rows.
     if default.is_callable and kind_of(column.type) in (date, datetime):
         return default.arg(None)
     if default.is_callable and kind_of(column.type) is dict:
@@ -142,11 +147,11 @@ def _given(table: str, column: Column[Any], value_for: ValueFor) -> Any:
             return _member(gap, gap.kind, column.type, text)
         return FROM_TEXT.get(gap.kind, gap.kind)(text)
     except (KeyError, ValueError, TypeError, ArithmeticError):
-        raise MigrationError(f"{gap}: {text!r} is no {gap.kind.__name__}") from None
+        raise MigrationError(f"{gap}: {text!r} is not a valid {gap.kind.__name__}") from None
 
 
 def _member(gap: UnfilledColumn, kind: type[enum.Enum], type_: Any, text: str) -> enum.Enum:
-    """Return the member of an enumeration that a person means: by its name, or as it is stored."""
+    """Return a member of an enumeration by its name or its stored text."""
     if text in kind.__members__:
         return kind[text]
     stored = list(type_.enums)

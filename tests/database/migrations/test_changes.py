@@ -155,9 +155,8 @@ def test_without_an_answer_nothing_is_guessed(file_project: Project) -> None:
     with pytest.raises(MigrationError) as refused:
         migrations.make()
     assert str(refused.value) == (
-        "Was the column books.title renamed to books.name? If it was, say --rename "
-        "books.title=name; if it was not, so that the old one and what is in it goes, say "
-        "--no-renames"
+        "Was the column books.title renamed to books.name? If it was, use --rename "
+        "books.title=name; if not, use --no-renames, which deletes the old data"
     )
     assert len(migrations.status()) == 1
     text = file_project.become(("books", Column("name", String(60))), keep_no_renames=True)
@@ -188,10 +187,10 @@ def test_a_no_to_one_rename_is_asked_about_the_next(file_project: Project) -> No
     [
         (
             {"renames": ["books.titel=name"]},
-            r"'books.titel=name' answers no question on these changes; "
+            r"'books.titel=name' does not match any change; "
             r"did you mean books.title=name\?",
         ),
-        ({"values": {"books.pages": "3"}}, "'books.pages' answers no question"),
+        ({"values": {"books.pages": "3"}}, "'books.pages' does not match any change"),
     ],
 )
 def test_an_answer_to_no_question_is_a_slip(
@@ -201,7 +200,7 @@ def test_an_answer_to_no_question_is_a_slip(
     given = Answers(keep_no_renames=True, **answers)
     with pytest.raises(MigrationError, match=message):
         file_project.migrations(("books", Column("name", String(60)))).make(answers=given)
-    with pytest.raises(MigrationError, match="answers no question"):
+    with pytest.raises(MigrationError, match="does not match any change"):
         file_project.migrations(("books", title())).make(answers=given)
 
 
@@ -280,7 +279,7 @@ def test_a_person_says_what_fills_the_rest(project: Project) -> None:
         return types[gap.column][1]
 
     project.become(("books", *columns), ask_value=ask)
-    assert asked[0] == "Which books.a (int) do rows get that are there already?"
+    assert asked[0] == "Which value of books.a (int) do existing rows get?"
     assert len(asked) == len(types)
     with project.db_manager.session() as session:
         row = session.execute(select(*columns).select_from(sql("books"))).one()
@@ -290,8 +289,8 @@ def test_a_person_says_what_fills_the_rest(project: Project) -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({}, r"Which books.n \(int\) do rows get .* Say --fill books.n=VALUE, or let the column"),
-        ({"books.n": "many"}, "books.n: 'many' is no int"),
+        ({}, r"Which value of books.n \(int\) do .* Use --fill books.n=VALUE, allow NULL"),
+        ({"books.n": "many"}, "books.n: 'many' is not a valid int"),
     ],
 )
 def test_a_gap_without_a_value_is_refused(
@@ -314,7 +313,7 @@ def test_a_member_of_an_enumeration_is_given_by_its_name(file_project: Project) 
 def test_a_token_is_never_computed_once_for_all(file_project: Project) -> None:
     file_project.become(("books",))
     column: Column[str] = Column("key", String(9), default=lambda: "same", nullable=False)
-    with pytest.raises(MigrationError, match=r"Which books\.key"):
+    with pytest.raises(MigrationError, match=r"Which value of books\.key"):
         file_project.migrations(("books", column)).make()
 
 

@@ -38,15 +38,15 @@ def test_a_migration_that_fails_leaves_the_database_as_it_was(project: Project) 
     if project.undoes_definitions:
         assert project.tables == {"books"}
         assert message.endswith(
-            "Nothing of it stays: the database is as it was before, at 0001_initial"
+            "All changes were rolled back: the database is still at 0001_initial"
         )
     else:
         assert project.tables == {"books", "b"}
         assert message.endswith(
-            "The database cannot undo changes of tables. It is at 0001_initial. "
-            "These statements stay done:\n- CREATE TABLE b ( id INTEGER NOT NULL AUTO_INCREMENT, "
-            "CONSTRAINT pk_b PRIMARY KEY (id) )\n"
-            "Undo them by hand, mend the migration, and run it again"
+            "The database cannot roll back changes of tables. It is at 0001_initial. "
+            "These statements were committed:\n- CREATE TABLE b ( id INTEGER NOT NULL "
+            "AUTO_INCREMENT, CONSTRAINT pk_b PRIMARY KEY (id) )\n"
+            "Revert them by hand, fix the migration and run it again"
         )
 
 
@@ -56,10 +56,10 @@ def test_a_run_of_several_migrations_is_whole_or_not_at_all(project: Project) ->
     message = failure(project.migrations())
     if project.undoes_definitions:
         assert (project.migrations().current(), project.tables) == ([], set())
-        assert message.endswith("as it was before, at no migration")
+        assert message.endswith("is still at no migration")
     else:
         assert (project.migrations().current(), project.tables) == (["0001_a"], {"b"})
-        assert message.endswith("as it was before, at 0001_a")
+        assert message.endswith("is still at 0001_a")
 
 
 def test_a_rollback_that_fails_changes_nothing(project: Project) -> None:
@@ -90,7 +90,9 @@ def test_what_a_migration_commits_itself_is_said_to_stay(project: Project) -> No
     project.write("0001_a", None, MAKE_B)
     project.write("0002_b", "0001_a", f"{block}\n    {FAIL}", "op.execute('DROP TYPE m')")
     message = failure(project.migrations())
-    assert "It is at 0001_a. These statements stay done:\n- CREATE TYPE m AS ENUM ()\n" in message
+    assert (
+        "It is at 0001_a. These statements were committed:\n- CREATE TYPE m AS ENUM ()\n" in message
+    )
     assert (project.migrations().current(), project.tables) == (["0001_a"], {"b"})
     project.execute("DROP TYPE m")
 
@@ -119,7 +121,7 @@ def test_a_connection_that_is_lost_is_told(
     with pytest.raises(MigrationError) as failed:
         migrations.migrate()
     assert str(failed.value).startswith("migrations/versions/0001_a.py, line 7: ")
-    end = "as it was before, at no migration" if answers_again else "run: showmigrations"
+    end = "is still at no migration" if answers_again else "run: showmigrations"
     assert str(failed.value).endswith(end)
     assert project.tables == set()
 
@@ -146,7 +148,7 @@ def test_a_reference_to_nothing_stops_a_migration(file_project: Project) -> None
     )
     assert failure(file_project.migrations()) == (
         "1 rows refer to rows that do not exist, the first is row 1 of 'books', "
-        "which refers to 'shelves'; have the migration mend or delete them"
+        "which refers to 'shelves'; fix or delete them in the migration"
     )
     assert file_project.execute("SELECT * FROM books") == []
 
@@ -215,7 +217,9 @@ def test_who_waits_too_long_is_told_why(project: Project, monkeypatch: pytest.Mo
                 "mysql": "SELECT GET_LOCK(CONCAT('lback_migrations_', MD5(DATABASE())), 0)",
             }[project.kind]
         )
-        assert failure(project.migrations()).startswith("another process migrates this database")
+        assert failure(project.migrations()).startswith(
+            "another process has been migrating or writing"
+        )
         other.rollback()
         other.invalidate()
     assert project.migrations().migrate() == ["0001_a"]
@@ -281,8 +285,8 @@ def test_one_may_go_part_of_the_way_and_back(file_project: Project) -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("0002_ratings", r"there is no migration '0002_ratings'; did you mean 0002_rating or"),
-        ("tag", r"there is no migration 'tag'; did you mean 0003_tags\?"),
+        ("0002_ratings", r"unknown migration '0002_ratings'; did you mean 0002_rating or"),
+        ("tag", r"unknown migration 'tag'; did you mean 0003_tags\?"),
         ("0", "did you mean 0001_books or 0002_rating or 0003_tags"),
         ("xyz", "'xyz'; the last ones are 0001_books, 0002_rating, 0003_tags"),
         ("0001", "the database is past 0001_books; .* run: rollback 0001_books"),
@@ -300,8 +304,8 @@ def test_a_name_that_does_not_fit_is_answered_with_one_that_would(
 @pytest.mark.parametrize(
     ("target", "message"),
     [
-        ("3", "the database has 2 migrations, not 3"),
-        ("0003", "the database does not have 0003_tags; to apply it, run migrate"),
+        ("3", "only 2 migrations are applied, not 3"),
+        ("0003", "0003_tags is not applied; to apply it, run migrate"),
         ("rating", "did you mean 0002_rating"),
     ],
 )
@@ -357,8 +361,8 @@ def test_two_that_follow_the_same_one_are_joined(file_project: Project) -> None:
     message = failure(migrations)
     assert message == (
         "0003_price and 0003_tags follow the same migration; join them with "
-        "makemigrations --merge, or have one follow the other: write its name into "
-        "down_revision of the later file"
+        "makemigrations --merge, or make one follow the other: set down_revision of "
+        "the later file to its name"
     )
     path = migrations.merge()
     assert path is not None
@@ -395,7 +399,9 @@ def test_a_database_of_later_code_is_left_as_it_is(project: Project) -> None:
     assert migrations.later() == ["0003_tags"]
     assert [(s.name, s.applied) for s in migrations.status()] == [("0001_books", True)]
     for use in (Migrations.rollback, Migrations.make, Migrations.changes):
-        with pytest.raises(MigrationError, match="is at 0003_tags, of later code than this; fetch"):
+        with pytest.raises(
+            MigrationError, match="is at 0003_tags, which belongs to a later version"
+        ):
             use(migrations)
     assert migrations.current() == ["0003_tags"]
 
@@ -440,11 +446,11 @@ def test_changes_of_models_wait_for_the_migrations_before(file_project: Project)
 
 def test_without_migrations_one_is_told_to_make_the_first(file_project: Project) -> None:
     for use in (Migrations.migrate, Migrations.status, Migrations.rollback):
-        with pytest.raises(MigrationError, match=r"there are no migrations in .*; run makemigr"):
+        with pytest.raises(MigrationError, match=r"no migrations in .*; run makemigr"):
             use(file_project.migrations())
     file_project.migrations().create_layout()
     assert file_project.migrations().migrate() == []
-    with pytest.raises(MigrationError, match="there are none yet: run makemigrations"):
+    with pytest.raises(MigrationError, match="none exist yet; run makemigrations"):
         file_project.migrations().migrate("0001")
 
 
@@ -453,7 +459,9 @@ def test_tables_that_are_there_already_can_be_taken_over(project: Project) -> No
     metadata = migrations._metadata
     project.db_manager.create_tables(metadata)
     assert migrations.make() is not None
-    assert "if the tables were made without migrations, run: migrate --fake" in failure(migrations)
+    assert "if the tables were created without migrations, run: migrate --fake" in failure(
+        migrations
+    )
     assert migrations.migrate(fake=True) == ["0001_initial"]
     assert migrations.make() is None
 
@@ -477,7 +485,7 @@ def test_a_layout_that_is_there_is_left_alone(file_project: Project) -> None:
 @pytest.mark.parametrize(
     ("url", "message"),
     [
-        ("sqlite:////no/such/folder/a.sqlite3", "does not exist; to make it, run: init_db"),
+        ("sqlite:////no/such/folder/a.sqlite3", "does not exist; to create it, run: init_db"),
         (
             "postgresql://app@127.0.0.1:1/shop",
             "cannot connect to the database 'shop'",
