@@ -9,6 +9,7 @@ from lback.forms.field import Field, Messages
 from lback.forms.file_content import (
     ACTIVE_EXTENSIONS,
     BY_EXTENSION,
+    DEFAULT_EXTENSIONS,
     IMAGE_EXTENSIONS,
     SERVER_EXTENSIONS,
     head_of,
@@ -27,13 +28,14 @@ _LETTERS = ascii_lowercase + digits
 class FileField(Field):
     """A file: an `UploadedFile`.
 
-    Nothing is let in that a browser or a server might run (pages, scripts, SVG, programs), unless
-    its extension is named. Where the beginning of a kind of file is known, the file has to begin
-    like that.
+    Images, PDF, office documents, text, CSV, archives, audio and video are let in, and nothing
+    else unless its extension is named: neither pages, scripts and SVG nor programs. Where the
+    beginning of a kind of file is known, the file has to begin like that.
 
     Args:
         max_size: Bytes at most.
-        extensions: Endings of the names that are let in; `None` lets in what nobody runs.
+        extensions: Endings of the names that are let in; None lets in
+            `lback.forms.file_content.DEFAULT_EXTENSIONS`.
         allow_empty: Whether a file may have no content.
         **options: See `Field`.
     """
@@ -105,18 +107,19 @@ class FileField(Field):
         self.check_content(value, self._checked_extension(value.filename))
 
     def _checked_extension(self, filename: str) -> str:
-        if not 0 < len(filename) <= NAME_LENGTH or filename.startswith(".") or "\0" in filename:
+        # A colon begins the name of a stream on Windows: "shell.exe:photo.png" is a program there.
+        is_odd = filename.startswith(".") or ":" in filename or "\0" in filename
+        if not 0 < len(filename) <= NAME_LENGTH or is_odd:
             raise self.invalid("name")
         # Windows drops dots and blanks at the end, and servers what follows a name.
         parts = [part.strip().lower() for part in filename.rstrip(". ").split(".")[1:]]
         extension = parts.pop() if parts else ""
-        if self.extensions is not None and extension not in self.extensions:
-            offer = f"; please choose one of {', '.join(self.extensions)}"
+        allowed = DEFAULT_EXTENSIONS if self.extensions is None else self.extensions
+        if extension not in allowed:
+            names = ", ".join(self.extensions or ())
+            offer = f"; please choose one of {names}" if names else ""
             key = "extension" if extension else "no_extension"
             raise self.invalid(key, found=f".{extension}", offer=offer)
-        allowed = self.extensions or ()
-        if _name_in(extension) in ACTIVE_EXTENSIONS and extension not in allowed:
-            raise self.invalid("extension", found=f".{extension}", offer="")
         for part in map(_name_in, parts):
             if part in SERVER_EXTENSIONS and part not in allowed:
                 raise self.invalid("inner_extension", found=f".{part}")
