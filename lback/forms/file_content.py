@@ -52,6 +52,17 @@ KINDS = (
 IMAGE_EXTENSIONS = ("png", "jpg", "jpeg", "gif", "webp")
 BY_EXTENSION = {extension: kind for kind in KINDS for extension in kind.extensions}
 
+# Extensions that are accepted if a field names none. An allow-list, because no list of what is dangerous is
+# complete.
+DEFAULT_EXTENSIONS = (
+    *IMAGE_EXTENSIONS, "bmp", "tif", "tiff", "heic", "heif", "avif",
+    "pdf", "doc", "docx", "xls", "xlsx", "ppt", "pptx", "odt", "ods", "odp", "rtf", "epub",
+    "txt", "md", "log", "csv", "tsv",
+    "zip", "gz", "tgz", "tar", "bz2", "xz", "zst", "7z", "rar",
+    "mp3", "wav", "ogg", "oga", "opus", "flac", "m4a", "aac",
+    "mp4", "m4v", "mov", "webm", "mkv", "avi", "mpg", "mpeg", "ogv",
+)  # fmt: skip
+
 # What a browser or a server would execute if it were served from the site or stored on its disk.
 ACTIVE_EXTENSIONS = frozenset(
     {

@@ -9,6 +9,7 @@ from lback.forms.field import Field, Messages
 from lback.forms.file_content import (
     ACTIVE_EXTENSIONS,
     BY_EXTENSION,
+    DEFAULT_EXTENSIONS,
     IMAGE_EXTENSIONS,
     SERVER_EXTENSIONS,
     head_of,
@@ -27,12 +28,14 @@ _LETTERS = ascii_lowercase + digits
 class FileField(Field):
     """An uploaded file, an `UploadedFile`.
 
-    Files that a browser or a server might execute (pages, scripts, SVG, programs) are rejected
-    unless their extension is listed. Files of a known type must begin as that type does.
+    Images, PDF, office documents, text, CSV, archives, audio and video are accepted. Other files,
+    such as pages, scripts, SVG and programs, are rejected unless their extension is listed. Files
+    of a known type must begin as that type does.
 
     Args:
         max_size: Maximum size in bytes.
-        extensions: Accepted file name extensions; `None` accepts all that are not executable.
+        extensions: Accepted file name extensions; `None` accepts
+            `lback.forms.file_content.DEFAULT_EXTENSIONS`.
         allow_empty: Whether an empty file is accepted.
         **options: See `Field`.
     """
@@ -126,18 +129,19 @@ class FileField(Field):
         self.check_content(value, self._checked_extension(value.filename))
 
     def _checked_extension(self, filename: str) -> str:
-        if not 0 < len(filename) <= NAME_LENGTH or filename.startswith(".") or "\0" in filename:
+        # A colon begins the name of a stream on Windows: "shell.exe:photo.png" is a program there.
+        is_odd = filename.startswith(".") or ":" in filename or "\0" in filename
+        if not 0 < len(filename) <= NAME_LENGTH or is_odd:
             raise self.invalid("name")
         # Windows drops dots and blanks at the end of a name, and servers what follows an extension.
         parts = [part.strip().lower() for part in filename.rstrip(". ").split(".")[1:]]
         extension = parts.pop() if parts else ""
-        if self.extensions is not None and extension not in self.extensions:
-            offer = f"; please choose one of {', '.join(self.extensions)}"
+        allowed = DEFAULT_EXTENSIONS if self.extensions is None else self.extensions
+        if extension not in allowed:
+            names = ", ".join(self.extensions or ())
+            offer = f"; please choose one of {names}" if names else ""
             key = "extension" if extension else "no_extension"
             raise self.invalid(key, found=f".{extension}", offer=offer)
-        allowed = self.extensions or ()
-        if _name_in(extension) in ACTIVE_EXTENSIONS and extension not in allowed:
-            raise self.invalid("extension", found=f".{extension}", offer="")
         for part in map(_name_in, parts):
             if part in SERVER_EXTENSIONS and part not in allowed:
                 raise self.invalid("inner_extension", found=f".{part}")

