@@ -52,8 +52,8 @@ KINDS = (
 IMAGE_EXTENSIONS = ("png", "jpg", "jpeg", "gif", "webp")
 BY_EXTENSION = {extension: kind for kind in KINDS for extension in kind.extensions}
 
-# Extensions that are accepted if a field names none. An allow-list, because no list of what is dangerous is
-# complete.
+# Extensions that are accepted if a field names none. An allow-list, because no list of what is
+# dangerous is complete.
 DEFAULT_EXTENSIONS = (
     *IMAGE_EXTENSIONS, "bmp", "tif", "tiff", "heic", "heif", "avif",
     "pdf", "doc", "docx", "xls", "xlsx", "ppt", "pptx", "odt", "ods", "odp", "rtf", "epub",
