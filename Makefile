@@ -17,7 +17,7 @@ LOCK = $(TOOLS)/bin/uv pip compile --quiet --upgrade --universal --python-versio
 PIP_INSTALL := -m pip install --quiet --quiet --disable-pip-version-check --no-compile
 
 .DEFAULT_GOAL := help
-.PHONY: help run install format lint types imports test test-newest test-lowest test-random test-alone \
+.PHONY: help run install format lint types imports test test-newest test-lowest test-random test-alone fuzz \
 	cover check reference docs bench upgrade wheel clean
 
 help:  ## List the commands
@@ -59,6 +59,9 @@ test-random: $(VENV)/.dev  ## Run the tests in random order; SEED=7 repeats one
 
 test-alone: $(VENV)/.dev  ## Run every test file by itself
 	@$(BIN)/python -m tests.alone $(ARGS)
+
+fuzz: $(VENV)/.dev  ## Fuzz every parser for SECONDS=60 each; ARGS="cookies json_body" chooses
+	@nice $(BIN)/python -m tests.fuzz.run --seconds $(or $(SECONDS),60) $(ARGS)
 
 cover: $(VENV)/.dev  ## Run the tests and list the branches that no test covers
 	@$(BIN)/coverage erase

@@ -1,4 +1,4 @@
-"""Lback: one graph of plain objects, one straight walk for every request."""
+"""Lback, a web framework for WSGI: routing, templates, database, forms, accounts and an admin."""
 
 from typing import TYPE_CHECKING
 
@@ -63,8 +63,8 @@ __all__ = [
     "reverse",
 ]
 
-# Each is imported when it is first asked for: the core brings 100 ms, which the help of the command
-# line need not wait for.
+# Imported on first use: importing the core takes 100 ms, which the command line help should not
+# wait for.
 __getattr__, __dir__ = lazy_names(
     __name__,
     {

@@ -1,4 +1,4 @@
-"""The composition root: one object graph, built in the order of the floors, with no global."""
+"""The application: builds all services from the settings and connects them."""
 
 import sys
 from collections.abc import Callable, Collection, Iterable
@@ -44,21 +44,30 @@ V = TypeVar("V", bound=View)
 
 
 class Application:
-    """A web application, and the WSGI callable of it (PEP 3333).
+    """A web application, which is a WSGI callable (PEP 3333).
 
-    Nothing is shared between two of them but the dispatcher, unless each is given its own. Of
-    its parts those that a request always meets are built at once; the others, such as database,
-    sessions, users and mail, are imported and built when something first asks for them.
+    Two applications in one process share nothing but the signal dispatcher, unless each is given
+    its own. Services that every request uses are built at once; others, such as database,
+    sessions, users and mail, are imported and built on first use.
 
     Args:
-        config: Settings, checked at once. `None` takes the keywords, the environment and the
-            defaults; they are checked when the application is first used, so that `run` and the
-            test client may switch on development mode.
-        dispatcher: Where its parts send their signals.
+        config: Settings, validated at once. `None` uses the keywords, the environment and the
+            defaults, which are validated on first use, so that `run` and the test client can
+            switch to development mode before.
+        dispatcher: Where signals are sent.
         **settings: Settings by name, instead of a config.
 
     Raises:
-        ConfigurationError: Settings, routes or middlewares that cannot work; names all.
+        ConfigurationError: Settings, routes or middlewares are invalid; the message names all
+            problems.
+
+    Example:
+        >>> app = Application(DEBUG=True)
+        >>> @app.route("/hello/{name}", requires_auth=False)
+        ... def hello(request, name):
+        ...     return {"hello": name}
+        >>> Client(app).get("/hello/ada").json()
+        {'hello': 'ada'}
     """
 
     def __init__(
@@ -89,22 +98,22 @@ class Application:
         self.static_files = self._serve_static_files()
         self.template_renderer.environment.globals["flashed"] = flashed
         self.middleware_manager = MiddlewareManager(dispatcher=dispatcher)
-        parts: dict[str, Any] = dict(lazy_services(config))
+        services: dict[str, Any] = dict(lazy_services(config))
         self.app_controller = AppController(
             self.middleware_manager,
             self.router,
             self.template_renderer,
             config,
-            parts.pop("admin_user_manager"),
-            parts.pop("session_manager"),
-            parts.pop("user_manager"),
+            services.pop("admin_user_manager"),
+            services.pop("session_manager"),
+            services.pop("user_manager"),
             {
                 "app": self,
                 "error_handler": self.error_handler,
                 "cache": self.cache,
                 "caches": self.caches,
                 "static_files": self.static_files,
-                **parts,
+                **services,
             },
             dispatcher,
         )
@@ -117,57 +126,57 @@ class Application:
         files = StaticFiles(self.config)
         route = files.route()
         if route is not None:
-            # Before all others: a route for every path must not take its requests.
+            # Before all others, so that a route that matches every path does not hide it.
             self.router.add(route)
         self.template_renderer.add_global("static", files.url)
         return files
 
     @property
     def dependencies(self) -> "Dependencies":
-        """All parts by name, as views, middlewares and commands name them."""
+        """All services by name, as views, middlewares and commands receive them."""
         return self.app_controller.dependencies
 
     @property
     def db_manager(self) -> "DatabaseManager":
-        """The way to the database."""
-        part: DatabaseManager = self.dependencies["db_manager"]
-        return part
+        """The database manager, which opens sessions."""
+        service: DatabaseManager = self.dependencies["db_manager"]
+        return service
 
     @property
     def session_manager(self) -> "SessionManager":
-        """The rules of sessions."""
-        part: SessionManager = self.dependencies["session_manager"]
-        return part
+        """The session manager, which loads, saves and ends sessions."""
+        service: SessionManager = self.dependencies["session_manager"]
+        return service
 
     @property
     def user_manager(self) -> "UserManager":
-        """The rules of the users of the site."""
-        part: UserManager = self.dependencies["user_manager"]
-        return part
+        """The manager of the users of the site."""
+        service: UserManager = self.dependencies["user_manager"]
+        return service
 
     @property
     def admin_user_manager(self) -> "AdminUserManager":
-        """The rules of the users of the admin."""
-        part: AdminUserManager = self.dependencies["admin_user_manager"]
-        return part
+        """The manager of the users of the admin."""
+        service: AdminUserManager = self.dependencies["admin_user_manager"]
+        return service
 
     @property
     def token_signer(self) -> "TokenSigner":
-        """What signs the tokens in links."""
-        part: TokenSigner = self.dependencies["token_signer"]
-        return part
+        """The signer of tokens in links."""
+        service: TokenSigner = self.dependencies["token_signer"]
+        return service
 
     @property
     def mailer(self) -> "Mailer":
-        """What sends mail."""
-        part: Mailer = self.dependencies["mailer"]
-        return part
+        """The mailer, which sends email."""
+        service: Mailer = self.dependencies["mailer"]
+        return service
 
     @property
     def admin_registry(self) -> "AdminRegistry":
-        """The models that the admin shows."""
-        part: AdminRegistry = self.dependencies["admin_registry"]
-        return part
+        """The registry of the models in the admin."""
+        service: AdminRegistry = self.dependencies["admin_registry"]
+        return service
 
     def route(
         self,
@@ -178,7 +187,24 @@ class Application:
     ) -> Callable[[V], V]:
         """Register the decorated view; see `add_route`.
 
-        The name of the route is that of the view, unless one is given.
+        Args:
+            path: Pattern, such as `"/users/{user_id:int}"`.
+            methods: Names of the allowed methods; `None` means those that the view declares, else
+                GET.
+            name: Name for `url_for`; `None` uses the name of the view.
+            requires_auth: Whether only signed-in users may access the route.
+
+        Raises:
+            ConfigurationError, TypeError, ValueError: As `add_route`.
+
+        Example:
+            >>> @app.route("/books/{book_id:int}", requires_auth=False)
+            ... def show_book(request, book_id):
+            ...     return f"book {book_id}"
+            >>> Client(app).get("/books/7").text
+            'book 7'
+            >>> app.router.url_for("show_book", book_id=7)
+            '/books/7'
         """
 
         def register(view: V) -> V:
@@ -197,19 +223,25 @@ class Application:
         name: str | None = None,
         requires_auth: bool = True,
     ) -> None:
-        """Add a route.
+        """Add a route. Must be called before the first request.
 
         Args:
             path: Pattern, such as `"/users/{user_id:int}"`.
             view: Function or class; see `lback.core.router.Route`.
-            methods: Methods it answers; `None` means those the view names, else GET.
-            name: For `url_for`.
-            requires_auth: `False` lets visitors in who are not signed in.
+            methods: Names of the allowed methods; `None` means those that the view declares, else
+                GET.
+            name: Name for `url_for`.
+            requires_auth: Whether only signed-in users may access the route.
 
         Raises:
-            ConfigurationError: A request was answered already, or the view has a required
-                parameter that nothing fills.
+            ConfigurationError: The application has handled a request, or nothing provides a
+                required parameter of the view.
             TypeError, ValueError: As `lback.core.router.Route`.
+
+        Example:
+            >>> app.add_route("/", lambda request: "Welcome", requires_auth=False)
+            >>> Client(app).get("/").text
+            'Welcome'
         """
         self._refuse_when_started(f"the route {path!r}")
         methods = methods if methods is not None else methods_of(view) or ["GET"]
@@ -218,10 +250,16 @@ class Application:
     def include(
         self, module_path: str, prefix: str = "", *, requires_auth: bool | None = None
     ) -> None:
-        """Add the `urlpatterns` of a module below a prefix.
+        """Add the `urlpatterns` of a module below a prefix, before the first request.
+
+        Args:
+            module_path: Dotted name of the module, such as `"shop.urls"`.
+            prefix: Prepended to each pattern. Empty means no prefix.
+            requires_auth: Overrides `requires_auth` of every route; `None` keeps it.
 
         Raises:
-            ConfigurationError: As for `ROOT_URLCONF`.
+            ConfigurationError: The application has handled a request, or the routes cannot be
+                loaded; see `lback.core.urls_utils.load_routes`.
         """
         self._refuse_when_started(f"the routes of {module_path!r}")
         for route in load_routes(module_path, prefix, requires_auth=requires_auth):
@@ -245,35 +283,36 @@ class Application:
     def add_exception_handler(
         self, key: "int | type[Exception]", handler: Callable[..., Any]
     ) -> None:
-        """Have errors of a class or of a status answered by a function.
+        """Register a handler for exceptions of a class or with a status.
 
-        The handler of the most specific class answers, then that of the status, then that of
-        `HTTPException` or, for all other errors, of `Exception`.
+        The handler of the most specific class is called, else that of the status, else that of
+        `HTTPException` or, for all other exceptions, of `Exception`. Must be called before the
+        first request.
 
         Args:
             key: Subclass of `Exception`, or status from 400 to 599.
-            handler: Called with the request and the error; further parameters are filled by name
-                as those of a view are. It returns whatever a view may return; a value without a
-                status gets that of the error.
+            handler: Called with the request and the exception; further parameters are filled by
+                name, as those of a view. It returns whatever a view may return; a value without a
+                status gets that of the exception.
 
         Raises:
-            ConfigurationError: A request was answered already, another key, one that has a
-                handler, or a function that cannot be called so.
+            ConfigurationError: The application has handled a request, the key is not valid or has
+                a handler already, or the function cannot be called with these arguments.
         """
         self._refuse_when_started(f"the exception handler of {key!r}")
         self.app_controller.exception_handlers.add(key, handler)
 
     def add_middleware(self, middleware: Any, **params: Any) -> None:
-        """Put a middleware at the end of the chain.
+        """Add a middleware at the end of the chain. Must be called before the first request.
 
         Args:
-            middleware: An instance, or a class to be built with the dependencies that its
+            middleware: An instance, or a class, which is built with the services that its
                 constructor names.
-            **params: Further arguments for a class.
+            **params: Further arguments for the constructor of a class.
 
         Raises:
-            ConfigurationError: A request was answered already.
-            TypeError: It is no middleware, or cannot be built.
+            ConfigurationError: The application has handled a request.
+            TypeError: The object is not a middleware, or the class cannot be built.
         """
         self._refuse_when_started(f"the middleware {middleware!r}")
         if isinstance(middleware, type):
@@ -288,11 +327,13 @@ class Application:
             )
 
     def prepare(self) -> None:
-        """Check the settings and close the graph; done by the first request at the latest.
+        """Validate the settings and the order of middlewares; called by the first request.
+
+        Afterwards, no routes, middlewares or exception handlers can be added.
 
         Raises:
-            ConfigurationError: Settings that do not allow a start, or middlewares in an order
-                that cannot work; names all.
+            ConfigurationError: Settings are invalid, or the middlewares are in an order that
+                cannot work; the message names all problems.
         """
         if not self._prepared:
             Config.validate(self.config)
@@ -304,7 +345,7 @@ class Application:
 
     def _prepare_admin(self) -> None:
         if "lback.admin.registry" not in sys.modules:
-            return  # then nobody has registered a model with it, nor included its pages
+            return  # no model is registered with the admin and its pages are not included
         from lback.admin.access import require_protection
         from lback.admin.accounts import register_accounts
 
@@ -314,24 +355,24 @@ class Application:
         self.admin_registry.prepare()
 
     def develop(self) -> "Application":
-        """Switch to development mode what no setting decides, and return the application.
+        """Switch to development mode, except for settings that are set, and return the application.
 
-        DEBUG goes on, loopback hosts are served, and the secret key lasts for the process.
+        DEBUG is switched on, loopback hosts are allowed, and a random secret key is used.
         """
         if not self._prepared:
             self.config.develop()
         return self
 
     def run(self, host: str | None = None, port: int | None = None) -> None:
-        """Serve for development until interrupted.
+        """Serve until interrupted, for development.
 
         Args:
-            host: Address; `None` takes the setting HOST.
-            port: `None` takes the setting PORT.
+            host: Address to listen on (default: setting HOST).
+            port: Port to listen on (default: setting PORT).
 
         Raises:
-            SystemExit: Settings that do not allow a start, or a port that is taken; what to do
-                about it is the message, which Python prints without a traceback.
+            SystemExit: Settings are invalid, or the port is taken. Python prints the message,
+                which says what to do, without a traceback.
         """
         try:
             self.develop().prepare()
@@ -351,14 +392,14 @@ class Application:
                 ),
             )
         except ConfigurationError as error:
-            # Who starts it by hand is to read one line, not the way it came.
+            # A developer at a terminal needs the message, not a traceback.
             sys.exit(f"Error: {error}")
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer one request (PEP 3333).
+        """Handle one request (PEP 3333).
 
         Raises:
-            ConfigurationError: The settings do not allow a start; names all that is wrong.
+            ConfigurationError: As `prepare`, which the first request calls.
         """
         if not self._prepared:
             self.prepare()

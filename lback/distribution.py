@@ -1,4 +1,4 @@
-"""The name under which Lback is installed; the package that is imported is `lback`."""
+"""The name of the distribution on package indexes; the importable package is `lback`."""
 
 NAME = "lback-web"
 
@@ -8,11 +8,15 @@ PUBLISHED = False
 
 
 def requirement(*extras: str, version: str | None = None) -> str:
-    """Return a requirement as pip reads it, such as `lback-web[jwt]==0.1.0`.
+    """Return a requirement specifier for pip (PEP 508).
 
     Args:
-        *extras: Extras that it takes.
-        version: The only version that it admits; None admits all.
+        *extras: Names of extras.
+        version: Exact version; None allows every version.
+
+    Example:
+        >>> requirement("jwt", version="0.1.0")
+        'lback-web[jwt]==0.1.0'
     """
     chosen = f"[{','.join(extras)}]" if extras else ""
     pin = f"=={version}" if version else ""
@@ -25,6 +29,10 @@ def install_hint(*extras: str) -> str:
     It is safe before the first release: pip keeps the installed Lback and adds the extras.
 
     Args:
-        *extras: What is missing.
+        *extras: Names of the missing extras.
+
+    Example:
+        >>> install_hint("jwt")
+        'pip install "lback-web[jwt]"'
     """
     return f'pip install "{requirement(*extras)}"'

@@ -1,4 +1,4 @@
-"""Names of a package that are imported when they are first asked for (PEP 562)."""
+"""Lazy imports: names of a package that are imported on first use (PEP 562)."""
 
 import sys
 from collections.abc import Callable, Mapping
@@ -9,11 +9,11 @@ from typing import Any
 def lazy_names(
     package: str, modules: Mapping[str, str]
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """Return the `__getattr__` and the `__dir__` of a package that imports no module by itself.
+    """Return `__getattr__` and `__dir__` for a package whose names are imported on first use.
 
     Args:
-        package: Its name.
-        modules: Each public name, and the module that it is in.
+        package: Dotted name of the package.
+        modules: The module of each public name.
     """
 
     def get(name: str) -> Any:

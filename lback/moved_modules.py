@@ -1,4 +1,4 @@
-"""Modules under their names of version 0.1, which work with a warning until version 0.3."""
+"""Keeps modules importable under their names of version 0.1, with a warning, until version 0.3."""
 
 import sys
 import warnings
@@ -69,7 +69,7 @@ MOVED = {
 
 
 class MovedModuleFinder(MetaPathFinder):
-    """Finds a moved module under its old name; asked only when no such file exists."""
+    """Finds moved modules under their old names, after all other finders."""
 
     def find_spec(
         self,
@@ -77,7 +77,13 @@ class MovedModuleFinder(MetaPathFinder):
         path: Sequence[str] | None = None,  # noqa: ARG002
         target: ModuleType | None = None,  # noqa: ARG002
     ) -> ModuleSpec | None:
-        """Return how to load a moved module, or None for all other names."""
+        """Return the spec of a moved module, or None for all other names.
+
+        Args:
+            fullname: Dotted name that is imported.
+            path: Not used.
+            target: Not used.
+        """
         if fullname not in MOVED:
             return None
         warnings.warn(
@@ -100,6 +106,6 @@ class _MovedModuleLoader(Loader):
 
 
 def install() -> None:
-    """Make the old names importable; calling it again changes nothing."""
+    """Make the old names importable. Further calls do nothing."""
     if not any(isinstance(finder, MovedModuleFinder) for finder in sys.meta_path):
         sys.meta_path.append(MovedModuleFinder())

@@ -1,7 +1,7 @@
-"""The parts that an application builds when something first asks for them: imports come with it.
+"""Builders of the lazy services of an application.
 
-An application that never opens a database must not wait for the library of one. So the imports
-stand in the functions that build, here and nowhere else.
+An application that never opens a database should not import SQLAlchemy. So each builder imports
+what it needs.
 """
 
 from collections.abc import Callable, Mapping
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from lback.sessions import SessionManager
     from lback.users import AccountTokens, AdminUserManager, UserManager
 
-# All parts of an application by name. A builder is given these and not the application, which is
-# not complete yet when a route already wants a part.
+# All services by name. Builders receive these and not the application, which may be incomplete
+# when a route needs a service.
 Services: TypeAlias = Mapping[str, Any]
 
-# Where the tables of the framework are declared: whoever makes or compares tables is to know all.
+# The modules with the tables of the framework, imported before tables are created or compared.
 MODELS = (
     "lback.admin.models",
     "lback.auth.api_keys",
@@ -41,7 +41,7 @@ MODELS = (
     "lback.users",
 )
 
-# A setting that may name what is not there, and the part that finds out when it is built.
+# Settings that may name something that does not exist, and the service whose build checks them.
 BUILT_AT_START = {
     "JWT_AUDIENCE": "token_manager",
     "LOGIN_ATTEMPTS_STORE": "login_throttle",
@@ -50,31 +50,31 @@ BUILT_AT_START = {
     "USER_MODEL": "user_manager",
 }
 
-# Parts that exist only where a setting is given.
+# Services that exist only if a setting is set.
 NEEDS_SETTING = {"token_manager": "JWT_AUDIENCE"}
 
 
 def lazy_services(config: "Config") -> dict[str, LazyService | Unavailable]:
-    """Return the parts that these settings describe by name, none of them built."""
-    parts: dict[str, LazyService | Unavailable] = {
-        name: LazyService(b) for name, b in BUILDERS.items()
+    """Return all services by name, none of them built yet."""
+    services: dict[str, LazyService | Unavailable] = {
+        name: LazyService(build) for name, build in BUILDERS.items()
     }
     for name, setting in NEEDS_SETTING.items():
         if not getattr(config, setting):
-            parts[name] = Unavailable(setting)
-    return parts
+            services[name] = Unavailable(setting)
+    return services
 
 
 def build_configured_services(config: "Config", services: "Services") -> None:
-    """Build the parts that settings beside the defaults describe, so that a start tells.
+    """Build services configured away from their defaults, so that mistakes surface at start-up.
 
     Args:
         config: The settings.
-        services: The parts by name.
+        services: The services by name.
 
     Raises:
-        ConfigurationError: Settings name something that is not there, or cannot be built; names
-            all.
+        ConfigurationError: A service cannot be built from its setting; the message names all
+            problems.
     """
     defaults, problems = Settings(), []
     for setting, name in BUILT_AT_START.items():

@@ -1,7 +1,7 @@
-"""The mails of the accounts: written when the answer has left, so that no answer waits for one.
+"""Account emails, rendered and sent after the response.
 
-Whether an address has an account is looked up there as well, and the work is the same where it
-has none: neither this answer nor the next one tells, in words or in time, who has an account.
+Whether an address has an account is looked up after the response as well, and the same work is
+done if it has none, so that neither texts nor response times reveal who has an account.
 """
 
 import logging
@@ -13,9 +13,13 @@ from lback.core.http.after_answer import after_answer
 from lback.mail import Mail, Mailer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sqlalchemy.orm import Session
 
     from lback.core.request import Request
+    from lback.core.router import Router
+    from lback.core.templates import TemplateRenderer
     from lback.database import DatabaseManager
     from lback.users import Account, AccountManager, AccountTokens
 
@@ -23,45 +27,50 @@ logger = logging.getLogger(__name__)
 
 
 class AccountEmails:
-    """Writes the mails that a request asks for.
+    """Send account emails on behalf of a request.
 
     Args:
-        request: Its host is the one that the links lead to.
+        request: The request; links in the emails lead to its host.
 
     Raises:
-        ConfigurationError: The application has no mailer, or no database.
+        ConfigurationError: The application has no mailer or no database.
     """
 
     def __init__(self, request: "Request") -> None:
         self._request = request
-        self._mailer: Mailer = _part(request, "mailer")
-        self._db_manager: DatabaseManager = _part(request, "db_manager")
-        self._tokens: AccountTokens[Any] = _part(request, "account_tokens")
-        self._users: AccountManager[Any] = _part(request, "user_manager")
-        self._renderer: Any = _part(request, "template_renderer")
-        self._router: Any = _part(request, "router")
+        self._mailer: Mailer = _service(request, "mailer")
+        self._db_manager: DatabaseManager = _service(request, "db_manager")
+        self._tokens: AccountTokens[Account] = _service(request, "account_tokens")
+        self._users: AccountManager[Account] = _service(request, "user_manager")
+        self._renderer: TemplateRenderer = _service(request, "template_renderer")
+        self._router: Router = _service(request, "router")
         self._script = str(request.environ.get("SCRIPT_NAME") or "")
-        # The host was checked against ALLOWED_HOSTS; asked for now, while the request lasts.
+        # Read now, while the request exists. The host was checked against ALLOWED_HOSTS.
         self._host = request.get_host
         self._base = request.build_absolute_uri("/").rstrip("/")
 
     def sign_up(self, email: str) -> None:
-        """Send a link to make an account or, where there is one, the way to it."""
+        """Send a link to create an account or, if the address has one, a link to sign in."""
         self._later(lambda session: self._sign_up(session, email))
 
     def reset_password(self, email: str) -> None:
-        """Send a link to choose a new password, if there is an account that may."""
+        """Send a link to set a new password, if the address has an active account."""
         self._later(lambda session: self._reset_password(session, email))
 
     def verify_email(self, account: "Account", email: str) -> None:
-        """Send a link to an address that an account wants."""
-        # Made now: a password that is set before the mail is written ends the link.
+        """Send a verification link to a new address of an account.
+
+        Args:
+            account: Account whose address is to change.
+            email: New address, normalized; the email is sent to it.
+        """
+        # Created now, so that a password change before the email is rendered invalidates it.
         token, username = self._tokens.for_email(account, email), account.username
         url = self._link("verify_email", token=token)
         self._later(lambda _: self._send(email, "verify_email", link=url, username=username))
 
     def password_changed(self, account: "Account") -> None:
-        """Tell somebody that the password was changed, in case it was somebody else."""
+        """Notify the owner of an account that its password was changed."""
         if account.email is not None:
             username, email = account.username, account.email
             self._later(
@@ -71,7 +80,12 @@ class AccountEmails:
             )
 
     def email_changed(self, before: str, username: str) -> None:
-        """Tell somebody at the old address that there is a new one."""
+        """Notify the old address of an account that the address was changed.
+
+        Args:
+            before: Old address; the email is sent to it.
+            username: Username of the account.
+        """
         self._later(
             lambda _: self._send(
                 before, "email_changed", username=username, link=self._link("account")
@@ -88,8 +102,8 @@ class AccountEmails:
 
     def _reset_password(self, session: "Session", email: str) -> None:
         account = self._users.get_by_email(session, email)
-        if account is None or not account.is_active:
-            logger.info("a new password was asked for, and nobody may have one")
+        if account is None or account.email is None or not account.is_active:
+            logger.info("password reset not sent: no active account has this address")
             token, to, username = self._tokens.for_nobody(), email, email
             is_sent = False
         else:
@@ -98,15 +112,15 @@ class AccountEmails:
         url = self._link("reset_password", token=token)
         self._send(to, "reset_password", is_sent=is_sent, link=url, username=username)
 
-    def _later(self, write: Any) -> None:
+    def _later(self, write: "Callable[[Session], None]") -> None:
         def work() -> None:
             with self._db_manager.session() as session:
                 write(session)
 
         after_answer(self._request, lambda: self._mailer.do_later(work))
 
-    def _send(self, email: str, name: str, *, is_sent: bool = True, **context: Any) -> None:
-        """Send a template whose first line is the subject, or do all but send it."""
+    def _send(self, email: str, name: str, *, is_sent: bool = True, **context: object) -> None:
+        """Render a template, whose first line is the subject, and send it if `is_sent`."""
         text = self._renderer.render_to_string(
             f"accounts/mail/{name}.txt", email=email, host=self._host, **context
         )
@@ -114,22 +128,22 @@ class AccountEmails:
         mail = Mail(email, subject.strip(), body.lstrip("\n"))
         self._mailer.send_later(mail, is_sent=is_sent)
 
-    def _link(self, name: str, **params: Any) -> str:
+    def _link(self, name: str, **params: object) -> str:
         return f"{self._base}{self._script}{self._router.url_for(f'accounts.{name}', **params)}"
 
 
-def count_letter(request: "Request", email: str) -> None:
-    """Count a mail that a request asks for, so that no mailbox is flooded.
+def count_email(request: "Request", email: str) -> None:
+    """Count an email that a request causes, so that no mailbox is flooded.
 
-    It is counted by the mailbox that it goes to, by the address of the client, and by the user
-    where one is signed in.
+    It is counted per recipient mailbox, per client address and, if there is one, per signed-in
+    user.
 
     Args:
-        request: Who asks.
-        email: The recipient, as it is kept.
+        request: The request.
+        email: Recipient, normalized.
 
     Raises:
-        TooManyAttempts: There were too many for this mailbox, from this client or by this user.
+        TooManyAttempts: Too many emails to this mailbox, from this client or by this user.
     """
     throttle = request.get_context("login_throttle")
     if not isinstance(throttle, LoginThrottle):
@@ -142,13 +156,21 @@ def count_letter(request: "Request", email: str) -> None:
 
 
 def mailbox_of(email: str) -> str:
-    """Return the mailbox behind an address: many providers deliver `ada+x@…` to `ada@…`."""
+    """Return an address without its subaddress (RFC 5233): `ada+x@…` becomes `ada@…`.
+
+    Example:
+        >>> from lback.accounts.emails import mailbox_of
+        >>> mailbox_of("ada+news@example.com")
+        'ada@example.com'
+    """
     name, _, domain = email.rpartition("@")
     return f"{name.partition('+')[0]}@{domain}"
 
 
-def _part(request: "Request", name: str) -> Any:
-    part = request.get_context(name)
-    if part is None:
-        raise ConfigurationError(f"the accounts need {name!r}, which this application has not")
-    return part
+def _service(request: "Request", name: str) -> Any:
+    service = request.get_context(name)
+    if service is None:
+        raise ConfigurationError(
+            f"lback.accounts needs the service {name!r}, which this application does not have"
+        )
+    return service

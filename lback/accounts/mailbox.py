@@ -1,7 +1,7 @@
-"""The mailbox of a development server: the mails that it sent, in the browser."""
+"""Mailbox of the development server: sent emails, shown in the browser."""
 
 from email.message import EmailMessage
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lback.accounts.responses import has_mailbox, page
 from lback.core.exceptions import NotFound
@@ -13,17 +13,22 @@ if TYPE_CHECKING:
 
 
 def mailbox(request: "Request", mailer: "Mailer") -> "Response":
-    """Show the mails that were kept in memory, the newest first.
+    """Show the emails of the in-memory mail backend, newest first.
+
+    Args:
+        request: The request.
+        mailer: Injected mailer whose outbox is shown.
 
     Raises:
-        NotFound: DEBUG is off, mail goes elsewhere, or the visitor is on another machine.
+        NotFound: DEBUG is off, another mail backend is configured, or the visitor is on another
+            machine.
     """
     if not has_mailbox(request):
         raise NotFound
     return page(request, "mailbox", mails=[_shown(mail) for mail in reversed(mailer.outbox)])
 
 
-def _shown(message: EmailMessage) -> dict[str, Any]:
+def _shown(message: EmailMessage) -> dict[str, object]:
     body = message.get_body(("plain",))
     return {
         "subject": message["Subject"],

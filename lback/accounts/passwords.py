@@ -1,10 +1,10 @@
-"""Passwords: a forgotten one is replaced by mail, a known one by who knows it."""
+"""Views to reset a forgotten password and to change a known one."""
 
 from typing import TYPE_CHECKING, Any
 
-from lback.accounts.emails import AccountEmails, count_letter
+from lback.accounts.emails import AccountEmails, count_email
 from lback.accounts.responses import as_data, done, is_submitted, link, page, text
-from lback.accounts.sign_up import address_problem, invalid, sent, spent
+from lback.accounts.sign_up import address_problem, invalid, link_expired, sent
 from lback.auth import TooManyAttempts, authenticate, keep_signed_in
 from lback.core.exceptions import ValidationError
 from lback.sessions import flash
@@ -15,31 +15,48 @@ if TYPE_CHECKING:
     from lback.core.config import Config
     from lback.core.request import Request
     from lback.core.response import Response
-    from lback.users import AccountTokens, UserManager
+    from lback.users import Account, AccountTokens, UserManager
 
 
 def forgot_password(request: "Request") -> "Response":
-    """Ask for an address, and send a link to it if there is an account."""
+    """Ask for an address, and send a reset link to it if it has an account.
+
+    The response is the same whether there is an account or not.
+
+    Raises:
+        ValidationError: An API client sent an invalid address.
+        TooManyAttempts: Too many emails were requested.
+    """
     if not is_submitted(request):
         return page(request, "forgot_password")
     email = clean_email(text(request, "email")) or ""
     problem = address_problem(email)
     if problem:
         return invalid(request, "forgot_password", {"email": [problem]}, form={"email": email})
-    count_letter(request, email)
+    count_email(request, email)
     AccountEmails(request).reset_password(email)
     return sent(request, email)
 
 
 def reset_password(
-    request: "Request", token: str, account_tokens: "AccountTokens[Any]", config: "Config"
+    request: "Request", token: str, account_tokens: "AccountTokens[Account]", config: "Config"
 ) -> "Response":
-    """Ask who reads the mail for a new password; all sessions end."""
-    session: Any = request.db_session
+    """Set a new password by means of the link in an email. All sessions of the account end.
+
+    Args:
+        request: The request; the form has the field `password`.
+        token: Token of the link in the email.
+        account_tokens: Injected service that checks the token.
+        config: Injected settings; `MIN_PASSWORD_LENGTH` is shown.
+
+    Raises:
+        ValidationError: An API client sent an invalid token or password.
+    """
+    session = request.db_session
     try:
         account = account_tokens.account_to_reset(session, token)
     except ValidationError as error:
-        return spent(request, error, "forgot_password")
+        return link_expired(request, error, "forgot_password")
     context: dict[str, Any] = {
         "username": account.username,
         "min_password_length": config.MIN_PASSWORD_LENGTH,
@@ -50,10 +67,10 @@ def reset_password(
         account_tokens.reset_password(session, token, text(request, "password"))
     except ValidationError as error:
         if "token" in error.errors:
-            return spent(request, error, "forgot_password")
+            return link_expired(request, error, "forgot_password")
         return invalid(request, "reset_password", error.errors, **context)
     AccountEmails(request).password_changed(account)
-    # Not signed in by it: whoever holds the mail has not shown that they can do without it.
+    # The link does not sign in: access to the mailbox alone must not open a session.
     flash(request, "Your new password is set. Sign in with it.", "success")
     return done(request, link(request, "sign_in"), {"username": account.username})
 
@@ -61,7 +78,16 @@ def reset_password(
 def change_password(
     request: "Request", user_manager: "UserManager", config: "Config"
 ) -> "Response":
-    """Replace the password for who knows it; all other sessions end."""
+    """Change the password of the signed-in user. All other sessions end.
+
+    Args:
+        request: The request; the form has the fields `current_password` and `password`.
+        user_manager: Injected manager that checks and stores the password.
+        config: Injected settings; `MIN_PASSWORD_LENGTH` is shown.
+
+    Raises:
+        ValidationError: An API client sent a wrong or unsuitable password.
+    """
     user: Any = request.user
     context: dict[str, Any] = {"min_password_length": config.MIN_PASSWORD_LENGTH}
     if not is_submitted(request):
@@ -69,7 +95,7 @@ def change_password(
     problem = current_password_problem(request)
     if problem:
         return invalid(request, "change_password", {"current_password": [problem]}, **context)
-    session: Any = request.db_session
+    session = request.db_session
     try:
         user_manager.replace_password(session, user, text(request, "password"))
     except ValidationError as error:
@@ -81,7 +107,10 @@ def change_password(
 
 
 def current_password_problem(request: "Request") -> str | None:
-    """Ask the user for the password once more; wrong ones are counted as at the door."""
+    """Return an error message if the field `current_password` is wrong, else None.
+
+    Attempts count towards the login rate limit.
+    """
     user: Any = request.user
     try:
         found = authenticate(request, user.username, text(request, "current_password"))

@@ -1,7 +1,7 @@
-"""Answers of the accounts: a page for people, JSON for programs, and neither for any cache."""
+"""Responses of the account views: pages for browsers, JSON for API clients, never cached."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lback.core.errors.http_errors import wants_json
 from lback.core.errors.pages import style
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from lback.core.router import Router
     from lback.users import Account
 
-# Routes without variables, which pages link to; each is named "accounts." and this.
+# Routes without variables that pages link to; their names begin with "accounts.".
 LINKED = (
     "account",
     "change_email",
@@ -30,12 +30,17 @@ LINKED = (
     "sign_out_everywhere",
     "sign_up",
 )
-# A link of these pages holds what lets somebody in: no page that it leads to is to see it.
+# URLs of these pages may contain tokens, which other sites must not get as a referrer.
 PRIVATE = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
 
 
-def link(request: "Request", name: str, **params: Any) -> str:
-    """Return the path of a page of the accounts, for a link on a page.
+def link(request: "Request", name: str, **params: object) -> str:
+    """Return the path of an account page.
+
+    Args:
+        request: The request; its application has the routes.
+        name: Name of the route without "accounts.".
+        **params: Values of the path variables.
 
     Raises:
         ConfigurationError: The request belongs to no application.
@@ -51,9 +56,17 @@ def page(
     *,
     status: int = 200,
     errors: Mapping[str, list[str]] | None = None,
-    **context: Any,
+    **context: object,
 ) -> Response:
-    """Return a page, made of the template `accounts/<name>.html`."""
+    """Render the template `accounts/<name>.html`.
+
+    Args:
+        request: The request.
+        name: Name of the template without directory and suffix.
+        status: Status code.
+        errors: Field name to messages; "form" for messages about the whole form.
+        **context: Further variables of the template.
+    """
     return render(
         request,
         f"accounts/{name}.html",
@@ -67,38 +80,53 @@ def page(
     )
 
 
-def done(request: "Request", url: str, data: Any = None, *, status: int = 200) -> Response:
-    """Return what follows a success: another page, or data for a program."""
-    if reads_data(request):
+def done(request: "Request", url: str, data: object = None, *, status: int = 200) -> Response:
+    """Return a redirect (303) for browsers, or JSON for API clients.
+
+    Args:
+        request: The request.
+        url: Target of the redirect.
+        data: JSON-serializable data for API clients.
+        status: Status code for API clients.
+    """
+    if is_api_client(request):
         return JSONResponse(data, status, PRIVATE)
     return RedirectResponse(url, 303, PRIVATE)
 
 
-def reads_data(request: "Request") -> bool:
-    """Tell whether a client is a program: it sends JSON, or asks for it."""
+def is_api_client(request: "Request") -> bool:
+    """Return True for an API client: it sends JSON or prefers JSON in `Accept`."""
     kind = request.environ.get("CONTENT_TYPE") or ""
     return wants_json(request) or kind.partition(";")[0].strip().lower() == "application/json"
 
 
 def is_submitted(request: "Request") -> bool:
-    """Tell whether a form was sent, rather than asked for."""
+    """Return True if the request submits a form (POST)."""
     return request.method == "POST"
 
 
 def text(request: "Request", name: str) -> str:
-    """Return a field of what was sent; empty where it is missing, or no text."""
+    """Return a field of the submitted form or JSON.
+
+    Args:
+        request: The request.
+        name: Name of the field.
+
+    Returns:
+        The text; "" if the field is missing or not text.
+    """
     value = (request.parsed_body or {}).get(name)
     return value if isinstance(value, str) else ""
 
 
 def next_url(request: "Request") -> str:
-    """Return where somebody wants to go on: a path of this host, or nothing."""
+    """Return the parameter `next` if it is a URL of this host, else ""."""
     sent = request.query_params.get("next") if not is_submitted(request) else text(request, "next")
     return sent if isinstance(sent, str) and is_local_url(sent) else ""
 
 
-def state(request: "Request") -> dict[str, Any]:
-    """Return who is signed in and, where forms are checked, the token for the next request."""
+def state(request: "Request") -> dict[str, object]:
+    """Return the signed-in user and, if CSRF is checked, the CSRF token, for API clients."""
     manager = request.get_context("middleware_manager")
     checked = any(isinstance(m, CSRFMiddleware) for m in getattr(manager, "middlewares", ()))
     token = {"csrf_token": csrf_token(request)} if checked else {}
@@ -106,8 +134,8 @@ def state(request: "Request") -> dict[str, Any]:
     return {"user": None if user is None else as_data(user), **token}
 
 
-def as_data(account: "Account") -> dict[str, Any]:
-    """Return what an account is told of itself."""
+def as_data(account: "Account") -> dict[str, object]:
+    """Return an account as JSON-serializable data for its owner."""
     return {
         "id": account.id,
         "username": account.username,
@@ -118,7 +146,7 @@ def as_data(account: "Account") -> dict[str, Any]:
 
 
 def has_mailbox(request: "Request") -> bool:
-    """Return True if DEBUG is on, mail stays in memory, and the visitor is on this machine."""
+    """Return True if DEBUG is on, emails are kept in memory, and the visitor is on this machine."""
     mailer = request.get_context("mailer")
     debug = request.config is not None and request.config.DEBUG is True
     if not debug or not is_from_this_machine(request.environ):

@@ -1,4 +1,4 @@
-"""Signing in and out."""
+"""Views to sign in and out."""
 
 from typing import TYPE_CHECKING
 
@@ -6,10 +6,10 @@ from lback.accounts.responses import (
     PRIVATE,
     as_data,
     done,
+    is_api_client,
     is_submitted,
     next_url,
     page,
-    reads_data,
     state,
     text,
 )
@@ -21,15 +21,24 @@ if TYPE_CHECKING:
     from lback.core.config import Config
     from lback.core.request import Request
 
-# One text for a name that nobody has and for a wrong password.
-WRONG = "The name or the password is not right."
+# The same for an unknown name and a wrong password, so that it does not reveal accounts.
+WRONG = "The username or password is wrong. Please try again."
 
 
 def sign_in(request: "Request", config: "Config") -> Response:
-    """Show the form, or sign somebody in and lead them on to `next`."""
+    """Show the sign-in form, or sign in and redirect to `next`.
+
+    Args:
+        request: The request; the form has the fields `username`, `password` and `next`.
+        config: Injected settings; `LOGIN_REDIRECT_URL` is used if there is no `next`.
+
+    Raises:
+        Unauthorized: An API client sent a wrong username or password.
+        TooManyAttempts: An API client made too many attempts.
+    """
     back = next_url(request)
     if not is_submitted(request):
-        if reads_data(request):
+        if is_api_client(request):
             return JSONResponse(state(request), headers=PRIVATE)
         if request.user is not None:
             return RedirectResponse(back or config.LOGIN_REDIRECT_URL, headers=PRIVATE)
@@ -48,9 +57,9 @@ def sign_in(request: "Request", config: "Config") -> Response:
 def _refused(
     request: "Request", error: TooManyAttempts | Unauthorized, username: str, back: str
 ) -> Response:
-    if reads_data(request):
+    if is_api_client(request):
         raise error
-    # 401 would send a browser to this very page.
+    # A 401 would be turned into a redirect to this page.
     status = 422 if isinstance(error, Unauthorized) else error.status_code
     form = {"username": username}
     response = page(
@@ -62,7 +71,12 @@ def _refused(
 
 
 def sign_out(request: "Request", config: "Config") -> Response:
-    """Show a button, for a link must not sign anybody out, or sign out."""
+    """Show a button, or sign out. A GET does not sign out.
+
+    Args:
+        request: The request.
+        config: Injected settings; `LOGOUT_REDIRECT_URL` is the target of the redirect.
+    """
     if not is_submitted(request):
         return page(request, "sign_out")
     logout(request)
@@ -70,6 +84,11 @@ def sign_out(request: "Request", config: "Config") -> Response:
 
 
 def sign_out_everywhere(request: "Request", config: "Config") -> Response:
-    """End all sessions and tokens of the user, wherever they are."""
+    """End all sessions and revoke all tokens of the signed-in user.
+
+    Args:
+        request: The request.
+        config: Injected settings; `LOGOUT_REDIRECT_URL` is the target of the redirect.
+    """
     logout_everywhere(request, request.user)
     return done(request, config.LOGOUT_REDIRECT_URL, {"user": None})

@@ -1,9 +1,10 @@
-"""Tokens for programs, over HTTP: a pair for a password, the next pair, and the end of both.
+"""Views that issue, refresh and revoke access and refresh tokens for API clients.
 
-The parameters and answers are those of OAuth 2 (RFC 6749 §5, RFC 7009), without its clients.
+Parameters and responses follow OAuth 2.0 (RFC 6749 section 5, RFC 7009), without registered
+clients.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lback.accounts.responses import PRIVATE, text
 from lback.accounts.sign_in import WRONG
@@ -18,36 +19,51 @@ if TYPE_CHECKING:
     from lback.core.request import Request
 
 
-# Exempt: no browser adds by itself what lets somebody in here, and no cookie comes of it.
+# CSRF-exempt: these views use credentials in the body and neither read nor set cookies.
 @csrf_exempt
 def issue(request: "Request", token_manager: TokenManager) -> Response:
-    """Give a pair of tokens for `username` and `password`.
+    """Issue an access and a refresh token for `username` and `password`.
+
+    Args:
+        request: The request; a form or JSON with both fields.
+        token_manager: Injected service that issues the tokens.
 
     Raises:
-        Unauthorized: They are not right.
-        TooManyAttempts: There were too many wrong ones.
+        Unauthorized: The username or password is wrong.
+        TooManyAttempts: The login rate limit is exceeded.
     """
     user = authenticate(request, text(request, "username"), text(request, "password"))
     if user is None:
         raise Unauthorized(WRONG, headers={"WWW-Authenticate": CHALLENGE})
-    session: Any = request.db_session
+    session = request.db_session
     return _answer(token_manager.issue(session, user))
 
 
 @csrf_exempt
 def refresh(request: "Request", token_manager: TokenManager) -> Response:
-    """Exchange a `refresh_token` for the next pair.
+    """Exchange a `refresh_token` for new tokens (RFC 6749 section 6).
+
+    Args:
+        request: The request; a form or JSON with the field `refresh_token`.
+        token_manager: Injected service that checks and issues tokens.
 
     Raises:
-        Unauthorized: It is none, or has ended.
+        Unauthorized: The token is not valid, has expired, or was used already.
     """
     return _answer(token_manager.refresh(text(request, "refresh_token")))
 
 
 @csrf_exempt
 def revoke(request: "Request", token_manager: TokenManager) -> Response:
-    """End what came out of the sign-in of a `refresh_token`; any other text does nothing."""
-    session: Any = request.db_session
+    """Revoke a `refresh_token` and all tokens of the same sign-in (RFC 7009).
+
+    An unknown token is not an error (RFC 7009 section 2.2).
+
+    Args:
+        request: The request; a form or JSON with the field `refresh_token`.
+        token_manager: Injected service that revokes the tokens.
+    """
+    session = request.db_session
     token_manager.revoke(session, text(request, "refresh_token"))
     return Response(None, 204, PRIVATE)
 

@@ -1,4 +1,4 @@
-"""The addresses of the accounts, to be included: `include("lback.accounts.urls", "/accounts/")`."""
+"""URL patterns of the account pages: `include("lback.accounts.urls", "/accounts/")`."""
 
 from lback.accounts.account_views import account, change_email, verify_email
 from lback.accounts.mailbox import mailbox

@@ -1,4 +1,4 @@
-"""The admin: pages where people look after the rows of a project."""
+"""The admin: web pages to view and edit the rows of registered models."""
 
 from typing import TYPE_CHECKING
 
@@ -21,8 +21,7 @@ __all__ = [
     "site",
 ]
 
-# Each is imported when it is first asked for: the table of the history is to be known wherever
-# tables are made, and the pages and forms only where there is an admin.
+# Imported lazily: code that creates tables needs only the history table, not pages and forms.
 __getattr__, __dir__ = lazy_names(
     __name__,
     {

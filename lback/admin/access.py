@@ -1,4 +1,4 @@
-"""Who may enter the admin, and what every page of it is sent with."""
+"""Access to the admin: sign-in check, permissions, look-up of rows, and security headers."""
 
 from collections.abc import Callable, Sequence
 from functools import wraps
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from lback.admin.registry import AdminRegistry
     from lback.core.request import Request
     from lback.core.router import Router
+    from lback.users import AdminUser
 
 View = Callable[..., Response]
 
@@ -30,7 +31,7 @@ PROTECTION = (
     "CSRFMiddleware",
 )
 
-# Everything comes from this site and from files: a script that got into a page does not run.
+# Only files of this site are loaded, so that a script injected into a page does not run.
 POLICY = "; ".join(
     (
         "default-src 'none'",
@@ -55,12 +56,12 @@ PAGE_FIELDS = {
 
 
 def require_protection(middlewares: Sequence[Any]) -> None:
-    """Refuse to start an admin that nobody can sign in to, or that takes forged forms.
+    """Check at start-up that the middlewares that the admin needs are installed.
 
     Raises:
-        ConfigurationError: A middleware is missing; names all that are.
+        ConfigurationError: Middlewares are missing; the message lists all of them.
     """
-    there = {kind.__name__ for one in middlewares for kind in type(one).__mro__}
+    there = {kind.__name__ for middleware in middlewares for kind in type(middleware).__mro__}
     missing = [name for name in PROTECTION if name not in there]
     if missing:
         names = ", ".join(f'"lback.middleware.{name}"' for name in missing)
@@ -68,38 +69,38 @@ def require_protection(middlewares: Sequence[Any]) -> None:
 
 
 def user_of(request: "Request") -> Any:
-    """Return the user of the admin who is signed in, or `None`."""
+    """Return the signed-in, active admin user, or None."""
     user = request.get_context("admin_user")
     return user if user is not None and user.is_active else None
 
 
 def guarded(view: View) -> View:
-    """Let only those enter a view who are signed in to the admin, and send its page safely."""
+    """Decorate a view: redirect visitors to the sign-in page, and add security headers."""
 
     @wraps(view)
-    def enter(request: "Request", *args: Any, **kwargs: Any) -> Response:
+    def enter(request: "Request", *args: object, **kwargs: object) -> Response:
         if user_of(request) is None:
             return protected(_to_sign_in(request))
         return protected(view(request, *args, **kwargs))
 
-    # For who lists routes, where the router knows of nobody who is kept out.
-    enter.lets_in = "admin"  # type: ignore[attr-defined]  # a mark
-    enter.permissions_wanted = ("a user of the admin",)  # type: ignore[attr-defined]  # a mark
+    # Shown by the command that lists routes; the routes themselves have requires_auth=False.
+    enter.lets_in = "admin"  # type: ignore[attr-defined]  # read by the command
+    enter.permissions_wanted = ("a user of the admin",)  # type: ignore[attr-defined]  # read by the command
     return enter
 
 
 def open_to_all(view: View) -> View:
-    """Let everybody enter a view, and send its page safely."""
+    """Decorate a view that needs no sign-in: add security headers."""
 
     @wraps(view)
-    def enter(request: "Request", *args: Any, **kwargs: Any) -> Response:
+    def enter(request: "Request", *args: object, **kwargs: object) -> Response:
         return protected(view(request, *args, **kwargs))
 
     return enter
 
 
 def protected(response: Response) -> Response:
-    """Return a response with the header fields of a page of the admin."""
+    """Add the security headers of admin pages to a response, unless it sets them."""
     for name, value in PAGE_FIELDS.items():
         response.headers.setdefault(name, value)
     return response
@@ -108,79 +109,111 @@ def protected(response: Response) -> Response:
 def _to_sign_in(request: "Request") -> Response:
     url = address(request, "admin-sign-in")
     if request.method not in ("GET", "HEAD"):
-        return RedirectResponse(url, 303)  # what was sent is lost; nobody is sent back to it
+        return RedirectResponse(url, 303)  # the body is lost, so there is no `next`
     query = request.environ.get("QUERY_STRING") or ""
     back = f"{request.path}?{query}" if query else request.path
     return RedirectResponse(f"{url}?next={quote(back, safe='')}", 302)
 
 
-def address(request: "Request", name: str, /, **params: Any) -> str:
-    """Return the path of a page of the admin."""
+def address(request: "Request", name: str, /, **params: object) -> str:
+    """Return the path of an admin page.
+
+    Args:
+        request: The request; its application has the routes.
+        name: Name of the route, such as "admin-list".
+        **params: Values of the path variables.
+
+    Raises:
+        ConfigurationError: The request belongs to no application.
+    """
     router: Router = request.get_service("router")
     return str(request.environ.get("SCRIPT_NAME", "")) + router.reverse(name, **params)
 
 
 def registry_of(request: "Request") -> "AdminRegistry":
-    """Return the registry of the application."""
+    """Return the admin registry of the application."""
     registry: AdminRegistry = request.get_service("admin_registry")
     return registry
 
 
 def get_registered_model(request: "Request", slug: str, action: str = "view") -> RegisteredModel:
-    """Return a section in which the user may do something.
+    """Return the registered model of a slug if the user has a permission for it.
+
+    Args:
+        request: The request; its admin user is checked.
+        slug: Slug of the registered model, from the path.
+        action: Required permission: "view", "add", "change" or "delete".
 
     Raises:
-        NotFound: There is none of that slug, or the user may see nothing of it.
-        Forbidden: The user may see it, and not do this.
+        NotFound: No model has this slug, or the user has no permission for it at all.
+        Forbidden: The user may view or add rows, but lacks this permission.
     """
-    section = registry_of(request).sections.get(slug)
+    registered = registry_of(request).registered_models.get(slug)
     user = user_of(request)
-    if section is None or not any(
-        section.has_permission(user, name) for name in ("view", "add", action)
+    if registered is None or not any(
+        registered.has_permission(user, name) for name in ("view", "add", action)
     ):
-        raise NotFound("There is no such section, or you may not see it.")
-    check_permission(section, user, action)
-    return section
+        raise NotFound("This page does not exist, or you do not have permission to view it.")
+    check_permission(registered, user, action)
+    return registered
 
 
-def check_permission(section: RegisteredModel, user: Any, action: str, row: Any = None) -> None:
-    """Refuse what a user may not do.
+def check_permission(
+    registered: RegisteredModel, user: "AdminUser", action: str, row: Any = None
+) -> None:
+    """Raise Forbidden unless a user has a permission.
+
+    Args:
+        registered: The registered model.
+        user: The admin user.
+        action: "view", "add", "change" or "delete".
+        row: Row to check. None checks the model as a whole.
 
     Raises:
-        Forbidden: They may not.
+        Forbidden: The user does not have the permission.
     """
-    if not section.has_permission(user, action, row):
-        raise Forbidden(f"You may not {action} {section.label_plural.lower()}.")
+    if not registered.has_permission(user, action, row):
+        raise Forbidden(
+            f"You do not have permission to {action} {registered.label_plural.lower()}."
+        )
 
 
 def visible_models(request: "Request") -> list[RegisteredModel]:
-    """Return the sections of which the user may see something."""
+    """Return the registered models of which the user may view or add rows."""
     user = user_of(request)
-    every = registry_of(request).sections.values()
+    every = registry_of(request).registered_models.values()
     return [
-        one for one in every if one.has_permission(user, "view") or one.has_permission(user, "add")
+        registered
+        for registered in every
+        if registered.has_permission(user, "view") or registered.has_permission(user, "add")
     ]
 
 
 def get_object_or_404(
-    request: "Request", section: RegisteredModel, key: str, session: "Session"
+    request: "Request", registered: RegisteredModel, key: str, session: "Session"
 ) -> Any:
-    """Return the row of a key in a path.
+    """Return the row of a primary key in a path.
+
+    Args:
+        request: The request; row policies are checked for its admin user.
+        registered: Registered model of the row.
+        key: Primary key as text, as `identity_text` writes it.
+        session: Database session.
 
     Raises:
-        NotFound: There is none that the user may see: the two are not told apart.
+        NotFound: There is no such row, or the user may not read it; both look the same.
     """
-    identity = identity_of(section.model, key)
-    row = None if identity is None else _found(section, identity, session)
+    identity = identity_of(registered.model, key)
+    row = None if identity is None else _found(registered, identity, session)
     if row is None or not policies.readable(session, user_of(request), [row]):
-        raise NotFound(f"There is no such {section.label.lower()}; it may have been deleted.")
+        raise NotFound(f"This {registered.label.lower()} does not exist. It may have been deleted.")
     return row
 
 
-def _found(section: RegisteredModel, identity: tuple[Any, ...], session: "Session") -> Any:
-    columns = mapper_of(section.model).primary_key
+def _found(registered: RegisteredModel, identity: tuple[Any, ...], session: "Session") -> Any:
+    columns = mapper_of(registered.model).primary_key
     pairs = zip(columns, identity, strict=True)
     if all(compared(column, value) is value for column, value in pairs):
-        return session.get(section.model, identity)
-    # Too large for a column of PostgreSQL, which `get` would hand it to as it is.
-    return session.scalars(select(section.model).where(any_of(columns, [identity]))).first()
+        return session.get(registered.model, identity)
+    # The value is out of range for the column, and `get` would pass it to PostgreSQL unchanged.
+    return session.scalars(select(registered.model).where(any_of(columns, [identity]))).first()

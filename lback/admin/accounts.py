@@ -1,4 +1,4 @@
-"""Users and roles in the admin: who may do what is looked after there as well."""
+"""Admin options for users, admin users and roles."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -25,26 +25,26 @@ if TYPE_CHECKING:
 
 PASSWORD = "new_password"  # noqa: S105  the name of a field
 CURRENT = "current_password"
-# Where it is kept for a request that the current password was right, or why it was not.
+# Key in the request context: the error message for the current password, "" if it is correct.
 CHECKED = "admin_current_password_problem"
-MORE_RIGHTS = "You may only give what you may do yourself."
+MORE_RIGHTS = "You can only grant permissions that you have yourself."
 ACTIONS = ("view", "add", "change", "delete")
 
 
 class AccountForm(ModelForm):
-    """An account, with a new password that is never shown again."""
+    """Form of an account, with a write-only field for a new password."""
 
     new_password = CharField(
         widget=PasswordInput({"autocomplete": "new-password"}),
         required=False,
         strip=False,
         max_length=1000,
-        help_text="Leave it empty to keep the one that is there. A new one ends all sessions.",
+        help_text="Leave empty to keep the current password. A new one ends all sessions.",
     )
 
 
 class UserAdmin(ModelAdmin):
-    """The users of the site."""
+    """Options of the users of the site."""
 
     list_columns: ClassVar[Sequence[str]] = ("username", "email", "is_active", "created_at")
     search_columns: ClassVar[Sequence[str]] = ("^username", "^email")
@@ -62,21 +62,37 @@ class UserAdmin(ModelAdmin):
         return str(row.username)
 
     def manager(self, request: "Request") -> "AccountManager[Any]":
-        """Return who keeps the rules of these accounts."""
+        """Return the manager of these accounts."""
         manager: AccountManager[Any] = request.get_service("user_manager")
         return manager
 
-    def fields_read_only(self, user: Any, row: Any) -> Sequence[str]:
-        """Return the usual ones; roles are given by superusers alone."""
+    def fields_read_only(self, user: "AdminUser", row: Any) -> Sequence[str]:
+        """Return the read-only fields, with `roles` unless the user is a superuser.
+
+        Args:
+            user: The admin user.
+            row: The account, or None for a new one.
+        """
         fixed = super().fields_read_only(user, row)
         return fixed if user.is_superuser else (*fixed, "roles")
 
-    def allows_write(self, user: Any, action: str, row: Any) -> bool:
-        """Return False for an account that may do more than the user."""
+    def allows_write(self, user: "AdminUser", action: str, row: Any) -> bool:
+        """Return False for an account with more permissions than the user.
+
+        Args:
+            user: The admin user.
+            action: "change" or "delete".
+            row: The account.
+        """
         return not may_more(row, user) and super().allows_write(user, action, row)
 
     def before_lock(self, request: "Request", row: Any) -> None:
-        """Check the current password of a user who changes their own account."""
+        """Check the current password if users change their own account.
+
+        Args:
+            request: The submitted form.
+            row: The account.
+        """
         current = request.POST.get(CURRENT)
         if row is not user_of(request) or not isinstance(current, str) or not current:
             return
@@ -89,21 +105,31 @@ class UserAdmin(ModelAdmin):
         request.set_context(**{CHECKED: problem})
 
     def prepare_form(self, request: "Request", form: ModelForm) -> None:
-        """Ask for a password where there is none yet, and for the current one of one's own."""
+        """Require a password for a new account, and the current one for the user's own account.
+
+        Args:
+            request: The request.
+            form: The form of the account.
+        """
         if form.instance is user_of(request) and form.fields:
             form.fields[CURRENT] = CharField(
                 widget=PasswordInput({"autocomplete": "current-password"}),
                 required=False,
                 strip=False,
                 max_length=1000,
-                help_text="Needed for another password or address of your own account.",
+                help_text="Required to change the password or email address of your own account.",
             )
         if form.instance is None and PASSWORD in form.fields:
             form.fields[PASSWORD].required = True
             form.fields[PASSWORD].help_text = ""
 
     def before_save(self, request: "Request", form: ModelForm) -> None:
-        """Keep the rules of accounts, and put a new password in place."""
+        """Check the rules of accounts, and set a new password.
+
+        Args:
+            request: The request.
+            form: The valid form; problems are added as errors.
+        """
         data, row, manager = form.cleaned_data, form.instance, self.manager(request)
         username = data.get("username", getattr(row, "username", ""))
         email = clean_email(data.get("email", getattr(row, "email", None)))
@@ -149,25 +175,36 @@ class UserAdmin(ModelAdmin):
                     form.add_error(PASSWORD, message)
 
     def after_save(self, request: "Request", form: ModelForm, *, is_new: bool) -> None:  # noqa: ARG002  a hook
-        """Keep those signed in who changed their own password."""
+        """Keep users signed in who changed their own password.
+
+        Args:
+            request: The request.
+            form: The saved form.
+            is_new: True if the account was created.
+        """
         if form.instance is user_of(request) and form.cleaned_data.get(PASSWORD):
             keep_signed_in(request, form.instance)
 
 
-def may_more(account: Any, user: Any) -> bool:
-    """Return True if an account may do something that a user of the admin may not."""
+def may_more(account: Any, user: "AdminUser") -> bool:
+    """Return True if an account has a permission that an admin user lacks.
+
+    Args:
+        account: A user or an admin user.
+        user: The admin user who edits.
+    """
     if user.is_superuser:
         return False
     return getattr(account, "is_superuser", False) or not account.permissions <= user.permissions
 
 
-def _check_rights(form: ModelForm, user: Any) -> None:
-    """Refuse to give an account more than the user may do, however the form came by the field."""
+def _check_rights(form: ModelForm, user: "AdminUser") -> None:
+    """Add an error if the form grants permissions that the user lacks."""
     data = form.cleaned_data
     if user.is_superuser:
         return
-    held = {*getattr(form.instance, "roles", ())}
-    given = {p.name for role in data.get("roles") or () if role not in held
+    current_roles = {*getattr(form.instance, "roles", ())}
+    given = {p.name for role in data.get("roles") or () if role not in current_roles
              for p in role.permissions}  # fmt: skip
     if not given <= user.permissions:
         form.add_error("roles", MORE_RIGHTS)
@@ -190,7 +227,7 @@ def _apply(form: ModelForm, password: str | None) -> None:
 
 
 class AdminUserAdmin(UserAdmin):
-    """The users of the admin. Only a superuser makes others, or changes one."""
+    """Options of the admin users. Only superusers can grant or remove superuser rights."""
 
     list_columns = ("username", "email", "is_active", "is_superuser", "created_at")
     filters = ("is_active", "is_superuser", "roles")
@@ -200,32 +237,46 @@ class AdminUserAdmin(UserAdmin):
     read_only = ("created_at",)
 
     def manager(self, request: "Request") -> "AccountManager[Any]":
-        """Return who keeps the rules of these accounts."""
+        """Return the manager of these accounts."""
         manager: AccountManager[Any] = request.get_service("admin_user_manager")
         return manager
 
-    def fields_read_only(self, user: Any, row: Any) -> Sequence[str]:
-        """Return the usual ones; nobody makes themselves a superuser, or stops being one."""
+    def fields_read_only(self, user: "AdminUser", row: Any) -> Sequence[str]:
+        """Return the read-only fields; users cannot change their own superuser or active flag.
+
+        Args:
+            user: The admin user.
+            row: The account, or None for a new one.
+        """
         fixed = super().fields_read_only(user, row)
         own = row is not None and row.id == user.id
         return fixed if user.is_superuser and not own else (*fixed, "is_superuser", "is_active")
 
-    def allows_write(self, user: Any, action: str, row: Any) -> bool:
-        """Return False for an account that may do more than the user, and to delete one's own."""
+    def allows_write(self, user: "AdminUser", action: str, row: Any) -> bool:
+        """Return False for an account with more permissions, and for deleting the own account.
+
+        Args:
+            user: The admin user.
+            action: "change" or "delete".
+            row: The account.
+        """
         own = row.id == user.id and action == "delete"
         return not own and super().allows_write(user, action, row)
 
 
 class RoleForm(ModelForm):
-    """A role, with the names of what it permits."""
+    """Form of a role, with the names of its permissions."""
 
     allowed = MultipleChoiceField(
-        required=False, widget=CheckboxMultiple, label="May", help_text="What this role permits."
+        required=False,
+        widget=CheckboxMultiple,
+        label="Permissions",
+        help_text="What users with this role can do.",
     )
 
 
 class RoleAdmin(ModelAdmin):
-    """The roles. Whoever may write them may do everything: superusers alone."""
+    """Options of the roles; only superusers may view and edit them."""
 
     list_columns = ("name",)
     search_columns = ("name",)
@@ -233,19 +284,32 @@ class RoleAdmin(ModelAdmin):
     form = RoleForm
     fields = ("name", "allowed")
 
-    def allows(self, user: Any, action: str, row: Any = None) -> bool:  # noqa: ARG002  a hook
-        """Let superusers in."""
+    def allows(self, user: "AdminUser", action: str, row: Any = None) -> bool:  # noqa: ARG002  a hook
+        """Return True for superusers.
+
+        Args:
+            user: The admin user.
+            action: "view", "add", "change" or "delete".
+            row: The role, or None.
+        """
         return bool(user.is_superuser)
 
     def prepare_form(self, request: "Request", form: ModelForm) -> None:
-        """Offer the permissions of all sections, and those that were defined elsewhere."""
-        sections = registry_of(request).sections.values()
-        offered = [f"{one.slug}.{action}" for one in sections for action in ACTIONS]
+        """Offer the permissions of all registered models and those defined in the database.
+
+        Args:
+            request: The request.
+            form: The form of the role.
+        """
+        registered_models = registry_of(request).registered_models.values()
+        offered = [
+            f"{registered.slug}.{action}" for registered in registered_models for action in ACTIONS
+        ]
         defined = form.session.scalars(select(Permission.name).order_by(Permission.name))
         offered += [name for name in defined if name not in offered]
         field = form.fields.get("allowed")
         if field is None:
-            return  # the user may see the role and not write it
+            return  # the user may view but not change the role
         assert isinstance(field, MultipleChoiceField)  # noqa: S101  for the type checker
         field.choices = [(name, name) for name in offered]
         field.bind(form.session)
@@ -253,13 +317,24 @@ class RoleAdmin(ModelAdmin):
             form.initial["allowed"] = sorted(p.name for p in form.instance.permissions)
 
     def before_save(self, request: "Request", form: ModelForm) -> None:
-        """Refuse a role that permits more than the user may do, where others may write roles."""
+        """Refuse permissions that the user lacks, if a subclass lets others edit roles.
+
+        Args:
+            request: The request.
+            form: The valid form; a problem is added as an error.
+        """
         user, chosen = user_of(request), form.cleaned_data.get("allowed", ())
         if not user.is_superuser and not user.permissions.issuperset(chosen):
             form.add_error("allowed", MORE_RIGHTS)
 
     def after_save(self, request: "Request", form: ModelForm, *, is_new: bool) -> None:  # noqa: ARG002  a hook
-        """Give the role what was chosen."""
+        """Store the chosen permissions.
+
+        Args:
+            request: The request.
+            form: The saved form.
+            is_new: True if the role was created.
+        """
         if "allowed" not in form.cleaned_data:
             return
         form.instance.permissions = [
@@ -271,7 +346,12 @@ ACCOUNTS = ((AdminUser, AdminUserAdmin), (Role, RoleAdmin))
 
 
 def register_accounts(registry: "AdminRegistry", user_model: type[Any]) -> None:
-    """Show users and roles, each unless a project has registered it with options of its own."""
+    """Register users, admin users and roles, unless the project has registered them itself.
+
+    Args:
+        registry: Registry to add to.
+        user_model: User model of the site.
+    """
     for model, options in ((user_model, UserAdmin), *ACCOUNTS):
         if not registry.is_registered(model):
             registry.register(model, options)

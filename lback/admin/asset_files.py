@@ -1,4 +1,4 @@
-"""Style sheet, script and icon of the admin: files that the site itself sends."""
+"""Style sheet, script and icon of the admin, served by the application."""
 
 import hashlib
 from pathlib import Path
@@ -21,17 +21,25 @@ _TYPES = {
 
 def _read(name: str) -> bytes:
     text = (_DIRECTORY / name).read_text(encoding="utf-8")
-    # The pages of the framework share one style; the admin adds what it alone needs.
+    # The admin style extends the style shared by all built-in pages.
     return (f"{style()}\n{text}" if name.endswith(".css") else text).encode()
 
 
 FILES = {name: _read(name) for name in ("admin.css", "admin.js", "admin.svg")}
-# Part of the addresses, so that a browser keeps a file for good and never shows an old one.
+# Part of the URLs, so that browsers can cache a file forever and still load a new version.
 VERSION = hashlib.sha256(b"".join(FILES.values())).hexdigest()[:12]
 
 
 def send_asset(request: "Request", name: str) -> Response:  # noqa: ARG001  a view
-    """Send one of the files."""
+    """Serve an asset file with `immutable` caching.
+
+    Args:
+        request: The request.
+        name: File name, such as "admin.css".
+
+    Raises:
+        NotFound: There is no such file.
+    """
     if name not in FILES:
         raise NotFound
     headers = {

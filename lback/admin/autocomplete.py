@@ -1,4 +1,4 @@
-"""Pickers: choosing a row of another table out of many, by search where there is a script."""
+"""Autocomplete: choose a related row by search, or by its key without JavaScript."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -19,19 +19,20 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from lback.core.request import Request
+    from lback.users import AdminUser
 
-# More than this are searched for instead of being listed.
+# With more rows, the select list is replaced by a search.
 MAX_LISTED = 100
 MAX_FOUND = 20
 
 
 class RowPicker(SelectWidget):
-    """A list of rows; where there are many, a field for the key that a script makes a search.
+    """Select list of rows; with many rows, a text field for the key with autocomplete.
 
     Args:
-        find: Address that answers searches.
-        browse: Address of the list, where keys are found without a script.
-        attrs: See `Widget`.
+        find: URL that answers searches with JSON.
+        browse: URL of the list page, to look up keys without JavaScript.
+        attrs: HTML attributes; see `Widget`.
     """
 
     labels_of: Labels | None = None
@@ -41,8 +42,14 @@ class RowPicker(SelectWidget):
         self.find = find
         self.browse = browse
 
-    def render(self, name: str, value: Any, attrs: Attributes) -> Markup:
-        """Return the list, or the field with what is chosen beside it."""
+    def render(self, name: str, value: object, attrs: Attributes) -> Markup:
+        """Return the HTML of the select list, or of the text field and the chosen row.
+
+        Args:
+            name: Name of the form field.
+            value: Primary key of the chosen row, or None.
+            attrs: Further HTML attributes.
+        """
         if len(self.choices) <= MAX_LISTED + 1:
             return super().render(name, value, attrs)
         text = self.format(value)
@@ -63,69 +70,94 @@ class RowPicker(SelectWidget):
 
 
 def add_autocomplete(request: "Request", form: ModelForm) -> None:
-    """Give each field that chooses a row of a section a picker."""
+    """Replace the widget of each foreign key to a registered model by a `RowPicker`.
+
+    Args:
+        request: The request; its admin user decides which rows are offered.
+        form: The form to change.
+    """
     registry, user = registry_of(request), user_of(request)
     narrow_rows(form, user)
     for field in form.fields.values():
         if not isinstance(field, (ForeignKeyField, ManyToManyField)):
             continue
-        section = registry.get_registered_model(field.model)
-        if section is not None:
-            field.label_of_row = section.options.label_of
+        registered = registry.get_registered_model(field.model)
+        if registered is not None:
+            field.label_of_row = registered.options.label_of
         if isinstance(field, ManyToManyField):
             continue
         field.max_options = MAX_LISTED
-        if section is not None and section.has_permission(user, "view"):
+        if registered is not None and registered.has_permission(user, "view"):
             field.widget = RowPicker(
-                address(request, "admin-find", section=section.slug),
-                address(request, "admin-list", section=section.slug),
+                address(request, "admin-find", section=registered.slug),
+                address(request, "admin-list", section=registered.slug),
                 field.widget.attrs,
             )
         field.bind(form.session)
 
 
-def narrow_rows(form: ModelForm, user: Any) -> None:
-    """Offer a user only the rows that they may read.
+def narrow_rows(form: ModelForm, user: "AdminUser") -> None:
+    """Restrict the choices of relation fields to the rows that a user may read.
 
-    A field whose row is hidden from them is left out, and what is hidden in a list is kept: else
-    saving the form would take away a reference that the user does not even see.
+    A field whose current row the user may not read is removed, and hidden rows of a many-to-many
+    field are kept, so that saving does not drop references that the user does not see.
+
+    Args:
+        form: The form to change.
+        user: The admin user.
     """
     for name, field in list(form.fields.items()):
         if not isinstance(field, (ForeignKeyField, ManyToManyField)):
             continue
         field.narrow(lambda query: policies.scoped(user, query))
-        held = None if form.instance is None else form.initial_of(name)
-        if held is None or policies.policy_of(field.model) is None:
+        current = None if form.instance is None else form.initial_of(name)
+        if current is None or policies.policy_of(field.model) is None:
             continue
         if isinstance(field, ManyToManyField):
-            known = policies.readable(form.session, user, held)
-            field.keep([row for row in held if row not in known])
+            known = policies.readable(form.session, user, current)
+            field.keep([row for row in current if row not in known])
             continue
-        row = held if isinstance(held, field.model) else form.session.get(field.model, held)
+        row = (
+            current if isinstance(current, field.model) else form.session.get(field.model, current)
+        )
         if row is not None and not policies.readable(form.session, user, [row]):
             del form.fields[name]
 
 
-def found_rows(
-    session: "Session", section: RegisteredModel, user: Any, text: str
+def search_rows(
+    session: "Session", registered: RegisteredModel, user: Any, text: str
 ) -> list[dict[str, str]]:
-    """Return the keys and labels of the first rows that a search finds and a user may see."""
-    query = _searched(session, section, user, text)
-    rows = section.visible(user, session.scalars(query.limit(MAX_FOUND)).unique().all())
-    label_of = section.options.label_of
+    """Return the first rows that match a search and that a user may view.
+
+    Args:
+        session: Database session.
+        registered: Registered model to search.
+        user: The admin user.
+        text: Search text. Empty returns the first rows.
+
+    Returns:
+        Up to `MAX_FOUND` dicts with "key" and "label".
+    """
+    query = _searched(session, registered, user, text)
+    rows = registered.visible(user, session.scalars(query.limit(MAX_FOUND)).unique().all())
+    label_of = registered.options.label_of
     return [{"key": identity_text(row), "label": label_of(row)} for row in rows]
 
 
-def _searched(session: "Session", section: RegisteredModel, user: Any, text: str) -> Select[Any]:
-    query = section.rows(user).order_by(*section.key).options(*section.loads)
-    plain = [term for term in section.search if not term.path]
+def _searched(
+    session: "Session", registered: RegisteredModel, user: "AdminUser", text: str
+) -> Select[Any]:
+    query = registered.rows(user).order_by(*registered.key).options(*registered.loads)
+    plain = [term for term in registered.search if not term.path]
     dialect = session.get_bind().dialect
     found = condition(plain, text, dialect)
     if not text.strip():
         return query
-    # Without a column to search there is the key.
+    # The key can be searched even if no search columns are configured.
     by_key = [
-        column == compared(column, int(text)) for column in section.key if _is_integer(column, text)
+        column == compared(column, int(text))
+        for column in registered.key
+        if _is_integer(column, text)
     ]
     return query.where(or_(false(), *by_key, *([] if found is None else [found])))
 

@@ -1,4 +1,4 @@
-"""Deleting rows, and doing something else to several of them at once."""
+"""Views to delete rows and to run actions on selected rows."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ from lback.admin.access import (
 from lback.admin.deletion import blocking, dependants
 from lback.admin.deletion_rules import forbidden_rows
 from lback.admin.history import record
-from lback.admin.options import asks_first, label_of_action
+from lback.admin.options import label_of_action, needs_confirmation
 from lback.admin.page import page
 from lback.admin.registered_model import RegisteredModel
 from lback.auth import policies
@@ -36,110 +36,134 @@ if TYPE_CHECKING:
 
 @guarded
 def delete_row(request: "Request", section: str, key: str, db_session: "Session") -> Response:
-    """Ask whether a row is to be deleted, with all that goes with it, or delete it."""
-    held = get_registered_model(request, section)
-    row = get_object_or_404(request, held, key, db_session)
-    return _delete(request, held, [row], db_session)
+    """Show what deleting a row would delete as well, or delete it.
+
+    Args:
+        request: The request; a POST with `confirmed` deletes.
+        section: Slug of the registered model.
+        key: Primary key of the row as text.
+        db_session: Injected database session.
+
+    Raises:
+        NotFound: The model or the row does not exist, or the user may not view it.
+        Forbidden: The user may not delete the row.
+    """
+    registered = get_registered_model(request, section)
+    row = get_object_or_404(request, registered, key, db_session)
+    return _delete(request, registered, [row], db_session)
 
 
 @guarded
 def act(request: "Request", section: str, db_session: "Session") -> Response:
-    """Do something to the rows that were chosen in a list."""
-    held, user = get_registered_model(request, section), user_of(request)
+    """Run an action on the rows selected in a list.
+
+    Args:
+        request: The submitted form with `action` and `key`.
+        section: Slug of the registered model.
+        db_session: Injected database session.
+
+    Raises:
+        NotFound: The model does not exist, or the user may not view it.
+        Forbidden: The user may not change or delete one of the rows.
+        BadRequest: There is no such action.
+    """
+    registered, user = get_registered_model(request, section), user_of(request)
     name = str(request.POST.get("action", ""))
-    rows = _chosen(request, held, db_session)
+    rows = _chosen(request, registered, db_session)
     if not rows:
-        flash(request, "Choose some rows first.", "warning")
-        return _back(request, held)
+        flash(request, "Select at least one row first.", "warning")
+        return _back(request, registered)
     if name == "delete":
-        return _delete(request, held, rows, db_session)
-    method = held.actions.get(name)
+        return _delete(request, registered, rows, db_session)
+    method = registered.actions.get(name)
     if method is None:
-        raise BadRequest("there is no such action")
+        raise BadRequest("unknown action")
     label = label_of_action(method) or name
     for row in rows:
-        check_permission(held, user, "change", row)
-    if asks_first(method) and "confirmed" not in request.POST:
-        return _ask(request, held, rows, label=label, action=name)
+        check_permission(registered, user, "change", row)
+    if needs_confirmation(method) and "confirmed" not in request.POST:
+        return _ask(request, registered, rows, label=label, action=name)
     said = method(db_session, rows)
     db_session.flush()
     for row in rows:
-        record(db_session, user, label, held, row)
-    flash(request, str(said or f"{label}: {_counted(held, len(rows))}."), "success")
-    return _back(request, held)
+        record(db_session, user, label, registered, row)
+    flash(request, str(said or f"{label}: {_counted(registered, len(rows))}."), "success")
+    return _back(request, registered)
 
 
-def _chosen(request: "Request", section: RegisteredModel, session: "Session") -> list[Any]:
-    """Return the chosen rows, locked in the order of their keys, so that no two wait in a ring."""
+def _chosen(request: "Request", registered: RegisteredModel, session: "Session") -> list[Any]:
+    """Return the selected rows, locked in the order of their keys to avoid deadlocks."""
     sent = request.POST.get("key", [])
     texts = sent if isinstance(sent, list) else [sent]
-    keys = [identity_of(section.model, str(text)) for text in texts[: section.options.page_size]]
+    keys = [
+        identity_of(registered.model, str(text)) for text in texts[: registered.options.page_size]
+    ]
     wanted = [key for key in keys if key is not None]
     if not wanted:
         return []
-    columns = mapper_of(section.model).primary_key
+    columns = mapper_of(registered.model).primary_key
     user = user_of(request)
-    keys_seen = section.rows(user).where(any_of(columns, wanted)).with_only_columns(*columns)
+    keys_seen = registered.rows(user).where(any_of(columns, wanted)).with_only_columns(*columns)
     seen = [tuple(key) for key in session.execute(keys_seen.order_by(None))]
     if not seen:
         return []
-    query = select(section.model).where(any_of(columns, seen)).order_by(*columns)
+    query = select(registered.model).where(any_of(columns, seen)).order_by(*columns)
     query = query.with_for_update().options(lazyload("*"))
-    # What was read before the lock, such as the user who is signed in, may be old.
+    # Rows loaded before the lock, such as the signed-in user, may be outdated.
     rows = session.scalars(query.execution_options(populate_existing=True)).unique().all()
-    return section.visible(user, policies.readable(session, user, rows))
+    return registered.visible(user, policies.readable(session, user, rows))
 
 
 def _delete(
-    request: "Request", section: RegisteredModel, rows: Sequence[Any], session: "Session"
+    request: "Request", registered: RegisteredModel, rows: Sequence[Any], session: "Session"
 ) -> Response:
     user = user_of(request)
     for row in rows:
-        check_permission(section, user, "delete", row)
+        check_permission(registered, user, "delete", row)
     found = dependants(session, rows)
     forbidden = forbidden_rows(request, found)
-    hindered = bool(blocking(found) or forbidden)
+    is_blocked = bool(blocking(found) or forbidden)
     confirmed = request.method == "POST" and "confirmed" in request.POST
-    if hindered or not confirmed:
-        status = 409 if hindered and confirmed else 200
+    if is_blocked or not confirmed:
+        status = 409 if is_blocked and confirmed else 200
         return _ask(
-            request, section, rows, label="Delete", action="delete", status_code=status,
-            found=found, forbidden=forbidden, hindered=hindered,
+            request, registered, rows, label="Delete", action="delete", status_code=status,
+            found=found, forbidden=forbidden, is_blocked=is_blocked,
         )  # fmt: skip
     keys = [(row, identity_text(row)) for row in rows]
     try:
         with session.begin_nested():
             for row, key in keys:
-                record(session, user, "delete", section, row, key=key)
+                record(session, user, "delete", registered, row, key=key)
                 session.delete(row)
             session.flush()
     except IntegrityError:
-        # A table that nobody mapped refers to a row, or somebody just began to.
+        # A table without a model refers to a row, or a reference was added concurrently.
         return _ask(
-            request, section, rows, label="Delete", action="delete", status_code=409,
-            found=found, forbidden=[], hindered=True,
+            request, registered, rows, label="Delete", action="delete", status_code=409,
+            found=found, forbidden=[], is_blocked=True,
         )  # fmt: skip
-    flash(request, f"{_counted(section, len(rows))} deleted.", "success")
-    return _back(request, section)
+    flash(request, f"{_counted(registered, len(rows))} deleted.", "success")
+    return _back(request, registered)
 
 
 def _ask(
     request: "Request",
-    section: RegisteredModel,
+    registered: RegisteredModel,
     rows: Sequence[Any],
     *,
     label: str,
     action: str,
     status_code: int = 200,
-    **context: Any,
+    **context: object,
 ) -> Response:
-    title = f"{label}: {_counted(section, len(rows))}"
+    title = f"{label}: {_counted(registered, len(rows))}"
     return page(
         request,
         "confirm.html",
         title=title,
         status_code=status_code,
-        section=section,
+        section=registered,
         rows=rows,
         label=label,
         action=action,
@@ -147,12 +171,12 @@ def _ask(
     )
 
 
-def _counted(section: RegisteredModel, number: int) -> str:
-    name = section.label if number == 1 else section.label_plural
+def _counted(registered: RegisteredModel, number: int) -> str:
+    name = registered.label if number == 1 else registered.label_plural
     return f"{number} {name.lower()}"
 
 
-def _back(request: "Request", section: RegisteredModel) -> Response:
+def _back(request: "Request", registered: RegisteredModel) -> Response:
     query = request.environ.get("QUERY_STRING") or ""
-    url = address(request, "admin-list", section=section.slug)
+    url = address(request, "admin-list", section=registered.slug)
     return RedirectResponse(f"{url}?{query}" if query else url, 303)

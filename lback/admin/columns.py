@@ -1,4 +1,4 @@
-"""Columns: from a name in the options to what a list shows, sorts by and has to load for it."""
+"""List columns: resolve a name in the options to a value, a sort expression and eager loads."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -30,16 +30,17 @@ _LONGEST_CELL = 120
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """Something that a list shows of each row.
+    """A column of a list.
 
     Attributes:
-        name: As the options write it.
+        name: Name in the options, such as "author.name".
         label: Heading.
-        value: Gives the value of a row.
-        sort: What the database sorts by, or `None`.
-        path: Relationships on the way to it, of one row each.
-        loads: What has to be loaded together with the rows, so that none asks for itself.
-        kind: `"yes-no"`, `"number"`, `"when"` or `"text"`; for the style sheet.
+        value: Function from a row to the value.
+        sort: Expression to sort by; None if the column cannot be sorted.
+        path: To-one relationships from the model to the column.
+        loads: Loader options that avoid a query per row.
+        kind: "yes-no", "number", "when", "file" or "text"; a CSS class.
+        nullable: True if the sort expression can be NULL.
     """
 
     name: str
@@ -53,10 +54,15 @@ class Column:
 
 
 def build_column(options: ModelAdmin, name: str, where: str) -> Column:
-    """Return the column of a name.
+    """Return the column that a name in the options refers to.
+
+    Args:
+        options: Options of the registered model.
+        name: A method of the options, an attribute of the model, or a path such as "author.name".
+        where: Place of the name, for error messages.
 
     Raises:
-        ConfigurationError: There is nothing of that name; names near misses.
+        ConfigurationError: There is no such name. The message suggests a similar one.
     """
     method = getattr(options, name, None)
     if callable(method) and name not in vars(ModelAdmin) and not hasattr(options.model, name):
@@ -64,7 +70,9 @@ def build_column(options: ModelAdmin, name: str, where: str) -> Column:
     return _path_column(options.model, name, where)
 
 
-def _method_column(options: ModelAdmin, name: str, method: Any, where: str) -> Column:
+def _method_column(
+    options: ModelAdmin, name: str, method: Callable[[Any], Any], where: str
+) -> Column:
     label, sort = column_mark(method) or (label_from(name), "")
     if not sort:
         return Column(name, label, method)
@@ -83,7 +91,7 @@ def _path_column(model: type[Any], name: str, where: str) -> Column:
         relation = getattr(attribute, "property", None)
         if not isinstance(relation, RelationshipProperty) or relation.uselist:
             raise ConfigurationError(
-                f"{where} names {name!r}, but {here.__name__}.{step} leads to no single row"
+                f"{where} names {name!r}, but {here.__name__}.{step} is not a to-one relationship"
             )
         path.append(attribute)
         here = relation.mapper.class_
@@ -110,16 +118,23 @@ def _last_column(
 
 
 def attribute_of(model: type[Any], name: str, where: str) -> Any:
-    """Return an attribute of a model that may be named in options.
+    """Return an attribute of a model that options may refer to.
+
+    Args:
+        model: The model.
+        name: Name of the attribute; private names are not allowed.
+        where: Place of the name, for error messages.
 
     Raises:
-        ConfigurationError: There is none.
+        ConfigurationError: There is no such attribute. The message suggests a similar one.
     """
     known = [key for key in dir(model) if not key.startswith("_") and key not in _OF_EVERY_MODEL]
     if name not in known:
         near = get_close_matches(name, known, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(known)}"
-        raise ConfigurationError(f"{where} names {name!r}, which {model.__name__} has not; {hint}")
+        raise ConfigurationError(
+            f"{where} names {name!r}, which is not an attribute of {model.__name__}; {hint}"
+        )
     return getattr(model, name)
 
 
@@ -155,14 +170,14 @@ def _kind(prop: ColumnProperty[Any]) -> str:
         return "file"
     if issubclass(python_type, (date, datetime)):
         return "when"
-    # A key is a number that nobody adds up.
+    # Keys are identifiers, not quantities.
     column: Any = prop.columns[0]
     number = python_type.__name__ in ("int", "float", "Decimal") and not column.foreign_keys
     return "number" if number and not column.primary_key else "text"
 
 
 def first_columns(mapper: Mapper[Any]) -> list[str]:
-    """Return the columns that a list shows where the options name none."""
+    """Return the names of the columns of a list by default: up to six plain columns."""
     names = [prop.key for prop in mapper.column_attrs if not _is_left_out(mapper, prop)]
     return names[:6] or [prop.key for prop in mapper.column_attrs][:1]
 
@@ -173,8 +188,14 @@ def _is_left_out(mapper: Mapper[Any], prop: ColumnProperty[Any]) -> bool:
     return foreign or _kind(prop) == "file" or is_secret(prop.key)
 
 
-def shown(value: Any) -> str:
-    """Return a value as people read it."""
+def shown(value: object) -> str:
+    """Return a value as text for people.
+
+    Example:
+        >>> from lback.admin.columns import shown
+        >>> shown(True), shown([2, 1])
+        ('Yes', '1, 2')
+    """
     if value is None or value == "":
         return EMPTY
     if isinstance(value, bool):
@@ -192,14 +213,21 @@ def shown(value: Any) -> str:
     return str(value)
 
 
-def cell(value: Any) -> str:
-    """Return a value for a cell of a list, cut where it is long."""
+def cell(value: object) -> str:
+    """Return a value as text for a cell of a list, truncated to 120 characters."""
     text = shown(value)
     return text if len(text) <= _LONGEST_CELL else f"{text[: _LONGEST_CELL - 1]}…"
 
 
 def model_name(model: type[Any]) -> str:
-    """Return the name of a model in words: "BlogPost" becomes "blog post"."""
+    """Return the name of a model in words: "BlogPost" becomes "blog post".
+
+    Example:
+        >>> from lback.admin.columns import model_name
+        >>> class BlogPost: ...
+        >>> model_name(BlogPost)
+        'blog post'
+    """
     name = model.__name__
     words = "".join(
         f" {letter}" if letter.isupper() and at and not name[at - 1].isupper() else letter
@@ -209,12 +237,18 @@ def model_name(model: type[Any]) -> str:
 
 
 def plural_of(name: str) -> str:
-    """Return the plural of an English noun, for most of them."""
+    """Return the regular plural of an English noun.
+
+    Example:
+        >>> from lback.admin.columns import plural_of
+        >>> plural_of("category"), plural_of("box"), plural_of("book")
+        ('categories', 'boxes', 'books')
+    """
     if name.endswith("y") and name[-2:-1] not in ("a", "e", "i", "o", "u"):
         return f"{name[:-1]}ies"
     return f"{name}es" if name.endswith(("s", "x", "z", "ch", "sh")) else f"{name}s"
 
 
 def key_columns(model: type[Any]) -> tuple[ColumnElement[Any], ...]:
-    """Return the columns of the primary key."""
+    """Return the primary key columns of a model."""
     return mapper_of(model).primary_key

@@ -1,4 +1,4 @@
-"""How many rows there are: exactly where that is quick, about where it would take long."""
+"""Row counts: exact for small results, estimated for large tables."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,12 +12,17 @@ EXACT_UP_TO = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """A number of rows.
+    """A row count, exact or estimated.
 
     Attributes:
-        number: How many.
-        is_exact: Whether there are exactly as many.
-        is_least: Whether there are at least as many.
+        number: Number of rows.
+        is_exact: True if it is the exact number.
+        is_least: True if it is a lower bound.
+
+    Example:
+        >>> from lback.admin.counting import Count
+        >>> str(Count(1200)), str(Count(10000, is_exact=False, is_least=True))
+        ('1,200', 'more than 10,000')
     """
 
     number: int
@@ -30,7 +35,14 @@ class Count:
 
 
 def count(session: Session, query: Select[Any], table: Table, *, filtered: bool) -> Count:
-    """Count the rows of a query, at most one more than `EXACT_UP_TO` of them."""
+    """Count the rows of a query exactly up to `EXACT_UP_TO`, beyond that by estimate.
+
+    Args:
+        session: Database session.
+        query: Query to count.
+        table: Table of the query, whose statistics are used.
+        filtered: True if the query does not return all rows, so that statistics do not apply.
+    """
     limited = (
         query.with_only_columns(literal(1), maintain_column_froms=True)
         .order_by(None)
@@ -46,7 +58,12 @@ def count(session: Session, query: Select[Any], table: Table, *, filtered: bool)
 
 
 def estimated(session: Session, table: Table) -> int | None:
-    """Return what the database believes that a table holds, or `None`."""
+    """Return the number of rows of a table according to database statistics, or None.
+
+    Args:
+        session: Database session.
+        table: The table.
+    """
     dialect = session.get_bind().dialect.name
     if dialect == "postgresql":
         statement = "SELECT reltuples FROM pg_class WHERE oid = CAST(:name AS regclass)"
@@ -65,7 +82,7 @@ def estimated(session: Session, table: Table) -> int | None:
 def _estimated_by_sqlite(session: Session, table: Table) -> int | None:
     keys = list(table.primary_key.columns)
     if len(keys) == 1 and keys[0] is table._autoincrement_column:
-        # Keys that count upwards: the distance of the ends, found at once in the tree.
+        # Ascending integer keys: both ends are read from the index.
         least, greatest = session.execute(
             select(
                 select(func.min(keys[0])).scalar_subquery(),
@@ -77,7 +94,7 @@ def _estimated_by_sqlite(session: Session, table: Table) -> int | None:
         with session.begin_nested():
             statement = "SELECT stat FROM sqlite_stat1 WHERE tbl = :name LIMIT 1"
             found = session.scalar(text(statement), {"name": table.name})
-    except DBAPIError:  # nobody ran ANALYZE
+    except DBAPIError:  # ANALYZE was never run
         return None
     return None if not found else int(str(found).split()[0])
 
@@ -89,6 +106,6 @@ def _quoted(session: Session, table: Table) -> str:
 
 
 def _rounded(number: int) -> int:
-    """Return a number with two digits that mean something."""
+    """Return a number rounded to two significant digits."""
     places = max(0, len(str(number)) - 2)
     return round(number, -places)

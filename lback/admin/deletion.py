@@ -1,4 +1,4 @@
-"""Deleting: what goes with a row, what loses its reference, and what keeps it from going."""
+"""Deletion preview: rows deleted by cascade, rows that lose a reference, and rows that block it."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -19,16 +19,16 @@ DELETED, EMPTIED, KEPT, UNLINKED = "deleted", "emptied", "kept", "unlinked"
 
 @dataclass(slots=True)
 class Dependants:
-    """Rows of one table that depend on what is to be deleted.
+    """Rows of one table that depend on rows to delete.
 
     Attributes:
-        model: Their model; `None` for a table without one.
-        name: What they are called.
-        effect: What happens to them: `"deleted"`, `"emptied"` (they lose the reference),
-            `"unlinked"` (of many to many), or `"kept"`: then nothing can be deleted.
-        count: How many, at most one more than `MAX_ROWS`.
-        labels: The first of them.
-        inner: What depends on them.
+        model: Their model; None for a table without one.
+        name: Name of the rows in words.
+        effect: "deleted", "emptied" (the reference becomes NULL), "unlinked" (an association
+            table), or "kept" (they block the deletion).
+        count: Number of rows, at most `MAX_ROWS` + 1.
+        labels: Labels of the first rows.
+        inner: Rows that depend on these rows.
         rows: The rows, at most `MAX_ROWS`.
     """
 
@@ -41,34 +41,40 @@ class Dependants:
     rows: list[Any] = field(default_factory=list, repr=False)
 
     def all(self) -> Iterator["Dependants"]:
-        """Give this one and all inside it."""
+        """Yield this object and all nested ones."""
         yield self
-        for one in self.inner:
-            yield from one.all()
+        for dependant in self.inner:
+            yield from dependant.all()
 
 
 def dependants(session: Session, rows: Sequence[Any], depth: int = 0) -> list[Dependants]:
-    """Return what depends on rows of one model, from the tables that refer to theirs."""
+    """Return the rows that depend on some rows, by the foreign keys of all tables.
+
+    Args:
+        session: Database session.
+        rows: Rows of one model.
+        depth: Depth of recursion; the search ends at `MAX_DEPTH`.
+    """
     if not rows or depth > MAX_DEPTH:
         return []
     mapper = mapper_of(type(rows[0]))
     found = []
     for table, key in _references(mapper):
-        one = _dependants_by(session, mapper, rows, table, key, depth)
-        if one is not None:
-            found.append(one)
+        dependant = _dependants_by(session, mapper, rows, table, key, depth)
+        if dependant is not None:
+            found.append(dependant)
     return found
 
 
 def blocking(found: Iterable[Dependants]) -> list[Dependants]:
-    """Return what keeps rows from being deleted."""
-    return [one for top in found for one in top.all() if one.effect == KEPT]
+    """Return the dependants that block a deletion."""
+    return [inner for top in found for inner in top.all() if inner.effect == KEPT]
 
 
 def deleted_models(found: Iterable[Dependants]) -> set[type[Any]]:
-    """Return the models whose rows would be deleted as well."""
-    every = [one for top in found for one in top.all()]
-    return {one.model for one in every if one.effect == DELETED and one.model is not None}
+    """Return the models of the dependants that would be deleted by cascade."""
+    every = [inner for top in found for inner in top.all()]
+    return {inner.model for inner in every if inner.effect == DELETED and inner.model is not None}
 
 
 def _references(mapper: Mapper[Any]) -> Iterator[tuple[Table, ForeignKeyConstraint]]:
@@ -99,7 +105,7 @@ def _dependants_by(
         return Dependants(None, table.name.replace("_", " "), effect, number, [])
     inside = list(session.scalars(select(child.class_).where(matching).limit(MAX_ROWS)).unique())
     labels = [label_of(row) for row in inside[:MAX_SHOWN]]
-    # A row that refers to itself goes once.
+    # Skip rows that refer to themselves or to each other.
     deeper = [row for row in inside if row not in rows]
     inner = dependants(session, deeper, depth + 1) if effect == DELETED else []
     name = model_name(child.class_)

@@ -1,4 +1,4 @@
-"""Who may delete what depends on a row: each dependent row is asked about, as if by itself."""
+"""Permissions for deletions: each dependent row is checked as if it was deleted by itself."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -12,49 +12,60 @@ from lback.auth import policies
 
 if TYPE_CHECKING:
     from lback.core.request import Request
+    from lback.users import AdminUser
 
-# What deleting a row does to those that refer to it, and what the user must be allowed for it.
+# Effect of a deletion on a dependent row to the permission that the user needs for that row.
 WRITTEN_BY = {DELETED: "delete", EMPTIED: "change"}
 
 
 def forbidden_rows(request: "Request", found: Sequence[Dependants]) -> list[str]:
-    """Return the names of what would be written as well and the user may not write.
+    """Return the names of dependent rows that the user may not change or delete.
 
-    The labels of rows that the user may not see are taken out of `found`.
+    Labels of rows that the user may not view are removed from `found`.
 
     Args:
-        request: Who asks.
-        found: What depends on the rows that are to be deleted.
+        request: The request; its admin user is checked.
+        found: Rows that depend on the rows to delete.
+
+    Returns:
+        Sorted plural labels; empty if the deletion is permitted.
     """
     registry, user = registry_of(request), user_of(request)
     names = set()
-    for one in (inner for top in found for inner in top.all() if inner.model is not None):
-        assert one.model is not None  # noqa: S101  for the type checker
-        section, action = registry.get_registered_model(one.model), WRITTEN_BY.get(one.effect)
-        hides_some = not _all_seen(section, user, one)
+    for dependants in (inner for top in found for inner in top.all() if inner.model is not None):
+        assert dependants.model is not None  # noqa: S101  for the type checker
+        registered = registry.get_registered_model(dependants.model)
+        action = WRITTEN_BY.get(dependants.effect)
+        hides_some = not _all_seen(registered, user, dependants)
         if hides_some:
-            one.labels = []
+            dependants.labels = []
         if action is None:
             continue
-        if hides_some or not all(_may(section, user, action, row) for row in (None, *one.rows)):
-            names.add(section.label_plural if section is not None else one.name)
+        if hides_some or not all(
+            _may(registered, user, action, row) for row in (None, *dependants.rows)
+        ):
+            names.add(registered.label_plural if registered is not None else dependants.name)
     return sorted(names)
 
 
-def _all_seen(section: RegisteredModel | None, user: Any, one: Dependants) -> bool:
-    if not one.rows:
+def _all_seen(
+    registered: RegisteredModel | None, user: "AdminUser", dependants: Dependants
+) -> bool:
+    if not dependants.rows:
         return True
-    session = object_session(one.rows[0])
-    seen = policies.readable(session, user, one.rows) if session is not None else []
-    if section is not None:
-        seen = section.visible(user, seen) if section.has_permission(user, "view") else []
-    assert one.model is not None  # noqa: S101  for the type checker
-    # Of more rows than were read nothing is known.
-    is_ruled = policies.policy_of(one.model) is not None or bool(section and section.has_row_rule)
-    return len(seen) == len(one.rows) and (one.count <= MAX_ROWS or not is_ruled)
+    session = object_session(dependants.rows[0])
+    seen = policies.readable(session, user, dependants.rows) if session is not None else []
+    if registered is not None:
+        seen = registered.visible(user, seen) if registered.has_permission(user, "view") else []
+    assert dependants.model is not None  # noqa: S101  for the type checker
+    # Rows beyond MAX_ROWS were not read, so that their policies could not be checked.
+    is_ruled = policies.policy_of(dependants.model) is not None or bool(
+        registered and registered.has_row_rule
+    )
+    return len(seen) == len(dependants.rows) and (dependants.count <= MAX_ROWS or not is_ruled)
 
 
-def _may(section: RegisteredModel | None, user: Any, action: str, row: Any) -> bool:
-    if section is not None:
-        return section.has_permission(user, action, row)
+def _may(registered: RegisteredModel | None, user: "AdminUser", action: str, row: Any) -> bool:
+    if registered is not None:
+        return registered.has_permission(user, action, row)
     return row is None or policies.allows(user, action, row)

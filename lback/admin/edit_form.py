@@ -1,4 +1,4 @@
-"""The form of a row: its fields in groups, its inline rows, and the state it was made from."""
+"""Edit form of a row: grouped fields, inline rows, and the state for optimistic locking."""
 
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -26,69 +26,72 @@ if TYPE_CHECKING:
 
     from lback.core.request import Request
     from lback.forms import ModelForm
+    from lback.users import AdminUser
 
 
-# The numbers of a failed CHECK in MariaDB and MySQL, which report it as an operational error.
+# Error numbers of a failed CHECK in MariaDB and MySQL, which raise an OperationalError.
 _CHECK_FAILED = (4025, 3819)
-# A user who may do one of these to the rows of an inline is shown them.
+# An inline is shown to users with at least one of these permissions for its rows.
 SEEN_BY = ("view", "add", "change", "delete")
-REFUSED = "The database does not accept these values together; please check them."
+REFUSED = "These values cannot be saved together. Please check them."
 
 
 def blank_row(model: type[Any]) -> Any:
-    """Return a row without values, whatever its constructor asks for; it is never stored."""
+    """Return an empty instance without calling the constructor; it is never stored."""
     return mapper_of(model).class_manager.new_instance()
 
 
 class EditForm:
-    """A row as it is edited.
+    """Form of a row and its inlines.
 
     Args:
-        request: What was sent, if it was.
-        section: Where the row belongs.
-        row: The row; `None` for a new one.
-        session: The database session.
-        user: Who edits.
-        writable: Whether the user may write anything at all.
+        request: The request; a POST binds the form to the submitted data.
+        registered: Registered model of the row.
+        row: The row, or None for a new one.
+        session: Database session.
+        user: The admin user.
+        writable: False shows all fields read-only and no inlines.
     """
 
     def __init__(
         self,
         request: "Request",
-        section: RegisteredModel,
+        registered: RegisteredModel,
         row: Any,
         session: "Session",
         user: Any,
         *,
         writable: bool = True,
     ) -> None:
-        self.section = section
+        self.registered = registered
         self.row = row
         self.session = session
         self.is_bound = request.method == "POST"
-        data: Mapping[str, Any] | None = request.POST if self.is_bound else None
-        files: Mapping[str, Any] | None = request.files if self.is_bound else None
-        self.form: ModelForm = section.form_class(data, files, instance=row, session=session)
+        data: Mapping[str, object] | None = request.POST if self.is_bound else None
+        files: Mapping[str, object] | None = request.files if self.is_bound else None
+        self.form: ModelForm = registered.form_class(data, files, instance=row, session=session)
         self._drop_read_only(user, writable=writable)
-        section.options.prepare_form(request, self.form)
+        registered.options.prepare_form(request, self.form)
         add_autocomplete(request, self.form)
         self.user = user
         self.inlines = self._build_inlines(data, files) if writable else []
         self.sent_state = str(request.POST.get(STATE, ""))
 
-    def _drop_read_only(self, user: Any, *, writable: bool) -> None:
-        names = self.section.options.fields_read_only(user, self.row)
+    def _drop_read_only(self, user: "AdminUser", *, writable: bool) -> None:
+        names = self.registered.options.fields_read_only(user, self.row)
         for name in list(self.form.fields):
-            # A field of the class that the options leave out is not shown, and so not taken.
-            if name in names or not writable or name not in self.section.field_names:
+            # A field that the options leave out is not shown, so it must not be accepted either.
+            if name in names or not writable or name not in self.registered.field_names:
                 del self.form.fields[name]
 
     def _build_inlines(self, data: Any, files: Any) -> list[AdminInlines]:
-        parent = self.row if self.row is not None else blank_row(self.section.model)
-        known = [(inline, self._section_of(inline)) for inline in self.section.options.inlines]
+        parent = self.row if self.row is not None else blank_row(self.registered.model)
+        known = [
+            (inline, self._registered_of(inline)) for inline in self.registered.options.inlines
+        ]
         return [
             AdminInlines(
-                self.section.inline_form(inline),
+                self.registered.inline_form(inline),
                 data,
                 files,
                 parent=parent,
@@ -97,32 +100,32 @@ class EditForm:
                 maximum=inline.maximum,
                 can_delete=inline.can_delete,
                 session=self.session,
-                section=section,
+                registered=registered,
                 user=self.user,
             )
-            for inline, section in known
-            if section is None
-            or any(section.has_permission(self.user, action) for action in SEEN_BY)
+            for inline, registered in known
+            if registered is None
+            or any(registered.has_permission(self.user, action) for action in SEEN_BY)
         ]
 
-    def _section_of(self, inline: Inline) -> RegisteredModel | None:
-        relation = mapper_of(self.section.model).relationships[inline.relationship]
-        return self.section.neighbours.get(relation.mapper.class_)
+    def _registered_of(self, inline: Inline) -> RegisteredModel | None:
+        relation = mapper_of(self.registered.model).relationships[inline.relationship]
+        return self.registered.by_model.get(relation.mapper.class_)
 
     # Its state.
 
     @property
     def state(self) -> str:
-        """The state of the row and of all that is edited with it."""
+        """Digest of the row and of everything that is edited with it; "" for a new row."""
         if self.row is None:
             return ""
-        known = mapper_of(self.section.model)
+        known = mapper_of(self.registered.model)
         collections = [
             name
             for name in self.form.fields
             if name in known.relationships and known.relationships[name].uselist
         ]
-        # What a form of the project begins with counts as well.
+        # Initial values of fields that a project's form adds.
         more = [
             (name, self.form.initial_of(name))
             for name in self.form.fields
@@ -133,34 +136,36 @@ class EditForm:
 
     @property
     def is_outdated(self) -> bool:
-        """Whether somebody else wrote the row since the form was made."""
+        """True if the row was changed since the form was rendered."""
         return self.row is not None and self.sent_state != self.state
 
     # Saving.
 
     def is_valid(self) -> bool:
-        """Tell whether nothing is wrong; all parts are asked, so that each says what is."""
+        """Return True if form and inlines are valid. All are validated, to show all errors."""
         return all([self.form.is_valid(), *(formset.is_valid() for formset in self.inlines)])
 
     def changes(self) -> list[Change]:
-        """Return what is about to change."""
-        found = changes_of(self.form, self.section.is_secret)
+        """Return the changes that saving would make."""
+        found = changes_of(self.form, self.registered.is_secret)
         for formset in self.inlines:
             name = label_from(formset.relation.key)
-            is_secret = partial(self.section.is_secret_of, formset.relation.mapper.class_)
+            is_secret = partial(self.registered.is_secret_of, formset.relation.mapper.class_)
             for form in formset.filled:
-                held = getattr(form, "instance", None)
-                prefix = f"{name}: {shown(held)}: " if held is not None else f"{name}: new: "
+                instance = getattr(form, "instance", None)
+                prefix = (
+                    f"{name}: {shown(instance)}: " if instance is not None else f"{name}: new: "
+                )
                 found += changes_of(form, is_secret, prefix)
             found += [Change(name, shown(row), shown(None)) for row in formset.deleted()]
         return found
 
     def save(self) -> Any:
-        """Write everything and return the row.
+        """Save the form and its inlines, and return the row.
 
         Raises:
-            ValidationError: Somebody else took a unique value in this moment, or the database
-                has a rule that the form does not know.
+            ValidationError: The database refuses the values: a unique value was taken
+                concurrently, or a constraint is violated that the form does not check.
         """
         try:
             row = self.form.save()
@@ -174,7 +179,7 @@ class EditForm:
         return row
 
     def show_error(self, error: ValidationError) -> None:
-        """Show an error that came when rows were written."""
+        """Add an error of `save` to the errors of the form."""
         for messages in error.errors.values():
             for message in messages:
                 if message not in str(self.form.errors):
@@ -184,39 +189,41 @@ class EditForm:
 
     @property
     def groups(self) -> list[tuple[str, list[BoundField | tuple[str, str]]]]:
-        """Titles, and the fields below them; one that is read only is a label and a text."""
+        """Titles with their fields; a read-only field is a pair of label and text."""
         groups = [
             (title, [item for name in names if (item := self._item(name)) is not None])
-            for title, names in self.section.fieldsets
+            for title, names in self.registered.fieldsets
         ]
-        added = [name for name in self.form.fields if name not in self.section.field_names]
-        # Those that `prepare_form` has added.
+        added = [name for name in self.form.fields if name not in self.registered.field_names]
+        # Fields added by `prepare_form`.
         return [*groups, ("", [self.form[name] for name in added])] if added else groups
 
     def _item(self, name: str) -> BoundField | tuple[str, str] | None:
         if name in self.form.fields:
             return self.form[name]
-        declared = name in self.section.options.form.declared_fields
-        if self.row is None or (declared and not hasattr(self.section.model, name)):
-            return None  # a field that is made for writing has no value to be shown
-        column = build_column(self.section.options, name, f"{self.section.where}.fields")
-        hidden = self.section.is_secret(name)
+        declared = name in self.registered.options.form.declared_fields
+        if self.row is None or (declared and not hasattr(self.registered.model, name)):
+            return None  # a write-only field has no value to show
+        column = build_column(self.registered.options, name, f"{self.registered.where}.fields")
+        hidden = self.registered.is_secret(name)
         return column.label, HIDDEN if hidden else shown(self._value(column))
 
     def now(self, name: str) -> str:
-        """Return what a column of the row shows now."""
-        return shown(self._value(build_column(self.section.options, name, self.section.where)))
+        """Return the stored value of a column as text."""
+        return shown(
+            self._value(build_column(self.registered.options, name, self.registered.where))
+        )
 
     def _value(self, column: Column) -> Any:
         return RelatedRows(self.session, self.user, [column], [self.row]).value(column, self.row)
 
     @property
     def is_multipart(self) -> bool:
-        """Whether files can be sent."""
+        """True if the form has file fields."""
         return self.form.is_multipart or any(formset.is_multipart for formset in self.inlines)
 
 
 def _is_refusal(error: DBAPIError) -> bool:
-    """Tell whether a database refuses values, and is not itself in trouble."""
+    """Return True if the database refused values, as opposed to a failure of the database."""
     number = next(iter(getattr(error.orig, "args", ())), None)
     return isinstance(error, IntegrityError) or number in _CHECK_FAILED

@@ -1,4 +1,4 @@
-"""The pages of one row: adding, changing, and files kept in it."""
+"""Views to add and change a row, and to download a file stored in it."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -32,52 +32,78 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from lback.core.request import Request
+    from lback.users import AdminUser
 
 
 @guarded
 def add_row(request: "Request", section: str, db_session: "Session") -> Response:
-    """Show an empty form, or make the row that was sent."""
-    held = get_registered_model(request, section, "add")
-    form = EditForm(request, held, None, db_session, user_of(request))
+    """Show an empty form, or create a row.
+
+    Args:
+        request: The request; a POST creates the row.
+        section: Slug of the registered model.
+        db_session: Injected database session.
+
+    Raises:
+        NotFound: The model does not exist, or the user may not view it.
+        Forbidden: The user may not add rows, or not this one.
+    """
+    registered = get_registered_model(request, section, "add")
+    form = EditForm(request, registered, None, db_session, user_of(request))
     if form.is_bound and form.is_valid():
         saved = _saved(request, form)
         if saved is not None:
             return saved
     status = 422 if form.is_bound else 200
-    title = f"Add {held.label.lower()}"
-    return _edit_page(request, held, form, title=title, status_code=status)
+    title = f"Add {registered.label.lower()}"
+    return _edit_page(request, registered, form, title=title, status_code=status)
 
 
 @guarded
 def edit_row(request: "Request", section: str, key: str, db_session: "Session") -> Response:
-    """Show the form of a row, or change it."""
-    held, user = get_registered_model(request, section), user_of(request)
-    row = get_object_or_404(request, held, key, db_session)
-    check_permission(held, user, "view", row)
-    title = held.options.label_of(row)
+    """Show the form of a row, or save it.
+
+    Args:
+        request: The request; a POST saves the row.
+        section: Slug of the registered model.
+        key: Primary key of the row as text.
+        db_session: Injected database session.
+
+    Returns:
+        The page; 409 if the row was changed by another user since the form was rendered, 422 for
+        invalid values. A redirect after saving.
+
+    Raises:
+        NotFound: The model or the row does not exist, or the user may not view it.
+        Forbidden: The user may not change the row.
+    """
+    registered, user = get_registered_model(request, section), user_of(request)
+    row = get_object_or_404(request, registered, key, db_session)
+    check_permission(registered, user, "view", row)
+    title = registered.options.label_of(row)
     if request.method == "POST":
-        check_permission(held, user, "change", row)
-        held.options.before_lock(request, row)
+        check_permission(registered, user, "change", row)
+        registered.options.before_lock(request, row)
         if not lock(db_session, row):
-            raise NotFound(f"This {held.label.lower()} was deleted meanwhile.")
-    writable = held.has_permission(user, "change", row)
-    form = EditForm(request, held, row, db_session, user, writable=writable)
+            raise NotFound(f"This {registered.label.lower()} has been deleted in the meantime.")
+    writable = registered.has_permission(user, "change", row)
+    form = EditForm(request, registered, row, db_session, user, writable=writable)
     if not form.is_bound:
-        return _edit_page(request, held, form, title=title)
+        return _edit_page(request, registered, form, title=title)
     valid = form.is_valid()
     if form.is_outdated:
-        return _conflict(request, held, form, title)
+        return _conflict(request, registered, form, title)
     if valid:
         saved = _saved(request, form)
         if saved is not None:
             return saved
-    return _edit_page(request, held, form, title=title, status_code=422)
+    return _edit_page(request, registered, form, title=title, status_code=422)
 
 
 def _saved(request: "Request", form: EditForm) -> Response | None:
-    section, is_new = form.section, form.row is None
+    registered, is_new = form.registered, form.row is None
     changes = form.changes()
-    section.options.before_save(request, form.form)
+    registered.options.before_save(request, form.form)
     if not form.form.is_valid():
         return None
     _check_removed(request, form)
@@ -87,69 +113,77 @@ def _saved(request: "Request", form: EditForm) -> Response | None:
         form.show_error(error)
         return None
     done = "add" if is_new else "change"
-    _check_saved(section, user_of(request), done, row)
+    _check_saved(registered, user_of(request), done, row)
     if changes or is_new:
-        record(form.session, user_of(request), done, section, row, as_stored(changes))
-    section.options.after_save(request, form.form, is_new=is_new)
+        record(form.session, user_of(request), done, registered, row, as_stored(changes))
+    registered.options.after_save(request, form.form, is_new=is_new)
     form.session.flush()
-    flash(request, f"{section.options.label_of(row)} was {ACTIONS[done]}.", "success")
-    return RedirectResponse(_next_page(request, section, row), 303)
+    flash(request, f"{registered.options.label_of(row)} was {ACTIONS[done]}.", "success")
+    return RedirectResponse(_next_page(request, registered, row), 303)
 
 
 def _check_removed(request: "Request", form: EditForm) -> None:
-    """Refuse to remove inline rows with others that depend on them and may not be written.
+    """Check that the user may change everything that depends on removed inline rows.
 
     Raises:
-        Forbidden: Names these.
+        Forbidden: The user may not; the message names the dependent models.
     """
     for formset in form.inlines:
         found = dependants(form.session, formset.deleted())
         names = forbidden_rows(request, found)
         if names:
             raise Forbidden(
-                f"With these rows, {', '.join(names).lower()} would be changed as well."
+                "You cannot remove these rows, because you do not have permission to change "
+                f"the {', '.join(names).lower()} that depend on them."
             )
 
 
-def _check_saved(section: RegisteredModel, user: Any, done: str, row: Any) -> None:
-    """Refuse, and so take back, what a user may not write or has moved out of their own sight.
+def _check_saved(registered: RegisteredModel, user: "AdminUser", done: str, row: Any) -> None:
+    """Check the policy of the model for the saved row; a refusal rolls the transaction back.
 
     Raises:
-        Forbidden: The policy of the model does not allow the row as it is now.
+        Forbidden: The user may not add this row, or could not read it any more.
     """
     session: Any = object_session(row)
     seen = policies.readable(session, user, [row])
     if not seen or (done == "add" and not policies.allows(user, done, row)):
-        raise Forbidden(f"You may not {done} such {section.label_plural.lower()}.")
+        raise Forbidden(
+            f"You do not have permission to {done} {registered.label_plural.lower()} "
+            "with these values."
+        )
 
 
-def _next_page(request: "Request", section: RegisteredModel, row: Any) -> str:
+def _next_page(request: "Request", registered: RegisteredModel, row: Any) -> str:
     if "_continue" in request.POST:
-        return address(request, "admin-row", section=section.slug, key=identity_text(row))
+        return address(request, "admin-row", section=registered.slug, key=identity_text(row))
     if "_another" in request.POST:
-        return address(request, "admin-add", section=section.slug)
-    return address(request, "admin-list", section=section.slug)
+        return address(request, "admin-add", section=registered.slug)
+    return address(request, "admin-list", section=registered.slug)
 
 
-def _conflict(request: "Request", section: RegisteredModel, form: EditForm, title: str) -> Response:
-    """Show what somebody else wrote beside what was entered; sending it again overwrites it."""
+def _conflict(
+    request: "Request", registered: RegisteredModel, form: EditForm, title: str
+) -> Response:
+    """Show the stored values next to the entered ones; submitting again overwrites them."""
     now = [
         (form.form[name].label, form.now(name))
         for name in form.form.changed_data
-        if name in mapper_of(section.model).attrs and not section.is_secret(name)
+        if name in mapper_of(registered.model).attrs and not registered.is_secret(name)
     ]
-    entries = of_row(form.session, section, identity_text(form.row), limit=1)
-    return _edit_page(request, section, form, title=title, status_code=409, now=now, by=entries[:1])
+    entries = of_row(form.session, registered, identity_text(form.row), limit=1)
+    return _edit_page(
+        request, registered, form, title=title, status_code=409, now=now, by=entries[:1]
+    )
 
 
 def _edit_page(
     request: "Request",
-    section: RegisteredModel,
+    registered: RegisteredModel,
     form: EditForm,
     *,
     title: str,
     status_code: int = 200,
-    **context: Any,
+    **context: object,
 ) -> Response:
     user, row = user_of(request), form.row
     return page(
@@ -157,12 +191,12 @@ def _edit_page(
         "edit.html",
         title=title,
         status_code=status_code,
-        section=section,
+        section=registered,
         edit=form,
         block_of=as_block,
         key=None if row is None else identity_text(row),
-        may_save=section.has_permission(user, "add" if row is None else "change", row),
-        may_delete=row is not None and section.has_permission(user, "delete", row),
+        may_save=registered.has_permission(user, "add" if row is None else "change", row),
+        may_delete=row is not None and registered.has_permission(user, "delete", row),
         **context,
     )
 
@@ -171,12 +205,24 @@ def _edit_page(
 def send_file(
     request: "Request", section: str, key: str, name: str, db_session: "Session"
 ) -> Response:
-    """Send a file that a column keeps: as an attachment, so that no browser runs it here."""
-    held = get_registered_model(request, section)
-    row = get_object_or_404(request, held, key, db_session)
-    check_permission(held, user_of(request), "view", row)
-    prop = mapper_of(held.model).column_attrs.get(name)
-    allowed = name in held.field_names and not held.is_secret(name)
+    """Send the content of a binary column as an attachment, so that browsers do not run it.
+
+    Args:
+        request: The request.
+        section: Slug of the registered model.
+        key: Primary key of the row as text.
+        name: Name of the column.
+        db_session: Injected database session.
+
+    Raises:
+        NotFound: The model, the row, the column or the file does not exist, or is not shown.
+        Forbidden: The user may not view the row.
+    """
+    registered = get_registered_model(request, section)
+    row = get_object_or_404(request, registered, key, db_session)
+    check_permission(registered, user_of(request), "view", row)
+    prop = mapper_of(registered.model).column_attrs.get(name)
+    allowed = name in registered.field_names and not registered.is_secret(name)
     if prop is None or not allowed or not isinstance(prop.columns[0].type, LargeBinary):
         raise NotFound
     content = getattr(row, name)
@@ -185,7 +231,7 @@ def send_file(
     kind = kind_of(content[:100])
     extension = kind.extensions[0] if kind is not None else "bin"
     headers = {
-        "Content-Disposition": f'attachment; filename="{held.slug}-{name}.{extension}"',
+        "Content-Disposition": f'attachment; filename="{registered.slug}-{name}.{extension}"',
         "Content-Security-Policy": "sandbox",
     }
     return Response(content, 200, headers, "application/octet-stream")

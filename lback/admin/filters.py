@@ -1,9 +1,9 @@
-"""Filters: what a list can be narrowed by, each with the values it offers and no other."""
+"""List filters for columns, relationships and dates, with the choices they offer."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Column, ColumnElement, DateTime, and_, select, types
 from sqlalchemy.orm import ColumnProperty, RelationshipDirection, RelationshipProperty, Session
@@ -25,7 +25,10 @@ from lback.forms.identity import (
 from lback.forms.model_columns import field_for
 from lback.forms.model_fields import any_of
 
-# Sent as it is for "has no value", which no key and no enumeration is called.
+if TYPE_CHECKING:
+    from lback.users import AdminUser
+
+# Value of the choice "Empty"; no key and no enumeration member has this text.
 EMPTY = "~"
 MAX_OPTIONS = 100
 LONGEST_VALUE = 200
@@ -33,14 +36,15 @@ LONGEST_VALUE = 200
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """One way to narrow a list.
+    """A filter of a list.
 
     Attributes:
-        name: As the options write it; `is-<name>` in a query string.
-        label: What it is called.
-        condition: Gives the condition for what was sent, or `None` for what it does not know.
-        choices: Gives the values that a user is offered; `None` where somebody writes one.
-        target: The model whose rows are chosen, where it is one.
+        name: Name of the column or relationship; the query parameter is `is-<name>`.
+        label: Label.
+        condition: Function from the text of the client to an SQL condition, or None if the text
+            is not valid.
+        choices: Function from session and user to pairs of value and label; None for a text field.
+        target: Related model of a relationship, else None.
     """
 
     name: str
@@ -51,15 +55,20 @@ class Filter:
 
     @property
     def parameter(self) -> str:
-        """Its name in a query string."""
+        """Name of the query parameter."""
         return f"is-{self.name}"
 
 
 def build_filter(model: type[Any], name: str, where: str) -> Filter:
-    """Return the filter of a column or a relationship.
+    """Return the filter for a column or a relationship.
+
+    Args:
+        model: The model.
+        name: Name of the attribute.
+        where: Place of the name, for error messages.
 
     Raises:
-        ConfigurationError: There is none of that name, or none for its type.
+        ConfigurationError: There is no such attribute, or it cannot be filtered by.
     """
     attribute = attribute_of(model, name, where)
     prop: Any = getattr(attribute, "property", None)
@@ -67,10 +76,12 @@ def build_filter(model: type[Any], name: str, where: str) -> Filter:
     if isinstance(prop, RelationshipProperty):
         return _relation_filter(attribute, prop, name, label)
     if not isinstance(prop, ColumnProperty):
-        raise ConfigurationError(f"{where} names {name!r}, which is no column and no relationship")
+        raise ConfigurationError(
+            f"{where} names {name!r}, which is neither a column nor a relationship"
+        )
     column = prop.columns[0]
     if not isinstance(column, Column):
-        raise ConfigurationError(f"{where} names {name!r}, which is no column of a table")
+        raise ConfigurationError(f"{where} names {name!r}, which is not a column of a table")
     if isinstance(column.type, (types.Date, DateTime, UTCDateTime)):
         return _date_filter(column, name, label)
     return _value_filter(prop, column, name, label)
@@ -116,7 +127,7 @@ def _choosing(
     column: Column[Any],
     name: str,
     label: str,
-    values: dict[str, Any],
+    values: dict[str, object],
     offered: list[tuple[str, str]],
 ) -> Filter:
     def chosen(text: str) -> ColumnElement[bool] | None:
@@ -144,7 +155,7 @@ def _relation_filter(attribute: Any, prop: Any, name: str, label: str) -> Filter
         if key is None:
             return None
         if not many and len(prop.local_columns) == 1:
-            # No join for one column.
+            # A single-column foreign key needs no join.
             local = next(iter(prop.local_columns))
             equal: ColumnElement[bool] = local == compared(local, key[0])
             return equal
@@ -152,7 +163,7 @@ def _relation_filter(attribute: Any, prop: Any, name: str, label: str) -> Filter
         found: ColumnElement[bool] = attribute.any(same) if many else attribute.has(same)
         return found
 
-    def offered(session: Session, user: Any) -> list[tuple[str, str]]:
+    def offered(session: Session, user: "AdminUser") -> list[tuple[str, str]]:
         query = policies.scoped(user, select(target).order_by(*keys)).limit(MAX_OPTIONS + 1)
         rows = session.scalars(query).unique().all()
         return [(identity_text(row), label_of(row)) for row in rows]
@@ -182,7 +193,21 @@ def _date_filter(column: Column[Any], name: str, label: str) -> Filter:
 
 
 def period(text: str, today: date) -> tuple[date, date] | None:
-    """Return the first day of a period and the one after its last."""
+    """Return the first day of a period and the day after its last one.
+
+    Args:
+        text: "today", "7-days", "month" or "year".
+        today: The current date.
+
+    Returns:
+        None for any other text.
+
+    Example:
+        >>> from datetime import date
+        >>> from lback.admin.filters import period
+        >>> period("month", date(2026, 2, 14))
+        (datetime.date(2026, 2, 1), datetime.date(2026, 3, 1))
+    """
     tomorrow = today + timedelta(days=1)
     first = today.replace(day=1)
     return {
@@ -194,7 +219,13 @@ def period(text: str, today: date) -> tuple[date, date] | None:
 
 
 def between(column: Any, first: date, end: date) -> ColumnElement[bool]:
-    """Return the condition that a date or a moment lies in a span of days, in UTC."""
+    """Return the SQL condition that a date or datetime is within some days, in UTC.
+
+    Args:
+        column: Column of a date or datetime.
+        first: First day.
+        end: Day after the last one.
+    """
     if isinstance(column.type, types.Date):
         return and_(column >= first, column < end)
     zone = UTC if isinstance(column.type, UTCDateTime) or column.type.timezone else None
@@ -203,7 +234,15 @@ def between(column: Any, first: date, end: date) -> ColumnElement[bool]:
 
 
 def span_of(text: str) -> tuple[date, date] | None:
-    """Return the days that `2026`, `2026-03` or `2026-03-31` means."""
+    """Return the first day of `2026`, `2026-03` or `2026-03-31`, and the day after its last one.
+
+    Returns None for any other text.
+
+    Example:
+        >>> from lback.admin.filters import span_of
+        >>> span_of("2026-03")
+        (datetime.date(2026, 3, 1), datetime.date(2026, 4, 1))
+    """
     parts = text.split("-")
     try:
         numbers = [int(part) for part in parts if part.isascii() and part.isdigit()]

@@ -1,4 +1,4 @@
-"""The history: who did what to which row, when, and what changed by it."""
+"""Admin history: record changes of rows, and read the entries."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -25,11 +25,11 @@ HIDDEN = "(not shown)"
 
 @dataclass(frozen=True, slots=True)
 class FieldChange(Change):
-    """A change that a form is about to make.
+    """A change that a form is going to make.
 
     Attributes:
         form: The form.
-        name: Name of the field.
+        name: Name of the form field.
     """
 
     form: Form
@@ -37,12 +37,12 @@ class FieldChange(Change):
 
 
 def changes_of(form: Form, is_secret: Callable[[str], bool], prefix: str = "") -> list[Change]:
-    """Return what a valid form is about to change; to be asked before it is saved.
+    """Return the changes that a valid form is going to make. Call it before saving.
 
     Args:
-        form: The form.
-        is_secret: Returns True for a field whose values are not to be shown.
-        prefix: Put before the names of the fields.
+        form: The valid form.
+        is_secret: Returns True for the name of a field whose values must not be shown.
+        prefix: Prefix of the field labels.
     """
     found = []
     for name in form.changed_data:
@@ -62,10 +62,12 @@ def changes_of(form: Form, is_secret: Callable[[str], bool], prefix: str = "") -
 
 
 def as_stored(changes: Sequence[Change]) -> list[Change]:
-    """Return changes with the values that were stored, which a default may have filled.
+    """Return changes with the values as stored, including defaults of the database.
+
+    Changes that had no effect are left out.
 
     Args:
-        changes: What `changes_of` returned before the forms were saved.
+        changes: Result of `changes_of` before the forms were saved.
     """
     found = []
     for change in changes:
@@ -86,8 +88,8 @@ def _stored(change: FieldChange) -> str:
     return _cut(shown(getattr(row, change.name)))
 
 
-def _text(field: Field, value: Any) -> str:
-    """Return a value for the history; of rows that a policy may hide, the keys alone."""
+def _text(field: Field, value: object) -> str:
+    """Return a value as text; only the keys of related rows if their model has a policy."""
     model = getattr(field, "model", None)
     if model is None or policies.policy_of(model) is None:
         return shown(value)
@@ -98,30 +100,33 @@ def record(
     session: Session,
     user: Any,
     action: str,
-    section: RegisteredModel,
+    registered: RegisteredModel,
     row: Any,
     changes: Sequence[Change] = (),
     *,
     key: str | None = None,
 ) -> AdminEntry:
-    """Enter something in the history, in the same transaction as what was done.
+    """Add an entry to the history, in the transaction of the change.
 
     Args:
-        session: That of the change.
-        user: Who did it.
-        action: What: `"add"`, `"change"`, `"delete"`, or the label of an action.
-        section: Where.
-        row: To which row.
-        changes: What changed.
-        key: The key of a row that is gone already.
+        session: Database session of the change.
+        user: The admin user.
+        action: "add", "change", "delete", or the label of an action.
+        registered: Registered model of the row.
+        row: The row.
+        changes: Changed fields.
+        key: Primary key as text, for a row that is deleted already.
+
+    Returns:
+        The new entry.
     """
     entry = AdminEntry(
         user_id=getattr(user, "id", None),
         user_name=_cut(str(getattr(user, "username", "")), LONGEST_LABEL),
         action=action[:LONGEST_LABEL],
-        section=section.slug,
+        section=registered.slug,
         row_key=identity_text(row) if key is None else key,
-        row_label=_cut(section.options.label_of(row), LONGEST_LABEL),
+        row_label=_cut(registered.options.label_of(row), LONGEST_LABEL),
         changes=json.dumps([[c.field, c.before, c.after] for c in changes], ensure_ascii=False),
     )
     session.add(entry)
@@ -129,16 +134,31 @@ def record(
 
 
 def recent(session: Session, slugs: Sequence[str], limit: int = 10) -> list[AdminEntry]:
-    """Return the last entries of some sections, the newest first."""
+    """Return the latest entries of some registered models, newest first.
+
+    Args:
+        session: Database session.
+        slugs: Slugs of the registered models.
+        limit: Maximum number of entries.
+    """
     query = select(AdminEntry).where(AdminEntry.section.in_(slugs))
     return list(session.scalars(query.order_by(AdminEntry.id.desc()).limit(limit)))
 
 
 def of_row(
-    session: Session, section: RegisteredModel, key: str, limit: int = 200
+    session: Session, registered: RegisteredModel, key: str, limit: int = 200
 ) -> list[AdminEntry]:
-    """Return the last entries of one row, the newest first."""
-    query = select(AdminEntry).where(AdminEntry.section == section.slug, AdminEntry.row_key == key)
+    """Return the latest entries of one row, newest first.
+
+    Args:
+        session: Database session.
+        registered: Registered model of the row.
+        key: Primary key of the row as text.
+        limit: Maximum number of entries.
+    """
+    query = select(AdminEntry).where(
+        AdminEntry.section == registered.slug, AdminEntry.row_key == key
+    )
     return list(session.scalars(query.order_by(AdminEntry.id.desc()).limit(limit)))
 
 

@@ -1,4 +1,4 @@
-"""The first page of the admin, and the pages of its history."""
+"""Views of the admin home page and of the history."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -35,16 +35,21 @@ HISTORY_PAGE = 50
 def visible_entries(
     request: "Request", session: "Session", entries: "Sequence[AdminEntry]"
 ) -> "list[ShownEntry]":
-    """Return the entries about rows that the user may see.
+    """Return the history entries about rows that the user may view.
 
-    Where a section leaves rows out, only superusers are shown those of rows that are gone: it can
-    no longer be said who else might have seen them.
+    For models whose rows are restricted by a policy or by the options, entries about deleted rows
+    are shown only to superusers, because permissions for these rows can no longer be checked.
+
+    Args:
+        request: The request; its admin user is checked.
+        session: Database session.
+        entries: Entries to filter.
     """
     user, found = user_of(request), set()
-    for slug, section in registry_of(request).sections.items():
+    for slug, registered in registry_of(request).registered_models.items():
         keys = {entry.row_key for entry in entries if entry.section == slug}
-        if keys and (section.has_scope or section.has_row_rule):
-            keys = _visible_keys(section, user, keys, session)
+        if keys and (registered.has_scope or registered.has_row_rule):
+            keys = _visible_keys(registered, user, keys, session)
         found |= {(slug, key) for key in keys}
     return [
         ShownEntry(request, entry) for entry in entries if (entry.section, entry.row_key) in found
@@ -52,21 +57,25 @@ def visible_entries(
 
 
 class ShownEntry:
-    """An entry as a user may read it: without what was done to inline rows that they may not see.
+    """A history entry without changes of inline rows that the user may not view.
+
+    Other attributes are those of the entry.
 
     Args:
-        request: Whose user reads.
+        request: The request; its admin user is checked.
         entry: The entry.
     """
 
     def __init__(self, request: "Request", entry: AdminEntry) -> None:
         self._entry = entry
-        section, user = registry_of(request).sections[entry.section], user_of(request)
-        hidden = [label_from(name) for name in section.hidden_inlines(user)]
+        registered, user = registry_of(request).registered_models[entry.section], user_of(request)
+        hidden = [label_from(name) for name in registered.hidden_inlines(user)]
         self.changed = [
             change
             for change in entry.changed
-            if not any(change.field == one or change.field.startswith(f"{one}: ") for one in hidden)
+            if not any(
+                change.field == label or change.field.startswith(f"{label}: ") for label in hidden
+            )
         ]
 
     def __getattr__(self, name: str) -> Any:
@@ -74,40 +83,58 @@ class ShownEntry:
 
 
 def _visible_keys(
-    section: RegisteredModel, user: Any, keys: set[str], session: "Session"
+    registered: RegisteredModel, user: Any, keys: set[str], session: "Session"
 ) -> set[str]:
-    identities = [identity_of(section.model, key) for key in keys]
+    identities = [identity_of(registered.model, key) for key in keys]
     wanted = [identity for identity in identities if identity is not None]
     if not wanted:
         return set()
-    same = any_of(mapper_of(section.model).primary_key, wanted)
-    rows = session.scalars(section.rows(user).where(same)).unique().all()
-    seen = {identity_text(row) for row in section.visible(user, rows)}
-    # Of a superuser no policy leaves a row out: what was not found is gone.
+    same = any_of(mapper_of(registered.model).primary_key, wanted)
+    rows = session.scalars(registered.rows(user).where(same)).unique().all()
+    seen = {identity_text(row) for row in registered.visible(user, rows)}
+    # Policies do not restrict superusers, so that rows not found were deleted.
     gone = keys - {identity_text(row) for row in rows} if user.is_superuser else set()
     return seen | gone
 
 
 @guarded
 def home(request: "Request", db_session: "Session") -> Response:
-    """Show the sections, and what was done lately."""
-    user, sections = user_of(request), visible_models(request)
-    viewed = [section.slug for section in sections if section.has_permission(user, "view")]
+    """Show the registered models and recent changes.
+
+    Args:
+        request: The request.
+        db_session: Injected database session.
+    """
+    user, registered_models = user_of(request), visible_models(request)
+    viewed = [
+        registered.slug
+        for registered in registered_models
+        if registered.has_permission(user, "view")
+    ]
     return page(
         request,
         "home.html",
         title="Administration",
         entries=visible_entries(request, db_session, recent(db_session, viewed)),
-        by_slug=registry_of(request).sections,
+        by_slug=registry_of(request).registered_models,
         said=ACTIONS,
     )
 
 
 @guarded
 def history(request: "Request", db_session: "Session") -> Response:
-    """Show all that was done, the newest first."""
+    """Show the history of all registered models, newest first.
+
+    Args:
+        request: The request; the parameter `before` is the id of the last entry shown.
+        db_session: Injected database session.
+    """
     user = user_of(request)
-    viewed = [one.slug for one in visible_models(request) if one.has_permission(user, "view")]
+    viewed = [
+        registered.slug
+        for registered in visible_models(request)
+        if registered.has_permission(user, "view")
+    ]
     query = select(AdminEntry).where(AdminEntry.section.in_(viewed))
     before = str(request.GET.get("before", ""))
     if before.isascii() and before.isdigit() and len(before) < 19:
@@ -120,25 +147,36 @@ def history(request: "Request", db_session: "Session") -> Response:
         title="History",
         entries=visible_entries(request, db_session, entries[:HISTORY_PAGE]),
         following=entries[HISTORY_PAGE - 1].id if len(entries) > HISTORY_PAGE else None,
-        by_slug=registry_of(request).sections,
+        by_slug=registry_of(request).registered_models,
         said=ACTIONS,
     )
 
 
 @guarded
 def row_history(request: "Request", section: str, key: str, db_session: "Session") -> Response:
-    """Show what was done to one row."""
-    held = get_registered_model(request, section)
-    row = get_object_or_404(request, held, key, db_session)
-    check_permission(held, user_of(request), "view", row)
+    """Show the history of one row.
+
+    Args:
+        request: The request.
+        section: Slug of the registered model.
+        key: Primary key of the row as text.
+        db_session: Injected database session.
+
+    Raises:
+        NotFound: The model or the row does not exist, or the user may not view it.
+        Forbidden: The user may not view the row.
+    """
+    registered = get_registered_model(request, section)
+    row = get_object_or_404(request, registered, key, db_session)
+    check_permission(registered, user_of(request), "view", row)
     return page(
         request,
         "history.html",
-        title=f"History of {held.options.label_of(row)}",
-        section=held,
+        title=f"History of {registered.options.label_of(row)}",
+        section=registered,
         key=key,
-        entries=[ShownEntry(request, entry) for entry in of_row(db_session, held, key)],
+        entries=[ShownEntry(request, entry) for entry in of_row(db_session, registered, key)],
         following=None,
-        by_slug=registry_of(request).sections,
+        by_slug=registry_of(request).registered_models,
         said=ACTIONS,
     )

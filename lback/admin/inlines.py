@@ -1,4 +1,4 @@
-"""Inline rows in the admin: each asks what its own section permits, not that of the parent."""
+"""Inline rows, checked against the permissions of their own registered model."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -16,21 +16,21 @@ if TYPE_CHECKING:
 
     from lback.admin.registered_model import RegisteredModel
 
-NO_ADDING = "You may not add rows here."
+NO_ADDING = "You do not have permission to add rows here."
 
 
 class AdminInlines(InlineFormset):
-    """The rows of an inline, as far as a user may see and write them.
+    """Formset of the inline rows that a user may view and edit.
 
-    A model that has no section of its own belongs to its parent: a user who may change the parent
-    may write its rows, where the policy of the rows allows it.
+    If the model of the rows is not registered, a user who may change the parent may edit the
+    rows, as far as their row policy allows.
 
     Args:
-        form_class: A `ModelForm` of the rows.
-        data: What was sent.
-        files: The uploads.
-        section: The section of the rows, or `None`.
-        user: Who edits.
+        form_class: `ModelForm` class of the rows.
+        data: Submitted data, or None for an unbound formset.
+        files: Uploaded files, or None.
+        registered: Registered model of the rows, or None.
+        user: The admin user.
         **options: See `InlineFormset`.
     """
 
@@ -40,20 +40,20 @@ class AdminInlines(InlineFormset):
         data: Any = None,
         files: Any = None,
         *,
-        section: "RegisteredModel | None",
+        registered: "RegisteredModel | None",
         user: Any,
         **options: Any,
     ) -> None:
-        self._section = section
+        self._registered = registered
         self._user = user
-        self.can_add = section is None or section.has_permission(user, "add")
+        self.can_add = registered is None or registered.has_permission(user, "add")
         if not self.can_add:
             options["extra"] = 0
         super().__init__(form_class, data, files, **options)
 
     def _may(self, action: str, row: Any) -> bool:
-        if self._section is not None:
-            return self._section.has_permission(self._user, action, row)
+        if self._registered is not None:
+            return self._registered.has_permission(self._user, action, row)
         return policies.allows(self._user, action, row)
 
     def _rows_of_parent(self) -> Any:
@@ -68,15 +68,17 @@ class AdminInlines(InlineFormset):
         return [row if row in seen else None for row in rows]
 
     def _visible(self, rows: list[Any]) -> list[Any]:
-        section = self._section
-        if section is None:
+        registered = self._registered
+        if registered is None:
             return rows
         return (
-            section.visible(self._user, rows) if section.has_permission(self._user, "view") else []
+            registered.visible(self._user, rows)
+            if registered.has_permission(self._user, "view")
+            else []
         )
 
     def build_form(self, number: int | str) -> ModelForm:
-        """Return the form of one row, with the fields that the user may write."""
+        """Return the form of one row with only the fields that the user may change."""
         form = super().build_form(number)
         narrow_rows(form, self._user)
         if not isinstance(number, int) or number >= len(self.rows):
@@ -95,21 +97,23 @@ class AdminInlines(InlineFormset):
             del form.fields[name]
 
     def save(self) -> list[Any]:
-        """Write all rows; see `InlineFormset.save`.
+        """Save all rows; see `InlineFormset.save`.
 
         Raises:
-            ValidationError: Something is wrong.
-            Forbidden: A row would be written that the user may not add, or not see afterwards.
+            ValidationError: A row is not valid.
+            Forbidden: The user may not add a row, or could not read a row afterwards.
         """
         saved = super().save()
-        if not all(self._is_held(row) or self._may("add", row) for row in saved):
-            raise Forbidden("You may not write these rows.")
+        if not all(self._is_existing(row) or self._may("add", row) for row in saved):
+            raise Forbidden("You do not have permission to add these rows.")
         if len(policies.readable(self.session, self._user, saved)) != len(saved):
-            raise Forbidden("You may not move rows to where you do not see them.")
+            raise Forbidden(
+                "You cannot save these rows, because you would not be able to view them any more."
+            )
         return saved
 
-    def _is_held(self, row: Any) -> bool:
-        return any(row is held for held in self.rows)
+    def _is_existing(self, row: Any) -> bool:
+        return any(row is existing for existing in self.rows)
 
 
 def _refuse(form: ModelForm) -> Any:

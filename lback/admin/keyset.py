@@ -1,4 +1,4 @@
-"""Keyset paging: a page begins after a row, not after a number of rows, so that none is slow."""
+"""Keyset pagination: a page starts after the sort values of a row instead of an offset."""
 
 import binascii
 import json
@@ -31,27 +31,38 @@ _UNREADABLE = (
 
 @dataclass(frozen=True, slots=True)
 class SortKey:
-    """One column that rows are sorted by."""
+    """A sort column.
+
+    Attributes:
+        expression: Column expression.
+        descending: True for descending order.
+        nullable: True if the expression can be NULL.
+    """
 
     expression: ColumnElement[Any]
     descending: bool = False
     nullable: bool = False
 
     def reversed(self) -> "SortKey":
-        """Return the same the other way round."""
+        """Return the sort key with the opposite direction."""
         return SortKey(self.expression, not self.descending, self.nullable)
 
     @property
     def order(self) -> ColumnElement[Any]:
-        """What `ORDER BY` takes."""
+        """Expression for `ORDER BY`."""
         return self.expression.desc() if self.descending else self.expression.asc()
 
 
 def after(keys: Sequence[SortKey], values: Sequence[Any], dialect: Dialect) -> ColumnElement[bool]:
-    """Return the condition that a row comes after one that has these values.
+    """Return the SQL condition that a row comes after the row with these sort values.
 
-    Each database has a place of its own for rows without a value; an index is used only where the
-    order is its own, so the condition goes by that place instead of the order by ours.
+    PostgreSQL sorts NULL last, other databases sort it first. The condition follows the order of
+    the database, because an index is not used with `NULLS FIRST` or `NULLS LAST`.
+
+    Args:
+        keys: Sort keys; together they must be unique.
+        values: One value per key.
+        dialect: Dialect of the database.
     """
     nulls_are_greatest = dialect.name == "postgresql"
     condition: ColumnElement[bool] = false()
@@ -69,13 +80,13 @@ def _step(
         beyond = false() if nulls_last else column.is_not(None)
         return or_(beyond, and_(column.is_(None), rest))
     if compared(column, value) is value:
-        value = literal(value, column.type)  # `column > True` would not be understood
+        value = literal(value, column.type)  # SQLAlchemy refuses `column > True`
     else:
         value = compared(column, value)
     beyond = column < value if key.descending else column > value
     same = and_(column == value, rest)
     if not key.nullable:
-        # The first half alone is what an index can begin at.
+        # Redundant, but lets the database start at this place of the index.
         bound = column <= value if key.descending else column >= value
         return and_(bound, or_(beyond, same)) if _has_rest(rest) else beyond
     return or_(beyond, same, column.is_(None) if nulls_last else false())
@@ -86,25 +97,39 @@ def _has_rest(rest: ColumnElement[bool]) -> bool:
 
 
 def token_of(values: Sequence[Any]) -> str:
-    """Return values as text for a query string."""
+    """Return sort values as a URL-safe token.
+
+    Example:
+        >>> from lback.admin.keyset import token_of
+        >>> token_of(["Emma", 7])
+        'WyJFbW1hIiwgN10'
+    """
     text = json.dumps([_plain(value) for value in values], ensure_ascii=False)
     return urlsafe_b64encode(text.encode("utf-8", "surrogatepass")).decode().rstrip("=")
 
 
 def values_of(token: str, keys: Sequence[SortKey]) -> list[Any] | None:
-    """Return the values of a token, each of the type of its column; `None` for what is none."""
+    """Return the sort values of a token, converted to the types of the columns.
+
+    Args:
+        token: Token from a client.
+        keys: Sort keys; the token must have one value per key.
+
+    Returns:
+        The values, or None if the token is not valid.
+    """
     if not token.isascii() or len(token) > _LONGEST_TOKEN:
         return None
     try:
-        held = json.loads(urlsafe_b64decode(token + "=" * (-len(token) % 4)))
-        if not isinstance(held, list) or len(held) != len(keys):
+        values = json.loads(urlsafe_b64decode(token + "=" * (-len(token) % 4)))
+        if not isinstance(values, list) or len(values) != len(keys):
             return None
-        return [_typed(value, key.expression) for value, key in zip(held, keys, strict=True)]
+        return [_typed(value, key.expression) for value, key in zip(values, keys, strict=True)]
     except _UNREADABLE:
         return None
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> Any:
     if isinstance(value, Enum):
         return value.name
     if isinstance(value, (date, time)):
@@ -112,7 +137,7 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)
 
 
-def _typed(value: Any, expression: ColumnElement[Any]) -> Any:
+def _typed(value: object, expression: ColumnElement[Any]) -> Any:
     if value is None:
         return None
     kind: Any = expression.type
@@ -130,31 +155,31 @@ def _typed(value: Any, expression: ColumnElement[Any]) -> Any:
     raise TypeError(f"rows sorted by {python_type.__name__} cannot be paged")
 
 
-def _moment(value: Any, kind: Any) -> Any:
-    """Return a date, a time or a moment; one with a time zone, where the column wants one."""
+def _moment(value: object, kind: Any) -> Any:
+    """Return a date, time or datetime; a datetime must be aware if the column is, else naive."""
     if not isinstance(value, datetime):
         return value
     wants_zone = isinstance(kind, UTCDateTime) or bool(getattr(kind, "timezone", False))
     if wants_zone != (value.tzinfo is not None):
-        raise ValueError("a moment of another kind than those of the column")
+        raise ValueError("the column and the datetime differ in having a time zone")
     return value.astimezone(UTC) if wants_zone else value
 
 
 def _decimal(text: str) -> Decimal:
     value = Decimal(text[:_LONGEST_NUMBER])
     if not value.is_finite() or abs(value.adjusted()) > _LONGEST_NUMBER:
-        raise ValueError("no number of a database")
+        raise ValueError("out of range for a database")
     return value
 
 
-def _same_type(value: Any, wanted: type[Any]) -> Any:
+def _same_type(value: object, wanted: type[Any]) -> Any:
     accepted = (int, float) if wanted is float else (wanted,)
     if type(value) not in accepted:
-        raise TypeError(f"{value!r} is no {wanted.__name__}")
+        raise TypeError(f"{value!r} is not of type {wanted.__name__}")
     if isinstance(value, int) and abs(value) >= 2**63:
         raise ValueError("too large for a database")
     if isinstance(value, str) and "\0" in value:
-        raise ValueError("no text of a database")
+        raise ValueError("databases do not store NUL characters")
     if isinstance(value, str):
-        value.encode()  # half a surrogate pair is no text of a database either
+        value.encode()  # raises for a lone surrogate, which databases do not store either
     return value

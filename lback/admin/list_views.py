@@ -1,4 +1,4 @@
-"""The list of a section: shown, searched for pickers, exported."""
+"""Views of the list of a registered model: page, autocomplete search and export."""
 
 import csv
 import io
@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import func, select
 
 from lback.admin.access import get_registered_model, guarded, user_of
-from lback.admin.autocomplete import found_rows
+from lback.admin.autocomplete import search_rows
 from lback.admin.columns import shown
 from lback.admin.filters import MAX_OPTIONS, span_of
 from lback.admin.listing import Listing
-from lback.admin.options import asks_first, label_of_action
+from lback.admin.options import label_of_action, needs_confirmation
 from lback.admin.page import page
 from lback.admin.registered_model import RegisteredModel
 from lback.auth import policies
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from lback.core.request import Request
     from lback.database import DatabaseManager
+    from lback.users import AdminUser
 
 EXPORT_BATCH = 500
 EXPORT_MAXIMUM = 1_000_000
@@ -35,50 +36,60 @@ YEARS_SHOWN = 12
 
 @guarded
 def show_list(request: "Request", section: str, db_session: "Session") -> Response:
-    """Show one page of the rows."""
-    held, user = get_registered_model(request, section), user_of(request)
-    listing = Listing(held, request.GET, db_session, user)
+    """Show one page of the list.
+
+    Args:
+        request: The request; search, filters, sort and page are query parameters.
+        section: Slug of the registered model.
+        db_session: Injected database session.
+
+    Raises:
+        NotFound: The model does not exist, or the user may not view it.
+        Forbidden: The user may not view the rows.
+    """
+    registered, user = get_registered_model(request, section), user_of(request)
+    listing = Listing(registered, request.GET, db_session, user)
     return page(
         request,
         "list.html",
-        title=held.label_plural,
-        section=held,
+        title=registered.label_plural,
+        section=registered,
         listing=listing,
         page=listing.page(),
         count=listing.count,
         filters=_shown_filters(listing),
         dates=_dates(listing),
-        actions=_actions(held, user),
-        may_add=held.has_permission(user, "add"),
+        actions=_actions(registered, user),
+        may_add=registered.has_permission(user, "add"),
     )
 
 
-def _actions(section: RegisteredModel, user: Any) -> list[tuple[str, str, bool]]:
+def _actions(registered: RegisteredModel, user: "AdminUser") -> list[tuple[str, str, bool]]:
     found = []
-    if section.has_permission(user, "change"):
+    if registered.has_permission(user, "change"):
         found = [
-            (name, label_of_action(method) or name, asks_first(method))
-            for name, method in section.actions.items()
+            (name, label_of_action(method) or name, needs_confirmation(method))
+            for name, method in registered.actions.items()
         ]
-    if section.has_permission(user, "delete"):
+    if registered.has_permission(user, "delete"):
         found.append(("delete", "Delete", True))
     return found
 
 
-def _shown_filters(listing: Listing) -> list[dict[str, Any]]:
+def _shown_filters(listing: Listing) -> list[dict[str, object]]:
     found = []
-    for name, item in listing.section.filters.items():
+    for name, item in listing.registered.filters.items():
         chosen = listing.chosen[name][1] if name in listing.chosen else ""
         choices = None if item.choices is None else item.choices(listing.session, listing.user)
         if choices is not None and len(choices) > MAX_OPTIONS:
-            choices = None  # too many to be listed: its key is written
+            choices = None  # too many for a select list: the user enters the key
         found.append({"item": item, "chosen": chosen, "choices": choices})
     return found
 
 
-def _dates(listing: Listing) -> dict[str, Any] | None:
-    """Return where a list can be gone down to from here: years, months or days."""
-    options = listing.section.options
+def _dates(listing: Listing) -> dict[str, object] | None:
+    """Return the links of the date hierarchy: the current span, the one above, those below."""
+    options = listing.registered.options
     if not options.date_hierarchy:
         return None
     span = span_of(listing.date) if listing.date else None
@@ -95,12 +106,14 @@ def _dates(listing: Listing) -> dict[str, Any] | None:
 
 
 def _years(listing: Listing) -> list[str]:
-    column = listing.section.column(listing.section.options.date_hierarchy, "date_hierarchy").sort
-    if listing.section.has_scope:
-        ends = listing.section.rows(listing.user).order_by(None)
+    column = listing.registered.column(
+        listing.registered.options.date_hierarchy, "date_hierarchy"
+    ).sort
+    if listing.registered.has_scope:
+        ends = listing.registered.rows(listing.user).order_by(None)
         ends = ends.with_only_columns(func.min(column), func.max(column))
     else:
-        # Two ends of an index; counting the years would read all of it.
+        # Reads the two ends of an index; listing the years would read all of it.
         ends = select(
             select(func.min(column)).scalar_subquery(), select(func.max(column)).scalar_subquery()
         )
@@ -113,11 +126,21 @@ def _years(listing: Listing) -> list[str]:
 
 @guarded
 def find(request: "Request", section: str, db_session: "Session") -> Response:
-    """Answer the search of a picker."""
-    held = get_registered_model(request, section)
+    """Return the rows that match the parameter `q` as JSON, for autocomplete.
+
+    Args:
+        request: The request.
+        section: Slug of the registered model.
+        db_session: Injected database session.
+
+    Raises:
+        NotFound: The model does not exist, or the user may not view it.
+        Forbidden: The user may not view the rows.
+    """
+    registered = get_registered_model(request, section)
     text = request.GET.get("q", "")
     user = user_of(request)
-    rows = found_rows(db_session, held, user, text if isinstance(text, str) else "")
+    rows = search_rows(db_session, registered, user, text if isinstance(text, str) else "")
     return Response(json_encode({"rows": rows}), 200, None, "application/json; charset=utf-8")
 
 
@@ -126,42 +149,56 @@ def find(request: "Request", section: str, db_session: "Session") -> Response:
 
 @guarded
 def export(request: "Request", section: str, kind: str) -> Response:
-    """Send all rows that the query string does not leave out, as CSV or JSON."""
-    held = get_registered_model(request, section)
-    if not held.export_columns:
-        raise Forbidden("These rows are not exported.")
+    """Stream all rows that match the query string as CSV or JSON.
+
+    Args:
+        request: The request; search, filters and sort are query parameters.
+        section: Slug of the registered model.
+        kind: "csv" or "json".
+
+    Raises:
+        NotFound: The model or the format does not exist, or the user may not view the model.
+        Forbidden: The user may not view the rows, or they cannot be exported.
+        ConfigurationError: The application has no database.
+    """
+    registered = get_registered_model(request, section)
+    if not registered.export_columns:
+        raise Forbidden("These rows cannot be exported.")
     if kind not in WRITERS:
         raise NotFound
     database = request.get_context("db_manager")
     if database is None:
-        raise ConfigurationError("this request has no database: an export reads from one")
+        raise ConfigurationError(
+            "the export needs a database, which this application does not have"
+        )
     content_type, write = WRITERS[kind]
-    headers = {
-        "Content-Disposition": f'attachment; filename="{held.slug}-{date.today():%Y-%m-%d}.{kind}"',  # noqa: DTZ011  the day of the reader
-    }
-    rows = _exported(database, held, dict(request.GET), user_of(request))
-    return StreamingResponse(write(held, rows), 200, headers, content_type)
+    filename = f"{registered.slug}-{date.today():%Y-%m-%d}.{kind}"  # noqa: DTZ011  local date
+    headers = {"Content-Disposition": f'attachment; filename="{filename}"'}
+    rows = _exported(database, registered, dict(request.GET), user_of(request))
+    return StreamingResponse(write(registered, rows), 200, headers, content_type)
 
 
 def _exported(
-    database: "DatabaseManager", section: RegisteredModel, query: Mapping[str, Any], user: Any
+    database: "DatabaseManager", registered: RegisteredModel, query: Mapping[str, object], user: Any
 ) -> Iterator[list[Any]]:
     with database.create_session() as session:
-        if policies.exist() or section.has_row_rule:
-            # Its roles may be asked for, and the session of the request is closed by then.
+        if policies.exist() or registered.has_row_rule:
+            # The session of the request is closed by now, and rules may read the user's roles.
             user = session.get(type(user), user.id)
-        listing = Listing(section, query, session, user)
+        listing = Listing(registered, query, session, user)
         for batch in listing.batches(EXPORT_BATCH, EXPORT_MAXIMUM):
             for row in batch:
-                yield [_exported_value(listing, column, row) for column in section.export_columns]
+                yield [
+                    _exported_value(listing, column, row) for column in registered.export_columns
+                ]
 
 
 def _exported_value(listing: Listing, column: Any, row: Any) -> Any:
-    return None if listing.section.is_secret(column.name) else listing.value(column, row)
+    return None if listing.registered.is_secret(column.name) else listing.value(column, row)
 
 
-def _csv(section: RegisteredModel, rows: Iterator[list[Any]]) -> Iterator[str]:
-    yield _line([column.label for column in section.export_columns])
+def _csv(registered: RegisteredModel, rows: Iterator[list[Any]]) -> Iterator[str]:
+    yield _line([column.label for column in registered.export_columns])
     for row in rows:
         yield _line(["" if value is None else _exact(value) for value in row])
 
@@ -173,7 +210,7 @@ def _line(values: list[str]) -> str:
 
 
 def _harmless(text: str) -> str:
-    # A table program takes a cell that begins like this for a formula, and runs it.
+    # Spreadsheet programs run a cell that begins with one of these as a formula.
     risky = text[:1] in ("=", "+", "-", "@", "\t", "\r")
     return f"'{text}" if risky and not _is_number(text) else text
 
@@ -186,8 +223,8 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _json(section: RegisteredModel, rows: Iterator[list[Any]]) -> Iterator[str]:
-    names = [column.name for column in section.export_columns]
+def _json(registered: RegisteredModel, rows: Iterator[list[Any]]) -> Iterator[str]:
+    names = [column.name for column in registered.export_columns]
     yield "["
     for number, row in enumerate(rows):
         values = {name: _json_value(value) for name, value in zip(names, row, strict=True)}
@@ -195,12 +232,12 @@ def _json(section: RegisteredModel, rows: Iterator[list[Any]]) -> Iterator[str]:
     yield "\n]\n"
 
 
-def _json_value(value: Any) -> Any:
+def _json_value(value: object) -> Any:
     plain = isinstance(value, (str, int, float, bool, list, dict, type(None)))
     return value if plain else _exact(value)
 
 
-def _exact(value: Any) -> str:
+def _exact(value: object) -> str:
     return value.isoformat() if hasattr(value, "isoformat") else shown(value)
 
 

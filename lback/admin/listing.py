@@ -1,9 +1,9 @@
-"""A list: from a query string to the rows of one page, in a number of queries that never grows."""
+"""Build the list of a registered model from a query string, in a constant number of queries."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from sqlalchemy import (
@@ -29,14 +29,17 @@ from lback.admin.search import condition, words_of
 from lback.auth import policies
 from lback.forms.identity import mapper_of
 
+if TYPE_CHECKING:
+    from lback.users import AdminUser
+
 SEARCH, SORT, AFTER, BEFORE, DATE = "q", "sort", "after", "before", "date"
-# Stands for "the end" where a token would stand.
+# Used in place of a token for the last page.
 END = "end"
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """The rows of one page, and the tokens of its neighbours."""
+    """The rows of one page, and the tokens of the previous and the next page or None."""
 
     rows: list[Any]
     previous: str | None
@@ -44,34 +47,34 @@ class Page:
 
 
 class Listing:
-    """What a list shows for one query string.
+    """List of rows for one query string.
 
-    Names of columns are looked up among those that the options offer; one that is not there, and
-    a value that does not fit, is left out as if it had not been sent.
+    Query parameters are looked up among the columns and filters of the options; unknown names
+    and invalid values are ignored.
 
     Args:
-        section: Whose list.
-        query: The query string.
-        session: Where the rows are.
-        user: Who reads: rows that they may not see are left out.
+        registered: Registered model.
+        query: Query parameters of the request.
+        session: Database session.
+        user: The admin user; rows that they may not view are left out.
     """
 
     def __init__(
-        self, section: RegisteredModel, query: Mapping[str, Any], session: Session, user: Any
+        self, registered: RegisteredModel, query: Mapping[str, object], session: Session, user: Any
     ) -> None:
-        self.section = section
+        self.registered = registered
         self.session = session
         self.user = user
         self.dialect = session.get_bind().dialect
         self._query = {name: _last(value) for name, value in query.items()}
         self.search = " ".join(words_of(self._query.get(SEARCH)))
         self.chosen = self._chosen_filters()
-        self.date = self._query.get(DATE, "") if section.options.date_hierarchy else ""
+        self.date = self._query.get(DATE, "") if registered.options.date_hierarchy else ""
         self.sort = self._chosen_sort()
 
     def _chosen_filters(self) -> dict[str, tuple[Filter, str, ColumnElement[bool]]]:
         found = {}
-        for name, item in self.section.filters.items():
+        for name, item in self.registered.filters.items():
             text = self._query.get(item.parameter, "")
             narrowed = item.condition(text) if text and "\0" not in text else None
             if narrowed is not None:
@@ -80,14 +83,14 @@ class Listing:
 
     def _chosen_sort(self) -> tuple[str, ...]:
         text = self._query.get(SORT, "")
-        known = text.removeprefix("-") in self.section.sorts
-        return (text,) if known else self.section.ordering
+        known = text.removeprefix("-") in self.registered.sorts
+        return (text,) if known else self.registered.ordering
 
     # The query.
 
     @property
     def is_narrowed(self) -> bool:
-        """Whether some rows are left out."""
+        """True if a search, a filter or a date is active."""
         return bool(self.search or self.chosen or self._span)
 
     @property
@@ -95,56 +98,56 @@ class Listing:
         return span_of(self.date) if self.date else None
 
     def query(self, *, walked: bool = False) -> Select[Any]:
-        """Return the rows that are not left out, in no order.
+        """Return the query for the rows, without an order.
 
         Args:
-            walked: Whether the order is to be walked through until a page is full, as is quick
-                where many rows fit: SQLite would collect and sort them all.
+            walked: True to make SQLite scan in sort order until a page is full, which is fast if
+                many rows match. By default it would collect and sort all of them.
         """
-        section, joined = self.section, _Joins(self.section.model, self.user)
+        registered, joined = self.registered, _Joins(self.registered.model, self.user)
         terms = [
             replace(term, expression=joined.expression(term.expression, term.path))
-            for term in (section.search if self.search else [])
+            for term in (registered.search if self.search else [])
         ]
         conditions = [narrowed for _, _, narrowed in self.chosen.values()]
         found = condition(terms, self.search, self.dialect)
         if found is not None:
             conditions.append(found)
         if self._span:
-            column = section.column(section.options.date_hierarchy, "date_hierarchy")
+            column = registered.column(registered.options.date_hierarchy, "date_hierarchy")
             conditions.append(between(column.sort, *self._span))
         if walked and conditions:
-            # It looks for no index behind a comparison of what is true.
+            # SQLite does not use an index for such a comparison.
             conditions = [literal_column("1") == and_(*conditions).self_group()]
-        return joined.apply(section.rows(self.user)).where(*conditions)
+        return joined.apply(registered.rows(self.user)).where(*conditions)
 
     @cached_property
     def _is_walked(self) -> bool:
         first = self.sort[0].removeprefix("-") if self.sort else ""
-        # The index that the order follows may begin where the rows do that fit.
-        bounds = bool(self._span) and first == self.section.options.date_hierarchy
-        bounds = bounds or (bool(self.search) and first in {t.name for t in self.section.search})
+        # The index of the sort column may already start at the matching rows.
+        bounds = bool(self._span) and first == self.registered.options.date_hierarchy
+        bounds = bounds or (bool(self.search) and first in {t.name for t in self.registered.search})
         return self.dialect.name == "sqlite" and not bounds and self.count.is_least
 
     def sort_keys(self, joined: "_Joins") -> list[SortKey]:
-        """Return what rows are sorted by; the primary key comes last, so that none are equal."""
+        """Return the sort keys, with the primary key last, so that the order is unique."""
         keys = []
         for name in self.sort:
-            column = self.section.sorts[name.removeprefix("-")]
+            column = self.registered.sorts[name.removeprefix("-")]
             assert column.sort is not None  # noqa: S101  `sorts` has no others
             expression = joined.expression(column.sort, column.path)
             if isinstance(expression.type, Enum) and self.dialect.name in ("mysql", "mariadb"):
-                # These sort the members as declared, and compare them as texts.
+                # These databases sort enumerations by position, but compare them as text.
                 expression = cast(expression, String(255))
             keys.append(SortKey(expression, name.startswith("-"), column.nullable))
         known = {id(key.expression) for key in keys}
         backwards = keys[0].descending if keys else False
-        own = [SortKey(c, backwards) for c in self.section.key if id(c) not in known]
+        own = [SortKey(c, backwards) for c in self.registered.key if id(c) not in known]
         return [*keys, *own]
 
     def page(self) -> Page:
-        """Read one page: one query, and one for each relationship of many rows that is shown."""
-        size = self.section.options.page_size
+        """Read one page: one query, and one per to-many relationship that is shown."""
+        size = self.registered.options.page_size
         token, backwards = self._place()
         rows = self._rows(size + 1, token, backwards=backwards)
         more, rows = len(rows) > size, rows[:size]
@@ -155,18 +158,23 @@ class Listing:
             behind = False
         tokens = [token_of(values) for _, values in (rows[:1] + rows[-1:])]
         return Page(
-            self._shown([row for row, _ in rows], self.section.columns),
+            self._shown([row for row, _ in rows], self.registered.columns),
             tokens[0] if rows and before else None,
             tokens[-1] if rows and behind else None,
         )
 
     def _shown(self, rows: list[Any], columns: list[Column]) -> list[Any]:
-        seen = self.section.visible(self.user, rows)
+        seen = self.registered.visible(self.user, rows)
         self._related = RelatedRows(self.session, self.user, columns, seen)
         return seen
 
     def value(self, column: Column, row: Any) -> Any:
-        """Return what a column shows of a row that was read last."""
+        """Return the value of a column for a row of the last page or batch.
+
+        Args:
+            column: Column of the list or of the export.
+            row: The row.
+        """
         return self._related.value(column, row)
 
     def _place(self) -> tuple[str | None, bool]:
@@ -178,11 +186,11 @@ class Listing:
     def _rows(
         self, limit: int, token: str | None, *, backwards: bool = False
     ) -> list[tuple[Any, list[Any]]]:
-        joined = _Joins(self.section.model, self.user)
+        joined = _Joins(self.registered.model, self.user)
         keys = self.sort_keys(joined)
         if backwards:
             keys = [key.reversed() for key in keys]
-        query = self.query(walked=self._is_walked).options(*self.section.loads)
+        query = self.query(walked=self._is_walked).options(*self.registered.loads)
         shown = [key.expression.label(f"sort_{number}") for number, key in enumerate(keys)]
         query = joined.apply(query).add_columns(*shown)
         values = values_of(token, keys) if token else None
@@ -192,12 +200,17 @@ class Listing:
         return [(row[0], list(row[1:])) for row in self.session.execute(query).unique()]
 
     def batches(self, size: int, maximum: int) -> Iterator[list[Any]]:
-        """Read all rows that are not left out, a batch at a time, for an export."""
+        """Yield all rows in batches, for an export.
+
+        Args:
+            size: Rows per batch.
+            maximum: Maximum number of rows in total.
+        """
         token, read = None, 0
         while read < maximum:
             rows = self._rows(min(size, maximum - read), token)
             if rows:
-                yield self._shown([row for row, _ in rows], self.section.export_columns)
+                yield self._shown([row for row, _ in rows], self.registered.export_columns)
             if len(rows) < size:
                 return
             read += len(rows)
@@ -206,28 +219,28 @@ class Listing:
 
     @cached_property
     def count(self) -> Count:
-        """How many rows there are on all pages."""
-        table: Any = mapper_of(self.section.model).local_table
-        narrowed = self.is_narrowed or self.section.has_scope
+        """Number of rows on all pages."""
+        table: Any = mapper_of(self.registered.model).local_table
+        narrowed = self.is_narrowed or self.registered.has_scope
         return count(self.session, self.query(), table, filtered=narrowed)
 
     # Addresses.
 
     def parameters(self, **changes: str | None) -> str:
-        """Return the query string with some changes; `None` takes one out."""
-        held: dict[str, str | None] = {}
+        """Return the query string of this list with some parameters changed; None removes one."""
+        parameters: dict[str, str | None] = {}
         if self.search:
-            held[SEARCH] = self.search
-        held.update({item.parameter: text for item, text, _ in self.chosen.values()})
+            parameters[SEARCH] = self.search
+        parameters.update({item.parameter: text for item, text, _ in self.chosen.values()})
         if self._span:
-            held[DATE] = self.date
-        if self.sort != self.section.ordering:
-            held[SORT] = self.sort[0]
-        held.update(changes)
-        return urlencode({name: value for name, value in held.items() if value})
+            parameters[DATE] = self.date
+        if self.sort != self.registered.ordering:
+            parameters[SORT] = self.sort[0]
+        parameters.update(changes)
+        return urlencode({name: value for name, value in parameters.items() if value})
 
     def sorted_by(self, name: str) -> str:
-        """Return `"ascending"`, `"descending"` or `"none"`, as `aria-sort` says it."""
+        """Return "ascending", "descending" or "none", the values of `aria-sort`."""
         first = self.sort[0] if self.sort else ""
         if first.removeprefix("-") != name:
             return "none"
@@ -235,9 +248,9 @@ class Listing:
 
 
 class _Joins:
-    """The rows of other tables that a list is sorted or searched by, each joined once."""
+    """Outer joins for sorting and searching by related columns; each table is joined once."""
 
-    def __init__(self, model: type[Any], user: Any) -> None:
+    def __init__(self, model: type[Any], user: "AdminUser") -> None:
         self._model = model
         self._user = user
         self._joined: dict[tuple[str, ...], Any] = {}
@@ -255,12 +268,12 @@ class _Joins:
                 self._joined[names] = target
                 attribute = getattr(here, step.key).of_type(target)
                 seen = policies.scope_condition(self._user, target)
-                # A row that the user may not read counts as if there were none.
+                # Rows that the user may not read are treated as missing.
                 self._onto.append((target, attribute if seen is None else attribute.and_(seen)))
             here = self._joined[names]
         if not path:
             return expression
-        # A search in another type is a cast around the column.
+        # Searching a column that is not text wraps it in a cast.
         return _replaced(expression, here)
 
     def apply(self, query: Select[Any]) -> Select[Any]:
@@ -278,6 +291,6 @@ def _replaced(expression: Any, alias: Any) -> ColumnElement[Any]:
     return found
 
 
-def _last(value: Any) -> str:
+def _last(value: object) -> str:
     text = value[-1] if isinstance(value, list) and value else value
     return text if isinstance(text, str) else ""

@@ -1,4 +1,4 @@
-"""Optimistic locking: a form knows the state of the row it was made from, and says so when sent."""
+"""Optimistic locking: a form carries a digest of the row, which is compared when it is saved."""
 
 import hashlib
 from collections.abc import Iterable
@@ -18,13 +18,16 @@ def state_of(
     inlines: Iterable[Any] = (),
     more: Iterable[Any] = (),
 ) -> str:
-    """Return a digest of the columns of a row, and of what is edited together with it.
+    """Return a digest of a row and of everything that is edited together with it.
 
     Args:
-        row: The row.
-        collections: Relationships whose keys count, such as the tags of a book.
-        inlines: Rows of other tables that count as well.
-        more: Plain values that count as well.
+        row: The row; all its columns are included.
+        collections: Names of to-many relationships whose keys are included, such as "tags".
+        inlines: Rows of inlines; all their columns are included.
+        more: Further values to include.
+
+    Returns:
+        Hexadecimal text of 32 characters.
     """
     digest = hashlib.blake2b(digest_size=16)
     for item in (row, *inlines):
@@ -39,13 +42,17 @@ def state_of(
 
 
 def lock(session: Session, row: Any) -> bool:
-    """Wait for those who write the row, and read what they wrote; others then wait for us.
+    """Lock a row until the end of the transaction (SELECT … FOR UPDATE) and reload it.
+
+    Args:
+        session: Database session of the row.
+        row: The row to lock.
 
     Returns:
-        Whether it is still there.
+        True if the row still exists.
     """
     key = inspect(row).identity
-    # What was loaded before is forgotten, collections too: it may be old.
+    # Values and collections loaded before the lock may be outdated.
     session.expire(row)
     found = session.get(type(row), key, with_for_update={"of": type(row)}, populate_existing=True)
     return found is not None

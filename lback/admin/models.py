@@ -1,4 +1,4 @@
-"""The table of the history: who did what to which row, when, and what changed by it."""
+"""Database model of the admin history."""
 
 import json
 from dataclasses import dataclass
@@ -13,9 +13,10 @@ LONGEST_LABEL = 200
 
 
 class AdminEntry(Base):
-    """One thing that somebody did in the admin; it is never changed.
+    """An entry of the admin history: who did what to which row. Entries are never changed.
 
-    It keeps names and not only keys, so that it can be read when user and row are gone.
+    It stores names besides keys, so that it stays readable after user and row were deleted.
+    `section` is the slug of the registered model.
     """
 
     __tablename__ = "lback_admin_history"
@@ -33,13 +34,13 @@ class AdminEntry(Base):
 
     @property
     def changed(self) -> list["Change"]:
-        """What changed."""
+        """The changed fields."""
         return [Change(*item) for item in json.loads(self.changes)]
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A field with what it was and what it became."""
+    """A changed field with its values before and after, as text."""
 
     field: str
     before: str

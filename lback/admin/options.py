@@ -1,4 +1,4 @@
-"""How the admin shows one model: what a project writes in its `admin.py`."""
+"""Options of a registered model, written by a project in its `admin.py`."""
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
@@ -8,6 +8,7 @@ from lback.forms.identity import label_of
 
 if TYPE_CHECKING:
     from lback.core.request import Request
+    from lback.users import AdminUser
 
 A = TypeVar("A", bound=Callable[..., Any])
 
@@ -17,14 +18,18 @@ _COLUMN = "_lback_admin_column"
 
 
 class Inline:
-    """Rows of another table that are edited together with a row.
+    """Rows of a one-to-many relationship, edited on the page of their parent.
 
     Args:
-        relationship: Name of the one-to-many relationship.
-        fields: What is shown of each row; `None` for all.
-        extra: Empty rows to be filled in.
-        maximum: Rows shown and taken at most.
-        can_delete: Whether rows can be removed.
+        relationship: Name of the one-to-many relationship of the parent.
+        fields: Fields of each row. None means all that are not secret.
+        extra: Number of empty rows.
+        maximum: Maximum number of rows shown and accepted.
+        can_delete: True if rows can be removed.
+
+    Example:
+        >>> from lback.admin import Inline
+        >>> chapters = Inline("chapters", fields=["title"], extra=2)
     """
 
     def __init__(
@@ -44,34 +49,41 @@ class Inline:
 
 
 class ModelAdmin:
-    """Options of one model; a class that inherits from this one is given to `register`.
+    """Options of a registered model. Subclass it and pass the class to `register`.
 
     A name in the lists below is a column, a relationship, a property of the model, a method of
-    this class that takes a row, or a path such as `"author.name"`.
+    this class that takes a row, or a path such as "author.name".
 
     Attributes:
-        slug: Its name in paths and permissions; by default that of the model in lower case.
-        label: What one row is called.
-        label_plural: What several are called.
-        list_columns: Columns of the list; by default the first six.
-        list_links: Those of them that lead to the row; by default the first.
-        search_columns: Where a search looks: `"title"` for text anywhere in it, `"^title"` for
-            its beginning, which an index finds, `"=isbn"` for all of it.
-        filters: Columns and relationships that the list can be narrowed by.
-        ordering: Columns the list is sorted by, `"-published"` backwards.
-        date_hierarchy: A date to go down by: year, month, day.
-        page_size: Rows of a page.
-        related: Relationships that what a row is called goes by, such as `"author"`: they are
-            loaded together with the rows of a list.
-        fields: Fields of the form; `None` for all.
-        exclude: Fields that it leaves out.
-        fieldsets: Pairs of a title and the fields below it; takes the place of `fields`.
-        read_only: Fields that are shown and not written.
-        form: A `ModelForm` to begin with, for rules and fields of its own.
-        inlines: Rows of other tables that are edited together with a row.
-        actions: Names of methods that do something to the chosen rows; see `action`.
-        export_columns: What is exported; by default `list_columns`. Empty text for no export.
-        secret: Fields whose values history and exports never show.
+        slug: Name in URLs and permissions. The default is the model's name in lower case.
+        label: Singular name. The default is the model's name in words.
+        label_plural: Plural name.
+        list_columns: Columns of the list. The default are the first six.
+        list_links: Columns that link to the row. The default is the first one.
+        search_columns: Columns to search: "title" for a substring match, "^title" for a prefix
+            match, which can use an index, "=isbn" for an exact match.
+        filters: Columns and relationships to filter by.
+        ordering: Columns to sort by, such as "title", or "-published" for descending order.
+        date_hierarchy: Date or datetime column to browse by year, month and day.
+        page_size: Rows per page, 1 to 500.
+        related: Relationships that `label_of` reads, such as "author"; they are loaded together
+            with the rows of a list.
+        fields: Fields of the form. None means all that are not secret.
+        exclude: Fields to leave out of the form.
+        fieldsets: Pairs of a title and its fields, in place of `fields`.
+        read_only: Fields that are shown but cannot be changed.
+        form: `ModelForm` class to extend, for further fields and validation.
+        inlines: Related rows that are edited on the same page.
+        actions: Names of methods that work on selected rows; see `action`.
+        export_columns: Columns of exports. The default is `list_columns`; "" disables exports.
+        secret: Fields whose values are never shown in history and exports.
+
+    Example:
+        >>> from lback.admin import ModelAdmin
+        >>> class BookAdmin(ModelAdmin):
+        ...     list_columns = ("title", "author.name", "published")
+        ...     search_columns = ("^title", "=isbn")
+        ...     ordering = ("-published",)
     """
 
     slug: str = ""
@@ -99,56 +111,102 @@ class ModelAdmin:
         self.model = model
 
     def label_of(self, row: Any) -> str:
-        """Return what a row is called."""
+        """Return the label of a row."""
         return label_of(row)
 
-    def allows(self, user: Any, action: str, row: Any = None) -> bool:  # noqa: ARG002  for rules
-        """Tell whether somebody may do something: `view`, `add`, `change` or `delete`.
+    def allows(self, user: "AdminUser", action: str, row: Any = None) -> bool:  # noqa: ARG002  for rules
+        """Return True if a user has a permission.
 
-        By default a superuser may, and whoever has the permission `"<slug>.<action>"`. Whoever
-        may change rows may see them. The policy of the model (`lback.auth.policies`) is asked
-        besides, whatever this returns. A rule of this method that hides rows holds on every page,
-        but it is asked row by row: a policy leaves them out in the database.
+        By default these are superusers and users with the permission "<slug>.<action>"; the
+        permission to change rows includes viewing them. The policy of the model
+        (`lback.auth.policies`) is checked in addition. An override that hides rows applies to
+        every page, but is called for each row; a policy filters in the database.
+
+        Args:
+            user: The admin user.
+            action: "view", "add", "change" or "delete".
+            row: Row to check. None checks the model as a whole.
         """
         wanted = ("view", "change") if action == "view" else (action,)
         return any(user.has_permission(f"{self.slug}.{name}") for name in wanted)
 
-    def allows_write(self, user: Any, action: str, row: Any) -> bool:  # noqa: ARG002  for rules
-        """Return True if a user may `change` or `delete` a row, beside what `allows` says.
+    def allows_write(self, user: "AdminUser", action: str, row: Any) -> bool:  # noqa: ARG002  for rules
+        """Return True if a user may change or delete a row that `allows` permits.
 
-        A rule that is about writing alone stands here: it leaves what is shown as it is.
+        Override it for rules that restrict writing but not viewing.
+
+        Args:
+            user: The admin user.
+            action: "change" or "delete".
+            row: The row.
         """
         return True
 
-    def fields_read_only(self, user: Any, row: Any) -> Sequence[str]:  # noqa: ARG002  for rules
-        """Return the fields that somebody may see and not write; a row of `None` is a new one."""
+    def fields_read_only(self, user: "AdminUser", row: Any) -> Sequence[str]:  # noqa: ARG002  for rules
+        """Return the fields that a user may view but not change.
+
+        Args:
+            user: The admin user.
+            row: The row, or None for a new one.
+        """
         return self.read_only
 
     def before_lock(self, request: "Request", row: Any) -> None:
-        """Look at what was sent for a row before the row is locked.
+        """Process a submitted form before its row is locked.
 
-        What is written here in a transaction of its own does not wait for the one of the request,
-        which on SQLite is the only one that may write as soon as the row is locked.
+        Write here in a transaction of your own: once the row is locked, SQLite lets no other
+        transaction write until the request ends.
+
+        Args:
+            request: The request with the submitted form.
+            row: The row, not yet locked.
         """
 
     def prepare_form(self, request: "Request", form: ModelForm) -> None:
-        """Change a form before it is shown or checked."""
+        """Change a form before it is rendered or validated.
+
+        Args:
+            request: The request.
+            form: The form.
+        """
 
     def before_save(self, request: "Request", form: ModelForm) -> None:
-        """Look at a valid form before its row is written; `form.add_error` refuses it."""
+        """Process a valid form before its row is saved; `form.add_error` prevents saving.
+
+        Args:
+            request: The request.
+            form: The valid form.
+        """
 
     def after_save(self, request: "Request", form: ModelForm, *, is_new: bool) -> None:
-        """Do more when `form.instance` was written, within the same transaction."""
+        """Do further work after `form.instance` was saved, in the same transaction.
+
+        Args:
+            request: The request.
+            form: The saved form.
+            is_new: True if the row was created.
+        """
 
 
 def action(label: str, *, confirm: bool = False) -> Callable[[A], A]:
-    """Make a method of a `ModelAdmin` an action: `method(self, session, rows)`.
+    """Turn a method `method(self, session, rows)` of a `ModelAdmin` into an action.
 
-    What it returns is told to the user. Every row is entered in the history.
+    If the method returns text, it is shown to the user. Each row gets an entry in the history.
 
     Args:
-        label: What the list calls it.
-        confirm: Whether the user is asked first.
+        label: Label in the list.
+        confirm: True to ask for confirmation first.
+
+    Example:
+        >>> from lback.admin import ModelAdmin, action
+        >>> class BookAdmin(ModelAdmin):
+        ...     actions = ("publish",)
+        ...
+        ...     @action("Publish", confirm=True)
+        ...     def publish(self, session, rows):
+        ...         for book in rows:
+        ...             book.is_public = True
+        ...         return f"{len(rows)} books published."
     """
 
     def mark(method: A) -> A:
@@ -160,7 +218,21 @@ def action(label: str, *, confirm: bool = False) -> Callable[[A], A]:
 
 
 def column(label: str, *, sort: str = "") -> Callable[[A], A]:
-    """Give a method that shows something of a row a label, and a column to be sorted by."""
+    """Set the label and the sort column of a `ModelAdmin` method used as a list column.
+
+    Args:
+        label: Heading of the column.
+        sort: Name of the column to sort by. Empty means the column cannot be sorted.
+
+    Example:
+        >>> from lback.admin import ModelAdmin, column
+        >>> class BookAdmin(ModelAdmin):
+        ...     list_columns = ("title", "age")
+        ...
+        ...     @column("Age in years", sort="published")
+        ...     def age(self, row):
+        ...         return 2026 - row.published.year
+    """
 
     def mark(method: A) -> A:
         setattr(method, _COLUMN, (label, sort))
@@ -169,18 +241,18 @@ def column(label: str, *, sort: str = "") -> Callable[[A], A]:
     return mark
 
 
-def label_of_action(method: Any) -> str | None:
-    """Return what the list calls an action, or `None` for a method that is none."""
+def label_of_action(method: object) -> str | None:
+    """Return the label of an action, or None if the method is not an action."""
     label: str | None = getattr(method, _LABEL, None)
     return label
 
 
-def asks_first(method: Any) -> bool:
-    """Tell whether an action asks before it does something."""
+def needs_confirmation(method: object) -> bool:
+    """Return True if an action asks for confirmation."""
     return bool(getattr(method, _CONFIRM, False))
 
 
-def column_mark(method: Any) -> tuple[str, str] | None:
-    """Return label and sort column of a method that shows something."""
+def column_mark(method: object) -> tuple[str, str] | None:
+    """Return label and sort column of a method decorated with `column`, or None."""
     mark: tuple[str, str] | None = getattr(method, _COLUMN, None)
     return mark

@@ -1,4 +1,4 @@
-"""A page of the admin: what the frame around every one of them shows."""
+"""Render admin pages with the variables that their common layout needs."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +17,18 @@ if TYPE_CHECKING:
 def page(
     request: "Request", template: str, *, title: str, status_code: int = 200, **context: Any
 ) -> HTMLResponse:
-    """Render a page of the admin."""
+    """Render a template of the admin.
+
+    Args:
+        request: The request.
+        template: File name of the template below `admin/`.
+        title: Title of the page.
+        status_code: Status code.
+        **context: Further variables of the template.
+    """
     user = user_of(request)
 
-    def link(name: str, /, **params: Any) -> str:
+    def link(name: str, /, **params: object) -> str:
         return address(request, f"admin-{name}", **params)
 
     return render(

@@ -1,9 +1,9 @@
-"""A section of the admin: one model with its options, checked when the application starts."""
+"""A model registered with the admin and its options, checked at start-up."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Select, select
 from sqlalchemy.orm import object_session
@@ -28,20 +28,30 @@ from lback.forms.identity import mapper_of
 from lback.forms.inline_formset import one_to_many
 from lback.forms.model_columns import form_attributes
 
+if TYPE_CHECKING:
+    from lback.users import AdminUser
+
 _SLUG = re.compile(r"[a-z0-9][a-z0-9_-]*")
-# Names that paths of the admin have already.
+# Used by other paths of the admin.
 _TAKEN = frozenset({"sign-in", "sign-out", "static", "history", "password"})
 
 
 class RegisteredModel:
-    """One model in the admin.
+    """A model registered with the admin.
 
     Args:
-        model: The model.
-        options: A `ModelAdmin` class, or `None` for the usual ones.
+        model: A mapped class.
+        options: A `ModelAdmin` subclass. None uses `ModelAdmin` itself.
 
     Raises:
-        ConfigurationError: An option that cannot work; names class, option and way out.
+        ConfigurationError: The options are not a `ModelAdmin` class, have an unknown attribute,
+            or the slug is not valid.
+
+    Attributes:
+        slug: Name in URLs and permissions.
+        label: Singular name.
+        label_plural: Plural name.
+        by_model: All registered models of the registry by model class.
     """
 
     def __init__(self, model: type[Any], options: Any = None) -> None:
@@ -49,7 +59,7 @@ class RegisteredModel:
         if not isinstance(kind, type) or not issubclass(kind, ModelAdmin):
             raise ConfigurationError(
                 f"{model.__name__} is registered with the options {options!r}; "
-                "give a class that inherits from lback.admin.ModelAdmin"
+                "pass a class that inherits from lback.admin.ModelAdmin"
             )
         self.model = model
         self.options = kind(model)
@@ -57,9 +67,9 @@ class RegisteredModel:
         _refuse_unknown(kind, self.where)
         name = model_name(model)
         self.slug = kind.slug or name.replace(" ", "-")
-        self.options.slug = self.slug  # permissions go by it
-        # All sections of the registry by model; it fills them in.
-        self.neighbours: Mapping[type[Any], RegisteredModel] = {}
+        self.options.slug = self.slug  # `allows` builds the name of permissions from it
+        # Set by the registry.
+        self.by_model: Mapping[type[Any], RegisteredModel] = {}
         self.label = kind.label or name.capitalize()
         self.label_plural = kind.label_plural or plural_of(name).capitalize()
         if not _SLUG.fullmatch(self.slug) or self.slug in _TAKEN:
@@ -69,10 +79,10 @@ class RegisteredModel:
             )
 
     def check(self) -> None:
-        """Build what the options say, so that a mistake is found before a request.
+        """Check all options at start-up, so that mistakes do not surface in a request.
 
         Raises:
-            ConfigurationError: An option that cannot work.
+            ConfigurationError: An option is not valid. The message names class and option.
         """
         self._check_lists()
         for name in (
@@ -93,11 +103,11 @@ class RegisteredModel:
             date = self.column(self.options.date_hierarchy, "date_hierarchy")
             if date.kind != "when" or date.path:
                 raise ConfigurationError(
-                    f"{self.where}.date_hierarchy names {date.name!r}, which is no date"
+                    f"{self.where}.date_hierarchy names {date.name!r}, which is not a date column"
                 )
         if not 1 <= self.options.page_size <= 500:
             raise ConfigurationError(
-                f"{self.where}.page_size is {self.options.page_size}; it goes from 1 to 500"
+                f"{self.where}.page_size is {self.options.page_size}; use 1 to 500"
             )
 
     def _check_lists(self) -> None:
@@ -111,18 +121,26 @@ class RegisteredModel:
     # The list.
 
     def column(self, name: str, option: str) -> Column:
-        """Return the column of a name in an option."""
+        """Return the column that a name in an option refers to.
+
+        Args:
+            name: Name of the column.
+            option: Name of the option, for error messages.
+
+        Raises:
+            ConfigurationError: There is no such column.
+        """
         return build_column(self.options, name, f"{self.where}.{option}")
 
     @cached_property
     def columns(self) -> list[Column]:
-        """What the list shows."""
+        """Columns of the list."""
         names = self.options.list_columns or first_columns(mapper_of(self.model))
         return [self.column(name, "list_columns") for name in names]
 
     @cached_property
     def links(self) -> frozenset[str]:
-        """The columns that lead to the row."""
+        """Names of the columns that link to the row."""
         known = [column.name for column in self.columns]
         for name in self.options.list_links:
             if name not in known:
@@ -133,13 +151,13 @@ class RegisteredModel:
 
     @cached_property
     def loads(self) -> list[Any]:
-        """What is loaded together with rows, so that none of them asks for itself."""
+        """Loader options of the list, which avoid a query per row."""
         related = [self.column(name, "related") for name in self.options.related]
         return [option for column in (*self.columns, *related) for option in column.loads]
 
     @cached_property
     def export_columns(self) -> list[Column]:
-        """What is exported; empty where nothing may be."""
+        """Columns of exports; empty if exports are disabled."""
         names = self.options.export_columns
         if names is None:
             return self.columns
@@ -147,44 +165,45 @@ class RegisteredModel:
 
     @cached_property
     def sorts(self) -> dict[str, Column]:
-        """The columns that a list may be sorted by: no other name of a client is looked at."""
+        """Name to column of the columns that clients may sort by."""
         found = {column.name: column for column in self.columns if column.sort is not None}
         for name in self.options.ordering:
             column = self.column(name.removeprefix("-"), "ordering")
             if column.sort is None:
                 raise ConfigurationError(
-                    f"{self.where}.ordering names {name!r}, by which no database sorts"
+                    f"{self.where}.ordering names {name!r}, which is not a column that can be "
+                    "sorted by"
                 )
             found[column.name] = column
         return found
 
     @cached_property
     def ordering(self) -> tuple[str, ...]:
-        """What the list is sorted by where nobody says otherwise."""
+        """Names of the columns to sort by if the client chooses none."""
         assert self.sorts is not None  # noqa: S101  it checks the names
         return tuple(self.options.ordering)
 
     @cached_property
     def search(self) -> list[SearchTerm]:
-        """Where a search looks."""
+        """Search terms of `search_columns`."""
         where = f"{self.where}.search_columns"
         return [build_search(self.options, name, where) for name in self.options.search_columns]
 
     @cached_property
     def filters(self) -> Mapping[str, Filter]:
-        """What the list can be narrowed by."""
+        """Name to filter."""
         where = f"{self.where}.filters"
         return {name: build_filter(self.model, name, where) for name in self.options.filters}
 
     @cached_property
-    def actions(self) -> dict[str, Any]:
-        """Name to method of what can be done to chosen rows."""
+    def actions(self) -> dict[str, Callable[..., object]]:
+        """Name to method of the actions."""
         found = {}
         for name in self.options.actions:
             method = getattr(self.options, name, None)
             if method is None or label_of_action(method) is None:
                 raise ConfigurationError(
-                    f"{self.where}.actions names {name!r}, which is no action; write "
+                    f"{self.where}.actions names {name!r}, which is not an action; write "
                     f'@action("…") above def {name}(self, session, rows)'
                 )
             found[name] = method
@@ -194,7 +213,7 @@ class RegisteredModel:
 
     @cached_property
     def fieldsets(self) -> list[tuple[str, list[str]]]:
-        """Titles and the fields below them."""
+        """Titles with the names of their fields."""
         if self.options.fieldsets:
             return [(title, list(names)) for title, names in self.options.fieldsets]
         names = self.options.fields
@@ -202,26 +221,26 @@ class RegisteredModel:
             names = list(form_attributes(mapper_of(self.model)))
             declared = self.options.form.declared_fields
             names = [*names, *(name for name in declared if name not in names)]
-            # Nobody edits a hash by accident; who names one in `fields` wants it.
+            # Secrets such as password hashes are editable only if `fields` lists them.
             names = [name for name in names if name in declared or not is_secret(name)]
         left_out = set(self.options.exclude)
         return [("", [name for name in names if name not in left_out])]
 
     @cached_property
     def field_names(self) -> list[str]:
-        """The fields of the form, those that are read only among them."""
+        """Names of the form fields, including read-only ones."""
         return [name for _, names in self.fieldsets for name in names]
 
     @cached_property
     def form_class(self) -> type[ModelForm]:
-        """The form of a row."""
+        """Form class of a row."""
         mapper = mapper_of(self.model)
         declared = self.options.form.declared_fields
         names = []
         for name in self.field_names:
             if name not in declared:
                 attribute_of(self.model, name, f"{self.where}.fields")
-            # A property, or a column of a related row, can be shown and not written.
+            # Properties and columns of related rows can only be shown.
             if name in declared or name in mapper.attrs:
                 names.append(name)
             elif name not in self.options.read_only:
@@ -237,10 +256,10 @@ class RegisteredModel:
         return always and name in self.options.read_only
 
     def inline_form(self, inline: Inline) -> type[ModelForm]:
-        """Return the form of the rows of an inline.
+        """Return the form class of the rows of an inline.
 
         Raises:
-            ConfigurationError: It is none of one to many.
+            ConfigurationError: Its relationship is not one-to-many.
         """
         relation = one_to_many(self.model, inline.relationship)
         child = relation.mapper
@@ -250,23 +269,29 @@ class RegisteredModel:
             ties = {other.key for other in child.relationships if back & set(other.local_columns)}
             ties |= {child.get_property_by_column(column).key for column in back}
             names = [name for name in form_attributes(child) if name not in ties]
-            # As in the form of a row: who names a secret one in `fields` wants it.
+            # Secrets are editable only if `fields` lists them.
             names = [name for name in names if not self.is_secret_of(child.class_, name)]
         return model_form(child.class_, fields=list(names))
 
     def pickers(self) -> Iterator[tuple[str, ForeignKeyField]]:
-        """Give the fields that choose a row."""
+        """Yield name and field of the foreign keys of the form."""
         for name, field in self.form_class.base_fields().items():
             if isinstance(field, ForeignKeyField):
                 yield name, field
 
     @property
     def key(self) -> Sequence[Any]:
-        """The columns of the primary key."""
+        """Primary key columns."""
         return key_columns(self.model)
 
-    def has_permission(self, user: Any, action: str, row: Any = None) -> bool:
-        """Tell whether somebody may do something here."""
+    def has_permission(self, user: "AdminUser", action: str, row: Any = None) -> bool:
+        """Return True if a user has a permission, by the options and by the policy of the model.
+
+        Args:
+            user: The admin user, or None.
+            action: "view", "add", "change" or "delete".
+            row: Row to check. None checks the model as a whole.
+        """
         active = user is not None and getattr(user, "is_active", False)
         if not active or not self.options.allows(user, action, row):
             return False
@@ -283,42 +308,47 @@ class RegisteredModel:
             return bool(policies.readable(session, user, [row]))
         return policies.allows(user, action, row)
 
-    def rows(self, user: Any) -> Select[Any]:
-        """Return the rows that the policy of the model lets a user read; see `visible`."""
+    def rows(self, user: "AdminUser") -> Select[Any]:
+        """Return the query for the rows that the policy lets a user read; see also `visible`."""
         return policies.scoped(user, select(self.model))
 
     @property
     def has_scope(self) -> bool:
-        """Whether a policy may leave rows out."""
+        """True if the model has a policy, which may hide rows."""
         return policies.policy_of(self.model) is not None
 
     @cached_property
     def has_row_rule(self) -> bool:
-        """Whether the options have a rule of their own, which may go by the row."""
+        """True if the options override `allows`, which may hide rows."""
         return type(self.options).allows is not ModelAdmin.allows
 
-    def hidden_inlines(self, user: Any) -> list[str]:
-        """Return the relationships of inlines of which a user may not see every row."""
+    def hidden_inlines(self, user: "AdminUser") -> list[str]:
+        """Return the relationships of inlines with rows that a user may not view."""
         found = []
         for inline in self.options.inlines:
             relation = mapper_of(self.model).relationships[inline.relationship]
-            section = self.neighbours.get(relation.mapper.class_)
-            if section is not None and not section._shows_all(user):
+            registered = self.by_model.get(relation.mapper.class_)
+            if registered is not None and not registered._shows_all(user):
                 found.append(inline.relationship)
         return found
 
-    def _shows_all(self, user: Any) -> bool:
+    def _shows_all(self, user: "AdminUser") -> bool:
         ruled = (self.has_scope or self.has_row_rule) and not user.is_superuser
         return self.has_permission(user, "view") and not ruled
 
-    def visible(self, user: Any, rows: Sequence[Any]) -> list[Any]:
-        """Return those rows out of `rows` that the options let a user view as well."""
+    def visible(self, user: "AdminUser", rows: Sequence[Any]) -> list[Any]:
+        """Return the rows that the options let a user view.
+
+        Args:
+            user: The admin user.
+            rows: Rows that the policy of the model lets the user read.
+        """
         if not self.has_row_rule:
             return list(rows)
         return [row for row in rows if self.options.allows(user, "view", row)]
 
     def is_secret(self, name: str) -> bool:
-        """Tell whether history and exports must not show a field, also one of a related row."""
+        """Return True if history and exports must not show a field; also for a path of names."""
         if name in self.options.secret or is_secret(name):
             return True
         *steps, last = name.split(".")
@@ -331,9 +361,14 @@ class RegisteredModel:
         return bool(steps) and self.is_secret_of(model, last)
 
     def is_secret_of(self, model: type[Any], name: str) -> bool:
-        """Tell whether history and exports must not show a field of another model."""
-        section = self.neighbours.get(model)
-        return is_secret(name) if section is None else section.is_secret(name)
+        """Return True if history and exports must not show a field of another model.
+
+        Args:
+            model: The other model.
+            name: Name of its field.
+        """
+        registered = self.by_model.get(model)
+        return is_secret(name) if registered is None else registered.is_secret(name)
 
     def __repr__(self) -> str:
         return f"<RegisteredModel {self.slug}>"
@@ -360,6 +395,6 @@ def _refuse_unknown(kind: type[ModelAdmin], where: str) -> None:
             plain = not callable(value) and not name.startswith("_")
             if plain and name not in known and not isinstance(value, (property, staticmethod)):
                 raise ConfigurationError(
-                    f"{where} sets {name!r}, which is no option; "
+                    f"{where} sets {name!r}, which is not an option; "
                     f"options are {', '.join(sorted(vars(ModelAdmin)['__annotations__']))}"
                 )

@@ -1,5 +1,6 @@
-"""The models that the admin shows, each with how it shows them."""
+"""Registry of the models that the admin shows."""
 
+import warnings
 from collections import ChainMap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,23 +18,37 @@ C = TypeVar("C", bound=type[Any])
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """A model, and the options it was registered with."""
+    """A registered model and its options.
+
+    Attributes:
+        model: A mapped class.
+        options: A `ModelAdmin` subclass, or None for the defaults.
+    """
 
     model: type[Any]
     options: Any | None = None
 
 
 class AdminRegistry:
-    """Knows which models the admin shows, in the order they were registered.
+    """Models that the admin shows, in the order of registration.
 
     Args:
-        base: A registry whose models are shown as well, those first.
+        base: Registry whose models are shown as well, before the own ones.
+
+    Example:
+        >>> from lback.admin import AdminRegistry, ModelAdmin
+        >>> from lback.users import Role
+        >>> registry = AdminRegistry()
+        >>> registry.register(Role, ModelAdmin) is Role
+        True
+        >>> registry.is_registered(Role)
+        True
     """
 
     def __init__(self, base: "AdminRegistry | None" = None) -> None:
         inherited = [] if base is None else base._entries.maps
         self._entries: ChainMap[type[Any], Registration] = ChainMap({}, *inherited)
-        self._sections: dict[str, RegisteredModel] | None = None
+        self._registered_models: dict[str, RegisteredModel] | None = None
 
     @overload
     def register(self, model: None = None, options: Any | None = None) -> Callable[[C], C]: ...
@@ -45,17 +60,20 @@ class AdminRegistry:
     def register(self, model: M, options: Any) -> M: ...
 
     def register(self, model: Any = None, options: Any | None = None) -> Any:
-        """Show a model.
+        """Register a model with the admin.
 
-        `register(Book)` and `register(Book, BookAdmin)` do so; `@register(Book)` decorates the
-        class of the options, `@register()` the class of a model.
+        Call `register(Book)` or `register(Book, BookAdmin)`, or decorate: `@register(Book)` the
+        options class, `@register()` the model.
 
         Args:
             model: A mapped class.
-            options: A class that inherits from `lback.admin.ModelAdmin`.
+            options: A subclass of `lback.admin.ModelAdmin`. None uses the defaults.
+
+        Returns:
+            The model if both are given, else a decorator.
 
         Raises:
-            ConfigurationError: It is no model with a table, or was registered already.
+            ConfigurationError: The model has no table, or is registered already.
         """
         if model is None:
 
@@ -70,7 +88,7 @@ class AdminRegistry:
 
         def with_options(decorated: C) -> C:
             self._entries[model] = Registration(model, decorated)
-            self._sections = None
+            self._registered_models = None
             return decorated
 
         return with_options
@@ -83,60 +101,78 @@ class AdminRegistry:
                 "unregister it first to replace its options"
             )
         self._entries[model] = Registration(model, options)
-        self._sections = None
+        self._registered_models = None
 
     def unregister(self, model: type[Any]) -> None:
-        """Show a model no longer.
+        """Remove a model from the admin.
 
         Raises:
-            ConfigurationError: It was not registered, or with another registry.
+            ConfigurationError: The model was not registered with this registry.
         """
         if model not in self._entries.maps[0]:
             raise ConfigurationError(
                 f"{_name(model)} cannot be unregistered: it was not registered with this registry"
             )
         del self._entries[model]
-        self._sections = None
+        self._registered_models = None
 
     def is_registered(self, model: type[Any]) -> bool:
-        """Tell whether a model is shown."""
+        """Return True if a model is registered, here or with the base."""
         return model in self._entries
 
     def prepare(self) -> None:
-        """Check all options, so that a mistake stops the start and not a request.
+        """Check all options at start-up.
 
         Raises:
-            ConfigurationError: An option that cannot work, or two models of one slug.
+            ConfigurationError: An option is not valid, or two models have the same slug.
         """
-        sections: dict[str, RegisteredModel] = {}
-        neighbours: dict[type[Any], RegisteredModel] = {}
+        registered_models: dict[str, RegisteredModel] = {}
+        by_model: dict[type[Any], RegisteredModel] = {}
         for entry in self:
-            section = neighbours[entry.model] = RegisteredModel(entry.model, entry.options)
-            section.neighbours = neighbours
-            other = sections.setdefault(section.slug, section)
-            if other is not section:
+            registered = by_model[entry.model] = RegisteredModel(entry.model, entry.options)
+            registered.by_model = by_model
+            other = registered_models.setdefault(registered.slug, registered)
+            if other is not registered:
                 raise ConfigurationError(
-                    f"{section.where} and {other.where} both have the slug {section.slug!r}; "
+                    f"{registered.where} and {other.where} both have the slug {registered.slug!r}; "
                     "give one of them another slug"
                 )
-        for section in sections.values():
-            section.check()
-        self._sections = sections
+        for registered in registered_models.values():
+            registered.check()
+        self._registered_models = registered_models
+
+    @property
+    def registered_models(self) -> dict[str, RegisteredModel]:
+        """Slug to registered model, in the order of registration.
+
+        Raises:
+            ConfigurationError: An option is not valid; see `prepare`.
+        """
+        if self._registered_models is None:
+            self.prepare()
+        return self._registered_models or {}
 
     @property
     def sections(self) -> dict[str, RegisteredModel]:
-        """Slug to section, in the order they were registered.
-
-        Raises:
-            ConfigurationError: As `prepare`.
-        """
-        if self._sections is None:
-            self.prepare()
-        return self._sections or {}
+        """Deprecated alias of `registered_models`."""
+        warnings.warn(
+            "AdminRegistry.sections is deprecated and will be removed in 0.3; "
+            "use registered_models",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        return self.registered_models
 
     def get_registered_model(self, model: type[Any]) -> RegisteredModel | None:
-        """Return the section of a model, if it is shown."""
-        return next((one for one in self.sections.values() if one.model is model), None)
+        """Return the registered model of a class, or None if it is not registered."""
+        return next(
+            (
+                registered
+                for registered in self.registered_models.values()
+                if registered.model is model
+            ),
+            None,
+        )
 
     def __iter__(self) -> Iterator[Registration]:
         return iter(list(self._entries.values()))
@@ -149,7 +185,7 @@ def _check_model(model: Any) -> None:
     if isinstance(model, type) and isinstance(inspect(model, raiseerr=False), Mapper):
         return
     raise ConfigurationError(
-        f"{_name(model)} cannot be registered with the admin: it is no model with a table; "
+        f"{_name(model)} cannot be registered with the admin: it is not a model with a table; "
         "register a class that inherits from lback.database.Base and has a __tablename__"
     )
 
@@ -160,8 +196,8 @@ def _name(model: Any) -> str:
     return repr(model)
 
 
-# The admin module of an installed app is imported before any application can be handed to it, so
-# it registers here. An application sees these through a registry of its own, AdminRegistry(site),
-# in which it may register more without the others in the process seeing it.
+# The `admin` modules of installed apps are imported before an application exists, so they
+# register here. Each application has a registry of its own, AdminRegistry(site), so that further
+# registrations do not affect other applications in the process.
 site = AdminRegistry()
 register = site.register

@@ -1,4 +1,4 @@
-"""Related rows: what a column shows of other rows, without those that the user may not read."""
+"""Values of list columns without related rows that the user may not read."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -12,28 +12,36 @@ _COLLECTIONS = (list, tuple, set, frozenset)
 
 
 class RelatedRows:
-    """Gives the values of columns, with nothing in the place of a row that is not to be read.
+    """Read values of columns, hiding related rows that the policies do not let the user read.
 
     Args:
-        session: Where the rows are.
-        user: Who reads.
-        columns: The columns.
-        rows: The rows that they are shown of; all related ones are asked about at once.
+        session: Database session.
+        user: The admin user.
+        columns: Columns to read.
+        rows: Rows to read from; the policies of all related rows are checked in one go.
     """
 
     def __init__(
         self, session: Session, user: Any, columns: Iterable[Column], rows: Iterable[Any]
     ) -> None:
-        # Without policies nothing is hidden, and nothing need be loaded to find that out.
-        held = list(rows) if policies.exist() else []
+        # Without policies nothing is hidden, so related rows need not be loaded.
+        row_list = list(rows) if policies.exist() else []
         ways = [_steps(column) for column in columns]
-        met = {id(item): item for way in ways for row in held for item in _met(row, way)}
+        met = {id(item): item for way in ways for row in row_list for item in _met(row, way)}
         known = {id(item) for item in policies.readable(session, user, met.values())}
-        # The rows themselves are kept, so that none of the ids is given to another object.
+        # References to the rows are kept, because Python reuses the ids of deleted objects.
         self._hidden = {key: item for key, item in met.items() if key not in known}
 
     def value(self, column: Column, row: Any) -> Any:
-        """Return what a column shows of a row."""
+        """Return the value of a column.
+
+        Args:
+            column: One of the columns.
+            row: One of the rows.
+
+        Returns:
+            The value, with None or a shorter list in place of hidden rows.
+        """
         if not self._hidden or not _steps(column):
             return column.value(row)
         here = row
@@ -41,14 +49,14 @@ class RelatedRows:
             here = self._read(None if here is None else getattr(here, step))
         return here
 
-    def _read(self, value: Any) -> Any:
+    def _read(self, value: object) -> Any:
         if isinstance(value, _COLLECTIONS):
             return [item for item in value if id(item) not in self._hidden]
         return None if id(value) in self._hidden else value
 
 
 def _steps(column: Column) -> list[str]:
-    """Return the attributes on the way to a value; none where the way meets no other row."""
+    """Return the attributes on the path to a value; none if it involves no related row."""
     return column.name.split(".") if column.loads else []
 
 

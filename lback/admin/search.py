@@ -1,4 +1,4 @@
-"""Search: words that a list is narrowed by, looked for in columns that the options name."""
+"""Search in the columns that the options list in `search_columns`."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,13 +13,20 @@ from lback.core.exceptions import ConfigurationError
 
 MAX_LENGTH = 200
 MAX_WORDS = 8
-# Greater than every character, so that all that begins with a word lies below word + this.
+# The greatest character: all texts that begin with a word are less than word + this.
 _LAST = "\U0010ffff"
 
 
 @dataclass(frozen=True, slots=True)
 class SearchTerm:
-    """A column, and how a word is looked for in it."""
+    """A column to search.
+
+    Attributes:
+        name: Name of the column in the options.
+        expression: Column expression, cast to text if necessary.
+        path: To-one relationships from the model to the column.
+        how: "^" for a prefix match, "=" for an exact match, "" for a substring.
+    """
 
     name: str
     expression: ColumnElement[Any]
@@ -27,36 +34,52 @@ class SearchTerm:
     how: str
 
     def matches(self, word: str, dialect: Dialect) -> ColumnElement[bool]:
-        """Return the condition that the column holds a word."""
+        """Return the SQL condition that the column matches a word.
+
+        Args:
+            word: Word to search for.
+            dialect: Dialect of the database.
+        """
         column = self.expression
         if self.how == "=":
             return column == word
         if self.how == "^":
             if dialect.name == "sqlite":
-                # LIKE ignores case there, and so every index.
+                # LIKE is case-insensitive in SQLite and does not use an index.
                 return and_(column >= word, column < word + _LAST)
             return column.startswith(word, autoescape=True)
         return column.icontains(word, autoescape=True)
 
 
 def build_search(options: ModelAdmin, name: str, where: str) -> SearchTerm:
-    """Return what a name in `search_columns` means.
+    """Return the search term of a name in `search_columns`.
+
+    Args:
+        options: Options of the registered model.
+        name: Name of a column, with the prefix "^" or "=" if it is not a substring search.
+        where: Place of the name, for error messages.
 
     Raises:
-        ConfigurationError: It names no column.
+        ConfigurationError: The name is not a column.
     """
     how = name[:1] if name[:1] in ("^", "=") else ""
     column = build_column(options, name.removeprefix(how), where)
     if column.sort is None:
-        raise ConfigurationError(f"{where} names {name!r}, which is no column that can be searched")
+        raise ConfigurationError(f"{where} names {name!r}, which is not a searchable column")
     expression = column.sort
     if not isinstance(expression.type, String):
         expression = cast(expression, String(255))
     return SearchTerm(column.name, expression, column.path, how)
 
 
-def words_of(text: Any) -> list[str]:
-    """Return the words of a search that somebody sent; too long ones are cut."""
+def words_of(text: object) -> list[str]:
+    """Return the words of a search text from a client; at most 8 of the first 200 characters.
+
+    Example:
+        >>> from lback.admin.search import words_of
+        >>> words_of("  jane  austen ")
+        ['jane', 'austen']
+    """
     if not isinstance(text, str) or "\0" in text:
         return []
     cleaned = text[:MAX_LENGTH].encode("utf-8", "ignore").decode()
@@ -64,12 +87,21 @@ def words_of(text: Any) -> list[str]:
 
 
 def condition(terms: list[SearchTerm], text: str, dialect: Dialect) -> ColumnElement[bool] | None:
-    """Return the condition that each word is found somewhere, or the text as a whole is."""
+    """Return the SQL condition that each word matches a column, or the whole text matches one.
+
+    Args:
+        terms: Columns to search.
+        text: Search text from a client.
+        dialect: Dialect of the database.
+
+    Returns:
+        The condition, or None if there are no words or no columns.
+    """
     words = words_of(text)
     if not words or not terms:
         return None
     whole = " ".join(words)
-    # A name that is compared with its beginning or as a whole may have several words itself.
+    # Prefix and exact matches may consist of several words.
     exact = [term.matches(whole, dialect) for term in terms if term.how] if words[1:] else []
     each = and_(*(or_(*(term.matches(word, dialect) for term in terms)) for word in words))
     return or_(each, *exact) if exact else each

@@ -1,4 +1,4 @@
-"""The door of the admin: signing in and out."""
+"""Sign-in and sign-out views of the admin."""
 
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class SignInForm(Form):
-    """A username and a password."""
+    """Form with username and password."""
 
     username = CharField(max_length=150)
     password = CharField(widget=PasswordInput, strip=False, max_length=1000)
@@ -24,12 +24,17 @@ class SignInForm(Form):
 
 @open_to_all
 def sign_in(request: "Request") -> Response:
-    """Show the form, or sign somebody in and send them to where they wanted to go."""
+    """Show the sign-in form, or sign in and redirect to `next`.
+
+    Raises:
+        ConfigurationError: The request has no session.
+        TooManyAttempts: The login rate limit is exceeded.
+    """
     registry_of(request)
     if request.session is None:
         raise ConfigurationError(
-            "the admin needs sessions: put lback.middleware.SessionMiddleware, "
-            "AuthenticationMiddleware and CSRFMiddleware into MIDDLEWARES"
+            "the admin needs sessions: add lback.middleware.SessionMiddleware, "
+            "AuthenticationMiddleware and CSRFMiddleware to MIDDLEWARES"
         )
     goal = _goal(request)
     if user_of(request) is not None and request.method == "GET":
@@ -48,7 +53,7 @@ def _signed_in(request: "Request", form: SignInForm) -> bool:
     data = form.cleaned_data
     account = authenticate(request, data["username"], data["password"], manager=manager)
     if account is None:
-        form.add_error(None, Invalid("Username or password is wrong."))
+        form.add_error(None, Invalid("The username or password is wrong. Please try again."))
         return False
     login(request, account)
     return True
@@ -56,7 +61,7 @@ def _signed_in(request: "Request", form: SignInForm) -> bool:
 
 def _goal(request: "Request") -> str:
     text = request.POST.get("next") or request.GET.get("next") or ""
-    # Only a page of this site: anything else would be a way to lure people elsewhere.
+    # Only URLs of this site, to avoid an open redirect.
     if isinstance(text, str) and is_local_url(text):
         return text
     return address(request, "admin-home")
@@ -64,7 +69,7 @@ def _goal(request: "Request") -> str:
 
 @open_to_all
 def sign_out(request: "Request") -> Response:
-    """Sign somebody out."""
+    """Sign out and redirect to the sign-in page."""
     if user_of(request) is not None:
         logout(request)
     return RedirectResponse(address(request, "admin-sign-in"), 303)

@@ -1,4 +1,4 @@
-"""The paths of the admin: `include("lback.admin.urls", "/admin")` puts them below a prefix."""
+"""URL patterns of the admin: `include("lback.admin.urls", "/admin")`."""
 
 from lback.admin.asset_files import send_asset
 from lback.admin.bulk_views import act, delete_row
@@ -10,8 +10,8 @@ from lback.core.urls_utils import path
 
 READ, WRITE, BOTH = ["GET"], ["POST"], ["GET", "POST"]
 
-# Open to the router, for the users of the admin are others than those of the site: each view but
-# the door and the files asks for one itself.
+# requires_auth is False, because it checks for users of the site. All views except sign-in and
+# assets check for an admin user themselves (see `guarded`).
 urlpatterns = [
     path("/", home, READ, "admin-home", requires_auth=False),
     path("/sign-in", sign_in, BOTH, "admin-sign-in", requires_auth=False),

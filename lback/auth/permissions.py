@@ -108,6 +108,14 @@ def login_required(view: V) -> V:
 
     Raises:
         TypeError: A class has no handler that can be guarded.
+
+    Example:
+        >>> @login_required
+        ... def members(request):
+        ...     return "members only"
+        >>> app.add_route("/members", members, requires_auth=False)
+        >>> Client(app).get("/members").status_code
+        401
     """
     return guarded(view, require_user)
 
@@ -124,6 +132,14 @@ class PermissionRequired:
 
     Raises:
         TypeError: `wanted` is none of these, or contains no name.
+
+    Example:
+        >>> @PermissionRequired("blog.publish")
+        ... def publish(request):
+        ...     return "published"
+        >>> app.add_route("/publish", publish, ["POST"], requires_auth=False)
+        >>> Client(app).post("/publish").status_code
+        401
     """
 
     def __init__(

@@ -89,7 +89,7 @@ class RedisCache(SignalSender):
             TypeError: The key is not text, a number, None or a tuple of these.
         """
         name = self._name(key)
-        octets = self._ask(lambda: self._client.get(name), None)
+        octets = self._call(lambda: self._client.get(name), None)
         value, found = self._value(octets)
         outcome = "hit" if found else "miss"
         self.dispatcher.send("cache_item_fetched", self, key=key, outcome=outcome)
@@ -139,7 +139,7 @@ class RedisCache(SignalSender):
 
         Signals: `cache_cleared` (`cleared_count`), even if the cache was empty.
         """
-        count = self._ask(self._drop_all, 0)
+        count = self._call(self._drop_all, 0)
         self.dispatcher.send("cache_cleared", self, cleared_count=count)
 
     def has(self, key: object) -> bool:
@@ -149,7 +149,7 @@ class RedisCache(SignalSender):
             TypeError: The key is not text, a number, None or a tuple of these.
         """
         name = self._name(key)
-        return bool(self._ask(lambda: self._client.exists(name), 0))
+        return bool(self._call(lambda: self._client.exists(name), 0))
 
     def keys(self) -> list[object]:
         """Return all keys of this cache. Sends no signal.
@@ -157,7 +157,7 @@ class RedisCache(SignalSender):
         Slow on a server with many keys, also those of other applications: it scans them all.
         """
         nothing: list[str] = []
-        names = self._ask(lambda: list(self._names()), nothing)
+        names = self._call(lambda: list(self._names()), nothing)
         return [key_of(name.removeprefix(self._prefix)) for name in names]
 
     def try_lock(self, key: object, seconds: float) -> Callable[[], None] | None:
@@ -173,13 +173,13 @@ class RedisCache(SignalSender):
         """
         name, mine = f"{self._prefix}lock:{text_of(key)}", token_hex(16)
         lives = _milliseconds(seconds)
-        taken = self._ask(lambda: bool(self._client.set(name, mine, nx=True, px=lives)), True)
+        taken = self._call(lambda: bool(self._client.set(name, mine, nx=True, px=lives)), True)
         if not taken:
             return None
 
         def release() -> None:
             # The script deletes only this caller's lock: it may have expired and been taken.
-            self._ask(lambda: self._client.eval(_RELEASE, 1, name, mine), None)
+            self._call(lambda: self._client.eval(_RELEASE, 1, name, mine), None)
 
         return release
 
@@ -195,14 +195,14 @@ class RedisCache(SignalSender):
             logger.warning("cache: unreadable value treated as missing: %s", error)
             return None, False
 
-    def _ask(self, question: Callable[[], T], otherwise: T) -> T:
+    def _call(self, command: Callable[[], T], otherwise: T) -> T:
         """Call the server; return `otherwise` if it is unreachable."""
         if not self._breaker.allows_call():
             return otherwise
         try:
             if self._stale:
                 self._drop_stale()
-            answer = question()
+            answer = command()
         except self._error as error:
             self._breaker.record_failure(error)
             return otherwise
@@ -211,7 +211,7 @@ class RedisCache(SignalSender):
 
     def _change(self, name: str, change: Callable[[], Any]) -> Any:
         """Change an entry; if that fails, mark its key for deletion after the outage."""
-        done = self._ask(change, None)
+        done = self._call(change, None)
         if done is None and len(self._stale) <= _MOST_STALE:
             self._stale.add(name)
         return done

@@ -1,4 +1,4 @@
-"""The walk of a request: from WSGI environ to view and back, and all that it leans on."""
+"""The core: requests, responses, routing, middlewares, settings, templates and error handling."""
 
 from lback.core.app_controller import AppController
 from lback.core.base_middleware import BaseMiddleware

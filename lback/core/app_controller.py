@@ -277,7 +277,7 @@ class AppController:
         return response
 
     def warn_of_closed_routes(self) -> None:
-        """Log a warning with the routes that nobody can access, if no middleware signs users in."""
+        """Log a warning with the routes that always answer 401, if no middleware signs users in."""
         middlewares = self.middleware_manager.middlewares
         if any(getattr(middleware, "sets_user", False) for middleware in middlewares):
             return
@@ -303,7 +303,7 @@ def _require_user(request: Request) -> None:
         raise Unauthorized
 
 
-def is_authenticated(user: Any) -> bool:
+def is_authenticated(user: object) -> bool:
     """Return True if a user satisfies `requires_auth`.
 
     Args:

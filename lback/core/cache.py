@@ -1,4 +1,4 @@
-"""A cache in memory: a key to a value and the moment from which it no longer counts."""
+"""In-memory cache with optional expiry."""
 
 import math
 import time
@@ -17,19 +17,19 @@ STALE_MOMENTS_KEPT = 64
 
 
 class CacheItem:
-    """A value with the moment from which it no longer counts.
+    """A cached value with its expiry time.
 
     Args:
-        value: What is kept.
-        expires_at: Seconds since the epoch; `None` means never.
-        clock: Gives the present moment in seconds since the epoch.
+        value: The value.
+        expires_at: Expiry time in seconds since the epoch; `None` means never.
+        clock: Returns the current time in seconds since the epoch.
     """
 
     __slots__ = ("_clock", "expires_at", "value")
 
     def __init__(
         self,
-        value: Any,
+        value: object,
         expires_at: float | None = None,
         *,
         clock: Callable[[], float] = time.time,
@@ -39,25 +39,31 @@ class CacheItem:
         self._clock = clock
 
     def is_expired(self) -> bool:
-        """Tell whether the moment has come; never so without one."""
+        """Return True if the item has expired. Items without an expiry never do."""
         return self.expires_at is not None and self._clock() >= self.expires_at
 
 
 class Cache(SignalSender):
-    """Keeps values for the threads of one process, each for as long as it was given.
+    """A thread-safe in-memory cache of one process, with an optional expiry for each value.
 
-    Reading takes no lock. Signals are sent outside the lock: a receiver may use the cache.
-    Every `set` also drops a few expired entries, so that memory follows the living ones.
+    Reads take no lock. Signals are sent outside the lock, so that receivers may use the cache.
+    Every `set` also removes a few expired entries, so that they do not accumulate.
 
-    Signals: `cache_initialized` once. `cache_item_expired` (`key`, `expires_at`) when an expired
-    entry is dropped, whoever noticed it first: `get`, `delete` or a later `set`.
+    Signals: `cache_initialized` once. `cache_item_expired` (`key`, `expires_at`) when `get`,
+    `delete` or `set` removes an expired entry.
 
     Args:
         dispatcher: Where the signals are sent; `None` means the dispatcher of the process.
-        clock: Gives the present moment in seconds since the epoch. Where it is set back,
-            entries live longer by the jump: keep nothing here whose age is a matter of security.
-        max_entries: How many it keeps at most; over that, those that were first kept go. `None`
-            means any number.
+        clock: Returns the current time in seconds since the epoch. If the clock is set back,
+            entries live longer: do not cache values whose age matters for security.
+        max_entries: Maximum number of entries; beyond it, the oldest are removed. `None` means no
+            limit.
+
+    Example:
+        >>> cache = Cache()
+        >>> cache.set("rate", 1.08, ttl=60)
+        >>> cache.get("rate"), cache.get("unknown"), cache.has("rate")
+        (1.08, None, True)
     """
 
     def __init__(
@@ -71,20 +77,20 @@ class Cache(SignalSender):
         self._clock = clock
         self._max_entries = math.inf if max_entries is None else max_entries
         self._items: dict[Any, CacheItem] = {}
-        # The moments of expiry, soonest first. The number keeps keys from being compared. A
-        # moment outlives an entry that is replaced or deleted; `_push_moment` weeds those out.
+        # A heap of expiry times. The number prevents keys from being compared. Times of entries
+        # that were replaced or deleted stay until `_push_moment` removes them.
         self._moments: list[tuple[float, int, Any]] = []
         self._numbers = count()
-        # Reentrant: dropping a value may run its destructor, and that may use the cache.
+        # Reentrant: removing a value may run its destructor, which may use the cache.
         self._lock = RLock()
         self.dispatcher.send("cache_initialized", self)
 
-    def get(self, key: Any) -> Any | None:
+    def get(self, key: object) -> Any | None:
         """Return the value of a key, or `None` if it is absent or expired.
 
-        A stored `None` looks the same; `has` tells them apart.
+        Use `has` to distinguish a stored `None` from an absent key.
 
-        Signals: `cache_item_expired` (`key`, `expires_at`) if an expired entry was dropped, then
+        Signals: `cache_item_expired` (`key`, `expires_at`) if an expired entry was removed, then
         `cache_item_fetched` (`key`, `outcome`: "hit", "miss" or "expired"), then `cache_hit`
         (`key`) or `cache_miss` (`key`).
 
@@ -102,21 +108,21 @@ class Cache(SignalSender):
             return None
         return item.value
 
-    def set(self, key: Any, value: Any, ttl: float | None = None) -> None:
-        """Keep a value under a key, in place of an older one.
+    def set(self, key: object, value: object, ttl: float | None = None) -> None:
+        """Store a value under a key, replacing an older one.
 
-        Signals: `cache_item_expired` (`key`, `expires_at`) for each expired entry dropped on the
-        way, `cache_item_deleted` (`key`) for each that had to make room, then `cache_item_set`
-        (`key`, `ttl`, `expires_at`).
+        Signals: `cache_item_expired` (`key`, `expires_at`) for each expired entry removed,
+        `cache_item_deleted` (`key`) for each removed to make room, then `cache_item_set` (`key`,
+        `ttl`, `expires_at`).
 
         Args:
-            key: Anything hashable.
-            value: Kept as it is, not copied.
-            ttl: Seconds it lives; `None` means for ever. With 0 or less nothing is kept, and
-                the older value is gone all the same.
+            key: Any hashable object.
+            value: Any object; it is not copied.
+            ttl: Lifetime in seconds; `None` means no expiry. With 0 or less nothing is stored, and
+                the older value is removed.
 
         Raises:
-            TypeError: The key is not hashable, or the ttl is no number.
+            TypeError: The key is not hashable, or the ttl is not a number.
             ValueError: The ttl is NaN.
         """
         check_ttl(ttl)
@@ -138,11 +144,11 @@ class Cache(SignalSender):
             self.dispatcher.send("cache_item_deleted", self, key=old_key)
         self.dispatcher.send("cache_item_set", self, key=key, ttl=ttl, expires_at=expires_at)
 
-    def delete(self, key: Any) -> None:
+    def delete(self, key: object) -> None:
         """Remove the entry of a key, if there is one.
 
-        Signals: `cache_item_deleted` (`key`), or `cache_item_expired` (`key`, `expires_at`) if its
-        time was over; none for an absent key.
+        Signals: `cache_item_deleted` (`key`), or `cache_item_expired` (`key`, `expires_at`) if it
+        had expired; none for an absent key.
 
         Raises:
             TypeError: The key is not hashable.
@@ -159,19 +165,19 @@ class Cache(SignalSender):
             self.dispatcher.send("cache_item_deleted", self, key=key)
 
     def clear(self) -> None:
-        """Remove every entry.
+        """Remove all entries.
 
-        Signals: `cache_cleared` (`cleared_count`), also if there was none.
+        Signals: `cache_cleared` (`cleared_count`), also if the cache was empty.
         """
         with self._lock:
-            # New containers: the old ones, and the values in them, die outside the lock.
+            # New containers, so that the old values are freed outside the lock.
             dropped, self._items, self._moments = self._items, {}, []
         count = len(dropped)
         dropped.clear()
         self.dispatcher.send("cache_cleared", self, cleared_count=count)
 
-    def has(self, key: Any) -> bool:
-        """Tell whether a key is there and has not expired; sends no signal.
+    def has(self, key: object) -> bool:
+        """Return True if a key is present and has not expired. Sends no signal.
 
         Raises:
             TypeError: The key is not hashable.
@@ -180,12 +186,12 @@ class Cache(SignalSender):
         return item is not None and not item.is_expired()
 
     def keys(self) -> list[Any]:
-        """Return the keys that have not expired; sends no signal."""
+        """Return the keys that have not expired. Sends no signal."""
         with self._lock:
             items = self._items.copy()
         return [key for key, item in items.items() if not item.is_expired()]
 
-    def _get_observed(self, key: Any, item: CacheItem | None) -> Any | None:
+    def _get_observed(self, key: object, item: CacheItem | None) -> Any | None:
         outcome = "miss" if item is None else "hit"
         if item is not None and item.is_expired():
             if self._drop(key, item):
@@ -195,8 +201,8 @@ class Cache(SignalSender):
         self.dispatcher.send("cache_miss" if item is None else "cache_hit", self, key=key)
         return None if item is None else item.value
 
-    def _drop(self, key: Any, item: CacheItem) -> bool:
-        """Remove an entry unless another thread was first; tell whether it was this call."""
+    def _drop(self, key: object, item: CacheItem) -> bool:
+        """Remove an entry; return False if another thread already removed it."""
         with self._lock:
             if self._items.get(key) is not item:
                 return False
@@ -204,9 +210,9 @@ class Cache(SignalSender):
             return True
 
     def _sweep(self, now: float) -> list[tuple[Any, CacheItem]]:
-        """Drop a few expired entries, and hand them out to be told of and freed outside the lock.
+        """Remove a few expired entries and return them, to be signalled and freed outside the lock.
 
-        Eight for one that is added: the expired go faster than others come, and no call is slow.
+        Up to eight for each entry added: they cannot accumulate, and no call is slow.
         """
         expired = []
         moments = self._moments
@@ -221,19 +227,19 @@ class Cache(SignalSender):
         return expired
 
     def _displaced(self) -> list[tuple[Any, CacheItem]]:
-        """Take out the entries that were first kept, as `_sweep` does with expired ones.
+        """Remove the oldest entries and return them.
 
-        A hundredth of all at once: to find the first one of a mapping takes as long as many were
-        taken from its front.
+        A hundredth of all at once, because finding the first item of a dict takes time in
+        proportion to the items that were removed before it.
         """
         number = len(self._items) // 100 or 1
         return [(key, self._items.pop(key)) for key in list(islice(self._items, number))]
 
-    def _push_moment(self, expires_at: float, key: Any) -> None:
+    def _push_moment(self, expires_at: float, key: object) -> None:
         if len(self._moments) > 2 * len(self._items) + STALE_MOMENTS_KEPT:
-            # More than half belong to no entry. Rebuilt at most once in so many calls as there
-            # are entries, which makes it a constant cost for each. From a copy, because the
-            # garbage collector may run a destructor that uses the cache.
+            # More than half are stale. The rebuild has a constant amortised cost per call. It
+            # iterates over a copy, because the garbage collector may run a destructor that uses
+            # the cache.
             self._moments = [
                 (item.expires_at, next(self._numbers), key)
                 for key, item in self._items.copy().items()
@@ -243,22 +249,23 @@ class Cache(SignalSender):
         else:
             heappush(self._moments, (expires_at, next(self._numbers), key))
 
-    def _tell_expired(self, key: Any, item: CacheItem) -> None:
+    def _tell_expired(self, key: object, item: CacheItem) -> None:
         self.dispatcher.send("cache_item_expired", self, key=key, expires_at=item.expires_at)
 
 
 def check_ttl(ttl: object) -> None:
-    """Refuse what is no time to live.
+    """Raise if a value is not a valid time to live.
 
     Raises:
-        TypeError: It is no number and not `None`.
+        TypeError: It is neither a number nor `None`.
         ValueError: It is NaN.
     """
     if ttl is None:
         return
     if isinstance(ttl, bool) or not isinstance(ttl, (int, float)):
         raise TypeError(
-            f"the ttl of a cache entry is a number of seconds or None, not {type(ttl).__name__}"
+            "the ttl of a cache entry must be a number of seconds or None, not "
+            f"{type(ttl).__name__}"
         )
     if math.isnan(ttl):
-        raise ValueError("the ttl of a cache entry is a number of seconds, not NaN")
+        raise ValueError("the ttl of a cache entry must be a number of seconds, not NaN")

@@ -1,4 +1,4 @@
-"""Configuration: every setting from the environment, else the project, else its default."""
+"""Loads and validates settings from the environment, `.env`, the project and the defaults."""
 
 import logging
 import os
@@ -21,12 +21,12 @@ logger = logging.getLogger(__name__)
 
 _PARSERS = {".json": parse_json, ".yaml": parse_yaml, ".yml": parse_yaml}
 
-# As near as a slip of the finger, and no nearer: projects have settings of their own.
+# Only very similar names count as misspelt, because projects have settings of their own.
 _MISSPELT = 0.85
 
 
 class _InvalidSettings(ConfigurationError, ValueError):
-    """Settings that cannot work; one line of the text for each."""
+    """Invalid settings; the message has one line for each."""
 
     def __init__(self, problems: Mapping[str, str]) -> None:
         count = "1 setting" if len(problems) == 1 else f"{len(problems)} settings"
@@ -34,11 +34,11 @@ class _InvalidSettings(ConfigurationError, ValueError):
 
 
 def load_config(config_file: str | os.PathLike[str] = "config.json") -> dict[str, Any]:
-    """Read a JSON or YAML file, by its suffix; one that does not exist gives nothing.
+    """Read a JSON or YAML file, depending on its suffix; empty if the file does not exist.
 
     Raises:
-        ConfigurationError: The file cannot be read or parsed, its top level is no mapping, or
-            its name does not end in `.json`, `.yaml` or `.yml`.
+        ConfigurationError: The file cannot be read or parsed, its top level is not a mapping, or
+            its name does not end with `.json`, `.yaml` or `.yml`.
     """
     path = Path(config_file)
     parse = _PARSERS.get(path.suffix.lower())
@@ -50,22 +50,28 @@ def load_config(config_file: str | os.PathLike[str] = "config.json") -> dict[str
 
 
 class Config(Settings):
-    """The settings of an application, one attribute each, in upper case.
+    """The settings of an application, as attributes in upper case.
 
     A value comes from the environment, else from `settings`, else from the file, else from
-    `DEFAULTS`. `.env` is not read here. The text of the environment takes the type that the
-    setting has elsewhere; an empty one counts for texts only. Other upper-case names in
-    `settings` and in the file are the project's own settings and are kept.
+    `DEFAULTS`. `.env` is not read here. Text of the environment is converted to the type of the
+    setting; empty text is ignored unless the setting is text. Other upper-case names in `settings`
+    and in the file are settings of the project and become attributes too.
 
     Args:
-        config_file: JSON or YAML; `None` reads no file, and one that does not exist is empty.
-        settings: Values of `settings.py`, or the keywords of an `Application`; `None` as the
-            value of a known setting means unset.
-        env_file: What is in `.env`, and which of it is in the environment because of that.
+        config_file: Path of a JSON or YAML file, which need not exist; `None` reads no file.
+        settings: Values of `settings.py`, or the keywords of an `Application`. `None` as the
+            value of a known setting means that it is not set.
+        env_file: The content of `.env`, as `load_env_file` returned it.
 
     Raises:
-        ConfigurationError: The file cannot be read, or values have the wrong type; the latter is
-            a ValueError as well and names everything that is wrong.
+        ConfigurationError: The file cannot be read, or values have the wrong type. The latter is
+            also a ValueError, and its message names all problems.
+
+    Example:
+        >>> from lback import Config
+        >>> config = Config(None, settings={"PORT": 9000})
+        >>> config.PORT, config.source_of("PORT"), config.source_of("WORKERS")
+        (9000, 'settings', 'default')
     """
 
     DEFAULTS: ClassVar[Mapping[str, Any]] = MappingProxyType(vars(Settings()))
@@ -89,13 +95,13 @@ class Config(Settings):
         given["settings" if config_file is None else "settings.py"] = settings or {}
         broken = self._take(given)
         if broken:
-            # Whoever starts without a project may still go on to `develop`, which fills gaps.
+            # Without a project, `develop` may still set what is missing.
             deployed = not self.DEBUG and (config_file is not None or "DEBUG" in self._sources)
             others = self.problems(deployed=deployed and "DEBUG" not in broken)
             raise _InvalidSettings({**others, **broken})
 
     def _take(self, given: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
-        """Set the attributes, the weakest source first; return what is wrong, by name."""
+        """Set the attributes, lowest precedence first; return the problems by name."""
         values: dict[str, Any] = {}
         for source, mapping in given.items():
             for name, value in _settings_in(mapping):
@@ -120,7 +126,7 @@ class Config(Settings):
         self._origins.setdefault(name, []).append((source, value))
 
     def _texts(self, name: str) -> Iterator[tuple[str, str]]:
-        """Yield what `.env` and the environment say of a setting, the weaker first."""
+        """Yield the texts of `.env` and of the environment, lower precedence first."""
         if name in self._env_file.values:
             yield ".env", self._env_file.values[name]
         if name in os.environ and name not in self._env_file.loaded:
@@ -134,18 +140,23 @@ class Config(Settings):
         return fit(value, like) if name in self.DEFAULTS else value
 
     def get(self, name: str, default: Any = None) -> Any:
-        """Return a setting, or `default` where there is none of that name."""
+        """Return a setting, or the default.
+
+        Args:
+            name: Name of the setting, in upper case.
+            default: Returned if there is no setting of that name.
+        """
         if name == "DATABASE_URI":
             return self.DATABASE_URI
         return vars(self).get(name, default)
 
     def source_of(self, name: str) -> str:
-        """Tell where a setting comes from.
+        """Return where the value of a setting comes from.
 
         Returns:
-            `"environment"`, `".env"`, `"settings.py"` (`"settings"` where there is no file, as for
-            the keywords of an `Application`), the name of the file, `"development"` for what
-            `develop` chose, or `"default"`.
+            `"environment"`, `".env"`, `"settings.py"` (`"settings"` for the keywords of an
+            `Application`), the name of the configuration file, `"development"` if `develop` set
+            it, or `"default"`.
 
         Raises:
             AttributeError: There is no such setting.
@@ -154,10 +165,10 @@ class Config(Settings):
         return self._sources.get(name, "default")
 
     def origins_of(self, name: str) -> list[tuple[str, Any]]:
-        """Tell each place that says something of a setting, and what: first the one that counts.
+        """Return all sources that set a setting, with their values, highest precedence first.
 
-        The values are as they stand there: text in the environment. What follows the first pair
-        is what that one shadows; see `source_of` for the names of the places.
+        The first pair is the one that is used; the others are shadowed by it. Values are as in
+        the source: text from the environment. See `source_of` for the names of the sources.
 
         Raises:
             AttributeError: There is no such setting.
@@ -172,9 +183,9 @@ class Config(Settings):
 
     @property
     def DATABASE_URI(self) -> str:  # noqa: N802  the name of a setting
-        """The address of the database, driver included, with what is special in it quoted.
+        """The SQLAlchemy URL of the database, including the driver.
 
-        It may hold a password: never log it.
+        It may contain a password: never log it.
 
         Raises:
             ConfigurationError: The engine is unknown or credentials are missing; also a
@@ -183,21 +194,21 @@ class Config(Settings):
         try:
             return self._database_uri()
         except ValueError as error:
-            # Not chained: the error of a library may quote what it could not read.
+            # Not chained: the message of a library may quote the URL with its password.
             raise _InvalidSettings({"DB_ENGINE": str(error)}) from None
 
     def _database_uri(self) -> str:
         settings = vars(self)
         if ENGINES.get(str(self.DB_ENGINE).lower()) != "sqlite" and "DB_NAME" not in self._sources:
-            # The default is the name of a file, which is no name for a server's database.
+            # The default is the name of a file, which is not valid for a database server.
             settings = {**settings, "DB_NAME": ""}
         return database_uri(settings)
 
     def develop(self) -> None:
-        """Fill what no setting decides for a start on this machine.
+        """Set values for development, except for settings that are set.
 
-        DEBUG goes on where nothing set it, and an empty SECRET_KEY becomes a random one, which
-        ends with the process. ALLOWED_HOSTS stay: empty means loopback names while DEBUG is on.
+        DEBUG becomes True unless it is set, and an empty SECRET_KEY becomes a random one, valid
+        until the process ends. An empty ALLOWED_HOSTS allows loopback hosts while DEBUG is on.
         """
         if "DEBUG" not in self._sources:
             self.DEBUG, self._sources["DEBUG"] = True, "development"
@@ -205,9 +216,9 @@ class Config(Settings):
             self._choose_key()
 
     def allow_weak_keys(self) -> None:
-        """Accept keys that can be guessed while DEBUG is off, for tests; their length still counts.
+        """Accept guessable keys while DEBUG is off, for tests. Their length is still checked.
 
-        `lback.testing.Client` calls this. A process that serves real visitors never does.
+        `lback.testing.Client` calls this. Never call it in a process that serves visitors.
         """
         self._allows_weak_keys = True
 
@@ -216,13 +227,13 @@ class Config(Settings):
 
     @staticmethod
     def validate(config_instance: "Config") -> None:
-        """Refuse settings that do not allow a start, and warn of names that look misspelt.
+        """Validate the settings, and log a warning for names that look misspelt.
 
         With DEBUG off, SECRET_KEY and ALLOWED_HOSTS must be set. With DEBUG on, an empty
         SECRET_KEY becomes a random one, with a warning.
 
         Raises:
-            ConfigurationError: Settings cannot work; names all; also a ValueError.
+            ConfigurationError: Settings are invalid; the message names all. Also a ValueError.
         """
         config_instance._warn_of_misspelt_names()
         problems = config_instance.problems(deployed=not config_instance.DEBUG)
@@ -237,10 +248,10 @@ class Config(Settings):
             )
 
     def problems(self, *, deployed: bool) -> dict[str, str]:
-        """Return a line for each setting that cannot work, by name.
+        """Return a message for each invalid setting, by name.
 
         Args:
-            deployed: Demand as well what must be set where strangers come in.
+            deployed: Whether to require also the settings that a public server needs.
         """
         found = dict(self._broken_rules())
         if not found.keys() & {"DATABASE_URL", "DB_ENGINE"}:
@@ -288,11 +299,11 @@ class Config(Settings):
             yield "ALLOWED_HOSTS", self._line("ALLOWED_HOSTS", self.ALLOWED_HOSTS, rule)
 
     def _keys(self) -> dict[str, list[str]]:
-        # With a weak key of before, tokens can be forged just as well.
+        # Tokens can also be forged with a weak former key.
         return {"SECRET_KEY": [self.SECRET_KEY], "SECRET_KEY_FALLBACKS": self.SECRET_KEY_FALLBACKS}
 
     def _line(self, name: str, value: Any, rule: str) -> str:
-        # A mapping may hold secrets deep inside.
+        # A mapping may contain nested secrets.
         text = f"a {type(value).__name__}" if isinstance(value, dict) else shown(name, value)
         return f"{name} = {text} ({self._sources.get(name, 'default')}): {rule}"
 
@@ -307,7 +318,7 @@ class Config(Settings):
                 logger.warning("%s (%s) is not a setting of Lback%s", name, sources[name], near)
 
     def __getattr__(self, name: str) -> Any:
-        # Called for names that are no attribute; for private ones nobody means a setting.
+        # Called for missing attributes only. Lower-case and private names are not settings.
         near = did_you_mean(name, vars(self)) if name.isupper() else ""
         raise AttributeError(f"there is no setting {name!r}{near}", name=name, obj=self)
 

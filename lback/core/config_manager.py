@@ -1,4 +1,4 @@
-"""The project's settings: `settings.py` is the truth, `config.json` its copy without secrets."""
+"""Finds and loads `settings.py` of a project, and keeps `config.json` as a copy without secrets."""
 
 import json
 import logging
@@ -34,18 +34,18 @@ StrPath: TypeAlias = str | os.PathLike[str]
 MODULE_NAME = "settings"
 ROOT_VARIABLE = "LBACK_PROJECT_ROOT"
 
-# In the file beside the settings: the names that the last sync wrote. `Config` reads upper case.
+# Key in the JSON file: the names that the last sync wrote. `Config` reads upper-case names only.
 _SYNCED = "_synced"
 
 _URL_WITH_PASSWORD = re.compile(r"://\S*:\S*@")
 
 
 def load_config(config_file: StrPath = "config.json") -> dict[str, Any]:
-    """Read a JSON file, chiefly to know its content before an update; a missing one is empty.
+    """Read a JSON file as a dict; empty if it does not exist.
 
     Raises:
-        ConfigurationError: The file cannot be read or is not JSON; names line and column. Or its
-            top level is no mapping.
+        ConfigurationError: The file cannot be read, is not JSON (the message names line and
+            column), or its top level is not a mapping.
     """
     return read_mapping(Path(config_file), parse_json)
 
@@ -53,20 +53,30 @@ def load_config(config_file: StrPath = "config.json") -> dict[str, Any]:
 def update_config(
     new_config: Mapping[str, Any], config_file: StrPath = "config.json"
 ) -> dict[str, Any]:
-    """Merge new top-level values into a JSON file and return all it holds.
+    """Merge values into the top level of a JSON file and return its new content.
 
-    The file is replaced whole or not at all, and updates of several threads or processes do not
-    lose one another's values.
+    The file is replaced atomically, and concurrent updates of several threads or processes are
+    all kept.
+
+    Args:
+        new_config: Values by name; each needs a JSON form.
+        config_file: Path of the file; it is created if it does not exist.
 
     Raises:
-        ConfigurationError: The file that is there cannot be read; it is left as it is.
-        TypeError: A name is no text, or a value has no JSON form; nothing is written.
+        ConfigurationError: The existing file cannot be read; it is unchanged.
+        TypeError: A name is not text, or a value has no JSON form; nothing is written.
         ValueError: A number is not finite; nothing is written.
-        OSError: The file cannot be written; it is left as it was.
+        OSError: The file cannot be written; it is unchanged.
+
+    Example:
+        >>> update_config({"PORT": 9000}, "config.json")
+        {'PORT': 9000}
+        >>> update_config({"HOST": "127.0.0.1"}, "config.json")
+        {'PORT': 9000, 'HOST': '127.0.0.1'}
     """
     for name in new_config:
         if not isinstance(name, str):
-            raise TypeError(f"the name of a setting is text, not {type(name).__name__}")
+            raise TypeError(f"the name of a setting must be text, not {type(name).__name__}")
     path = Path(config_file)
     with locked(path):
         merged = {**load_config(path), **new_config}
@@ -75,14 +85,14 @@ def update_config(
 
 
 def load_settings_module(settings_path: StrPath) -> ModuleType:
-    """Run a settings file and return it as a module, anew at each call.
+    """Execute a settings file and return it as a new module.
 
-    The module is `settings` in `sys.modules` once it has run to its end; until then, and when it
-    fails, the one before stays. It executes what the file says: never let a client choose it.
+    If it succeeds, the module replaces `settings` in `sys.modules`; if it fails, the previous one
+    stays. The file is executed as code: never let a client choose its path.
 
     Raises:
-        FileNotFoundError: There is no such file.
-        ConfigurationError: The file failed; names line and reason.
+        FileNotFoundError: The file does not exist.
+        ConfigurationError: The file raised an exception; the message names line and reason.
     """
     path = os.path.realpath(settings_path)
     if not Path(path).is_file():
@@ -100,7 +110,7 @@ def load_settings_module(settings_path: StrPath) -> ModuleType:
 
 
 class _FreshLoader(SourceFileLoader):
-    """Compiles the source each time: compiled files are dated by the second, edits are not."""
+    """Always compiles the source, because compiled files miss a second edit within a second."""
 
     def get_code(self, fullname: str) -> CodeType:  # noqa: ARG002  of the library
         code: CodeType = self.source_to_code(self.get_data(self.path), self.path)
@@ -119,17 +129,20 @@ def _place_and_reason(path: str, error: BaseException) -> str:
 
 
 def sync_settings_to_config(settings_path: StrPath, config_file: StrPath = "config.json") -> None:
-    """Bring a JSON file in line with a settings file.
+    """Write the settings of a settings file into a JSON file, without secrets.
 
-    Written are upper-case names whose value has a JSON form and is no secret: see
-    `lback.core.settings.secret_names.is_secret`; a secret may be deep in a mapping, or the
-    password in a URL. Other content of the file stays, except names of an earlier sync that are
-    gone.
+    Upper-case names are written if their value has a JSON form and is not secret; see
+    `lback.core.settings.secret_names.is_secret`. Nested secrets and passwords in URLs count too.
+    Other content of the JSON file is kept, except names of an earlier sync that no longer exist.
+
+    Args:
+        settings_path: The settings file.
+        config_file: The JSON file.
 
     Raises:
-        FileNotFoundError: There is no settings file.
+        FileNotFoundError: The settings file does not exist.
         ConfigurationError: The settings file fails, or the JSON file cannot be read.
-        OSError: The JSON file cannot be written. In each case it stays as it was.
+        OSError: The JSON file cannot be written. It is unchanged after each of these errors.
     """
     _write(_json_values(load_settings_module(settings_path)), Path(config_file))
 
@@ -146,7 +159,7 @@ def _write(values: Mapping[str, Any], path: Path) -> None:
 
 
 def _json_values(module: ModuleType) -> dict[str, Any]:
-    """Return the settings that have a JSON form, as they will be read from it."""
+    """Return the settings that have a JSON form, as they are after a round trip."""
     found = {}
     for name, value in vars(module).items():
         if not name.isupper():
@@ -158,7 +171,7 @@ def _json_values(module: ModuleType) -> dict[str, Any]:
     return found
 
 
-def _holds_secret(name: str, value: Any) -> bool:
+def _holds_secret(name: str, value: object) -> bool:
     if is_secret(name, None if isinstance(value, str) else value):
         return True
     if isinstance(value, dict):
@@ -169,19 +182,19 @@ def _holds_secret(name: str, value: Any) -> bool:
 
 
 class SettingsFileHandler(SignalSender, FileSystemEventHandler):
-    """Follows the edits of a settings file, also those that replace it.
+    """Syncs a JSON file after each edit of a settings file; a handler for watchdog.
 
-    A file that fails, or holds values that cannot work, is logged, and the JSON file stays. An
-    event without a change of content is ignored, and so is an empty file, which is one that an
+    If the settings file fails or has invalid values, the error is logged and the JSON file is
+    unchanged. Events without a change of content are ignored, and so is an empty file, which an
     editor is about to write.
 
-    Signals: `settings_changed` after a sync that changed values; `changed` is the sorted list of
-    their names, secrets among them.
+    Signals: `settings_changed` after a sync that changed values. `changed` is the sorted list of
+    their names, including those of secrets.
 
     Args:
         settings_path: The settings file.
-        config_file: The JSON file to keep in line.
-        dispatcher: Where to send; `None` means the one of the process.
+        config_file: The JSON file.
+        dispatcher: Where the signal is sent; `None` means the dispatcher of the process.
     """
 
     def __init__(
@@ -208,7 +221,7 @@ class SettingsFileHandler(SignalSender, FileSystemEventHandler):
         self._follow(event, event.src_path)
 
     def on_moved(self, event: FileSystemEvent) -> None:
-        """Sync if a file was moved to where the settings file is: how many editors save."""
+        """Sync if a file was moved to the path of the settings file, as many editors save."""
         self._follow(event, event.dest_path)
 
     def _follow(self, event: FileSystemEvent, path: bytes | str) -> None:
@@ -219,11 +232,11 @@ class SettingsFileHandler(SignalSender, FileSystemEventHandler):
         except FileNotFoundError:
             logger.debug("%s is gone for the moment", self.settings_path)
         except Exception as error:  # an edit must never end the watcher
-            # One line for what its author can mend, the traceback for what is our fault.
+            # One line for errors of the settings file, a traceback for errors of the framework.
             known = isinstance(error, (ConfigurationError, OSError, ValueError))
             reason = "; ".join(str(error).splitlines())
             logger.error(
-                "%s cannot be taken over, the old settings stay: %s",
+                "%s cannot be loaded, the old settings stay: %s",
                 self.settings_path,
                 reason,
                 exc_info=not known,
@@ -246,11 +259,12 @@ class SettingsFileHandler(SignalSender, FileSystemEventHandler):
             return self._sync()
 
     def sync(self) -> list[str]:
-        """Bring the JSON file in line and return the sorted names of what changed.
+        """Sync the JSON file and return the sorted names of the settings that changed.
 
         Raises:
-            FileNotFoundError: There is no settings file.
-            ConfigurationError: The settings fail or cannot work, or the JSON file cannot be read.
+            FileNotFoundError: The settings file does not exist.
+            ConfigurationError: The settings file fails or has invalid values, or the JSON file
+                cannot be read.
             OSError: The JSON file cannot be written.
         """
         with self._lock:
@@ -270,7 +284,7 @@ class SettingsFileHandler(SignalSender, FileSystemEventHandler):
         return sorted(_changes(before, values))
 
     def _known(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        # Before the first sync of this process the file is the memory, but for secrets.
+        # Before the first sync of this process, the file has the previous values, except secrets.
         recorded = load_config(self.config_file)
         synced = {name: recorded[name] for name in recorded.get(_SYNCED, ()) if name in recorded}
         return {n: v for n, v in values.items() if _holds_secret(n, v)} | synced
@@ -285,20 +299,20 @@ def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[st
 def start_settings_watcher(
     project_root: StrPath, *, dispatcher: SignalDispatcher | None = None
 ) -> "BaseObserver | None":
-    """Sync the settings of a project, and again after each edit; for development.
+    """Sync the settings of a project now and after each edit, for development.
 
     Args:
         project_root: The directory of `settings.py` and `config.json`.
-        dispatcher: Where `settings_changed` is sent; `None` means the one of the process.
+        dispatcher: Where `settings_changed` is sent; `None` means the dispatcher of the process.
 
     Returns:
-        The thread that watches; `stop()` and `join()` end it. `None` without a settings file.
+        The observer thread; `stop()` and `join()` end it. `None` if there is no settings file.
 
     Raises:
-        ConfigurationError: The settings cannot be taken over as they are now.
+        ConfigurationError: The current settings are invalid.
         OSError: `config.json` cannot be written.
     """
-    from watchdog.observers import Observer  # 10 ms that only the development server waits for
+    from watchdog.observers import Observer  # takes 10 ms, which only development needs
 
     settings_path = Path(project_root) / "settings.py"
     if not settings_path.is_file():
@@ -312,20 +326,20 @@ def start_settings_watcher(
     observer.daemon = True
     observer.schedule(handler, str(project_root))
     observer.start()
-    # What was edited between the first sync and the start of the watch.
+    # Handles an edit between the first sync and the start of the observer.
     handler.on_modified(FileSystemEvent(str(settings_path)))
     return observer
 
 
 def get_project_root() -> str:
-    """Return the directory of the project: the one with `settings.py`.
+    """Return the directory of the project, which contains `settings.py`.
 
-    It is the one that the environment names in LBACK_PROJECT_ROOT, else the first from the
-    current directory upwards, else the first from this package upwards. The way up ends at a
-    directory that belongs to a stranger, whose code would be run.
+    It is the directory in the environment variable LBACK_PROJECT_ROOT, else the first one from the
+    current directory upwards, else the first one from this package upwards. The search ends at a
+    directory of another user, because settings are executed as code.
 
     Raises:
-        FileNotFoundError: There is none; says where it was looked for.
+        FileNotFoundError: No directory was found; the message names the places.
     """
     named = os.environ.get(ROOT_VARIABLE, "").strip()
     if named:

@@ -1,4 +1,4 @@
-"""A response whose body is a file, whole or in part, and not sent to who has it already."""
+"""File responses with conditional requests and byte ranges."""
 
 import mimetypes
 import os
@@ -28,7 +28,7 @@ from lback.core.response import (
 FilePath: TypeAlias = str | os.PathLike[str]
 
 CHUNK_SIZE = 64 * 1024
-# What the table of Python or of the machine lacks, or says in an outdated way.
+# Types that the tables of Python or of the system lack, or have outdated.
 _OWN_TYPES = {
     ".avif": "image/avif",
     ".js": "text/javascript",
@@ -49,8 +49,8 @@ _ABOUT_CONTENT = (
     "Content-Language",
     "Content-Length",
 )
-# Control characters, lone surrogates, path separators, and what turns the reading direction so
-# that "exe.txt" is shown for "txt.exe".
+# Control characters, lone surrogates, path separators, and bidirectional controls, which can make
+# "txt.exe" look like "exe.txt".
 _UNSAFE_IN_NAME = re.compile(
     "[\x00-\x1f\x7f-\x9f/\\\\\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 )
@@ -59,30 +59,38 @@ _NOT_IN_FALLBACK = re.compile(r"[^ !#$&-~]")
 
 
 class FileResponse(Response):
-    """Sends a file, and for GET and HEAD obeys the preconditions and ranges of RFC 9110.
+    """Sends a file, with preconditions and ranges for GET and HEAD (RFC 9110).
 
-    The file is opened when the response is answered and closed by `close()` of the body. `body`
-    stays empty. Length and validators are those of the open file; one that shrinks while it is
-    sent cannot keep its promise any more and breaks the connection off with an `OSError`.
+    The file is opened when the response is sent and closed by `close()` of the body. `body` stays
+    empty. Length and validators are those of the open file; if the file shrinks while it is sent,
+    an `OSError` ends the connection.
 
     Args:
-        path: The file. It is trusted: a name that came from a client goes together with
+        path: The file. The path is trusted: pass a name that came from a client together with
             `directory`.
-        filename: Name under which the client saves it. Alone it does not force saving.
-        as_attachment: Have the client save the file instead of showing it.
-        content_type: Media type, unless `headers` has one. Where neither names it, the ending of
-            the path decides, never `filename`; text is taken for UTF-8, and an unknown ending is
+        filename: Name under which the client saves the file; it does not force saving.
+        as_attachment: Whether the client saves the file instead of showing it.
+        content_type: Media type, unless `headers` has one. By default, the suffix of the path
+            decides, never `filename`: text is sent as UTF-8, and an unknown suffix as
             `application/octet-stream`.
-        status_code: As in `Response`; only 200 is conditional.
-        headers: As in `Response`; an `ETag` or `Last-Modified` of your own is kept and obeyed.
-        conditional: `False` always sends the whole, without validators.
-        directory: Root that `path` is a relative name in, with `/` between plain parts. A name
-            that leaves it, also by a symbolic link, is not found.
-        chunk_size: Bytes read at a time.
+        status_code: As in `Response`; preconditions and ranges apply to 200 only.
+        headers: As in `Response`; an `ETag` or `Last-Modified` of your own is used.
+        conditional: `False` always sends the whole file, without validators.
+        directory: Directory that `path` is relative to, with `/` as separator. A path that leaves
+            it, also through a symbolic link, is not found.
+        chunk_size: Bytes per read.
 
     Raises:
-        NotFound: There is no regular file of that name.
-        ValueError: A chunk size below 1, and as in `Response`.
+        NotFound: The file does not exist or is not a regular file.
+        ValueError: The chunk size is below 1, or as in `Response`.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from lback import FileResponse
+        >>> _ = Path("report.csv").write_text("year,sales")
+        >>> response = FileResponse("report.csv", as_attachment=True)
+        >>> response.content_type, response.headers["Content-Disposition"]
+        ('text/csv; charset=utf-8', 'attachment; filename="report.csv"')
     """
 
     def __init__(
@@ -116,17 +124,19 @@ class FileResponse(Response):
             fields.setdefault("Accept-Ranges", "bytes")
 
     def get_wsgi_response(self) -> WsgiResponse:
-        """Return status line, header pairs and body for a GET without conditions.
+        """Return status line, header pairs and body for a GET without preconditions.
 
-        The caller closes the body, as WSGI servers do (PEP 3333).
+        The caller must close the body, as WSGI servers do (PEP 3333).
         """
         return self.answer({"REQUEST_METHOD": "GET"})
 
     def answer(self, environ: Environ) -> WsgiResponse:
-        """Return what answers this very request: the file, a part of it, or why neither.
+        """Return status line, header pairs and body for one request.
+
+        The status is 200, 206 (a range), 304, 404 (the file was deleted), 412 or 416.
 
         Raises:
-            OSError: The file cannot be read. One that is gone is answered with 404.
+            OSError: The file cannot be read.
         """
         if self.status_code in BODILESS_STATUSES:
             return super().get_wsgi_response()
@@ -137,11 +147,11 @@ class FileResponse(Response):
                 return Response("Not Found", 404).answer(environ)
             answer = self._answer_with(file, environ)
             if not isinstance(answer[2], list):
-                opened.pop_all()  # from here on the server closes it
+                opened.pop_all()  # the server closes it with the body
             return answer
 
     def _answer_with(self, file: FileIO, environ: Environ) -> WsgiResponse:
-        """Choose status, fields and body; an empty list as body does not need the file."""
+        """Return the response for an open file; an empty list as body does not use the file."""
         state = FileState.of(os.fstat(file.fileno()))
         headers = self._current_headers(state)
         etag, modified = _text(headers, "ETag"), _text(headers, "Last-Modified")
@@ -164,7 +174,7 @@ class FileResponse(Response):
         return status_line(206), headers.pairs(), FilePart(file, len(part), self.chunk_size)
 
     def _current_headers(self, state: "FileState") -> Headers:
-        """Return a copy of the fields, with our validators as the open file has them."""
+        """Return a copy of the header fields with the validators of the open file."""
         headers = Headers(self.headers)
         if headers.get("ETag") == self._state.etag:
             headers["ETag"] = state.etag
@@ -184,7 +194,7 @@ class FileResponse(Response):
 
 @dataclass(frozen=True, slots=True)
 class FileState:
-    """What identifies the content of a file: size in bytes, entity tag and date."""
+    """The state of a file: size in bytes, entity tag and modification date."""
 
     size: int
     etag: str
@@ -192,7 +202,7 @@ class FileState:
 
     @classmethod
     def of(cls, status: os.stat_result) -> "FileState":
-        """Describe the file of this status."""
+        """Build the state from an `os.stat_result`."""
         return cls(
             status.st_size,
             f'"{status.st_mtime_ns:x}-{status.st_size:x}"',
@@ -201,7 +211,7 @@ class FileState:
 
 
 class FilePart:
-    """So many bytes of an open file from where it stands, as the body of a response."""
+    """A body with a number of bytes of an open file, from its current position."""
 
     def __init__(self, file: FileIO, length: int, chunk_size: int) -> None:
         self._file = file
@@ -229,12 +239,12 @@ def find_file(path: FilePath, directory: FilePath | None = None) -> tuple[Path, 
     """Return the absolute path and the state of a regular file.
 
     Args:
-        path: A trusted path, or with `directory` a name that may have come from a client.
-        directory: Root that the name must not leave.
+        path: A trusted path, or together with `directory` a name that may come from a client.
+        directory: Directory that the name must not leave.
 
     Raises:
-        NotFound: There is none, or the name leaves the directory.
-        PermissionError: A directory on the way must not be searched.
+        NotFound: The file does not exist, is not a regular file, or is outside of the directory.
+        PermissionError: A directory of the path is not searchable.
     """
     try:
         found = Path(path).absolute() if directory is None else _inside(Path(directory), path)
@@ -260,7 +270,12 @@ def _inside(directory: Path, name: FilePath) -> Path:
 
 
 def type_of_file(path: Path) -> str:
-    """Return the media type that the ending of a path stands for."""
+    """Return the media type for the suffix of a path.
+
+    Example:
+        >>> type_of_file(Path("notes.txt")), type_of_file(Path("backup.tar.gz"))
+        ('text/plain; charset=utf-8', 'application/gzip')
+    """
     media_type, encoding = mimetypes.guess_type(path)
     if encoding is not None:
         return _COMPRESSED_TYPES.get(encoding, BYTES_TYPE)
@@ -269,10 +284,18 @@ def type_of_file(path: Path) -> str:
 
 
 def content_disposition(filename: str, as_attachment: bool) -> str:
-    """Write a `Content-Disposition` field for any file name (RFC 6266, RFC 8187).
+    """Return a `Content-Disposition` field for any file name (RFC 6266, RFC 8187).
 
-    Path separators, control characters and turns of the reading direction become `_`. A name
-    that is more than plain ASCII is given twice, for old clients and for all others.
+    Path separators, control characters and bidirectional controls become `_`. A name that is not
+    plain ASCII is sent twice, with a fallback for old clients.
+
+    Args:
+        filename: Name under which the client saves the file.
+        as_attachment: Whether the client saves the file instead of showing it.
+
+    Example:
+        >>> content_disposition("report.csv", True)
+        'attachment; filename="report.csv"'
     """
     name = _UNSAFE_IN_NAME.sub("_", filename)
     if not name.strip(" ."):

@@ -1,4 +1,4 @@
-"""Logging: one handler with lines that nobody can forge, or the mapping of the project."""
+"""Logging: a handler whose lines cannot be forged, or the configuration of the project."""
 
 import logging
 from types import TracebackType
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 LINE = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 HANDLER = "lback"
 
-# All that ends a line, moves the cursor or turns the reading direction: C0 but the tab, DEL, C1,
-# line and paragraph separators, bidirectional controls.
+# Characters that end a line, move the cursor or change the reading direction: C0 except the tab,
+# DEL, C1, line and paragraph separators, bidirectional controls.
 _CONTROLS = (
     *(code for code in range(32) if code != 9),
     *range(0x7F, 0xA0),
@@ -33,12 +33,16 @@ ExceptionInfo: TypeAlias = (
 
 
 class LineFormatter(logging.Formatter):
-    r"""Keeps a record on its line: control characters become escapes such as `\n` and `\x1b`.
+    r"""Formats a record as one line: control characters become escapes such as `\n` and `\x1b`.
 
-    The lines of a traceback stay lines, and are indented, so that none of them passes for a
-    record of its own. The values of secret settings, of SQL statements and the credentials in
-    paths are masked; in the traceback of a request, its own credentials as well.
-    To use it in LOGGING: `{"()": "lback.core.logging_setup.LineFormatter"}`.
+    Lines of a traceback are kept and indented, so that none can be mistaken for a record. The
+    values of secret settings, of SQL statements and the credentials in paths are masked; in the
+    traceback of a request, its own credentials as well. To use it in the setting LOGGING:
+    `{"()": "lback.core.logging_setup.LineFormatter"}`.
+
+    Args:
+        fmt: Format string, as for `logging.Formatter`.
+        **options: Other arguments of `logging.Formatter`.
     """
 
     def __init__(self, fmt: str = LINE, **options: Any) -> None:
@@ -46,7 +50,7 @@ class LineFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Format a record with its traceback."""
-        # Another handler may have left its text of the traceback, which is not safe.
+        # Another handler may have cached its own text of the traceback, which is not escaped.
         left, record.exc_text = record.exc_text, None
         try:
             text = super().format(record)
@@ -117,14 +121,14 @@ def mask_paths(config: Config, router: "Router") -> None:
 
 
 def setup_logging(config: Config) -> None:
-    """Configure logging for the process; calling it again changes what differs, and adds nothing.
+    """Configure logging for the process. Further calls update it and add no second handler.
 
-    LOGGING goes to `logging.config.dictConfig`, which then rules alone. Without it, one handler
-    writes to the standard error stream from LOGGING_LEVEL on: by default INFO, or DEBUG while
-    DEBUG is on.
+    If LOGGING is set, it is passed to `logging.config.dictConfig` and nothing else is configured.
+    Otherwise one handler writes records from LOGGING_LEVEL on to the standard error stream; by
+    default INFO, or DEBUG while DEBUG is on.
 
     Raises:
-        ConfigurationError: LOGGING or LOGGING_LEVEL cannot work; names what would.
+        ConfigurationError: LOGGING or LOGGING_LEVEL is invalid; the message says what is valid.
     """
     level = _level(config)
     _process.redactor = Redactor(config)
@@ -139,7 +143,7 @@ def setup_logging(config: Config) -> None:
     _remove_ours(root)
     root.addHandler(handler)
     root.setLevel(level)
-    # It logs every event of every file, which says nothing of the application.
+    # It logs every event of every file, which does not concern the application.
     logging.getLogger("watchdog").setLevel(max(level, logging.INFO))
 
 
@@ -153,9 +157,9 @@ def _level(config: Config) -> int:
 
 
 def _apply(settings: dict[str, Any]) -> None:
-    import logging.config  # 16 ms that only who writes LOGGING waits for
+    import logging.config  # takes 16 ms, which only LOGGING needs
 
-    # The library would otherwise silence every logger that exists, and those of Lback do.
+    # By default, dictConfig disables all existing loggers, including those of Lback.
     settings = {"disable_existing_loggers": False, **_copied(settings)}
     try:
         logging.config.dictConfig(settings)
@@ -165,7 +169,7 @@ def _apply(settings: dict[str, Any]) -> None:
 
 
 def _copied(value: Any) -> Any:
-    # The library may change the mapping; what is in it, such as a stream, cannot be copied.
+    # dictConfig may change the mapping; its values, such as streams, cannot be deep-copied.
     if isinstance(value, dict):
         return {key: _copied(item) for key, item in value.items()}
     return [_copied(item) for item in value] if isinstance(value, list) else value

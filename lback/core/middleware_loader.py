@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
 
-def import_class(class_path: str) -> type[Any]:
+def import_class(class_path: str) -> type:
     """Import a class by its dotted path, such as `"shop.middleware.Basket"`.
 
     Raises:
@@ -57,7 +57,7 @@ def import_object(class_path: str) -> Any:
 
 
 def create_middleware(
-    middleware_class: type[Any],
+    middleware_class: type,
     available_dependencies_instances: Mapping[str, Any],
     params: dict[str, Any] | None = None,
 ) -> Any:
@@ -91,7 +91,7 @@ def create_middleware(
     return middleware_class(**arguments)
 
 
-def _parameters(middleware_class: type[Any]) -> Mapping[str, inspect.Parameter]:
+def _parameters(middleware_class: type) -> Mapping[str, inspect.Parameter]:
     parameters = inspect.signature(middleware_class).parameters
     for parameter in parameters.values():
         if parameter.kind is parameter.POSITIONAL_ONLY:
@@ -169,7 +169,7 @@ def load_middlewares_from_config(
             ) from error
 
 
-def _read(entry: Any) -> tuple[type[Any], dict[str, Any]]:
+def _read(entry: Any) -> tuple[type, dict[str, Any]]:
     params: Any = {}
     if isinstance(entry, Mapping):
         if "class" not in entry or set(entry) - {"class", "params"}:
@@ -187,7 +187,7 @@ def _read(entry: Any) -> tuple[type[Any], dict[str, Any]]:
     return entry, dict(params)
 
 
-def _shown(entry: Any) -> str:
+def _shown(entry: object) -> str:
     # The params are not shown: they may contain a secret.
     named = entry.get("class") if isinstance(entry, Mapping) else entry
     return named if isinstance(named, str) else getattr(named, "__name__", type(named).__name__)
@@ -201,7 +201,7 @@ RUNS_BEFORE = "runs_before"  # must be later, if it is in the chain
 STANDS_FOR = "stands_for"
 
 
-def check_order(middlewares: Sequence[Any]) -> None:
+def check_order(middlewares: Sequence[Middleware]) -> None:
     """Check that the middlewares are in an order in which they work.
 
     Args:
@@ -219,7 +219,7 @@ def check_order(middlewares: Sequence[Any]) -> None:
         raise ConfigurationError("\n- ".join(lines))
 
 
-def _missing(middlewares: Sequence[Any]) -> Iterator[str]:
+def _missing(middlewares: Sequence[Middleware]) -> Iterator[str]:
     for middleware in middlewares:
         for wanted in _rule(middleware, NEEDS):
             if not any(_is(other, wanted) for other in middlewares):
@@ -229,22 +229,22 @@ def _missing(middlewares: Sequence[Any]) -> Iterator[str]:
                 )
 
 
-def _misplaced(middlewares: Sequence[Any]) -> Iterator[str]:
+def _misplaced(middlewares: Sequence[Middleware]) -> Iterator[str]:
     for place, middleware in enumerate(middlewares):
         for other in middlewares[place + 1 :]:
             if _must_precede(other, middleware):
                 yield (f"{_name(middleware)} comes before {_name(other)}, and must come after it")
 
 
-def _must_precede(first: Any, second: Any) -> bool:
+def _must_precede(first: object, second: object) -> bool:
     """Return True if the rules of one of the two require the first to be earlier."""
     before = _rule(first, RUNS_BEFORE)
     after = (*_rule(second, NEEDS), *_rule(second, RUNS_AFTER))
     return any(_is(second, name) for name in before) or any(_is(first, name) for name in after)
 
 
-def _hint(middlewares: Sequence[Any]) -> str:
-    ordered: list[Any] = []
+def _hint(middlewares: Sequence[Middleware]) -> str:
+    ordered: list[Middleware] = []
     waiting = list(middlewares)
     while waiting:
         free = next((m for m in waiting if not _is_preceded(m, waiting)), None)
@@ -256,16 +256,16 @@ def _hint(middlewares: Sequence[Any]) -> str:
     return f"an order that works: {', '.join(map(_name, ordered))}"
 
 
-def _is_preceded(middleware: Any, waiting: Iterable[Any]) -> bool:
+def _is_preceded(middleware: object, waiting: Iterable[Middleware]) -> bool:
     return any(other is not middleware and _must_precede(other, middleware) for other in waiting)
 
 
-def _rule(middleware: Any, name: str) -> tuple[str, ...]:
+def _rule(middleware: object, name: str) -> tuple[str, ...]:
     names = getattr(type(middleware), name, ())
     return (names,) if isinstance(names, str) else tuple(names)
 
 
-def _is(middleware: Any, name: str) -> bool:
+def _is(middleware: object, name: str) -> bool:
     wanted = _bare(name)
     stands_for = (_bare(other) for other in _rule(middleware, STANDS_FOR))
     return wanted in stands_for or any(k.__name__ == wanted for k in type(middleware).__mro__)
@@ -275,5 +275,5 @@ def _bare(name: str) -> str:
     return name.rpartition(".")[2]
 
 
-def _name(middleware: Any) -> str:
+def _name(middleware: object) -> str:
     return type(middleware).__name__

@@ -376,7 +376,7 @@ def _run_response_hooks(
     return response
 
 
-def _problem_of(middleware: Any) -> str | None:
+def _problem_of(middleware: object) -> str | None:
     """Return why an object cannot be a middleware, or None if it can."""
     if isinstance(middleware, type):
         return f"add an instance, not the class: add_middleware({middleware.__name__}(…))"

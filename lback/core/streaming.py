@@ -1,4 +1,4 @@
-"""A response whose body is made while it is sent."""
+"""Streaming responses, whose body is generated while it is sent."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -15,23 +15,31 @@ from lback.core.response import (
 
 
 class StreamingResponse(Response):
-    """Sends what an iterable yields, piece by piece, without knowing the length.
+    """Sends the pieces that an iterable yields, without a `Content-Length`.
 
-    The iterable runs after the view and the middlewares have ended: the database session of the
-    request is closed by then, so a generator opens its own. An error that it raises cannot
-    become a page any more; the server breaks the connection off. Its `close()` is called once,
-    also where it was never started: for HEAD, and for a status without a body.
+    The iterable runs after the view and the middlewares have returned: the database session of
+    the request is closed by then, so a generator opens its own. If it raises, the server closes
+    the connection, because the status has already been sent. Its `close()` is called once, also if
+    it was never started, as for HEAD and for a status without a body.
 
     Args:
-        iterable: Yields `bytes` or `str`, which is sent as UTF-8. A generator is sent once.
+        iterable: Yields `bytes`, or `str`, which is sent as UTF-8. A generator can be sent once.
         status_code: As in `Response`.
-        headers: As in `Response`; a `Content-Length` is left out of the answer.
-        content_type: Media type. Before the first piece nobody knows whether text or bytes will
-            come, so it is `application/octet-stream` where neither this nor `headers` names one.
+        headers: As in `Response`; a `Content-Length` is not sent.
+        content_type: Media type. The default is `application/octet-stream` unless `headers` has
+            one, because it is unknown whether the pieces will be text or bytes.
 
     Raises:
-        TypeError: A body that is known as a whole, or nothing that can be iterated over.
+        TypeError: The body is text, bytes or a mapping, or is not iterable.
         ValueError: As in `Response`.
+
+    Example:
+        >>> from lback import StreamingResponse
+        >>> @app.route("/count", requires_auth=False)
+        ... def count(request):
+        ...     return StreamingResponse((f"{n} " for n in range(3)), content_type="text/plain")
+        >>> Client(app).get("/count").text
+        '0 1 2 '
     """
 
     def __init__(
@@ -52,9 +60,9 @@ class StreamingResponse(Response):
         self.body = Chunks(iterable)
 
     def get_wsgi_response(self) -> WsgiResponse:
-        """Return status line, header pairs and the body, of which nothing has been made yet.
+        """Return status line, header pairs and the body, which has not been started yet.
 
-        The caller closes the body, as WSGI servers do (PEP 3333).
+        The caller must close the body, as WSGI servers do (PEP 3333).
 
         Raises:
             ValueError: The status was replaced by one out of range.
@@ -70,7 +78,11 @@ class StreamingResponse(Response):
 
 
 class Chunks:
-    """The pieces of an iterable as bytes; it is started by the first `next` and closed once."""
+    """Encodes the pieces of an iterable as bytes. It is started by the first `next`, closed once.
+
+    Args:
+        source: Iterable of bytes and text.
+    """
 
     def __init__(self, source: Iterable[Any]) -> None:
         self._source = source
@@ -88,7 +100,7 @@ class Chunks:
         return piece if piece.__class__ is bytes else encode_chunk(piece)
 
     def close(self) -> None:
-        """Close the source, and the iterator it made where that is another object."""
+        """Close the source, and its iterator if that is another object, once."""
         if self._closed:
             return
         self._closed = True

@@ -127,5 +127,5 @@ class UnitOfWork:
         )
 
 
-def _has_changes(session: Any) -> bool:
+def _has_changes(session: object) -> bool:
     return any(getattr(session, kind, None) for kind in ("new", "dirty", "deleted"))

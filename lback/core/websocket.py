@@ -1,4 +1,4 @@
-"""WebSockets: a server that knows its connections and answers every message (RFC 6455)."""
+"""A WebSocket server that tracks its connections and handles each message (RFC 6455)."""
 
 import logging
 import re
@@ -18,46 +18,47 @@ if TYPE_CHECKING:
     from websockets.http11 import Request, Response
     from websockets.typing import Origin
 
-# asyncio and websockets are imported by the functions that run them: together they cost 50 ms
-# of a start, and most processes never open a WebSocket.
+# asyncio and websockets are imported in functions: together they take 50 ms, and most processes
+# never open a WebSocket.
 
 logger = logging.getLogger(__name__)
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 TRY_AGAIN_LATER = 1013  # https://www.iana.org/assignments/websocket
 SERIALIZED_ORIGIN = re.compile(
-    # Of web pages the host is in lower case; of apps and extensions as they have it.
+    # Hosts of web pages are in lower case; those of apps and extensions in any case.
     r"https?://[^/?#\sA-Z]+|(?!https?:)[a-z][a-z0-9+.-]*://[^/?#\s]+|null"
 )
 
 
 class WebSocketServer:
-    """Accepts connections and answers each message with an echo, until `handle_message` is yours.
+    """A WebSocket server. Subclasses override `handle_message`, which echoes by default.
 
-    One object serves once at a time. Its coroutines run in the event loop that serves; only
+    An instance can serve once at a time. Its coroutines run in the event loop that serves; only
     `stop` may be called from elsewhere. Messages and headers are never logged.
 
     Args:
-        host: Name or address to listen on. Only this very machine reaches the default.
-        port: Port to listen on; for 0 the system chooses, and the attribute tells what, once
-            it serves.
+        host: Name or address to listen on. The default accepts connections of this machine only.
+        port: Port to listen on; 0 chooses a free one, which is the value of the attribute once
+            the server runs.
         allowed_origins: Origins of pages that may connect, such as `["https://example.com"]`;
-            others get a 403 (RFC 6455 §10.2). None, the default, allows pages of the same host,
-            on any port, and clients that send no origin, which are not browsers. A list allows
-            what it names; None in the list stands for clients without an origin. `"*"` allows
-            every page of the web to connect with the cookies of its visitor.
-        max_connections: The next ones are closed with 1013, try again later.
-        max_message_size: Bytes of one message, after decompression; a larger one ends its
+            others get a 403 (RFC 6455 section 10.2). None allows pages of the same host, on any
+            port, and clients that send no origin, which are not browsers. None in the list
+            allows clients without an origin. `"*"` allows every page of the web to connect with
+            the cookies of its visitor.
+        max_connections: Maximum number of connections; further ones are closed with 1013 (try
+            again later).
+        max_message_size: Maximum bytes of a message after decompression; a larger one closes the
             connection with 1009.
-        close_timeout: Seconds that a client has to answer a close, and as many that a handler
-            has to end after that, before they are cut off.
+        close_timeout: Seconds for a client to acknowledge a close, and again as many for a handler
+            to end, before the connection is dropped.
 
     Attributes:
         connections: The registered connections.
 
     Raises:
-        TypeError: The allowed origins are a single text other than "*".
-        ValueError: One of them is not written as browsers write it.
+        TypeError: `allowed_origins` is a text other than "*".
+        ValueError: An origin is not written as browsers send it.
     """
 
     def __init__(
@@ -77,37 +78,41 @@ class WebSocketServer:
         self.max_message_size = max_message_size
         self.close_timeout = close_timeout
         self.connections: set[ServerConnection] = set()
-        # Reentrant: `stop` may be called by a signal handler, in the midst of another call.
+        # Reentrant: `stop` may be called by a signal handler during another call.
         self._lock = threading.RLock()
         self._wake: Callable[[], object] | None = None
         self._stop_wanted = False
 
     async def register(self, websocket: "ServerConnection") -> None:
-        """Record a new connection."""
+        """Add a connection to `connections`."""
         self.connections.add(websocket)
 
     async def unregister(self, websocket: "ServerConnection") -> None:
-        """Forget a connection; without effect if it was not registered."""
+        """Remove a connection from `connections`. Does nothing if it was not registered."""
         self.connections.discard(websocket)
 
     async def handle_message(self, websocket: "ServerConnection", message: str | bytes) -> None:
-        """Answer one message: the hook to override.
+        """Handle one message; override this method.
 
-        Text comes back as `"Echo: <text>"`, bytes as they are. An error raised here is logged
-        and ends the connection with 1011.
+        By default, text is sent back as `"Echo: <text>"` and bytes unchanged. An exception is
+        logged and closes the connection with 1011.
+
+        Args:
+            websocket: The connection.
+            message: Text, or the bytes of a binary message.
         """
         await websocket.send(f"Echo: {message}" if isinstance(message, str) else message)
 
     async def echo(self, websocket: "ServerConnection") -> None:
-        """Hand each message of a connection to `handle_message`, until it is closed."""
+        """Pass each incoming message to `handle_message` until the connection closes."""
         async for message in websocket:
             await self.handle_message(websocket, message)
 
     async def broadcast(self, message: str | bytes) -> None:
         """Send a message to all registered connections, without waiting for slow ones.
 
-        What a slow client has not taken waits in memory, until it fails to answer a ping
-        (every 20 seconds, for 20 seconds) and is closed.
+        Messages for a slow client are buffered in memory until it fails to answer a ping (sent
+        every 20 seconds, with a timeout of 20 seconds) and is closed.
         """
         from websockets.asyncio.server import broadcast
 
@@ -116,11 +121,11 @@ class WebSocketServer:
     async def websocket_handler(
         self, websocket: "ServerConnection", path: str | None = None
     ) -> None:
-        """Serve one connection from its opening to its end.
+        """Serve one connection until it closes.
 
         Args:
-            websocket: The connection, past its handshake.
-            path: Path of the request; `None` takes it from the connection.
+            websocket: The connection, after its handshake.
+            path: Path of the request; `None` uses that of the connection.
         """
         from websockets.exceptions import ConnectionClosed
 
@@ -130,25 +135,25 @@ class WebSocketServer:
             return
         if path is None and websocket.request is not None:
             path = websocket.request.path
-        # Without the query, which may hold a token.
+        # Without the query, which may contain a token.
         logger.debug("websocket opened at %r", (path or "").partition("?")[0])
         await self.register(websocket)
         try:
             await self.echo(websocket)
         except ConnectionClosed:
-            # A client that goes away is no error. This connection still being open means that
-            # `handle_message` wrote to another one, which is.
+            # A disconnecting client is not an error. If this connection is still open,
+            # `handle_message` wrote to another, closed one, which is an error.
             if websocket.protocol.close_code is None:
                 raise
         finally:
             await self.unregister(websocket)
 
     def start(self) -> None:
-        """Serve until `stop`, or until SIGINT or SIGTERM where this is the main thread.
+        """Serve until `stop` is called or, in the main thread, until SIGINT or SIGTERM.
 
         Raises:
-            OSError: The address cannot be listened on.
-            RuntimeError: This object serves already, or an event loop runs in this thread:
+            OSError: The server cannot listen on the address.
+            RuntimeError: This instance is already serving, or an event loop runs in this thread;
                 await `serve` there.
         """
         import asyncio
@@ -159,10 +164,10 @@ class WebSocketServer:
             asyncio.run(serving)
 
     def stop(self) -> None:
-        """End the running `start` or `serve` or, if none has begun yet, the next one.
+        """Stop the running `start` or `serve`, or else the next one.
 
-        May be called from any thread and from signal handlers. Clients get a close with 1001,
-        going away.
+        May be called from any thread and from signal handlers. Connections are closed with 1001
+        (going away).
         """
         with self._lock:
             self._stop_wanted = True
@@ -170,11 +175,11 @@ class WebSocketServer:
                 self._wake()
 
     async def serve(self) -> None:
-        """Serve until `stop`, or until this coroutine is cancelled.
+        """Serve until `stop` is called or this coroutine is cancelled.
 
         Raises:
-            OSError: The address cannot be listened on.
-            RuntimeError: This object serves already.
+            OSError: The server cannot listen on the address.
+            RuntimeError: This instance is already serving.
         """
         import asyncio
 
@@ -198,10 +203,10 @@ class WebSocketServer:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Serve while a `with` block runs, beside other work in the same event loop.
+        """Serve during an `async with` block, alongside other tasks of the event loop.
 
         Raises:
-            OSError: The address cannot be listened on.
+            OSError: The server cannot listen on the address.
         """
         import asyncio
 
@@ -233,7 +238,7 @@ class WebSocketServer:
             yield
         finally:
             server.close()
-            # The library would wait for the handlers for ever.
+            # The library would wait for the handlers without a limit.
             deadline = asyncio.get_running_loop().time() + 2 * self.close_timeout
             for limit in limits:
                 limit.reschedule(deadline)
@@ -246,7 +251,7 @@ class WebSocketServer:
     def _refuse_other_hosts(
         self, websocket: "ServerConnection", request: "Request"
     ) -> "Response | None":
-        """Refuse a page of another host at the handshake, unless origins are listed."""
+        """Reject the handshake of a page of another host, unless origins are listed."""
         if self.allowed_origins is not None:
             return None
         origins, hosts = request.headers.get_all("Origin"), request.headers.get_all("Host")
@@ -259,10 +264,10 @@ class WebSocketServer:
 
 
 def _is_same_host(origins: list[str], hosts: list[str], listens_on: str) -> bool:
-    """Return True if there is one origin, on the host that the request names.
+    """Return True if there is exactly one origin, and its host is that of the request.
 
-    A server that only this machine can reach is also asked for a name of this machine: else a
-    page whose name was rebound to 127.0.0.1 would be of the same host.
+    If the server listens on a loopback address, the host must be a loopback name as well, which
+    prevents DNS rebinding.
     """
     origin = origin_of(origins[0]) if len(origins) == 1 else None
     name = host_name(hosts[0]) if len(hosts) == 1 else None
@@ -274,7 +279,7 @@ def _is_same_host(origins: list[str], hosts: list[str], listens_on: str) -> bool
 
 
 class _WithoutFrames(logging.LoggerAdapter[logging.Logger]):
-    """Logs for the library, except its debug lines: they quote messages, cookies and tokens."""
+    """A logger for the library without debug lines, which contain messages, cookies and tokens."""
 
     def isEnabledFor(self, level: int) -> bool:  # noqa: N802  the name is that of logging
         return level > logging.DEBUG and super().isEnabledFor(level)
@@ -282,7 +287,7 @@ class _WithoutFrames(logging.LoggerAdapter[logging.Logger]):
 
 @contextmanager
 def _signals_calling(stop: Callable[[], None]) -> Iterator[None]:
-    """Have SIGINT and SIGTERM call `stop` meanwhile; only the main thread can arrange that."""
+    """Make SIGINT and SIGTERM call `stop` during the block, if this is the main thread."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -296,7 +301,7 @@ def _signals_calling(stop: Callable[[], None]) -> Iterator[None]:
         yield
     finally:
         for number, earlier in previous.items():
-            # None stands for a handler that was not set from Python and cannot be put back.
+            # None stands for a handler that was not set from Python and cannot be restored.
             signal.signal(number, signal.SIG_DFL if earlier is None else earlier)
 
 

@@ -1,4 +1,4 @@
-"""What a WSGI server imports: the application of the project, built once."""
+"""Entry point for WSGI servers: builds the application of the project once."""
 
 import logging
 from collections.abc import Callable, Iterable
@@ -11,11 +11,11 @@ from lback.core.http.access_log import AccessLog
 def create_wsgi_app() -> Callable[..., Iterable[bytes]]:
     """Build the application of the project and return its WSGI callable.
 
-    Calling it again returns the same callable.
+    Further calls return the same callable.
 
     Raises:
-        FileNotFoundError: There is no `settings.py` here or above.
-        ConfigurationError: Settings, routes or middlewares that cannot work.
+        FileNotFoundError: There is no `settings.py` in the current directory or above it.
+        ConfigurationError: Settings, routes or middlewares are invalid.
     """
     server.initialize_core_components()
     return server.wsgi_application
@@ -35,11 +35,11 @@ def create_served_app() -> Callable[..., Iterable[bytes]]:
 
 
 def setup_logging(config: Config | None = None) -> None:
-    """Configure logging for a WSGI process; calling it again adds nothing.
+    """Configure logging for a WSGI process. Further calls add no second handler.
 
     Args:
-        config: Settings; `None` takes those of the application built in this process, and
-            where there is none, warnings go to the standard error stream.
+        config: Settings; `None` uses those of the application built in this process. If there is
+            none, warnings are written to the standard error stream.
     """
     settings = config or server.config
     if settings is not None:

@@ -1,4 +1,4 @@
-"""Forms: what people enter, checked, kept, and shown again with what is wrong."""
+"""Forms: validate submitted data, store it, and render it again with error messages."""
 
 from lback.forms.bound_field import BoundField
 from lback.forms.choice_fields import ChoiceField, MultipleChoiceField

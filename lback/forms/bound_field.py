@@ -1,4 +1,4 @@
-"""A field in a form: its control, its label, its errors, and what ties them together."""
+"""Bound fields: a field of one form, with its control, label and errors for templates."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -15,16 +15,28 @@ if TYPE_CHECKING:
 
 
 class BoundField:
-    """One field of one form, to be shown in a template.
+    """A field of one form, for templates.
 
-    `{{ field }}` is the control, `{{ field.label_tag }}` its label, `{{ field.help }}` and
-    `{{ field.error }}` the texts that the control names in `aria-describedby`.
+    `{{ field }}` renders the control, `{{ field.label_tag }}` its label, `{{ field.help }}` and `{{
+    field.error }}` the texts that the control refers to in `aria-describedby`.
+
+    Args:
+        form: The form.
+        name: Name of the field in the form.
+        field: The field.
 
     Attributes:
-        form: The form.
-        name: Name in the form.
-        field: The rule.
-        html_name: Name in what is sent: the prefix of the form comes first.
+        html_name: Name of the control, with the prefix of the form.
+
+    Example:
+        >>> from lback.forms import CharField, Form
+        >>> class Contact(Form):
+        ...     name = CharField(max_length=80)
+        >>> field = Contact()["name"]
+        >>> print(field)
+        <input type="text" name="name" id="id_name" maxlength="80" required>
+        >>> print(field.label_tag)
+        <label for="id_name">Name<span class="required" aria-hidden="true"> *</span></label>
     """
 
     def __init__(self, form: "Form", name: str, field: Field) -> None:
@@ -35,7 +47,7 @@ class BoundField:
 
     @property
     def widget(self) -> Widget:
-        """How it looks."""
+        """The widget that renders the field."""
         return self.field.widget
 
     @property
@@ -45,45 +57,45 @@ class BoundField:
 
     @property
     def label(self) -> str:
-        """What it is called."""
+        """The label of the field, or one made from its name."""
         return self.field.label if self.field.label is not None else label_from(self.name)
 
     @property
     def help_text(self) -> str:
-        """The sentence below it."""
+        """The explanation below the control."""
         return self.field.help_text
 
     @property
     def errors(self) -> ErrorList:
-        """What is wrong with it."""
+        """The error messages of the field."""
         return self.form.errors.messages_of(self.name)
 
     @property
     def is_hidden(self) -> bool:
-        """Whether people do not see it."""
+        """True if the control is not visible."""
         return self.widget.is_hidden
 
     @property
     def initial(self) -> Any:
-        """What it showed at first."""
+        """The initial value."""
         return self.form.initial_of(self.name)
 
     @property
     def raw(self) -> Any:
-        """What was entered."""
+        """The submitted value, as the widget reads it."""
         return self.form.raw_of(self.name)
 
     @property
     def value(self) -> Any:
-        """What it shows: what was entered, so that nobody enters it twice, or the initial value."""
-        sent = self.form.is_bound and not self.field.disabled and not self.widget.needs_multipart
-        if not sent:
+        """The value that the control shows: what was submitted, or the initial value."""
+        shows_raw = self.form.is_bound and not self.field.disabled
+        if not shows_raw or self.widget.needs_multipart:
             return self.field.prepare(self.initial)
         raw = self.raw
         return Entered(raw) if isinstance(raw, str) else raw
 
     def attributes(self) -> dict[str, Any]:
-        """Return the attributes of the control."""
+        """Return the HTML attributes of the control."""
         if self.is_hidden:
             return {"id": self.id}
         errors = self.errors
@@ -107,9 +119,9 @@ class BoundField:
 
     @property
     def label_tag(self) -> Rendered:
-        """The label; for a group of controls a text that names the group."""
+        """The `<label>`; for a group of controls a `<span>` that labels the group."""
         needed = self.field.required and self.form.use_required
-        # The control says it itself; the star is for the eye.
+        # Screen readers announce the attribute of the control; the star is for the eye.
         star = tag("span", {"class": "required", "aria-hidden": "true"}, " *") if needed else ""
         content = Markup("{}{}").format(self.label, star)
         if self.widget.is_group:
@@ -118,14 +130,14 @@ class BoundField:
 
     @property
     def help(self) -> Rendered:
-        """The sentence below it, or nothing."""
+        """The help text in a `<span>`, or nothing."""
         if not self.help_text:
             return Rendered("")
         return Rendered(tag("span", {"id": f"{self.id}_help", "class": "help"}, self.help_text))
 
     @property
     def error(self) -> Rendered:
-        """What is wrong with it, or nothing."""
+        """The error messages in a `<span>`, or nothing."""
         errors = self.errors
         if not errors:
             return Rendered("")
@@ -134,7 +146,7 @@ class BoundField:
 
 
 def label_from(name: str) -> str:
-    """Return the label that a name makes: "given_name" becomes "Given name"."""
+    """Return the label for a field name: "given_name" becomes "Given name"."""
     return name.replace("_", " ").strip().capitalize()
 
 
@@ -149,14 +161,14 @@ def as_block(field: BoundField) -> Markup:
 
 
 def as_row(field: BoundField) -> Markup:
-    """Return a field as a row of a table."""
+    """Return a field as a table row."""
     control = Markup("{}{}{}").format(field, field.help, field.error)
     cells = tag("th", {"scope": "row"}, field.label_tag) + tag("td", {}, control)
     return tag("tr", {"class": _classes(field)}, cells)
 
 
 def _parts(field: BoundField, between: Markup) -> Markup:
-    # A box comes before its words, everything else after them.
+    # A check box comes before its label, every other control after it.
     first, second = (field, field.label_tag) if _is_box(field) else (field.label_tag, field)
     parts = [Markup("{}").format(part) for part in (first, second, field.help, field.error)]
     return between.join(part for part in parts if part)

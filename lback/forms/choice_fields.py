@@ -1,4 +1,4 @@
-"""Fields for choices: one, or several, of those that are offered and no other."""
+"""Choice fields: one value, or several, out of a fixed set."""
 
 from collections.abc import Callable
 from enum import Enum
@@ -13,27 +13,36 @@ BLANK = ("", "---------")
 
 
 def choices_of(source: ChoiceSource) -> list[tuple[Any, Any]]:
-    """Return choices as pairs; the members of an enumeration are labelled by their names."""
+    """Return choices as pairs of value and label; enumeration members are labelled by name.
+
+    Args:
+        source: Pairs, an `Enum` class, or a callable that returns pairs.
+    """
     if isinstance(source, type) and issubclass(source, Enum):
         return [(member, member.name.replace("_", " ").capitalize()) for member in source]
-    found: Any = source() if callable(source) else source
-    return [(value, label) for value, label in found]
+    choices: Any = source() if callable(source) else source
+    return [(value, label) for value, label in choices]
 
 
 def listed(raw: Any) -> list[Any]:
-    """Return what was chosen as a list, if it is none; nothing gives an empty one."""
+    """Return a submitted value as a list; missing and empty values give an empty list."""
     if isinstance(raw, (list, tuple, set, frozenset)):
         return list(raw)
     return [] if raw is None or raw == "" else [raw]
 
 
 class ChoiceField(Field):
-    """One of several values; its value is the chosen one itself, whatever its type.
+    """One out of several values; the cleaned value has the type of the chosen one.
 
     Args:
-        choices: Pairs of value and label, or of a name and such pairs; an enumeration; or a
-            callable that gives them, which is asked for every form.
+        choices: Pairs of value and label, or of group name and such pairs; an `Enum` class; or a
+            callable that returns pairs and is called for every form.
         **options: See `Field`.
+
+    Example:
+        >>> field = ChoiceField([(1, "Low"), (2, "High")])
+        >>> field.clean("2")
+        2
     """
 
     widget_class = Select
@@ -46,11 +55,11 @@ class ChoiceField(Field):
         super().__init__(**options)
         self.source = choices
         if not callable(choices):
-            choices_of(choices)  # a mistake is found where it was made
+            choices_of(choices)  # raises where the mistake was made
 
     @property
     def choices(self) -> list[tuple[Any, Any]]:
-        """The pairs that are offered."""
+        """The pairs of value and label."""
         return choices_of(self.source)
 
     @choices.setter
@@ -58,30 +67,41 @@ class ChoiceField(Field):
         self.source = source
 
     def bind(self, session: Any) -> None:  # noqa: ARG002  signature
-        """Hand the choices to the widget."""
+        """Give the choices to the widget.
+
+        Args:
+            session: Not used.
+        """
         if isinstance(self.widget, ChoiceWidget):
             self.widget.choices = self.offered()
 
     def offered(self) -> list[tuple[Any, Any]]:
-        """Return the choices, with an empty one before them unless there is one."""
+        """Return the choices, with an empty one first unless there is one or it is not needed."""
         choices = self.choices
-        needless = self.widget.is_group and self.required
-        if needless or any(value in ("", None) for value, _ in choices):
+        needs_none = self.widget.is_group and self.required
+        if needs_none or any(value in ("", None) for value, _ in choices):
             return choices
         return [BLANK, *choices]
 
     def to_python(self, raw: Any) -> Any:
-        """Return the value that was chosen."""
-        found = self._by_text().get(self.widget.format(raw), BLANK)
-        if found is BLANK:
+        """Return the chosen value.
+
+        Args:
+            raw: The submitted value, as the widget reads it.
+
+        Raises:
+            Invalid: The value is not one of the choices.
+        """
+        chosen = self._by_text().get(self.widget.format(raw), BLANK)
+        if chosen is BLANK:
             raise self.invalid("invalid_choice")
-        return found
+        return chosen
 
     def _by_text(self) -> dict[str, Any]:
-        """Return the choices by the texts that mean them.
+        """Return the choices by the texts that select them.
 
-        Members of an enumeration go by their name in HTML and by their value in JSON; where both
-        are the same text, the name counts.
+        Enumeration members are selected by name in HTML and by value in JSON; if both are the same
+        text, the name counts.
         """
         values = [value for value, _ in flat(self.choices)]
         members = [value for value in values if isinstance(value, Enum)]
@@ -92,7 +112,7 @@ class ChoiceField(Field):
 
 
 class MultipleChoiceField(ChoiceField):
-    """Several of several values; a list of those chosen, in the order they are offered."""
+    """Several out of several values; a list in the order of the choices."""
 
     widget_class = SelectMultiple
     messages: ClassVar[Messages] = {"required": "Please choose at least one."}
@@ -102,16 +122,27 @@ class MultipleChoiceField(ChoiceField):
         return self.choices
 
     def is_empty(self, raw: Any) -> bool:
-        """Tell whether nothing was chosen."""
+        """Return True if nothing was chosen."""
         return not raw
 
     def clean_empty(self, initial: Any) -> Any:
-        """Return an empty list."""
+        """Return an empty list.
+
+        Raises:
+            Invalid: The field is required.
+        """
         super().clean_empty(initial)
         return []
 
     def to_python(self, raw: Any) -> Any:
-        """Return the values that were chosen."""
+        """Return the chosen values in the order of the choices.
+
+        Args:
+            raw: The submitted value, as the widget reads it.
+
+        Raises:
+            Invalid: One of them is not a choice.
+        """
         known = self._by_text()
         texts = {self.widget.format(item) for item in listed(raw)}
         if not texts <= known.keys():
@@ -121,7 +152,12 @@ class MultipleChoiceField(ChoiceField):
         return [value for value in offered if self.widget.format(value) in chosen]
 
     def has_changed(self, initial: Any, raw: Any) -> bool:
-        """Tell whether others were chosen."""
+        """Return True if other values were chosen than before.
+
+        Args:
+            initial: The values that the control showed.
+            raw: The submitted values.
+        """
         before = {self.widget.format(item) for item in initial or ()}
         try:
             after = self.to_python(raw)

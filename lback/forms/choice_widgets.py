@@ -1,4 +1,4 @@
-"""Widgets for choices: one of several, or several of several."""
+"""Choice widgets: lists, radio buttons and check boxes."""
 
 from collections.abc import Iterable, Sequence
 from enum import Enum
@@ -15,31 +15,35 @@ Choices: TypeAlias = Iterable[tuple[Any, Any]]
 
 
 def is_group_of(label: Any) -> bool:
-    """Tell whether the second half of a choice is a list of choices."""
+    """Return True if the second element of a choice is a list of choices."""
     return isinstance(label, (list, tuple))
 
 
 def flat(choices: Choices) -> list[Choice]:
     """Return the choices without their groups."""
-    found: list[Choice] = []
+    flattened: list[Choice] = []
     for value, label in choices:
-        found.extend(flat(label) if is_group_of(label) else [(value, label)])
-    return found
+        flattened.extend(flat(label) if is_group_of(label) else [(value, label)])
+    return flattened
 
 
 class ChoiceWidget(Widget):
-    """What all of them share; the field fills `choices`."""
+    """Base class of widgets with choices; the field sets `choices`.
+
+    Args:
+        attrs: Further HTML attributes.
+    """
 
     def __init__(self, attrs: Attributes | None = None) -> None:
         super().__init__(attrs)
         self.choices: Sequence[tuple[Any, Any]] = ()
 
     def format(self, value: Any) -> Any:
-        """Return the text of a value; a member of an enumeration goes by its name."""
+        """Return the text of a value; that of an enumeration member is its name."""
         return value.name if isinstance(value, Enum) else super().format(value)
 
     def selected(self, value: Any) -> set[str]:
-        """Return the texts of the chosen values."""
+        """Return the texts of the selected values."""
         return {self.format(value)}
 
 
@@ -49,7 +53,13 @@ class Select(ChoiceWidget):
     multiple = False
 
     def render(self, name: str, value: Any, attrs: Attributes) -> Markup:
-        """Return a `<select>`."""
+        """Return a `<select>`.
+
+        Args:
+            name: Name of the control.
+            value: The selected value, or values where several may be selected.
+            attrs: HTML attributes of the control.
+        """
         values = {**self._attributes(name, attrs), "multiple": self.multiple}
         return tag("select", values, self._options(self.choices, self.selected(value)))
 
@@ -64,36 +74,42 @@ class Select(ChoiceWidget):
 
 
 class _Several(ChoiceWidget):
-    """Reads and shows a list of values."""
+    """Base class of widgets with several values."""
 
     def selected(self, value: Any) -> set[str]:
-        """Return the texts of the chosen values."""
+        """Return the texts of the selected values."""
         return {self.format(item) for item in value or ()}
 
     def value_from(self, data: Values, files: Values, name: str) -> Any:  # noqa: ARG002  signature
-        """Return all values that were chosen."""
+        """Return all submitted values."""
         return values_of(data, name)
 
     def was_sent(self, data: Values, files: Values, name: str) -> bool:  # noqa: ARG002  signature
-        """Return true: choosing nothing sends nothing."""
+        """Return True: browsers send nothing if nothing is selected."""
         return True
 
 
 class SelectMultiple(_Several, Select):
-    """A list of which several may be chosen."""
+    """A list in which several values may be selected."""
 
     multiple = True
 
 
 class RadioSelect(ChoiceWidget):
-    """One radio button for each choice."""
+    """A radio button for each choice."""
 
     is_group = True
     input_type = "radio"
     role = "radiogroup"
 
     def render(self, name: str, value: Any, attrs: Attributes) -> Markup:
-        """Return a group of buttons, each with its label."""
+        """Return a group of controls, each with its label.
+
+        Args:
+            name: Name of the controls.
+            value: The selected value, or values where several may be selected.
+            attrs: HTML attributes of the group.
+        """
         selected = self.selected(value)
         required = attrs.get("required") if self.input_type == "radio" else None
         buttons = Markup("").join(
@@ -107,8 +123,8 @@ class RadioSelect(ChoiceWidget):
             for number, choice in enumerate(flat(self.choices))
         )
         identity = {"id": attrs.get("id"), "role": self.role, "class": "choices"}
-        told = {k: v for k, v in attrs.items() if k.startswith("aria-")}
-        return tag("span", {**identity, **told, **self.attrs}, buttons)
+        aria = {k: v for k, v in attrs.items() if k.startswith("aria-")}
+        return tag("span", {**identity, **aria, **self.attrs}, buttons)
 
     def _button(
         self, number: int, values: Attributes, choice: Choice, selected: set[str], group: str
@@ -121,7 +137,7 @@ class RadioSelect(ChoiceWidget):
 
 
 class CheckboxMultiple(_Several, RadioSelect):
-    """One check box for each choice."""
+    """A check box for each choice."""
 
     input_type = "checkbox"
     role = "group"

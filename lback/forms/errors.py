@@ -1,4 +1,4 @@
-"""What is wrong with what somebody entered, in sentences for that person."""
+"""Validation errors of forms: messages for the visitor, by field."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -7,15 +7,19 @@ from markupsafe import Markup
 
 from lback.core.exceptions import ValidationError
 
-# The key of what is wrong with a form as a whole.
+# The key of errors of a form as a whole.
 NON_FIELD = "__all__"
 
 
 class Invalid(ValueError):
-    """A value that breaks a rule; what it says is shown beside the field.
+    """A value that breaks a rule; its messages are shown beside the field.
 
     Args:
-        *messages: Sentences for the person who entered it.
+        *messages: Sentences for the visitor that say what to do.
+
+    Example:
+        >>> str(Invalid("Choose a date in the future."))
+        'Choose a date in the future.'
     """
 
     def __init__(self, *messages: str) -> None:
@@ -27,10 +31,10 @@ class Invalid(ValueError):
 
 
 class ErrorList(list[str]):
-    """The messages of one field, or of a form; shows itself as a list in a template.
+    """The messages of one field or form; renders as an HTML list in templates.
 
-    It may be called or not, so that `{{ form.non_field_errors }}` and
-    `{{ form.non_field_errors() }}` are the same.
+    It is callable, so that `{{ form.non_field_errors }}` and `{{ form.non_field_errors() }}` are
+    the same.
     """
 
     def __html__(self) -> str:
@@ -45,29 +49,34 @@ class ErrorList(list[str]):
 
 
 class ErrorDict(dict[str, list[str]]):
-    """Field name to its messages; `__all__` holds those of the form."""
+    """Messages by field name; `__all__` has those of the whole form."""
 
     def add(self, name: str, messages: Iterable[str]) -> None:
-        """Add messages to those of a field, each once."""
-        held = self.setdefault(name, ErrorList())
-        held.extend(message for message in messages if message not in held)
+        """Add messages to those of a field, each only once.
+
+        Args:
+            name: Name of the field, or `__all__`.
+            messages: The messages to add.
+        """
+        present = self.setdefault(name, ErrorList())
+        present.extend(message for message in messages if message not in present)
 
     def messages_of(self, name: str) -> ErrorList:
-        """Return the messages of a field, or of the form for `__all__`; empty without any."""
-        held = self.get(name)
-        return held if isinstance(held, ErrorList) else ErrorList(held or ())
+        """Return the messages of a field, or of the form for `__all__`; empty if there are none."""
+        present = self.get(name)
+        return present if isinstance(present, ErrorList) else ErrorList(present or ())
 
     def as_dict(self) -> dict[str, list[str]]:
-        """Return plain lists, as `lback.core.exceptions.ValidationError` takes them."""
+        """Return a plain dictionary of lists, as `ValidationError` of `lback` takes it."""
         return {name: list(messages) for name, messages in self.items()}
 
 
 def errors_by_field(error: Invalid | ValidationError, name: str) -> dict[str, list[str]]:
-    """Return what an error says, by field.
+    """Return the messages of an error by field.
 
     Args:
-        error: As it was raised by a field, by `clean_<field>` or by `clean`.
-        name: The field it is about where it does not say so itself.
+        error: An error raised by a field, by `clean_<field>` or by `clean`.
+        name: The field of messages that name none.
     """
     if isinstance(error, Invalid):
         return {name: error.messages}

@@ -1,4 +1,4 @@
-"""A field: the rule of one value, from what somebody entered to a value of Python."""
+"""Form fields: convert and validate one submitted value."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar, TypeAlias
@@ -10,25 +10,26 @@ from lback.forms.widgets import TextInput, Widget
 Validator: TypeAlias = Callable[[Any], None]
 Messages: TypeAlias = Mapping[str, str]
 
-# A number, a date or a key that is longer than this is none, and is not looked at.
+# Longer text cannot be a number, a date or a key, and is not parsed.
 LONGEST_TOKEN = 1000
 
 
 class Field:
-    """One value of a form.
+    """A field of a form; the base class of all fields.
 
     Args:
-        required: Whether something has to be entered.
-        label: What it is called; `None` makes it from its name.
-        help_text: A sentence below it.
-        initial: What it shows at first, or a callable that gives it.
-        widget: How it looks: a widget or a class of one.
-        validators: Called with the value; each raises `Invalid` for one that breaks its rule.
-        disabled: Shown, and whatever is sent for it is ignored.
-        error_messages: Sentences in place of those of the class, by the same keys.
+        required: Whether a value must be entered.
+        label: Label of the control; `None` makes one from the name of the field.
+        help_text: Explanation below the control.
+        initial: Value that the control shows at first, or a callable that returns it.
+        widget: Widget that renders the control, or its class.
+        validators: Functions called with the converted value; each raises `Invalid` if it breaks a
+            rule.
+        disabled: Show the control, but ignore what is submitted for it.
+        error_messages: Messages that replace those of the class, by the same keys.
 
     Raises:
-        TypeError: `error_messages` has a key that the field does not.
+        TypeError: `error_messages` has a key that the field does not have.
     """
 
     widget_class: ClassVar[type[Widget]] = TextInput
@@ -65,28 +66,40 @@ class Field:
 
     @classmethod
     def _all_messages(cls) -> dict[str, str]:
-        found: dict[str, str] = {}
+        messages: dict[str, str] = {}
         for kind in reversed(cls.__mro__):
-            found.update(vars(kind).get("messages", {}))
-        return found
+            messages.update(vars(kind).get("messages", {}))
+        return messages
 
     def invalid(self, key: str, **values: Any) -> Invalid:
-        """Return the error with one of the messages, its values filled in."""
+        """Return an error with one of the messages of the field.
+
+        Args:
+            key: Key of the message, such as `"required"`.
+            **values: Values for the placeholders of the message.
+        """
         return Invalid(self.error_messages[key].format(**values))
 
     def is_empty(self, raw: Any) -> bool:
-        """Tell whether nothing was entered."""
+        """Return True if nothing was entered."""
         return raw is None or (isinstance(raw, str) and not raw.strip())
 
     def clean(self, raw: Any, initial: Any = None) -> Any:
-        """Return the value of what was entered.
+        """Return the validated value of a submitted one.
 
         Args:
-            raw: What the widget read.
-            initial: What the field showed at first.
+            raw: The submitted value, as the widget reads it.
+            initial: The value that the control showed at first.
+
+        Returns:
+            The converted value.
 
         Raises:
-            Invalid: It breaks a rule; holds all that are broken.
+            Invalid: The value breaks a rule; it has the messages of all validators that reject it.
+
+        Example:
+            >>> Field(required=False).clean("hello")
+            'hello'
         """
         if self.is_empty(raw):
             return self.clean_empty(initial)
@@ -103,44 +116,56 @@ class Field:
             raise Invalid(*broken)
         return value
 
-    def clean_empty(self, initial: Any) -> Any:  # noqa: ARG002  files look at it
-        """Return the value where nothing was entered.
+    def clean_empty(self, initial: Any) -> Any:  # noqa: ARG002  file fields use it
+        """Return the value of a field for which nothing was entered.
+
+        Args:
+            initial: The value that the control showed at first; only file fields use it.
 
         Raises:
-            Invalid: Something has to be.
+            Invalid: The field is required.
         """
         if self.required:
             raise self.invalid("required")
         return self.empty_value
 
     def to_python(self, raw: Any) -> Any:
-        """Return what was entered as a value of Python.
+        """Return the submitted value, converted to its Python type.
+
+        Args:
+            raw: The submitted value, as the widget reads it.
 
         Raises:
-            Invalid: It cannot be read as one.
+            Invalid: It cannot be converted.
         """
         return raw
 
     def check(self, value: Any) -> None:
-        """Check a value against the rules of the field.
+        """Validate a converted value against the rules of the field.
+
+        Args:
+            value: The converted value.
 
         Raises:
-            Invalid: It breaks one.
+            Invalid: It breaks a rule.
         """
 
     def prepare(self, value: Any) -> Any:
-        """Return a value as it is handed to the widget."""
+        """Return a value as the widget takes it."""
         return value
 
     def attributes(self) -> dict[str, Any]:
-        """Return the HTML attributes that say the same rules to a browser."""
+        """Return HTML attributes by which a browser checks the same rules."""
         return {}
 
     def has_changed(self, initial: Any, raw: Any) -> bool:
-        """Tell whether something else was entered than was shown.
+        """Return True if another value was submitted than the control showed.
 
-        A value that a browser cannot show in full, such as a microsecond, has not changed as long
-        as what it can show has not.
+        Precision that a browser cannot show, such as microseconds, does not count.
+
+        Args:
+            initial: The value that the control showed at first.
+            raw: The submitted value.
         """
         shown = self.widget.format(self.prepare(initial))
         entered = "" if raw is None else raw
@@ -154,13 +179,21 @@ class Field:
             return True
 
     def bind(self, session: Any) -> None:
-        """Take the database session of the form; for fields that ask the database."""
+        """Receive the database session of the form, for fields that query it.
+
+        Args:
+            session: The session, or `None`.
+        """
 
     def token(self, raw: Any, key: str = "invalid") -> str:
-        """Return short text without outer blanks.
+        """Return short text, stripped, such as a number, a date or a key.
+
+        Args:
+            raw: The submitted value.
+            key: Key of the message for values that are not short text.
 
         Raises:
-            Invalid: It is no text, or a long one.
+            Invalid: It is not text or a number, or it is longer than 1000 characters.
         """
         if isinstance(raw, bool) or not isinstance(raw, (str, int, float)):
             raise self.invalid(key)

@@ -1,9 +1,10 @@
-"""What a file is, told by its first bytes: neither its name nor its sender is believed."""
+"""File type detection by the first bytes of a file, not by its name or its sender."""
 
 import re
 import struct
+import warnings
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 HEAD = 4096
 
@@ -16,13 +17,19 @@ class Readable(Protocol):
         ...
 
     def seek(self, offset: int, whence: int = 0) -> int:
-        """Move to a place."""
+        """Set the position.
+
+        Args:
+            offset: Number of bytes.
+            whence: 0 counts from the start of the file, 1 from the current position, 2 from its
+                end.
+        """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of file: its media type, how it begins, and the names it goes by."""
+    """A file type: media type, first bytes, and file name extensions."""
 
     media_type: str
     starts: tuple[bytes, ...]
@@ -45,7 +52,18 @@ KINDS = (
 IMAGE_EXTENSIONS = ("png", "jpg", "jpeg", "gif", "webp")
 BY_EXTENSION = {extension: kind for kind in KINDS for extension in kind.extensions}
 
-# What a browser or a server would run, if it were ever served from the site or put on its disk.
+# Extensions that are accepted if a field names none. An allow-list, because no list of what is
+# dangerous is complete.
+DEFAULT_EXTENSIONS = (
+    *IMAGE_EXTENSIONS, "bmp", "tif", "tiff", "heic", "heif", "avif",
+    "pdf", "doc", "docx", "xls", "xlsx", "ppt", "pptx", "odt", "ods", "odp", "rtf", "epub",
+    "txt", "md", "log", "csv", "tsv",
+    "zip", "gz", "tgz", "tar", "bz2", "xz", "zst", "7z", "rar",
+    "mp3", "wav", "ogg", "oga", "opus", "flac", "m4a", "aac",
+    "mp4", "m4v", "mov", "webm", "mkv", "avi", "mpg", "mpeg", "ogv",
+)  # fmt: skip
+
+# What a browser or a server would execute if it were served from the site or stored on its disk.
 ACTIVE_EXTENSIONS = frozenset(
     {
         *("html", "htm", "xhtml", "xht", "shtml", "mht", "mhtml", "svg", "svgz", "xml", "xsl"),
@@ -54,8 +72,8 @@ ACTIVE_EXTENSIONS = frozenset(
         *("dll", "msi", "scr", "ps1", "vbs", "jar", "htaccess", "lnk", "url", "desktop"),
     }
 )
-# What some servers run wherever it stands in a name, as in "shell.php.jpg". A page that was printed
-# to a file has the name of its site before the ending: "www.bank.com.pdf" is no program.
+# What some servers execute wherever it stands in a name, as in "shell.php.jpg". A web page that was
+# printed to a file is named after its site: "www.bank.com.pdf" is not a program.
 SERVER_EXTENSIONS = frozenset(
     {
         *("php", "php2", "php3", "php4", "php5", "php6", "php7", "php8", "phps", "pht", "phtml"),
@@ -63,7 +81,7 @@ SERVER_EXTENSIONS = frozenset(
         *("cgi", "fcgi", "shtml", "htaccess"),
     }
 )
-_ACTIVE_TEXT = re.compile(
+_EXECUTABLE_TEXT = re.compile(
     rb"<(?:!doctype|html|head|body|script|svg|iframe|\?xml|\?php|!\[CDATA\[|style|img|a\s)|^#!|^MZ|^\x7fELF",
     re.IGNORECASE,
 )
@@ -72,7 +90,11 @@ _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 
 
 def head_of(file: Readable) -> bytes:
-    """Return the first bytes, and leave the file at its beginning."""
+    """Return the first 4096 bytes of a file, and set its position to the start.
+
+    Args:
+        file: An open, seekable binary file.
+    """
     file.seek(0)
     head = file.read(HEAD)
     file.seek(0)
@@ -80,7 +102,11 @@ def head_of(file: Readable) -> bytes:
 
 
 def kind_of(head: bytes) -> Kind | None:
-    """Return the kind of a file that begins like this."""
+    """Return the file type that the first bytes of a file show, or `None` if it is not known.
+
+    Args:
+        head: The first bytes of the file.
+    """
     for kind in KINDS:
         if head.startswith(kind.starts):
             webp = kind.media_type == "image/webp"
@@ -88,18 +114,34 @@ def kind_of(head: bytes) -> Kind | None:
     return None
 
 
-def is_active(head: bytes) -> bool:
-    """Tell whether a browser or a system might run what begins like this."""
+def is_executable_content(head: bytes) -> bool:
+    """Return True if a browser or an operating system might execute a file that begins like this.
+
+    Args:
+        head: The first bytes of the file.
+
+    Example:
+        >>> is_executable_content(b"<script>alert(1)</script>")
+        True
+        >>> is_executable_content(b"%PDF-1.7")
+        False
+    """
     if kind_of(head) is not None:
         return False
     text = head.lstrip(b"\xef\xbb\xbf \t\r\n\x0c\0")
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):  # UTF-16 with its mark
         text = head[2:].replace(b"\0", b"")
-    return _ACTIVE_TEXT.search(text[:1024]) is not None
+    return _EXECUTABLE_TEXT.search(text[:1024]) is not None
 
 
 def size_of(file: Readable) -> tuple[int, int] | None:
-    """Return width and height of an image, or `None` where they cannot be told."""
+    """Return width and height of an image in pixels, or `None` if they cannot be read.
+
+    Only headers are read; the image is not decompressed.
+
+    Args:
+        file: An open, seekable binary file; its position is set to the start.
+    """
     head = head_of(file)
     kind = kind_of(head)
     try:
@@ -113,7 +155,7 @@ def size_of(file: Readable) -> tuple[int, int] | None:
             case "image/jpeg":
                 return _jpeg_size(file)
     except struct.error:
-        pass  # it ends before it says
+        pass  # the file ends before its size
     finally:
         file.seek(0)
     return None
@@ -141,7 +183,7 @@ def _webp_size(head: bytes) -> tuple[int, int] | None:
 
 
 def _jpeg_size(file: Readable) -> tuple[int, int] | None:
-    # Each segment names its length, so this reads a few bytes of each; 200 are more than any has.
+    # Each segment starts with its length, so this reads a few bytes of each; 200 are plenty.
     file.seek(2)
     for _ in range(200):
         marker, code, length = struct.unpack(">BBH", file.read(4))
@@ -152,3 +194,11 @@ def _jpeg_size(file: Readable) -> tuple[int, int] | None:
             return width, height
         file.seek(length - 2, 1)
     return None
+
+
+def __getattr__(name: str) -> Any:
+    if name != "is_active":  # its name in version 0.1
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    text = f"{__name__}.is_active is deprecated and goes in 0.3: use is_executable_content"
+    warnings.warn(text, DeprecationWarning, stacklevel=2)
+    return is_executable_content

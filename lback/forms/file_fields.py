@@ -1,4 +1,4 @@
-"""Fields for files: checked by size, by name and by content before anybody keeps them."""
+"""File fields: uploads, validated by size, name and content before they are stored."""
 
 from collections.abc import Iterable
 from string import ascii_lowercase, digits
@@ -9,10 +9,11 @@ from lback.forms.field import Field, Messages
 from lback.forms.file_content import (
     ACTIVE_EXTENSIONS,
     BY_EXTENSION,
+    DEFAULT_EXTENSIONS,
     IMAGE_EXTENSIONS,
     SERVER_EXTENSIONS,
     head_of,
-    is_active,
+    is_executable_content,
     kind_of,
     size_of,
 )
@@ -25,31 +26,32 @@ _LETTERS = ascii_lowercase + digits
 
 
 class FileField(Field):
-    """A file: an `UploadedFile`.
+    """An uploaded file, an `UploadedFile`.
 
-    Nothing is let in that a browser or a server might run (pages, scripts, SVG, programs), unless
-    its extension is named. Where the beginning of a kind of file is known, the file has to begin
-    like that.
+    Images, PDF, office documents, text, CSV, archives, audio and video are accepted. Other files,
+    such as pages, scripts, SVG and programs, are rejected unless their extension is listed. Files
+    of a known type must begin as that type does.
 
     Args:
-        max_size: Bytes at most.
-        extensions: Endings of the names that are let in; `None` lets in what nobody runs.
-        allow_empty: Whether a file may have no content.
+        max_size: Maximum size in bytes.
+        extensions: Accepted file name extensions; `None` accepts
+            `lback.forms.file_content.DEFAULT_EXTENSIONS`.
+        allow_empty: Whether an empty file is accepted.
         **options: See `Field`.
     """
 
     widget_class = FileInput
     messages: ClassVar[Messages] = {
         "required": "Please choose a file.",
-        "invalid": "No file came; the form has to be sent as multipart/form-data.",
-        "empty": "The file is empty.",
-        "max_size": "The file has {size}; at most {limit} are taken.",
-        "name": "The name of the file cannot be used; please give it another one.",
-        "extension": "Files ending in {found} are not taken here{offer}.",
-        "no_extension": "Files without an ending in their name are not taken here{offer}.",
-        "inner_extension": "Files with {found} in their name are not taken here; please rename it.",
-        "content": "The content of the file is not what its name says.",
-        "active": "The file holds a program or a page, which is not taken here.",
+        "invalid": "No file was received; the form must be sent as multipart/form-data.",
+        "empty": "The file is empty. Please choose another one.",
+        "max_size": "The file has {size}. Please choose one of at most {limit}.",
+        "name": "This file name cannot be used. Please rename the file.",
+        "extension": "Files ending in {found} are not accepted{offer}.",
+        "no_extension": "Files without an extension are not accepted{offer}.",
+        "inner_extension": "Files with {found} in their name are not accepted; please rename it.",
+        "content": "The content of the file does not match its name. Please choose another one.",
+        "active": "The file contains a program or a web page. Please choose another one.",
     }
 
     def __init__(
@@ -70,14 +72,18 @@ class FileField(Field):
             self.widget.clearable = not self.required
 
     def is_empty(self, raw: Any) -> bool:
-        """Tell whether no file was chosen."""
+        """Return True if no file was chosen."""
         return raw is None or raw == ""
 
     def clean(self, raw: Any, initial: Any = None) -> Any:
-        """Return the file; `False` where the one that is kept is to be removed.
+        """Return the validated file, or `False` if the stored one is to be removed.
+
+        Args:
+            raw: The submitted value, as the widget reads it.
+            initial: The stored file, which counts if no other is chosen.
 
         Raises:
-            Invalid: A rule is broken.
+            Invalid: The file breaks a rule.
         """
         if raw is CLEARED:
             if self.required:
@@ -86,17 +92,35 @@ class FileField(Field):
         return super().clean(raw, initial)
 
     def clean_empty(self, initial: Any) -> Any:
-        """Return what is there already."""
+        """Return the stored file.
+
+        Raises:
+            Invalid: There is none, and the field is required.
+        """
         return super().clean_empty(initial) if initial is None else initial
 
     def to_python(self, raw: Any) -> Any:
-        """Return the file, if it is one."""
+        """Return the uploaded file.
+
+        Args:
+            raw: The submitted value, as the widget reads it.
+
+        Raises:
+            Invalid: The value is not an upload: the form lacks `enctype="multipart/form-data"`.
+        """
         if not isinstance(raw, UploadedFile):
             raise self.invalid("invalid")
         return raw
 
     def check(self, value: UploadedFile) -> None:
-        """Check size, name and content, in that order: the cheap ones first."""
+        """Validate size, name and content, in that order: the cheap checks first.
+
+        Args:
+            value: The converted value.
+
+        Raises:
+            Invalid: The file breaks a rule.
+        """
         if value.size > self.max_size:
             found, limit = readable_size(value.size), readable_size(self.max_size)
             raise self.invalid("max_size", size=found, limit=limit)
@@ -105,57 +129,68 @@ class FileField(Field):
         self.check_content(value, self._checked_extension(value.filename))
 
     def _checked_extension(self, filename: str) -> str:
-        if not 0 < len(filename) <= NAME_LENGTH or filename.startswith(".") or "\0" in filename:
+        # A colon begins the name of a stream on Windows: "shell.exe:photo.png" is a program there.
+        is_odd = filename.startswith(".") or ":" in filename or "\0" in filename
+        if not 0 < len(filename) <= NAME_LENGTH or is_odd:
             raise self.invalid("name")
-        # Windows drops dots and blanks at the end, and servers what follows a name.
+        # Windows drops dots and blanks at the end of a name, and servers what follows an extension.
         parts = [part.strip().lower() for part in filename.rstrip(". ").split(".")[1:]]
         extension = parts.pop() if parts else ""
-        if self.extensions is not None and extension not in self.extensions:
-            offer = f"; please choose one of {', '.join(self.extensions)}"
+        allowed = DEFAULT_EXTENSIONS if self.extensions is None else self.extensions
+        if extension not in allowed:
+            names = ", ".join(self.extensions or ())
+            offer = f"; please choose one of {names}" if names else ""
             key = "extension" if extension else "no_extension"
             raise self.invalid(key, found=f".{extension}", offer=offer)
-        allowed = self.extensions or ()
-        if _name_in(extension) in ACTIVE_EXTENSIONS and extension not in allowed:
-            raise self.invalid("extension", found=f".{extension}", offer="")
         for part in map(_name_in, parts):
             if part in SERVER_EXTENSIONS and part not in allowed:
                 raise self.invalid("inner_extension", found=f".{part}")
         return extension
 
     def check_content(self, value: UploadedFile, extension: str) -> None:
-        """Check what the file begins with.
+        """Validate the first bytes of the file.
+
+        Args:
+            value: The uploaded file.
+            extension: Its extension in lower case, without the dot; empty if there is none.
 
         Raises:
-            Invalid: It is not what its name says, or might be run.
+            Invalid: The content does not match the extension, or might be executed.
         """
         head = head_of(value)
         expected = BY_EXTENSION.get(extension)
         if expected is not None and kind_of(head) is not expected:
             raise self.invalid("content")
-        if extension not in ACTIVE_EXTENSIONS and is_active(head):
+        if extension not in ACTIVE_EXTENSIONS and is_executable_content(head):
             raise self.invalid("active")
 
     def attributes(self) -> dict[str, Any]:
-        """Return what the dialog of a browser should offer."""
+        """Return the attribute `accept`, which filters the file dialog of a browser."""
         names = ",".join(f".{name}" for name in self.extensions or ())
         return {"accept": names or None}
 
     def has_changed(self, initial: Any, raw: Any) -> bool:  # noqa: ARG002  signature
-        """Tell whether a file was chosen, or the kept one is to be removed."""
+        """Return True if a file was chosen, or the stored one is to be removed.
+
+        Args:
+            initial: The stored file.
+            raw: The submitted value.
+        """
         return not self.is_empty(raw)
 
 
 class ImageField(FileField):
-    """An image: PNG, JPEG, GIF or WebP, told by its content, of a size that can be unpacked.
+    """An image: PNG, JPEG, GIF or WebP, detected by its content and limited in size.
 
     Args:
-        max_pixels: Width times height at most; a few bytes may unpack to a billion of them.
+        max_pixels: Maximum width times height; a small file may decompress to billions of pixels.
+        extensions: Accepted file name extensions.
         **options: See `FileField`.
     """
 
     messages: ClassVar[Messages] = {
-        "content": "The file is no image that can be shown here.",
-        "max_pixels": "The image has {width} x {height} pixels, which is too many.",
+        "content": "This file is not an image of an accepted type. Please choose another one.",
+        "max_pixels": "The image has {width} x {height} pixels. Please choose a smaller one.",
     }
 
     def __init__(
@@ -169,7 +204,15 @@ class ImageField(FileField):
         self.max_pixels = max_pixels
 
     def check_content(self, value: UploadedFile, extension: str) -> None:
-        """Check that it is an image and how large."""
+        """Validate that the file is an image, and its size in pixels.
+
+        Args:
+            value: The uploaded file.
+            extension: Its extension in lower case, without the dot.
+
+        Raises:
+            Invalid: The content is not an image of the accepted types, or the image is too large.
+        """
         super().check_content(value, extension)
         size = size_of(value)
         if size is None or not all(size):
@@ -179,12 +222,17 @@ class ImageField(FileField):
 
 
 def _name_in(part: str) -> str:
-    """Return the letters and digits that a part of a file name begins with: "asp;" is "asp"."""
+    """Return the letters and digits at the start of a part of a file name: "asp;" gives "asp"."""
     return part[: len(part) - len(part.lstrip(_LETTERS))]
 
 
 def readable_size(size: int) -> str:
-    """Return a number of bytes for people: "2.5 MB"."""
+    """Return a number of bytes as text, such as "2.5 MB".
+
+    Example:
+        >>> readable_size(2_500_000)
+        '2.5 MB'
+    """
     amount, unit = float(size), "bytes"
     for larger in ("KB", "MB", "GB"):
         if amount < 1000:

@@ -1,4 +1,4 @@
-"""A form: fields together, from what was sent to clean values, and back to a page with errors."""
+"""Forms: several fields, validated together and rendered with their errors."""
 
 import copy
 from collections.abc import Iterator, Mapping
@@ -22,26 +22,42 @@ F = TypeVar("F", bound="Form")
 
 
 class Form:
-    """Fields, declared as attributes of a class that inherits from this one.
+    """A form; subclasses declare fields as class attributes.
 
-    `clean_<field>` methods take the value of their field from `cleaned_data` and return it;
-    `clean` looks at all of them together. Both raise `Invalid`, or a `ValidationError` that names
-    fields.
+    A method `clean_<field>` takes the value of its field from `cleaned_data` and returns it;
+    `clean` validates the fields together. Both raise `Invalid`, or a `ValidationError` with
+    messages by field.
 
     Args:
-        data: What was sent; `None` for a form to be filled in.
+        data: The submitted values; `None` for a form that is not submitted yet.
         files: The uploads.
-        initial: Values to begin with, by field.
-        prefix: Put before all names, where a page has several forms.
-        session: The database session, for fields that ask it.
+        initial: Initial values, by field.
+        prefix: Prefix of all control names, for pages with several forms.
+        session: The database session, for fields that query it.
 
     Attributes:
-        fields: Name to field; those of this form, so that it may change them.
-        cleaned_data: The values of the fields that are valid; there after `is_valid()`.
+        fields: Fields by name; copies for this form, which it may change.
+        cleaned_data: Values of the valid fields, available after `is_valid()`.
+
+    Raises:
+        TypeError: A field has the name of an attribute of forms; raised when the class is made.
+
+    Example:
+        >>> from lback.forms import CharField, IntegerField
+        >>> class Contact(Form):
+        ...     name = CharField(max_length=80)
+        ...     age = IntegerField(required=False, min_value=0)
+        >>> form = Contact({"name": " Ada ", "age": "36"})
+        >>> form.is_valid()
+        True
+        >>> form.cleaned_data
+        {'name': 'Ada', 'age': 36}
+        >>> Contact({"name": ""}).errors.as_dict()
+        {'name': ['Please fill this in.']}
     """
 
     declared_fields: ClassVar[dict[str, Field]] = {}
-    # An empty row of a formset may stay empty: what must be filled is then checked here alone.
+    # False for an empty row of a formset: browsers must not insist on its required fields.
     use_required = True
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -50,7 +66,7 @@ class Form:
         for kind in reversed(cls.__mro__[1:]):
             inherited.update(vars(kind).get("declared_fields", {}))
         own = {name: value for name, value in vars(cls).items() if isinstance(value, Field)}
-        # A name that is set to something else takes the field of a base away.
+        # A name that is set to something else removes the field of a base class.
         kept = {name: field for name, field in inherited.items() if name not in vars(cls)}
         _refuse_taken_names(cls, own)
         cls.declared_fields = {**kept, **own}
@@ -81,16 +97,23 @@ class Form:
 
     @classmethod
     def base_fields(cls) -> Mapping[str, Field]:
-        """Return the fields that a form of this class begins with."""
+        """Return the fields that a form of this class starts with, by name."""
         return cls.declared_fields
 
     @classmethod
     def of(cls: type[F], request: "Request", **options: Any) -> F:
-        """Build the form for a request: filled where it was sent, else to be filled in.
+        """Build the form for a request: with its data for POST, PUT and PATCH, otherwise empty.
 
         Args:
-            request: Its method, body, uploads and database session are read.
-            **options: As the constructor.
+            request: The current request; method, body, uploads and database session are read.
+            **options: Arguments of the constructor, which take precedence.
+
+        Example:
+            >>> from lback.forms import CharField
+            >>> class Contact(Form):
+            ...     name = CharField()
+            >>> Contact.of(request).is_bound
+            False
         """
         if request.method in ("POST", "PUT", "PATCH"):
             options = {"data": request.DATA, "files": request.files, **options}
@@ -101,23 +124,35 @@ class Form:
     # Values.
 
     def add_prefix(self, name: str) -> str:
-        """Return the name of a field in what is sent."""
+        """Return the control name of a field: its name, after the prefix of the form and a hyphen.
+
+        Args:
+            name: Name of the field.
+        """
         return f"{self.prefix}-{name}" if self.prefix else name
 
     def initial_of(self, name: str) -> Any:
-        """Return what a field shows at first."""
+        """Return the initial value of a field: that of the form, or else that of the field.
+
+        Args:
+            name: Name of the field.
+        """
         value = self.initial.get(name, self.fields[name].initial)
         return value() if callable(value) else value
 
     def raw_of(self, name: str) -> Any:
-        """Return what was entered into a field."""
+        """Return the submitted value of a field, as its widget reads it.
+
+        Args:
+            name: Name of the field.
+        """
         widget = self.fields[name].widget
         return widget.value_from(self.data, self.files, self.add_prefix(name))
 
     @property
     def changed_data(self) -> list[str]:
-        """The names of the fields into which something else was entered than they showed."""
-        # Known from the check on, so that it stays true when a row has taken the values.
+        """The names of the fields for which another value was submitted than they showed."""
+        # Fixed by the validation, so that it stays true after a row has got the values.
         return self._find_changed() if self._changed is None else self._changed
 
     def _find_changed(self) -> list[str]:
@@ -128,18 +163,21 @@ class Form:
         ]
 
     def has_changed(self) -> bool:
-        """Tell whether anything was entered."""
+        """Return True if any field has changed."""
         return bool(self.changed_data)
 
     # Validity.
 
     def is_valid(self) -> bool:
-        """Tell whether something was sent and breaks no rule."""
+        """Return True if the form was submitted and has no errors.
+
+        The fields are validated the first time; `cleaned_data` and `errors` have the results.
+        """
         return self.is_bound and not self.errors
 
     @property
     def errors(self) -> ErrorDict:
-        """What is wrong, by field; empty for a form that was not sent."""
+        """Error messages by field, with `__all__` for the form; empty if it was not submitted."""
         if self._errors is None:
             self._errors = ErrorDict()
             if self.is_bound:
@@ -148,15 +186,15 @@ class Form:
 
     @property
     def non_field_errors(self) -> ErrorList:
-        """What is wrong with the form as a whole; it may be called or not."""
+        """Error messages of the form as a whole; usable as attribute and as method."""
         return self.errors.messages_of(NON_FIELD)
 
     def add_error(self, field: str | None, error: str | Invalid | ValidationError) -> None:
-        """Say that something is wrong.
+        """Add an error to a field or to the form.
 
         Args:
             field: Name of a field; `None` for the form as a whole.
-            error: What to say, or an error that says it.
+            error: A message, or an error with messages.
 
         Raises:
             ValueError: There is no such field.
@@ -172,7 +210,10 @@ class Form:
             self.cleaned_data.pop(name, None)
 
     def full_clean(self) -> None:
-        """Check everything; `errors` and `is_valid` do so once."""
+        """Validate all fields; called once by `errors` and `is_valid`.
+
+        Each field is converted and validated, then passed to `clean_<field>`; `clean` comes last.
+        """
         self._errors, self.cleaned_data = ErrorDict(), {}
         self._changed = self._find_changed()
         for name, field in self.fields.items():
@@ -199,14 +240,17 @@ class Form:
             self.cleaned_data[name] = method()
 
     def clean(self) -> Mapping[str, Any] | None:
-        """Check values together; may return others to take the place of `cleaned_data`.
+        """Validate the fields together; a hook for subclasses.
+
+        Returns:
+            A mapping to replace `cleaned_data`, or `None` to leave it as it is.
 
         Raises:
             Invalid, ValidationError: A rule is broken.
         """
         return None
 
-    # How it looks.
+    # Rendering.
 
     def __getitem__(self, name: str) -> BoundField:
         if name not in self.fields:
@@ -223,22 +267,22 @@ class Form:
 
     @property
     def hidden_fields(self) -> list[BoundField]:
-        """The fields that people do not see."""
+        """The fields that are not visible."""
         return [field for field in self if field.is_hidden]
 
     @property
     def visible_fields(self) -> list[BoundField]:
-        """The fields that people see."""
+        """The fields that are visible."""
         return [field for field in self if not field.is_hidden]
 
     @property
     def is_multipart(self) -> bool:
-        """Whether the `<form>` needs `enctype="multipart/form-data"`: it has files."""
+        """True if the `<form>` needs `enctype="multipart/form-data"`: it has file fields."""
         return any(field.widget.needs_multipart for field in self.fields.values())
 
     @property
     def error_summary(self) -> Rendered:
-        """What is wrong with the form as a whole, and with fields that nobody sees."""
+        """The errors of the form as a whole and of its hidden fields, as HTML."""
         messages = [*self.non_field_errors]
         for field in self.hidden_fields:
             messages += [f"{field.label}: {message}" for message in field.errors]
@@ -248,17 +292,17 @@ class Form:
 
     @property
     def as_p(self) -> Rendered:
-        """The fields as paragraphs; like its siblings it may be called or not."""
+        """The fields as paragraphs; usable as attribute and as method, like its siblings."""
         return self._laid_out(as_paragraph)
 
     @property
     def as_div(self) -> Rendered:
-        """The fields as blocks."""
+        """The fields as `<div>` elements."""
         return self._laid_out(as_block)
 
     @property
     def as_table(self) -> Rendered:
-        """The fields as rows of a table; the `<table>` is up to the template."""
+        """The fields as table rows; the template writes the `<table>` around them."""
         rows = self._rows(as_row)
         hidden = Markup("").join(map(_control, self.hidden_fields))
         if self.error_summary or hidden:
@@ -286,10 +330,10 @@ def _control(field: BoundField) -> Markup:
 
 
 def _own(field: Field) -> Field:
-    """Return a copy that one form may change without another one seeing it."""
-    mine = copy.copy(field)
-    mine.widget = copy.copy(field.widget)
-    return mine
+    """Return a copy of a field that one form may change without affecting others."""
+    own = copy.copy(field)
+    own.widget = copy.copy(field.widget)
+    return own
 
 
 def _refuse_taken_names(form: type[Form], fields: Mapping[str, Field]) -> None:
@@ -297,5 +341,5 @@ def _refuse_taken_names(form: type[Form], fields: Mapping[str, Field]) -> None:
     if taken:
         raise TypeError(
             f"{form.__qualname__} cannot have a field called {', '.join(map(repr, taken))}: "
-            "a form has an attribute of that name; call the field something else"
+            "forms have an attribute with that name; rename the field"
         )

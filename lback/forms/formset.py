@@ -1,4 +1,4 @@
-"""Formsets: the same form several times, as the rows of a table are entered."""
+"""Formsets: several forms of one class, such as the rows of a table."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,7 +16,7 @@ from lback.forms.widgets import Values, last_of
 if TYPE_CHECKING:
     from lback.core.request import Request
 
-# The name of the box that removes a row, and what stands for the number of a row to be added.
+# The name of the check box that removes a row, and the placeholder for the number of a new row.
 DELETE = "DELETE"
 PLACEHOLDER = "__prefix__"
 _COUNT = re.compile(r"[0-9]{1,4}")
@@ -27,15 +27,25 @@ class Formset:
 
     Args:
         form_class: The form of one row.
-        data: What was sent; `None` for rows to be filled in.
+        data: The submitted values; `None` for rows that are not submitted yet.
         files: The uploads.
-        initial: Values to begin with, one mapping a row.
-        prefix: Put before the names of all rows.
-        extra: Empty rows after those.
-        minimum: Rows that must be filled in.
-        maximum: Rows that are taken at most.
-        can_delete: Whether a row has a box that removes it.
-        session: For fields that ask the database.
+        initial: Initial values, one mapping for each row.
+        prefix: Prefix of all control names.
+        extra: Number of empty rows after the initial ones.
+        minimum: Minimum number of rows that are filled in.
+        maximum: Maximum number of rows.
+        can_delete: Whether each row has a check box that removes it.
+        session: The database session, for fields that query it.
+
+    Example:
+        >>> from lback.forms import CharField
+        >>> class Item(Form):
+        ...     name = CharField()
+        >>> items = Formset(Item, {"form-count": "2", "form-0-name": "pen", "form-1-name": ""})
+        >>> items.is_valid()
+        True
+        >>> items.cleaned_data
+        [{'name': 'pen'}]
     """
 
     def __init__(
@@ -71,7 +81,13 @@ class Formset:
 
     @classmethod
     def of(cls, request: "Request", form_class: type[Form], **options: Any) -> "Formset":
-        """Build the rows for a request; see `Form.of`."""
+        """Build the formset for a request: with its data for POST, PUT and PATCH, otherwise empty.
+
+        Args:
+            request: The current request; method, body, uploads and database session are read.
+            form_class: The form of one row.
+            **options: Arguments of the constructor, which take precedence.
+        """
         if request.method in ("POST", "PUT", "PATCH"):
             options = {"data": request.DATA, "files": request.files, **options}
         if "session" not in options and request.db_session is not None:
@@ -85,17 +101,21 @@ class Formset:
             )
         text = str(last_of(self.data or {}, f"{self.prefix}-count") or "")
         if not _COUNT.fullmatch(text):
-            self._problems.append("The number of rows is missing; please send the form again.")
+            self._problems.append("The number of rows is missing. Please send the form again.")
             return len(self.initial)
         if int(text) > self.maximum:
-            self._problems.append(f"At most {self.maximum} rows are taken at once.")
+            self._problems.append(f"Please send at most {self.maximum} rows at once.")
         return min(int(text), self.maximum)
 
     # Rows.
 
     def build_form(self, number: int | str) -> Form:
-        """Return the form of one row."""
-        held = isinstance(number, int) and number < len(self.initial)
+        """Return the form of one row.
+
+        Args:
+            number: Number of the row, from 0, or `__prefix__` for the empty form.
+        """
+        is_initial = isinstance(number, int) and number < len(self.initial)
         form = self.form_class(
             self.data if isinstance(number, int) else None,
             self.files if isinstance(number, int) else None,
@@ -103,55 +123,70 @@ class Formset:
             session=self.session,
             **self.options_of(number),
         )
-        form.use_required = held
+        form.use_required = is_initial
         if self.can_delete and number != PLACEHOLDER:
             form.fields[DELETE] = BooleanField(label="Remove")
         return form
 
     def options_of(self, number: int | str) -> dict[str, Any]:
-        """Return further arguments for the form of one row."""
-        held = isinstance(number, int) and number < len(self.initial)
-        return {"initial": self.initial[int(number)]} if held else {}
+        """Return further constructor arguments for the form of one row; a hook for subclasses.
+
+        Args:
+            number: Number of the row, from 0, or `__prefix__` for the empty form.
+        """
+        is_initial = isinstance(number, int) and number < len(self.initial)
+        return {"initial": self.initial[int(number)]} if is_initial else {}
 
     @property
     def empty_form(self) -> Form:
-        """A row to be added in the browser: `__prefix__` stands for its number."""
+        """A form to be added by a script: `__prefix__` stands for the number of the row."""
         return self.build_form(PLACEHOLDER)
 
     @property
     def management(self) -> Rendered:
-        """The hidden number of rows; the template must show it."""
+        """The hidden control with the number of rows; the template must render it."""
         name = f"{self.prefix}-count"
         values = {"type": "hidden", "name": name, "id": f"id_{name}", "value": len(self.forms)}
         return Rendered(tag("input", values))
 
     def is_deleted(self, form: Form) -> bool:
-        """Tell whether somebody asked to remove a row."""
+        """Return True if the check box that removes a row is on.
+
+        Args:
+            form: One of the forms of the formset.
+        """
         return self.is_bound and DELETE in form.fields and bool(form.raw_of(DELETE))
 
     def is_unused(self, form: Form) -> bool:
-        """Tell whether a row was there to be filled in, and was not."""
+        """Return True if a row was added empty and was left empty.
+
+        Args:
+            form: One of the forms of the formset.
+        """
         number = self.forms.index(form)
         return number >= len(self.initial) and not form.has_changed()
 
     @property
     def filled(self) -> list[Form]:
-        """The rows that were filled in and are to be kept."""
+        """The forms of the rows that were filled in and are to be kept."""
         return [f for f in self.forms if not self.is_deleted(f) and not self.is_unused(f)]
 
     # Validity.
 
     def is_valid(self) -> bool:
-        """Tell whether rows were sent and none that counts breaks a rule."""
+        """Return True if the formset was submitted and its filled rows have no errors.
+
+        Rows that are removed or were left empty are not validated.
+        """
         if not self.is_bound:
             return False
-        # All of them are asked, so that each shows what is wrong with it.
+        # All of them are validated, so that each shows its errors.
         valid = [form.is_valid() for form in self.filled]
         return all(valid) and not self.non_form_errors
 
     @property
     def non_form_errors(self) -> ErrorList:
-        """What is wrong with the rows together; it may be called or not."""
+        """Error messages of the rows together; usable as attribute and as method."""
         if self.is_bound and not self._checked:
             self._checked = True
             if len(self.filled) < self.minimum:
@@ -161,18 +196,18 @@ class Formset:
         return self._problems
 
     def clean(self) -> list[str]:
-        """Check valid rows together, and return what is wrong with them."""
+        """Validate the rows together, and return messages; a hook for subclasses."""
         return []
 
     @property
     def errors(self) -> list[dict[str, list[str]]]:
-        """What is wrong with each row, by field; a row that does not count has no errors."""
+        """Error messages by field for each row; empty for rows that are removed or unused."""
         counting = self.filled if self.is_bound else []
         return [form.errors.as_dict() if form in counting else {} for form in self.forms]
 
     @property
     def cleaned_data(self) -> list[dict[str, Any]]:
-        """The values of the rows that are to be kept."""
+        """The cleaned values of the rows that are to be kept."""
         rows = [dict(form.cleaned_data) for form in self.filled]
         for row in rows:
             row.pop(DELETE, None)
@@ -186,12 +221,12 @@ class Formset:
 
     @property
     def is_multipart(self) -> bool:
-        """Whether the `<form>` needs `enctype="multipart/form-data"`."""
+        """True if the `<form>` needs `enctype="multipart/form-data"`."""
         return self.empty_form.is_multipart
 
     @property
     def as_div(self) -> Rendered:
-        """The number of rows, what is wrong, and each row as blocks in a `<fieldset>`."""
+        """The management control, the errors, and each row in a `<fieldset>`."""
         rows = Markup("\n").join(tag("fieldset", {}, form.as_div) for form in self.forms)
         return Rendered(self.management + escape(self.non_form_errors) + rows)
 

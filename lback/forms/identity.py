@@ -1,4 +1,4 @@
-"""The key of a row as text, for forms and paths, and back again."""
+"""Primary keys as text, for controls and URLs, and back."""
 
 import re
 from datetime import date
@@ -23,13 +23,22 @@ def mapper_of(model: type[Any]) -> Mapper[Any]:
 
 
 def identity_text(row: Any) -> str:
-    """Return the key of a row as text; the parts of a composite one are joined by commas."""
+    """Return the primary key of a row as text; parts of a composite key are joined by commas.
+
+    Args:
+        row: A stored row of any model.
+    """
     values = mapper_of(type(row)).primary_key_from_instance(row)
     return ",".join(key_text(value) for value in values)
 
 
 def identity_of(model: type[Any], text: str) -> tuple[Any, ...] | None:
-    """Return the key that a text means, or `None` if it can be none of this model."""
+    """Return the primary key that a text stands for, or `None` if it cannot be one of the model.
+
+    Args:
+        model: A mapped class.
+        text: Text as written by `identity_text`.
+    """
     columns = mapper_of(model).primary_key
     parts = text.split(",")
     if len(parts) != len(columns) or len(text) > _LONGEST or "\0" in text:
@@ -39,7 +48,13 @@ def identity_of(model: type[Any], text: str) -> tuple[Any, ...] | None:
 
 
 def label_of(row: Any) -> str:
-    """Return what people call a row: its `__str__`, or else its name, or its model and key."""
+    """Return a label for a row: its `__str__`, or its name, or its model and key.
+
+    The attributes `name`, `title` and `username` count as names, in this order.
+
+    Args:
+        row: A row of any model.
+    """
     if "__str__" in {name for kind in type(row).__mro__[:-1] for name in vars(kind)}:
         return str(row)
     mapper = mapper_of(type(row))
@@ -53,7 +68,7 @@ def label_of(row: Any) -> str:
 
 
 def python_type_of(kind: TypeEngine[Any]) -> type[Any]:
-    """Return what the values of a type are in Python; `str` where it does not say."""
+    """Return the Python type of a column type; `str` if the type does not tell."""
     if isinstance(kind, TypeDecorator):
         return python_type_of(kind.impl_instance)
     try:
@@ -63,19 +78,23 @@ def python_type_of(kind: TypeEngine[Any]) -> type[Any]:
 
 
 def key_text(value: Any) -> str:
-    """Return one part of a key as text."""
+    """Return one part of a primary key as text."""
     if isinstance(value, str):
         text = quote(value, safe="")
-        # One or two dots alone are a place in a path, which nobody's key may be.
+        # One or two dots alone have a meaning in URLs, so they are quoted.
         return text if text.strip(".") else text.replace(".", "%2E")
     return value.isoformat() if isinstance(value, date) else quote(str(value), safe="")
 
 
 def compared(column: ColumnElement[Any], value: Any) -> Any:
-    """Return a value in a form that may be compared with a column, however large it is.
+    """Return a value in a form that can be compared with a column, however large it is.
 
-    PostgreSQL makes an integer of the type of the column out of what it is compared with, and
-    fails where that is too small for it.
+    PostgreSQL converts an integer to the type of the column that it is compared with, and fails if
+    it does not fit.
+
+    Args:
+        column: The column to compare with.
+        value: The value to compare.
     """
     large = isinstance(value, int) and abs(value) > _LARGEST_INTEGER
     small_column = isinstance(column.type, Integer) and not isinstance(column.type, BigInteger)
@@ -83,7 +102,12 @@ def compared(column: ColumnElement[Any], value: Any) -> Any:
 
 
 def key_value(column: ColumnElement[Any], text: str) -> Any:
-    """Return what a text means as a value of a key, or `None` if it means none."""
+    """Return the value of a key column that a text stands for, or `None` if there is none.
+
+    Args:
+        column: A column of a primary key.
+        text: One part of a key, unquoted.
+    """
     kind = python_type_of(column.type)
     if issubclass(kind, int):
         number = int(text) if _INTEGER.fullmatch(text) else None

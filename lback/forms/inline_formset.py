@@ -1,4 +1,4 @@
-"""Inline rows: the rows of another table that belong to one row, edited together with it."""
+"""Inline formsets: rows of a one-to-many relationship, edited together with their parent."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from lback.forms.text_fields import CharField
 from lback.forms.widgets import HiddenInput, Values, last_of
 
 KEY = "KEY"
-GONE = "This row was removed by somebody else meanwhile, or belongs elsewhere."
+GONE = "This row was removed in the meantime. Please load the page again."
 
 
 class InlineFormset(Formset):
@@ -22,15 +22,17 @@ class InlineFormset(Formset):
 
     Args:
         form_class: A `ModelForm` of the rows.
-        data: What was sent.
+        data: The submitted values; `None` for a formset that is not submitted yet.
         files: The uploads.
-        parent: The row they belong to; one that is new has none yet.
+        parent: The row that they belong to; a new one has no rows yet.
         relationship: Name of the relationship, an attribute of the parent.
-        **options: `prefix` (by default the name of the relationship), `extra`, `minimum`,
-            `maximum`, `can_delete` and `session`; see `Formset`.
+        prefix: Prefix of all control names; by default the name of the relationship.
+        maximum: Maximum number of rows.
+        session: The database session.
+        **options: `extra`, `minimum` and `can_delete`; see `Formset`.
 
     Raises:
-        ConfigurationError: There is no such relationship, or it is none of one to many.
+        ConfigurationError: There is no such one-to-many relationship.
     """
 
     form_class: type[ModelForm]
@@ -79,28 +81,32 @@ class InlineFormset(Formset):
         return list(session.scalars(query.limit(maximum)).unique())
 
     def _sent_rows(self, session: Session, data: Values, prefix: str, maximum: int) -> list[Any]:
-        """Return the rows that the keys in a form mean; `None` for one that is not ours."""
+        """Return the rows of the submitted keys; `None` for a key of no row of the parent."""
         texts = []
         for number in range(maximum):
             text = last_of(data, f"{prefix}-{number}-{KEY}")
             if not text:
-                break  # those that are new come last
+                break  # new rows come last
             texts.append(str(text))
         keys = [identity_of(self.relation.mapper.class_, text) for text in texts]
         wanted = [key for key in keys if key is not None]
-        found: dict[str, Any] = {}
+        by_key: dict[str, Any] = {}
         if wanted:
-            mine = any_of(self.relation.mapper.primary_key, wanted)
-            rows = session.scalars(self._rows_of_parent().where(mine)).unique()
-            found = {identity_text(row): row for row in rows}
-        return [found.get(text) for text in texts]
+            is_wanted = any_of(self.relation.mapper.primary_key, wanted)
+            rows = session.scalars(self._rows_of_parent().where(is_wanted)).unique()
+            by_key = {identity_text(row): row for row in rows}
+        return [by_key.get(text) for text in texts]
 
     def build_form(self, number: int | str) -> ModelForm:
-        """Return the form of one row, with its key hidden in it."""
+        """Return the form of one row, with its primary key in a hidden control.
+
+        Args:
+            number: Number of the row, from 0, or `__prefix__` for the empty form.
+        """
         form = super().build_form(number)
         assert isinstance(form, ModelForm)  # noqa: S101  for the type checker
         if not isinstance(number, int) or number >= len(self.rows):
-            form.fields.pop(DELETE, None)  # a row that was not added yet is left empty
+            form.fields.pop(DELETE, None)  # a new row is left empty instead
         else:
             row = self.rows[number]
             key = None if row is None else identity_text(row)
@@ -110,7 +116,11 @@ class InlineFormset(Formset):
         return form
 
     def options_of(self, number: int | str) -> dict[str, Any]:
-        """Return the row that a form changes, or what ties a new one to its parent."""
+        """Return the row that a form changes, or the foreign key of a new one.
+
+        Args:
+            number: Number of the row, from 0, or `__prefix__` for the empty form.
+        """
         if isinstance(number, int) and number < len(self.rows) and self.rows[number] is not None:
             return {"instance": self.rows[number]}
         return {"fixed": self._ties()}
@@ -125,16 +135,16 @@ class InlineFormset(Formset):
         }
 
     def save(self) -> list[Any]:
-        """Write all rows: remove, change and add; the parent has its key already.
+        """Write all rows: delete, change and add; the parent must have its key already.
 
         Returns:
             The rows that were changed or added.
 
         Raises:
-            ValidationError: Something is wrong.
+            ValidationError: The formset is not valid.
         """
         if not self.is_valid():
-            raise ValidationError({self.prefix: ["these rows are not valid"]})
+            raise ValidationError({self.prefix: ["Please correct the errors in these rows."]})
         session, saved = self.session, []
         for form, row in zip(self.forms, self.rows, strict=False):
             if self.is_deleted(form) and row is not None:
@@ -154,10 +164,14 @@ class InlineFormset(Formset):
 
 
 def one_to_many(model: type[Any], name: str) -> Any:
-    """Return a relationship of one to many.
+    """Return a one-to-many relationship of a model.
+
+    Args:
+        model: A mapped class.
+        name: Name of the relationship.
 
     Raises:
-        ConfigurationError: It is none.
+        ConfigurationError: The model has no one-to-many relationship with this name.
     """
     relation = mapper_of(model).relationships.get(name)
     if relation is None or relation.direction.name != "ONETOMANY" or relation.viewonly:

@@ -1,4 +1,4 @@
-"""Markup: attributes and text become HTML here, and nowhere is a value left unescaped."""
+"""HTML rendering in one place, in which every value is escaped."""
 
 from collections.abc import Mapping
 from typing import Any, TypeAlias
@@ -9,7 +9,7 @@ Attributes: TypeAlias = Mapping[str, Any]
 
 
 class Rendered(Markup):
-    """Markup that may be called or not: `{{ form.as_p }}` and `{{ form.as_p() }}` are the same."""
+    """Markup that is callable: `{{ form.as_p }}` and `{{ form.as_p() }}` are the same."""
 
     __slots__ = ()
 
@@ -21,7 +21,12 @@ class Rendered(Markup):
 def attributes(values: Attributes) -> Markup:
     """Return HTML attributes, each with a space before it.
 
-    `True` writes the name alone; `None` and `False` write nothing.
+    Args:
+        values: Attributes by name. `True` writes the name alone; `None` and `False` write nothing.
+
+    Example:
+        >>> print(attributes({"id": "a", "required": True, "min": None}))
+         id="a" required
     """
     return Markup("").join(
         Markup(" {}").format(name) if value is True else Markup(' {}="{}"').format(name, value)
@@ -31,11 +36,26 @@ def attributes(values: Attributes) -> Markup:
 
 
 def tag(name: str, values: Attributes, content: Any = None) -> Markup:
-    """Return an element; without content it is a void one, such as `<input>`."""
+    """Return an HTML element.
+
+    Args:
+        name: Name of the element.
+        values: Attributes, as for `attributes`.
+        content: Text to be escaped, or markup; `None` for a void element such as `<input>`.
+
+    Example:
+        >>> print(tag("b", {"class": "x"}, "1 < 2"))
+        <b class="x">1 &lt; 2</b>
+    """
     start = Markup("<{}{}>").format(name, attributes(values))
     return start if content is None else start + escape(content) + Markup("</{}>").format(name)
 
 
 def text_area(values: Attributes, content: str) -> Markup:
-    """Return a `<textarea>`; a parser drops the first line feed, so one is put before the text."""
+    """Return a `<textarea>`; HTML parsers drop a leading line feed, so one is added.
+
+    Args:
+        values: Attributes, as for `attributes`.
+        content: The text, not escaped.
+    """
     return tag("textarea", values, Markup("\n") + escape(content))

@@ -1,4 +1,4 @@
-"""From the columns and relationships of a model to the fields of a form."""
+"""Form fields for the columns and relationships of a model."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeAlias
@@ -32,15 +32,19 @@ from lback.forms.time_fields import DateField, DateTimeField, DurationField, Tim
 Options: TypeAlias = dict[str, Any]
 FieldMaker: TypeAlias = Callable[[TypeEngine[Any], Options], Field]
 
-# A text of this length or more is written in several lines.
+# Text columns of at least this length get a control of several lines.
 LONG_TEXT = 300
 
 
 def form_attributes(mapper: Mapper[Any]) -> Iterator[str]:
-    """Give the names that a form of all fields has, in the order of the model.
+    """Yield the names of all fields that a form of a model has, in the order of the model.
 
-    Left out are keys that the database hands out, versions, what is read only, and the other side
-    of a foreign key; a foreign key goes by its relationship where it has one.
+    Left out are keys that the database generates, version columns, read-only attributes, and
+    relationships to the rows that refer to the model. A foreign key has the name of its
+    relationship if there is one.
+
+    Args:
+        mapper: The mapper of the model.
     """
     by_column = {
         column: relation.key
@@ -68,16 +72,23 @@ def _is_automatic(mapper: Mapper[Any], column: Column[Any]) -> bool:
 
 
 def field_for(prop: MapperProperty[Any], **options: Any) -> Field:
-    """Return the field of a column or a relationship.
+    """Return the form field for a column or a relationship.
+
+    Args:
+        prop: An attribute of a mapper.
+        **options: Arguments of the field, which take precedence over those of the column.
 
     Raises:
-        ConfigurationError: Its type has no field.
+        ConfigurationError: There is no field for its type.
     """
     if isinstance(prop, RelationshipProperty):
         return _relation_field(prop, options)
     if isinstance(prop, ColumnProperty) and isinstance(prop.columns[0], Column):
         return column_field(prop.columns[0], prop.parent, options)
-    raise ConfigurationError(f"{prop} is no column and no relationship that a form can write")
+    raise ConfigurationError(
+        f"{prop} is neither a column nor a relationship that a form can write; "
+        "leave it out with exclude"
+    )
 
 
 def _relation_field(prop: RelationshipProperty[Any], options: Options) -> Field:
@@ -88,16 +99,21 @@ def _relation_field(prop: RelationshipProperty[Any], options: Options) -> Field:
         needed = not any(column.nullable for column in prop.local_columns)
         return ForeignKeyField(target, **{"required": needed, **options})
     raise ConfigurationError(
-        f"{prop} holds the rows of the other side, which a field cannot write; "
+        f"{prop} is a one-to-many relationship, which a field cannot write; "
         "use an InlineFormset for it"
     )
 
 
 def column_field(column: Column[Any], mapper: Mapper[Any], given: Options) -> Field:
-    """Return the field of a column.
+    """Return the form field for a column.
+
+    Args:
+        column: The column.
+        mapper: The mapper of its model.
+        given: Arguments of the field, which take precedence over those of the column.
 
     Raises:
-        ConfigurationError: Its type has no field.
+        ConfigurationError: There is no field for its type.
     """
     options: Options = {"required": is_required(column), **given}
     default = column.default
@@ -117,7 +133,7 @@ def column_field(column: Column[Any], mapper: Mapper[Any], given: Options) -> Fi
 
 
 def is_required(column: Column[Any]) -> bool:
-    """Tell whether a row cannot be made without a value for it."""
+    """Return True if a row cannot be inserted without a value for a column."""
     has_default = column.default is not None or column.server_default is not None
     return not column.nullable and not has_default
 
@@ -182,7 +198,7 @@ def _numeric(kind: Any, options: Options) -> Field:
 
 
 def _moment(kind: Any, options: Options) -> Field:
-    # Without a time zone it keeps what the clock shows, wherever that hangs.
+    # A column without a time zone stores naive local times.
     naive = not isinstance(kind, UTCDateTime) and not kind.timezone
     return DateTimeField(**({"zone": None} if naive else {}), **options)
 
@@ -191,7 +207,7 @@ def _plain(field: type[Field]) -> FieldMaker:
     return lambda _, options: field(**options)
 
 
-# The first that fits: types that are kinds of others come before those.
+# The first match counts: subclasses come before their base classes.
 MAKERS: Mapping[type[TypeEngine[Any]], FieldMaker] = {
     types.Boolean: _boolean,
     types.Enum: _enum,

@@ -1,4 +1,4 @@
-"""Fields that choose rows of the database: one, or several."""
+"""Fields whose choices are database rows."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, TypeAlias
@@ -16,7 +16,7 @@ from lback.forms.identity import compared, identity_of, identity_text, key_text,
 from lback.forms.markup import Attributes
 from lback.forms.widgets import TextInput, Widget
 
-# A list longer than this helps nobody, and a table may have millions of rows.
+# A longer list is of no use, and a table may have millions of rows.
 MAX_OPTIONS = 500
 
 
@@ -24,32 +24,44 @@ Labels: TypeAlias = Callable[[Sequence[str]], list[tuple[str, str]]]
 
 
 class RowSelect(Select):
-    """A drop-down list of rows; a field for the key where there are too many.
+    """A drop-down list of rows; a text control for the key if there are too many.
 
     Attributes:
-        labels_of: Gives keys of rows, each with what the row is called; set by the field.
+        labels_of: Returns the labels of rows by their keys; set by the field.
     """
 
     labels_of: Labels | None = None
 
     def render(self, name: str, value: Any, attrs: Attributes) -> Any:
-        """Return the list, or the field."""
+        """Return the list or the text control.
+
+        Args:
+            name: Name of the control.
+            value: Key of the selected row.
+            attrs: HTML attributes of the control.
+        """
         if len(self.choices) <= MAX_OPTIONS + 1:
             return super().render(name, value, attrs)
         return TextInput(self.attrs).render(name, value, attrs)
 
 
 class RowSelectMultiple(SelectMultiple):
-    """A list of rows: the first of the table, and those that are chosen.
+    """A list of rows: the first ones of the table, and those that are selected.
 
     Attributes:
-        labels_of: See `RowSelect`.
+        labels_of: Returns the labels of rows by their keys; set by the field.
     """
 
     labels_of: Labels | None = None
 
     def render(self, name: str, value: Any, attrs: Attributes) -> Any:
-        """Return the list."""
+        """Return the list.
+
+        Args:
+            name: Name of the control.
+            value: Keys of the selected rows.
+            attrs: HTML attributes of the control.
+        """
         missing = sorted(self.selected(value) - {text for text, _ in self.choices})
         offered = self.choices
         if missing and self.labels_of is not None:
@@ -61,12 +73,12 @@ class RowSelectMultiple(SelectMultiple):
 
 
 class _RowField(Field):
-    """What both of them share.
+    """Base class of fields whose choices are rows.
 
     Args:
-        model: Whose rows are chosen.
-        query: A `select(model)` that offers fewer rows; no other row is accepted.
-        label_of_row: What a row is called; by default its `__str__`.
+        model: The model of the rows.
+        query: A `select(model)` that restricts the choices; no other row is accepted.
+        label_of_row: Returns the label of a row; by default its `__str__`.
         **options: See `Field`.
     """
 
@@ -92,35 +104,35 @@ class _RowField(Field):
 
     @property
     def query(self) -> Query[Any]:
-        """The rows that are offered, in the order of their keys unless the query has one."""
+        """The statement that selects the choices; ordered by key if it has no order."""
         if self._query is not None:
             return self._query
         return select(self.model).order_by(*mapper_of(self.model).primary_key)
 
     def narrow(self, narrowed: Callable[[Query[Any]], Query[Any]]) -> None:
-        """Offer fewer rows.
+        """Restrict the choices.
 
         Args:
-            narrowed: Gives the statement that reads fewer rows than the one it is given.
+            narrowed: Takes the current statement and returns one that selects fewer rows.
         """
         self._query = narrowed(self.query)
 
     @property
     def session(self) -> Session:
-        """The session of the form.
+        """The database session of the form.
 
         Raises:
-            ConfigurationError: The form was given none.
+            ConfigurationError: The form has none.
         """
         if self._session is None:
             raise ConfigurationError(
-                f"a field that chooses a {self.model.__name__} has no database session; "
+                f"a field for rows of {self.model.__name__} needs a database session; "
                 "build the form with session=request.db_session"
             )
         return self._session
 
     def bind(self, session: Any) -> None:
-        """Have the rows listed when, and only when, the field is shown."""
+        """Receive the session; the choices are queried only if the field is rendered."""
         self._session = session
         if isinstance(self.widget, ChoiceWidget):
             self.widget.choices = LazyChoices(self._options)
@@ -128,24 +140,24 @@ class _RowField(Field):
             self.widget.labels_of = self.labels_of
 
     def labels_of(self, texts: Sequence[str]) -> list[tuple[str, str]]:
-        """Return those of the keys that are offered, each with what its row is called."""
-        found = []
+        """Return the keys of those rows that are choices, each with its label."""
+        labels = []
         for text in texts:
             try:
-                found += [(identity_text(row), self.label_of_row(row)) for row in self.rows([text])]
+                labels += [(identity_text(r), self.label_of_row(r)) for r in self.rows([text])]
             except Invalid:
-                continue  # not offered, as if it had not been asked for
-        return found
+                continue  # it is not a choice
+        return labels
 
     def _options(self) -> list[tuple[str, str]]:
         rows = self.session.scalars(self.query.limit(self.max_options + 1)).unique().all()
         return [(identity_text(row), self.label_of_row(row)) for row in rows]
 
     def rows(self, texts: Sequence[str]) -> list[Any]:
-        """Return the offered rows with these keys, in that order.
+        """Return the rows with some keys, in the order of the keys.
 
         Raises:
-            Invalid: One of them is not offered.
+            Invalid: One of them is not a choice.
         """
         keys = [identity_of(self.model, text) for text in texts]
         if any(key is None for key in keys):
@@ -155,13 +167,13 @@ class _RowField(Field):
             return []
         mapper = mapper_of(self.model)
         query = self.query.where(any_of(mapper.primary_key, wanted))
-        found = {
+        by_key = {
             tuple(mapper.primary_key_from_instance(row)): row
             for row in self.session.scalars(query).unique()
         }
-        if not found.keys() >= set(wanted):
+        if not by_key.keys() >= set(wanted):
             raise self.invalid("invalid_choice")
-        return [found[key] for key in dict.fromkeys(wanted)]
+        return [by_key[key] for key in dict.fromkeys(wanted)]
 
     def prepare(self, value: Any) -> Any:
         """Return the key of a row as text."""
@@ -172,8 +184,8 @@ class ForeignKeyField(_RowField):
     """One row of another table.
 
     Args:
-        model: Whose rows are chosen.
-        key_only: Whether the value is the key of the row instead of the row.
+        model: The model of the rows.
+        key_only: Whether the value is the key of the row, and not the row.
         **options: `query`, `label_of_row`, and see `Field`.
     """
 
@@ -184,7 +196,14 @@ class ForeignKeyField(_RowField):
         self.key_only = key_only
 
     def to_python(self, raw: Any) -> Any:
-        """Return the row."""
+        """Return the row, or its key.
+
+        Args:
+            raw: The submitted value, as the widget reads it.
+
+        Raises:
+            Invalid: It is not a choice.
+        """
         if isinstance(raw, self.model):
             return raw
         row = self.rows([self.token(raw, "invalid_choice")])[0]
@@ -210,37 +229,62 @@ class ManyToManyField(_RowField):
     _kept: Sequence[Any] = ()
 
     def keep(self, rows: Sequence[Any]) -> None:
-        """Keep rows among the chosen ones that are not offered and not shown."""
+        """Keep some rows in the value although they are neither choices nor shown.
+
+        Args:
+            rows: The rows that the user may not see and must not lose.
+        """
         self._kept = rows
 
     def is_empty(self, raw: Any) -> bool:
-        """Tell whether nothing was chosen."""
+        """Return True if nothing was chosen."""
         return not raw
 
     def clean_empty(self, initial: Any) -> Any:
-        """Return the rows that are kept in any case: usually none."""
+        """Return the rows that are kept anyway: usually none.
+
+        Raises:
+            Invalid: The field is required.
+        """
         super().clean_empty(initial)
         return list(self._kept)
 
     def to_python(self, raw: Any) -> Any:
-        """Return the rows, in the order chosen."""
+        """Return the rows, in the order chosen.
+
+        Args:
+            raw: The submitted value, as the widget reads it.
+
+        Raises:
+            Invalid: One of them is not a choice.
+        """
         texts = [self.token(item, "invalid_choice") for item in listed(raw) if item != ""]
         return [*self.rows(texts), *self._kept]
 
     def prepare(self, value: Any) -> Any:
-        """Return the keys of the rows."""
+        """Return the keys of the rows as text."""
         shown = [item for item in value or () if not any(item is kept for kept in self._kept)]
         return [super(ManyToManyField, self).prepare(item) for item in shown]
 
     def has_changed(self, initial: Any, raw: Any) -> bool:
-        """Tell whether other rows were chosen."""
+        """Return True if other rows were chosen than before.
+
+        Args:
+            initial: The rows that the control showed.
+            raw: The submitted keys.
+        """
         return set(self.prepare(initial)) != {str(item) for item in listed(raw) if item != ""}
 
 
 def any_of(
     columns: Sequence[ColumnElement[Any]], keys: list[tuple[Any, ...]]
 ) -> ColumnElement[bool]:
-    """Return the condition that the key of a row is one of these."""
+    """Return the condition that a primary key is one of several.
+
+    Args:
+        columns: The columns of the key.
+        keys: Values for these columns.
+    """
     if len(columns) == 1:
         return columns[0].in_([compared(columns[0], key[0]) for key in keys])
     return or_(
@@ -252,16 +296,20 @@ def any_of(
 
 
 class LazyChoices(Sequence[tuple[Any, Any]]):
-    """Choices that are asked for when somebody looks at them, and then once."""
+    """Choices that are loaded once, when they are first read.
+
+    Args:
+        load: Returns pairs of value and label.
+    """
 
     def __init__(self, load: Callable[[], list[tuple[Any, Any]]]) -> None:
         self._load = load
-        self._held: list[tuple[Any, Any]] | None = None
+        self._loaded: list[tuple[Any, Any]] | None = None
 
     def _choices(self) -> list[tuple[Any, Any]]:
-        if self._held is None:
-            self._held = self._load()
-        return self._held
+        if self._loaded is None:
+            self._loaded = self._load()
+        return self._loaded
 
     def __getitem__(self, index: Any) -> Any:
         return self._choices()[index]

@@ -1,4 +1,4 @@
-"""A form made from a model: what is entered becomes a row, or changes one."""
+"""Model forms: fields from a model, and its rows created or changed by submitted values."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
@@ -18,29 +18,28 @@ from lback.forms.model_columns import field_for, form_attributes, is_required
 from lback.forms.widgets import Values
 
 ALL = "__all__"
-TAKEN = "There is one with this value already."
-TAKEN_TOGETHER = "There is one with the same {names} already."
+TAKEN = "This value is already in use. Please choose another one."
+TAKEN_TOGETHER = "There is already an entry with the same {names}. Please change one of them."
 _META = frozenset({"model", "fields", "exclude", "labels", "help_texts", "widgets"})
 
 
 class ModelForm(Form):
     """A form whose fields come from a model.
 
-    Its inner class `Meta` names the `model` and either `fields`, a list or `"__all__"`, or
-    `exclude`; nothing is written that neither of them lets in. `labels`, `help_texts` and
-    `widgets` go by field. A field that is declared in the class takes the place of that of the
-    model.
+    Its inner class `Meta` has the `model` and either `fields`, a list or `"__all__"`, or `exclude`;
+    no other attributes are written. `labels`, `help_texts` and `widgets` are mappings by field. A
+    field that is declared in the class replaces that of the model.
 
     Args:
         data: See `Form`.
         files: See `Form`.
-        instance: The row to be changed; `None` makes a new one.
-        fixed: Attributes of a new row that nobody enters, such as its owner.
+        instance: The row to be changed; `None` creates a new one.
+        fixed: Attributes of a new row that are not entered, such as its owner.
         **options: `initial`, `prefix` and `session`; see `Form`.
 
     Raises:
-        ConfigurationError: `Meta` cannot work; when the class is made, or for what only the
-            finished models tell, when it is first used.
+        ConfigurationError: `Meta` is not valid; raised when the class is made, or when it is first
+            used if that needs the finished models.
     """
 
     class Meta:
@@ -68,11 +67,11 @@ class ModelForm(Form):
 
     @classmethod
     def base_fields(cls) -> Mapping[str, Field]:
-        """Return the fields of the model and those of the class."""
-        held = cls._fields_of_class
-        if held is None or held[0] is not cls:
-            held = cls._fields_of_class = (cls, _build_fields(cls))
-        return held[1]
+        """Return the fields of the model and those declared in the class, by name."""
+        built = cls._fields_of_class
+        if built is None or built[0] is not cls:
+            built = cls._fields_of_class = (cls, _build_fields(cls))
+        return built[1]
 
     @classmethod
     def _meta(cls) -> Any:
@@ -80,7 +79,7 @@ class ModelForm(Form):
 
     @property
     def model(self) -> type[Any]:
-        """The model."""
+        """The mapped class."""
         model: type[Any] = self._meta().model
         return model
 
@@ -90,31 +89,31 @@ class ModelForm(Form):
         return mapper_of(self.model)
 
     def initial_of(self, name: str) -> Any:
-        """Return what a field shows at first: that of the row."""
+        """Return the initial value of a field, usually that of the row."""
         if name in self.initial or self.instance is None or name not in self.mapper.attrs:
             return super().initial_of(name)
         return getattr(self.instance, name)
 
     def full_clean(self) -> None:
-        """Check everything, and then whether what has to be unique is."""
+        """Validate all fields, and then unique constraints if there is a session."""
         super().full_clean()
         if self.session is not None:
             self.validate_unique()
 
-    # What has to be unique.
+    # Unique constraints.
 
     def validate_unique(self) -> None:
-        """Add an error for each value that another row has and that only one may have."""
+        """Add an error for each unique value that another row has."""
         for columns in _unique_columns(self.mapper):
             names = [self._field_of(column) for column in columns]
             if not any(name in self.cleaned_data for name in names):
-                continue  # nothing of it was entered, or it is wrong already
+                continue  # none of them was entered, or they have errors already
             try:
                 values = [self._value_of(column) for column in columns]
             except LookupError:
                 continue
             if None not in values and self._is_taken(columns, values):
-                self._say_taken([name for name in names if name in self.fields])
+                self._add_taken_error([name for name in names if name in self.fields])
 
     def _field_of(self, column: Column[Any]) -> str:
         relation = self._relation_of(column)
@@ -149,31 +148,32 @@ class ModelForm(Form):
         with self.session.no_autoflush:
             return self.session.execute(query).first() is not None
 
-    def _say_taken(self, names: list[str]) -> None:
+    def _add_taken_error(self, names: list[str]) -> None:
         if len(names) == 1:
             self.add_error(names[0], TAKEN)
         else:
             labels = " and ".join(self[name].label.lower() for name in names)
             self.add_error(None, TAKEN_TOGETHER.format(names=labels or "values"))
 
-    # Keeping it.
+    # Saving.
 
     def save(self) -> Any:
-        """Write what was entered, and return the row; with a session it has its key.
+        """Create or change the row, and return it; with a session it has its key.
 
-        Only what was changed is written, so that a value that a browser cannot show in full stays
-        as it is. The commit is up to the owner of the session.
+        Only changed fields are written, so that a value that a browser cannot show in full stays as
+        it is. The commit is left to the owner of the session.
 
         Raises:
-            ValidationError: Something is wrong, or somebody else took a unique value meanwhile.
+            ValidationError: The form is not valid, or a concurrent request has taken a unique
+                value.
         """
         if not self.is_valid():
-            raise ValidationError(self.errors.as_dict() or {NON_FIELD: ["nothing was sent"]})
+            raise ValidationError(self.errors.as_dict() or {NON_FIELD: ["Nothing was submitted."]})
         session = self.session
         if session is None:
             return self._written()
         try:
-            # A savepoint keeps the rest of the transaction, whatever the database says.
+            # A savepoint keeps the rest of the transaction if the database refuses the row.
             with session.begin_nested():
                 row = self._written()
                 session.add(row)
@@ -200,7 +200,7 @@ class ModelForm(Form):
             if name not in self.mapper.attrs or name in self.fixed:
                 continue
             if value is None and self._has_default(name):
-                continue  # left empty, and the column knows what to put there
+                continue  # left empty: the column has a default
             yield name, self._kept(name)
 
     def _has_default(self, name: str) -> bool:
@@ -228,14 +228,14 @@ def model_form(
     base: type[ModelForm] = ModelForm,
     **meta: Any,
 ) -> type[ModelForm]:
-    """Return a form class for a model, as if it were written by hand.
+    """Return a form class for a model.
 
     Args:
         model: A mapped class.
         fields: A list of names, or `"__all__"`.
         exclude: Names to leave out.
-        base: What it inherits from.
-        **meta: `labels`, `help_texts`, `widgets`.
+        base: Base class of the form.
+        **meta: `labels`, `help_texts` and `widgets`; see `ModelForm`.
     """
     values = {"model": model, "fields": fields, "exclude": exclude, **meta}
     return type(f"{model.__name__}Form", (base,), {"Meta": type("Meta", (), values)})
@@ -252,7 +252,7 @@ def _check_meta(form: type[ModelForm]) -> None:
         )
     model = meta.model
     if not isinstance(inspect(model, raiseerr=False), Mapper):
-        raise ConfigurationError(f"{where}.model is {model!r}, which is no model with a table")
+        raise ConfigurationError(f"{where}.model is {model!r}, which is not a mapped class")
     fields, exclude = getattr(meta, "fields", None), getattr(meta, "exclude", ())
     if fields is None and not exclude:
         raise ConfigurationError(
@@ -264,7 +264,7 @@ def _check_meta(form: type[ModelForm]) -> None:
             near = get_close_matches(name, known, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(sorted(known))}"
             raise ConfigurationError(
-                f"{where} names {name!r}, which {model.__name__} has not; {hint}"
+                f"{where} names {name!r}, which {model.__name__} does not have; {hint}"
             )
 
 
@@ -284,23 +284,23 @@ def _build_fields(form: type[ModelForm]) -> dict[str, Field]:
 
 
 def _options(meta: Any, name: str) -> dict[str, Any]:
-    found = {}
+    options = {}
     for option, table in (("label", "labels"), ("help_text", "help_texts"), ("widget", "widgets")):
         if name in getattr(meta, table, {}):
-            found[option] = getattr(meta, table)[name]
-    return found
+            options[option] = getattr(meta, table)[name]
+    return options
 
 
 def _unique_columns(mapper: Mapper[Any]) -> list[tuple[Column[Any], ...]]:
-    """Return the sets of columns of which no two rows may have the same values."""
+    """Return the sets of columns in which no two rows may have the same values."""
     table: Any = mapper.local_table
-    found = [tuple(c.columns) for c in table.constraints if isinstance(c, UniqueConstraint)]
-    found += [
+    unique = [tuple(c.columns) for c in table.constraints if isinstance(c, UniqueConstraint)]
+    unique += [
         tuple(index.columns)
         for index in table.indexes
         if isinstance(index, Index) and index.unique and not _is_partial(index)
     ]
-    return [tuple(table.primary_key.columns), *found]
+    return [tuple(table.primary_key.columns), *unique]
 
 
 def _is_partial(index: Index) -> bool:

@@ -11,16 +11,16 @@ from lback.forms.field import Field, Messages
 from lback.forms.widgets import CheckboxInput, NumberInput, is_on
 
 _INTEGER = re.compile(r"[+-]?[0-9]+")
-# Three digits of exponent: with more, the few letters of "1e999999999" are a billion digits.
+# Three digits of exponent: with more, the few characters of "1e999999999" are a billion digits.
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
 
 
 class _NumberField(Field):
-    """A number between two others.
+    """Base class of numbers with limits.
 
     Args:
-        min_value: The least one.
-        max_value: The greatest one.
+        min_value: Smallest accepted value.
+        max_value: Largest accepted value.
         **options: See `Field`.
     """
 
@@ -37,21 +37,32 @@ class _NumberField(Field):
         self.max_value = max_value
 
     def check(self, value: Any) -> None:
-        """Check the limits."""
+        """Validate the limits.
+
+        Args:
+            value: The converted value.
+
+        Raises:
+            Invalid: The value is below or above the limits.
+        """
         if self.min_value is not None and value < self.min_value:
             raise self.invalid("min_value", limit=self.min_value)
         if self.max_value is not None and value > self.max_value:
             raise self.invalid("max_value", limit=self.max_value)
 
     def attributes(self) -> dict[str, Any]:
-        """Return the limits."""
+        """Return the attributes `min`, `max` and `step`."""
         return {"min": self.min_value, "max": self.max_value, "step": "any"}
 
     def number(self, raw: Any, pattern: re.Pattern[str]) -> str:
-        """Return the digits of a number.
+        """Return the text of a number.
+
+        Args:
+            raw: The submitted value.
+            pattern: What the text must match.
 
         Raises:
-            Invalid: It is none.
+            Invalid: It does not match.
         """
         text = self.token(raw)
         if not pattern.fullmatch(text):
@@ -60,12 +71,24 @@ class _NumberField(Field):
 
 
 class IntegerField(_NumberField):
-    """A whole number."""
+    """A whole number.
+
+    Example:
+        >>> IntegerField(min_value=1).clean(" 42 ")
+        42
+    """
 
     messages: ClassVar[Messages] = {"invalid": "Please write a whole number."}
 
     def to_python(self, raw: Any) -> Any:
-        """Return the number."""
+        """Return the number.
+
+        Args:
+            raw: The submitted value, as the widget reads it.
+
+        Raises:
+            Invalid: It is not a whole number.
+        """
         return int(self.number(raw, _INTEGER))
 
     def attributes(self) -> dict[str, Any]:
@@ -74,10 +97,17 @@ class IntegerField(_NumberField):
 
 
 class FloatField(_NumberField):
-    """A number as computers reckon; for money take `DecimalField`."""
+    """A floating-point number; use `DecimalField` for money."""
 
     def to_python(self, raw: Any) -> Any:
-        """Return the number."""
+        """Return the number.
+
+        Args:
+            raw: The submitted value, as the widget reads it.
+
+        Raises:
+            Invalid: It is not a finite number.
+        """
         value = float(self.number(raw, _NUMBER))
         if not math.isfinite(value):
             raise self.invalid("invalid")
@@ -85,12 +115,16 @@ class FloatField(_NumberField):
 
 
 class DecimalField(_NumberField):
-    """A number, exactly as written.
+    """A decimal number, exactly as written.
 
     Args:
-        max_digits: Digits at most, those after the point among them.
-        decimal_places: Digits after the point at most.
+        max_digits: Maximum number of digits, including those after the point.
+        decimal_places: Maximum number of digits after the point.
         **options: `min_value`, `max_value`, and see `Field`.
+
+    Example:
+        >>> DecimalField(max_digits=6, decimal_places=2).clean("19.90")
+        Decimal('19.90')
     """
 
     messages: ClassVar[Messages] = {
@@ -110,14 +144,28 @@ class DecimalField(_NumberField):
         self.decimal_places = decimal_places
 
     def to_python(self, raw: Any) -> Any:
-        """Return the number."""
+        """Return the number, with as many digits as were entered.
+
+        Args:
+            raw: The submitted value, as the widget reads it.
+
+        Raises:
+            Invalid: It is not a finite number.
+        """
         value = raw if isinstance(raw, Decimal) else Decimal(self.number(raw, _NUMBER))
         if not value.is_finite():
             raise self.invalid("invalid")
         return value
 
     def check(self, value: Any) -> None:
-        """Check limits and digits."""
+        """Validate limits and digits.
+
+        Args:
+            value: The converted value.
+
+        Raises:
+            Invalid: The value is outside the limits or has too many digits.
+        """
         super().check(value)
         whole, places = _digit_counts(value)
         if self.decimal_places is not None and places > self.decimal_places:
@@ -128,7 +176,7 @@ class DecimalField(_NumberField):
                 raise self.invalid("digits", limit=limit)
 
     def attributes(self) -> dict[str, Any]:
-        """Return limits and steps."""
+        """Return the limits and the step."""
         step = (
             "any" if self.decimal_places is None else f"{Decimal(1).scaleb(-self.decimal_places):f}"
         )
@@ -136,7 +184,7 @@ class DecimalField(_NumberField):
 
 
 def _digit_counts(value: Decimal) -> tuple[int, int]:
-    """Return how many digits stand before and after the point, without zeros that say nothing.
+    """Return the numbers of significant digits before and after the point.
 
     The digits are counted as they are: arithmetic would round them to the precision of the context.
     """
@@ -145,12 +193,12 @@ def _digit_counts(value: Decimal) -> tuple[int, int]:
     kept = text.rstrip("0")
     if not kept:
         return 0, 0
-    point = int(exponent) + len(text) - len(kept)  # the place of the last digit that is kept
+    point = int(exponent) + len(text) - len(kept)  # exponent of the last significant digit
     return max(0, len(kept) + point), max(0, -point)
 
 
 class BooleanField(Field):
-    """Yes or no. Required, it has to be yes, as for terms that somebody must accept."""
+    """Yes or no; if it is required, it must be yes, as for terms that must be accepted."""
 
     widget_class = CheckboxInput
     empty_value = False
@@ -163,22 +211,34 @@ class BooleanField(Field):
         super().__init__(required=required, **options)
 
     def is_empty(self, raw: Any) -> bool:
-        """Tell whether it is no."""
+        """Return True if the value is no."""
         return not is_on(raw)
 
     def to_python(self, raw: Any) -> Any:
-        """Return the answer."""
+        """Return the value.
+
+        Args:
+            raw: The submitted value, as the widget reads it.
+
+        Raises:
+            Invalid: It is a list or an object.
+        """
         if isinstance(raw, (list, dict)):
             raise self.invalid("invalid")
         return is_on(raw)
 
     def has_changed(self, initial: Any, raw: Any) -> bool:
-        """Tell whether the answer is another one."""
+        """Return True if the value is another one than before.
+
+        Args:
+            initial: The value that the control showed.
+            raw: The submitted value.
+        """
         return is_on(initial) != is_on(raw)
 
 
 class NullBooleanField(Field):
-    """Yes, no, or not known."""
+    """Yes, no or unknown."""
 
     widget_class = Select
     messages: ClassVar[Messages] = {"invalid": "Please choose yes, no or unknown."}
@@ -189,7 +249,14 @@ class NullBooleanField(Field):
         self.widget.choices = [("", "Unknown"), ("true", "Yes"), ("false", "No")]  # type: ignore[attr-defined]
 
     def to_python(self, raw: Any) -> Any:
-        """Return the answer."""
+        """Return the value; `None` means unknown.
+
+        Args:
+            raw: The submitted value, as the widget reads it.
+
+        Raises:
+            Invalid: It is none of the three.
+        """
         if isinstance(raw, bool):
             return raw
         text = str(raw).strip().lower()
@@ -198,5 +265,5 @@ class NullBooleanField(Field):
         return self.answers[text]
 
     def prepare(self, value: Any) -> Any:
-        """Return the answer as the list has it."""
+        """Return the value as the list has it."""
         return value if value is None or isinstance(value, str) else str(bool(value)).lower()

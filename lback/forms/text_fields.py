@@ -1,4 +1,4 @@
-"""Fields for text, and for values that are written as one: addresses, keys, JSON."""
+"""Fields for text, email addresses, URLs, slugs, UUIDs and JSON."""
 
 import json
 import re
@@ -20,11 +20,11 @@ JSON_DEPTH = 200
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"?', re.DOTALL)
 # Python neither writes nor reads whole numbers of more than 4,300 digits.
 _TOO_LARGE = 10**4300
-_TOO_DEEP = f"more than {JSON_DEPTH} levels inside each other"
+_TOO_DEEP = f"it is nested more than {JSON_DEPTH} levels deep"
 _TOO_MANY_DIGITS = "a whole number has more than 4,300 digits"
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
-# RFC 5322 §3.2.3 without quoted strings, which no provider gives out, and all letters of RFC 6531.
+# RFC 5322 §3.2.3 without quoted strings, which no provider offers, and all letters of RFC 6531.
 _LOCAL_PART = re.compile(r"[\w!#$%&'*+/=?^`{|}~.-]{1,64}")
 _HOST_LABEL = re.compile(r"\w(?:[\w-]{0,61}\w)?")
 _SLUG = re.compile(r"[A-Za-z0-9_-]+")
@@ -32,7 +32,7 @@ _UUID = re.compile(r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}", re.IGNORECA
 
 
 def with_line_feeds(text: str) -> str:
-    """Return text with the line ends that Python uses; browsers send carriage returns as well."""
+    r"""Return text with `\n` as line ends; browsers submit `\r\n`."""
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
@@ -40,19 +40,23 @@ class CharField(Field):
     """Text.
 
     Args:
-        min_length: Characters at least.
-        max_length: Characters at most.
-        strip: Whether blanks around it are dropped.
-        empty_value: What an empty text becomes.
+        min_length: Minimum number of characters.
+        max_length: Maximum number of characters.
+        strip: Whether blanks around the text are removed.
+        empty_value: Value of an empty text.
         **options: See `Field`.
+
+    Example:
+        >>> CharField(max_length=10).clean(" Ada ")
+        'Ada'
     """
 
     widget_class: ClassVar[type[Widget]] = TextInput
     messages: ClassVar[Messages] = {
-        "invalid": "This is no text.",
-        "characters": "This holds characters that cannot be kept.",
-        "min_length": "Please write at least {limit} characters; these are {length}.",
-        "max_length": "Please write at most {limit} characters; these are {length}.",
+        "invalid": "Please write text.",
+        "characters": "This contains characters that cannot be stored. Please remove them.",
+        "min_length": "Please write at least {limit} characters; you wrote {length}.",
+        "max_length": "Please write at most {limit} characters; you wrote {length}.",
     }
 
     def __init__(
@@ -71,21 +75,35 @@ class CharField(Field):
         self.empty_value = empty_value
 
     def is_empty(self, raw: Any) -> bool:
-        """Tell whether nothing was entered; blanks are something where they are kept."""
+        """Return True if nothing was entered; blanks count unless they are removed."""
         return raw is None or raw == "" or (self.strip and super().is_empty(raw))
 
     def to_python(self, raw: Any) -> Any:
-        """Return the text."""
+        """Return the text, stripped unless `strip` is false, with line feeds as line ends.
+
+        Args:
+            raw: The submitted value, as the widget reads it.
+
+        Raises:
+            Invalid: It is not text, or has characters that databases cannot store.
+        """
         if not isinstance(raw, str):
             raise self.invalid("invalid")
         text = with_line_feeds(str(raw))
-        # A database has no place for these: PostgreSQL refuses NUL, and UTF-8 half a pair.
+        # Databases cannot store these: PostgreSQL rejects NUL, and UTF-8 has no lone surrogates.
         if "\0" in text or _SURROGATE.search(text):
             raise self.invalid("characters")
         return text.strip() if self.strip else text
 
     def check(self, value: Any) -> None:
-        """Check the length."""
+        """Validate the length.
+
+        Args:
+            value: The converted value.
+
+        Raises:
+            Invalid: The text is too short or too long.
+        """
         length = len(value)
         if self.min_length is not None and length < self.min_length:
             raise self.invalid("min_length", limit=self.min_length, length=length)
@@ -93,11 +111,16 @@ class CharField(Field):
             raise self.invalid("max_length", limit=self.max_length, length=length)
 
     def attributes(self) -> dict[str, Any]:
-        """Return the lengths."""
+        """Return the attributes `minlength` and `maxlength`."""
         return {"minlength": self.min_length, "maxlength": self.max_length}
 
     def has_changed(self, initial: Any, raw: Any) -> bool:
-        """Tell whether something else was entered; line ends make no difference."""
+        """Return True if another text was entered; line ends do not count.
+
+        Args:
+            initial: The text that the control showed.
+            raw: The submitted text.
+        """
         if isinstance(initial, str) and isinstance(raw, str):
             return with_line_feeds(initial) != with_line_feeds(raw)
         return super().has_changed(initial, raw)
@@ -110,7 +133,16 @@ class TextField(CharField):
 
 
 class EmailField(CharField):
-    """An email address; whether it works is known when a mail arrives."""
+    """An email address; only a delivered message shows that it works.
+
+    Args:
+        max_length: Maximum number of characters (RFC 5321 section 4.5.3.1.3).
+        **options: See `CharField`.
+
+    Example:
+        >>> EmailField().clean("ada@example.org")
+        'ada@example.org'
+    """
 
     widget_class = EmailInput
     messages: ClassVar[Messages] = {
@@ -121,7 +153,14 @@ class EmailField(CharField):
         super().__init__(max_length=max_length, **options)
 
     def check(self, value: Any) -> None:
-        """Check the form of the address."""
+        """Validate the length and the form of the address.
+
+        Args:
+            value: The converted value.
+
+        Raises:
+            Invalid: The text is not an email address.
+        """
         super().check(value)
         local, _, domain = value.rpartition("@")
         dots = local.startswith(".") or local.endswith(".") or ".." in local
@@ -129,37 +168,49 @@ class EmailField(CharField):
             raise self.invalid("invalid_email")
 
     def attributes(self) -> dict[str, Any]:
-        """Return what helps the keyboard of a phone."""
+        """Return the lengths, and `autocomplete` for address books."""
         return {**super().attributes(), "autocomplete": "email"}
 
 
 def is_host(text: str) -> bool:
-    """Tell whether this is a host name of at least two labels (RFC 1123, RFC 5891)."""
+    """Return True if a text is a host name of at least two labels (RFC 1123, RFC 5891)."""
     labels = text.split(".")
     fine = len(text) <= 253 and len(labels) > 1 and "_" not in text
     return fine and all(_HOST_LABEL.fullmatch(label) for label in labels)
 
 
 class SlugField(CharField):
-    """AccountEmails without accents, digits, hyphens and underscores, as they stand in a URL."""
+    """A slug: ASCII letters, digits, hyphens and underscores, as used in URLs."""
 
     messages: ClassVar[Messages] = {
         "invalid_slug": "Please use letters a to z, digits, hyphens and underscores only."
     }
 
     def check(self, value: Any) -> None:
-        """Check the characters."""
+        """Validate the length and the characters.
+
+        Args:
+            value: The converted value.
+
+        Raises:
+            Invalid: The text has other characters.
+        """
         super().check(value)
         if not _SLUG.fullmatch(value):
             raise self.invalid("invalid_slug")
 
     def attributes(self) -> dict[str, Any]:
-        """Return the pattern."""
+        """Return the lengths and the pattern."""
         return {**super().attributes(), "pattern": "[-A-Za-z0-9_]+", "autocapitalize": "off"}
 
 
 def slug_of(text: str) -> str:
-    """Return text as a slug: "Crème brûlée" becomes "creme-brulee"."""
+    """Return text as a slug: "Crème brûlée" becomes "creme-brulee".
+
+    Example:
+        >>> slug_of("Crème brûlée")
+        'creme-brulee'
+    """
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
     return re.sub(r"[^a-z0-9_]+", "-", plain).strip("-")
 
@@ -168,7 +219,8 @@ class URLField(CharField):
     """An absolute URL.
 
     Args:
-        schemes: Those it may have; one that runs script never belongs here.
+        schemes: Accepted schemes; never include one that runs scripts, such as `javascript`.
+        max_length: Maximum number of characters.
         **options: See `CharField`.
     """
 
@@ -188,10 +240,17 @@ class URLField(CharField):
         self.schemes = frozenset(schemes)
 
     def check(self, value: Any) -> None:
-        """Check scheme and host."""
+        """Validate length, scheme and host.
+
+        Args:
+            value: The converted value.
+
+        Raises:
+            Invalid: The text is not an absolute URL with an accepted scheme.
+        """
         super().check(value)
-        # Browsers drop control characters and take a backslash for a slash, so that they would
-        # see another URL than we do.
+        # Browsers drop control characters and read a backslash as a slash, so that they would
+        # open another URL than the one that was validated.
         if not value.isprintable() or " " in value or "\\" in value:
             raise self.invalid("invalid_url")
         try:
@@ -204,14 +263,21 @@ class URLField(CharField):
 
 
 class UUIDField(Field):
-    """A UUID."""
+    """A UUID (RFC 9562)."""
 
     messages: ClassVar[Messages] = {
         "invalid": "Please write a UUID such as 5f1c9a3e-7d24-4a8e-9b1f-0c2d4e6f8a9b."
     }
 
     def to_python(self, raw: Any) -> Any:
-        """Return the UUID."""
+        """Return the UUID.
+
+        Args:
+            raw: The submitted value, as the widget reads it.
+
+        Raises:
+            Invalid: It is not a UUID.
+        """
         if isinstance(raw, UUID):
             return raw
         text = self.token(raw)
@@ -220,23 +286,27 @@ class UUIDField(Field):
         return UUID(text)
 
     def attributes(self) -> dict[str, Any]:
-        """Return what keeps a phone from correcting it."""
+        """Return attributes that turn off corrections by phones."""
         return {"autocapitalize": "off", "spellcheck": "false"}
 
 
 class JSONField(Field):
-    """A JSON value (RFC 8259); NaN and infinity are none.
+    """A JSON value (RFC 8259); NaN and infinity are not accepted.
 
     Args:
-        max_length: Characters at most.
+        max_length: Maximum number of characters.
         **options: See `Field`.
+
+    Example:
+        >>> JSONField().clean('{"a": [1, 2]}')
+        {'a': [1, 2]}
     """
 
     widget_class = JSONInput
     messages: ClassVar[Messages] = {
-        "invalid": "This is no JSON: {reason}.",
-        "characters": "This holds characters that cannot be kept.",
-        "max_length": "Please write at most {limit} characters; these are {length}.",
+        "invalid": "This is not valid JSON: {reason}.",
+        "characters": "This contains characters that cannot be stored. Please remove them.",
+        "max_length": "Please write at most {limit} characters; you wrote {length}.",
     }
 
     def __init__(self, *, max_length: int = JSON_LENGTH, **options: Any) -> None:
@@ -244,7 +314,14 @@ class JSONField(Field):
         self.max_length = max_length
 
     def to_python(self, raw: Any) -> Any:
-        """Return the value."""
+        """Return the value; text is parsed, other values are validated as they are.
+
+        Args:
+            raw: The submitted value, as the widget reads it.
+
+        Raises:
+            Invalid: It is not valid JSON, or is too long or nested too deeply.
+        """
         if not isinstance(raw, str):
             value = raw
         elif len(raw) > self.max_length:
@@ -261,12 +338,12 @@ class JSONField(Field):
         if isinstance(value, str) and ("\0" in value or _SURROGATE.search(value)):
             raise self.invalid("characters")
         if isinstance(value, float) and not isfinite(value):
-            raise self.invalid("invalid", reason="a number is too large, or is none")
+            raise self.invalid("invalid", reason="a number is too large or not finite")
         if isinstance(value, int) and abs(value) >= _TOO_LARGE:
             raise self.invalid("invalid", reason=_TOO_MANY_DIGITS)
 
     def _parsed(self, raw: str) -> Any:
-        # Before it is read: how deep the reader of Python gets depends on its version.
+        # Before it is parsed: how deep Python's parser gets depends on its version.
         if _depth_of_text(raw) > JSON_DEPTH:
             raise self.invalid("invalid", reason=_TOO_DEEP)
         try:
@@ -274,17 +351,22 @@ class JSONField(Field):
         except json.JSONDecodeError as error:
             reason = f"{error.msg[:1].lower()}{error.msg[1:]}, line {error.lineno}"
             raise self.invalid("invalid", reason=reason) from None
-        except _NoNumber as error:
+        except _NotANumber as error:
             raise self.invalid("invalid", reason=str(error)) from None
         except ValueError:  # Python's limit for the digits of a whole number
             raise self.invalid("invalid", reason=_TOO_MANY_DIGITS) from None
 
     def prepare(self, value: Any) -> Any:
-        """Return the value; the widget shows no value as nothing."""
+        """Return the value; the widget renders `None` as an empty text."""
         return value
 
     def has_changed(self, initial: Any, raw: Any) -> bool:
-        """Tell whether another value was entered; blanks and line ends make no difference."""
+        """Return True if another value was entered; whitespace does not count.
+
+        Args:
+            initial: The value that the control showed.
+            raw: The submitted text or value.
+        """
         if self.is_empty(raw):
             return initial is not None
         try:
@@ -293,12 +375,12 @@ class JSONField(Field):
             return True
 
 
-class _NoNumber(ValueError):
-    """NaN or an infinity, which JSON has not."""
+class _NotANumber(ValueError):
+    """NaN or an infinity, which JSON does not have."""
 
 
 def _refuse(constant: str) -> None:
-    raise _NoNumber(f"{constant} is no number")
+    raise _NotANumber(f"{constant} is not a JSON number")
 
 
 def _inside(value: Any) -> list[Any]:

@@ -1,4 +1,4 @@
-"""Fields for days, times of day, and moments."""
+"""Fields for dates, times and durations."""
 
 import re
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
@@ -16,11 +16,11 @@ _MOMENT = re.compile(
 
 
 class _BoundedField(Field):
-    """A point in time between two others.
+    """Base class of dates and times with limits.
 
     Args:
-        min_value: The earliest one.
-        max_value: The latest one.
+        min_value: Earliest accepted value.
+        max_value: Latest accepted value.
         **options: See `Field`.
     """
 
@@ -35,7 +35,14 @@ class _BoundedField(Field):
         self.max_value = max_value
 
     def check(self, value: Any) -> None:
-        """Check the limits."""
+        """Validate the limits.
+
+        Args:
+            value: The converted value.
+
+        Raises:
+            Invalid: The value is earlier or later than the limits.
+        """
         if self.min_value is not None and value < self.min_value:
             raise self.invalid("min_value", limit=self._shown(self.min_value))
         if self.max_value is not None and value > self.max_value:
@@ -45,14 +52,18 @@ class _BoundedField(Field):
         return None if value is None else str(self.widget.format(self.prepare(value)))
 
     def attributes(self) -> dict[str, Any]:
-        """Return the limits."""
+        """Return the attributes `min` and `max`."""
         return {"min": self._shown(self.min_value), "max": self._shown(self.max_value)}
 
     def iso(self, raw: Any, pattern: re.Pattern[str]) -> str:
         """Return ISO 8601 text.
 
+        Args:
+            raw: The submitted value.
+            pattern: What the text must match.
+
         Raises:
-            Invalid: It is none.
+            Invalid: It does not match.
         """
         text = self.token(raw)
         if not pattern.fullmatch(text):
@@ -61,13 +72,25 @@ class _BoundedField(Field):
 
 
 class DateField(_BoundedField):
-    """A day."""
+    """A date.
+
+    Example:
+        >>> DateField().clean("2026-03-31")
+        datetime.date(2026, 3, 31)
+    """
 
     widget_class = DateInput
     messages: ClassVar[Messages] = {"invalid": "Please write a date such as 2026-03-31."}
 
     def to_python(self, raw: Any) -> Any:
-        """Return the day."""
+        """Return the date.
+
+        Args:
+            raw: The submitted value, as the widget reads it.
+
+        Raises:
+            Invalid: It is not a date in the form `YYYY-MM-DD`.
+        """
         if isinstance(raw, date) and not isinstance(raw, datetime):
             return raw
         try:
@@ -83,7 +106,14 @@ class TimeField(_BoundedField):
     messages: ClassVar[Messages] = {"invalid": "Please write a time such as 14:30."}
 
     def to_python(self, raw: Any) -> Any:
-        """Return the time."""
+        """Return the time.
+
+        Args:
+            raw: The submitted value, as the widget reads it.
+
+        Raises:
+            Invalid: It is not a time in the form `HH:MM[:SS]`.
+        """
         if isinstance(raw, time):
             return raw
         try:
@@ -92,23 +122,23 @@ class TimeField(_BoundedField):
             raise self.invalid("invalid") from None
 
     def attributes(self) -> dict[str, Any]:
-        """Return the limits, and that seconds are welcome."""
+        """Return the limits, and a step that accepts seconds."""
         return {**super().attributes(), "step": "any"}
 
 
 class DateTimeField(_BoundedField):
-    """A moment: an aware datetime in UTC.
+    """A date with a time: an aware datetime in UTC.
 
     Args:
-        zone: Where the clock hangs that people read it from; `None` for a column that keeps
-            naive datetimes.
+        zone: Time zone in which values without an offset are entered and shown; `None` for a column
+            of naive datetimes.
         **options: `min_value`, `max_value`, and see `Field`.
     """
 
     widget_class = DateTimeInput
     messages: ClassVar[Messages] = {
         "invalid": "Please write a date and a time such as 2026-03-31 14:30.",
-        "skipped": "There is no such time on that day: the clocks go forward.",
+        "skipped": "The clocks go forward at this time. Please choose another one.",
     }
 
     def __init__(self, *, zone: tzinfo | None = UTC, **options: Any) -> None:
@@ -116,7 +146,14 @@ class DateTimeField(_BoundedField):
         self.zone = zone
 
     def to_python(self, raw: Any) -> Any:
-        """Return the moment; a text that names its offset from UTC is taken by its word."""
+        """Return the datetime; an offset in the text takes precedence over the time zone.
+
+        Args:
+            raw: The submitted value, as the widget reads it.
+
+        Raises:
+            Invalid: It is not a date with a time, or the time is skipped in the time zone.
+        """
         value = raw
         if not isinstance(raw, datetime):
             try:
@@ -139,21 +176,26 @@ class DateTimeField(_BoundedField):
         return moment
 
     def prepare(self, value: Any) -> Any:
-        """Return the moment as the clock of the zone shows it."""
+        """Return the datetime in the time zone of the field."""
         if not isinstance(value, datetime) or value.tzinfo is None or self.zone is None:
             return value
         try:
             return value.astimezone(self.zone).replace(tzinfo=None)
-        except OverflowError:  # the first or last day there is
+        except OverflowError:  # the first or last day that Python has
             return value
 
     def attributes(self) -> dict[str, Any]:
-        """Return the limits, and that seconds are welcome."""
+        """Return the limits, and a step that accepts seconds."""
         return {**super().attributes(), "step": "any"}
 
 
 class DurationField(Field):
-    """A span of time, as `[days] hours:minutes[:seconds]`."""
+    """A duration, written as `[days] hours:minutes[:seconds]`.
+
+    Example:
+        >>> str(DurationField().clean("1:30:00"))
+        '1:30:00'
+    """
 
     messages: ClassVar[Messages] = {
         "invalid": "Please write a duration such as 1:30:00 or 2 12:00:00."
@@ -163,7 +205,14 @@ class DurationField(Field):
     )
 
     def to_python(self, raw: Any) -> Any:
-        """Return the span."""
+        """Return the duration.
+
+        Args:
+            raw: The submitted value, as the widget reads it.
+
+        Raises:
+            Invalid: It is not a duration.
+        """
         if isinstance(raw, timedelta):
             return raw
         found = self._pattern.fullmatch(self.token(raw))
@@ -182,7 +231,7 @@ class DurationField(Field):
             raise self.invalid("invalid") from None
 
     def prepare(self, value: Any) -> Any:
-        """Return the span as it is written."""
+        """Return the duration as it is written."""
         if not isinstance(value, timedelta):
             return value
         minutes, seconds = divmod(value.seconds, 60)

@@ -1,4 +1,4 @@
-"""Widgets: a value on one side, an HTML control on the other."""
+"""Widgets: render a value as an HTML control, and read the submitted value."""
 
 import json
 from collections.abc import Mapping
@@ -14,59 +14,85 @@ Values: TypeAlias = Mapping[str, Any]
 
 
 def values_of(data: Values, name: str) -> list[Any]:
-    """Return all that was sent under a name, in order."""
+    """Return all values submitted under a name, in order.
+
+    Args:
+        data: The submitted values.
+        name: Name of the control.
+    """
     if name not in data:
         return []
-    held = data[name]
-    return list(held) if isinstance(held, (list, tuple)) else [held]
+    value = data[name]
+    return list(value) if isinstance(value, (list, tuple)) else [value]
 
 
 def last_of(data: Values, name: str) -> Any:
-    """Return what was sent under a name, or `None`.
+    """Return the value submitted under a name, or `None`.
 
-    Of several fields of one name the last counts. A list in JSON is one value, and stays a list.
+    If there are several values, the last one counts. A list in JSON is one value.
+
+    Args:
+        data: The submitted values.
+        name: Name of the control.
     """
-    held = data.get(name)
-    if isinstance(held, list) and isinstance(data, MultiDict):
-        return held[-1]
-    return held
+    value = data.get(name)
+    if isinstance(value, list) and isinstance(data, MultiDict):
+        return value[-1]
+    return value
 
 
 class Widget:
-    """How a field looks, and how what comes back is read.
+    """Renders the control of a field, and reads what was submitted for it.
 
     Args:
-        attrs: Further HTML attributes, such as `{"rows": 4}`; they win over those of the field.
+        attrs: Further HTML attributes, such as `{"rows": 4}`; they take precedence over those of
+            the field.
     """
 
     # A file is sent only by a form with enctype="multipart/form-data".
     needs_multipart: ClassVar[bool] = False
     is_hidden: ClassVar[bool] = False
-    # Several controls under one name: labelled as a group, each with a label of its own.
+    # Several controls with one name, labelled as a group; each has a label of its own.
     is_group: ClassVar[bool] = False
 
     def __init__(self, attrs: Attributes | None = None) -> None:
         self.attrs = dict(attrs or {})
 
     def format(self, value: Any) -> Any:
-        """Return a value of Python as the control shows it."""
+        """Return a value as the control shows it.
+
+        Args:
+            value: A Python value, or text as it was submitted.
+        """
         return "" if value is None else str(value)
 
     def value_from(self, data: Values, files: Values, name: str) -> Any:  # noqa: ARG002  for files
-        """Return what was entered; `None` where the control was not sent."""
+        """Return the submitted value, or `None` if there is none.
+
+        Args:
+            data: The submitted values.
+            files: The uploads.
+            name: Name of the control.
+        """
         return last_of(data, name)
 
     def was_sent(self, data: Values, files: Values, name: str) -> bool:
-        """Tell whether the control was part of what was sent."""
+        """Return True if the control was part of the submitted form.
+
+        Args:
+            data: The submitted values.
+            files: The uploads.
+            name: Name of the control.
+        """
         return name in data or name in files
 
     def render(self, name: str, value: Any, attrs: Attributes) -> Markup:
-        """Return the control.
+        """Return the control as HTML.
 
         Args:
-            name: Its name in the form.
-            value: What it shows: a value of Python, or what was entered.
-            attrs: `id`, `required`, `aria-describedby` and so on.
+            name: Name of the control.
+            value: The value to show: a Python value, or text as it was submitted.
+            attrs: HTML attributes, such as `id`, `required` and `aria-describedby`.
         """
         raise NotImplementedError
 
@@ -75,12 +101,18 @@ class Widget:
 
 
 class Input(Widget):
-    """A one-line control; a text unless `input_type` is another one."""
+    """An `<input>` with one line of text, unless `input_type` says otherwise."""
 
     input_type: ClassVar[str] = "text"
 
     def render(self, name: str, value: Any, attrs: Attributes) -> Markup:
-        """Return an `<input>`."""
+        """Return an `<input>`.
+
+        Args:
+            name: Name of the control.
+            value: The value to show.
+            attrs: HTML attributes of the control.
+        """
         shown = self.format(value)
         return tag(
             "input",
@@ -96,10 +128,16 @@ class TextInput(Input):
     """A line of text."""
 
     def render(self, name: str, value: Any, attrs: Attributes) -> Markup:
-        """Return an `<input>`, or a `<textarea>` for a text that has several lines already."""
+        """Return an `<input>`, or a `<textarea>` for text that has several lines already.
+
+        Args:
+            name: Name of the control.
+            value: The value to show.
+            attrs: HTML attributes of the control.
+        """
         shown = self.format(value)
         if "\n" in shown or "\r" in shown:
-            # A browser would drop the line ends, and the next save would lose them.
+            # An <input> would drop the line ends, and the next save would lose them.
             return text_area({"rows": 6, **self._attributes(name, attrs)}, shown)
         return super().render(name, value, attrs)
 
@@ -117,28 +155,28 @@ class URLInput(Input):
 
 
 class NumberInput(Input):
-    """A number; a decimal is shown without an exponent, which people do not read."""
+    """A number; decimals are shown without an exponent."""
 
     input_type = "number"
 
     def format(self, value: Any) -> Any:
-        """Return the digits of a number, or what was entered."""
+        """Return the digits of a number, or the submitted text."""
         text = super().format(value)
         return f"{value:f}" if "E" in text and hasattr(value, "as_tuple") else text
 
 
 class PasswordInput(Input):
-    """A password; what was entered is never sent back."""
+    """A password; a submitted one is never rendered again."""
 
     input_type = "password"
 
-    def format(self, value: Any) -> Any:  # noqa: ARG002  that is the point
-        """Return nothing."""
+    def format(self, value: Any) -> Any:  # noqa: ARG002  a password is never shown
+        """Return an empty text."""
         return ""
 
 
 class HiddenInput(Input):
-    """A value that people do not see."""
+    """A value that is not visible."""
 
     input_type = "hidden"
     is_hidden = True
@@ -148,28 +186,34 @@ class Textarea(Widget):
     """Several lines of text."""
 
     def render(self, name: str, value: Any, attrs: Attributes) -> Markup:
-        """Return a `<textarea>`."""
+        """Return a `<textarea>`.
+
+        Args:
+            name: Name of the control.
+            value: The value to show.
+            attrs: HTML attributes of the control.
+        """
         return text_area({"rows": 6, **self._attributes(name, attrs)}, self.format(value))
 
 
 class JSONInput(Textarea):
-    """A JSON value, indented, every character as it is."""
+    """A JSON value, indented and without escaped non-ASCII characters."""
 
     def format(self, value: Any) -> Any:
-        """Return the JSON text of a value; what was entered comes wrapped as `Entered`."""
+        """Return a value as JSON; submitted text, which is an `Entered`, stays as it is."""
         if value is None or isinstance(value, Entered):
             return super().format(value)
         return json.dumps(value, ensure_ascii=False, indent=2)
 
 
 class Entered(str):
-    """Text as somebody entered it, told apart from a value of Python that is a text as well."""
+    """Submitted text, as distinct from a Python value that is a text."""
 
     __slots__ = ()
 
 
 class DateInput(Input):
-    """A day (ISO 8601)."""
+    """A date (ISO 8601)."""
 
     input_type = "date"
 
@@ -184,34 +228,40 @@ class TimeInput(Input):
     input_type = "time"
 
     def format(self, value: Any) -> Any:
-        """Return `HH:MM`, with seconds and milliseconds where there are any."""
+        """Return `HH:MM`, with seconds and milliseconds if there are any."""
         return clock_text(value) if isinstance(value, time) else super().format(value)
 
 
 class DateTimeInput(Input):
-    """A day and a time of day (ISO 8601)."""
+    """A date with a time of day (ISO 8601)."""
 
     input_type = "datetime-local"
 
     def format(self, value: Any) -> Any:
-        """Return `YYYY-MM-DDTHH:MM`, with seconds and milliseconds where there are any."""
+        """Return `YYYY-MM-DDTHH:MM`, with seconds and milliseconds if there are any."""
         if isinstance(value, datetime):
             return f"{value.date().isoformat()}T{clock_text(value.time())}"
         return super().format(value)
 
 
 def clock_text(value: time) -> str:
-    """Return a time as HTML writes it: browsers take no more than three digits of a second."""
+    """Return a time as HTML writes it, with at most three digits of a second."""
     if value.microsecond:
         return value.replace(tzinfo=None).isoformat("milliseconds")
     return value.replace(tzinfo=None).isoformat("seconds" if value.second else "minutes")
 
 
 class CheckboxInput(Widget):
-    """A switch: not being sent means off."""
+    """A check box; nothing is submitted for one that is off."""
 
     def render(self, name: str, value: Any, attrs: Attributes) -> Markup:
-        """Return an `<input type="checkbox">`."""
+        """Return an `<input type="checkbox">`.
+
+        Args:
+            name: Name of the control.
+            value: Whether it is on; see `is_on`.
+            attrs: HTML attributes of the control.
+        """
         return tag(
             "input",
             {
@@ -223,24 +273,41 @@ class CheckboxInput(Widget):
         )
 
     def value_from(self, data: Values, files: Values, name: str) -> Any:  # noqa: ARG002  signature
-        """Return whether it was on; a list or an object of JSON as it is."""
-        held = last_of(data, name)
-        return held if isinstance(held, (list, dict)) else is_on(held)
+        """Return whether it was on; a list or an object in JSON is returned as it is.
+
+        Args:
+            data: The submitted values.
+            files: Not used.
+            name: Name of the control.
+        """
+        value = last_of(data, name)
+        return value if isinstance(value, (list, dict)) else is_on(value)
 
     def was_sent(self, data: Values, files: Values, name: str) -> bool:  # noqa: ARG002  signature
-        """Return true: an unchecked box is sent by not being sent."""
+        """Return True: browsers send nothing for a box that is off.
+
+        Args:
+            data: Not used.
+            files: Not used.
+            name: Not used.
+        """
         return True
 
 
 def is_on(value: Any) -> bool:
-    """Tell whether a value means yes, as forms and JSON write it."""
+    """Return True if a value means yes in a form or in JSON.
+
+    Example:
+        >>> is_on("on"), is_on("false"), is_on(None)
+        (True, False, False)
+    """
     if isinstance(value, str):
         return value.strip().lower() not in ("", "false", "off", "no", "0", "none")
     return bool(value)
 
 
 class _Cleared:
-    """What a file input reads where somebody wants the kept file removed."""
+    """The value of a file control by which the stored file is to be removed."""
 
     def __repr__(self) -> str:
         return "CLEARED"
@@ -250,34 +317,52 @@ CLEARED = _Cleared()
 
 
 class FileInput(Widget):
-    """A file. Browsers let no page choose one, so what was chosen is not shown again."""
+    """A file; browsers do not let pages preselect one, so a chosen file is not shown again."""
 
     needs_multipart = True
-    # Set by a field that may be empty: a box then removes the file that is kept.
+    # Set by a field that is not required: a check box then removes the stored file.
     clearable = False
 
     def render(self, name: str, value: Any, attrs: Attributes) -> Markup:
-        """Return an `<input type="file">`, and a box to remove the file that is kept."""
-        kept = value is not None and value != "" and not isinstance(value, Entered)
+        """Return an `<input type="file">`, and a box to remove the stored file.
+
+        Args:
+            name: Name of the control.
+            value: The stored file, or `None`.
+            attrs: HTML attributes of the control.
+        """
+        is_stored = value is not None and value != "" and not isinstance(value, Entered)
         values = {"type": "file", **self._attributes(name, attrs)}
-        if kept:
+        if is_stored:
             values["required"] = None
         control = tag("input", values)
-        return control + self._clear_box(name, attrs) if kept and self.clearable else control
+        return control + self._clear_box(name, attrs) if is_stored and self.clearable else control
 
     def _clear_box(self, name: str, attrs: Attributes) -> Markup:
         key = f"{attrs.get('id', name)}-clear"
         box = {"type": "checkbox", "name": f"{name}-clear", "id": key, "value": "on"}
-        label = tag("label", {"for": key}, "Remove the file that is kept")
+        label = tag("label", {"for": key}, "Remove the stored file")
         return Markup(" ") + tag("span", {"class": "choice"}, tag("input", box) + " " + label)
 
     def value_from(self, data: Values, files: Values, name: str) -> Any:
-        """Return the uploaded file; an empty control sends one without name and content."""
-        held = next(reversed(values_of(files, name)), None)
-        if held is not None and (held.filename or held.size):
-            return held
+        """Return the uploaded file, `CLEARED` to remove the stored one, or `None`.
+
+        Args:
+            data: The submitted values.
+            files: The uploads.
+            name: Name of the control.
+        """
+        upload = next(reversed(values_of(files, name)), None)
+        if upload is not None and (upload.filename or upload.size):
+            return upload
         return CLEARED if self.clearable and is_on(last_of(data, f"{name}-clear")) else None
 
     def was_sent(self, data: Values, files: Values, name: str) -> bool:
-        """Tell whether a file was chosen, or the kept one is to be removed."""
+        """Return True if a file was chosen, or the stored one is to be removed.
+
+        Args:
+            data: The submitted values.
+            files: The uploads.
+            name: Name of the control.
+        """
         return name in files or f"{name}-clear" in data

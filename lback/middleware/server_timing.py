@@ -1,7 +1,7 @@
 """Server-Timing: durations of the view and each middleware, for the browser's network panel."""
 
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lback.core.base_middleware import BaseMiddleware
 
@@ -86,19 +86,19 @@ class ServerTimingMiddleware(BaseMiddleware):
         connect("pre_view_execution", started)
         connect("post_view_execution", ended)
 
-    def _request_started(self, sender: Any, request: "Request", **_: Any) -> None:
+    def _request_started(self, sender: object, request: "Request", **_: object) -> None:
         if getattr(sender, "middleware_manager", None) is self._manager:
             request.add_context(_TIMES, _Times())
 
     def _pair(self, kind: str) -> "tuple[Callable[..., None], Callable[..., None]]":
         """Return the receivers for the start and the end of one kind of step."""
 
-        def started(request: "Request", middleware_instance: Any = None, **_: Any) -> None:
+        def started(request: "Request", middleware_instance: object = None, **_: object) -> None:
             times = request.get_context(_TIMES)
             if isinstance(times, _Times) and middleware_instance is not self:
                 times.marks[kind] = perf_counter()
 
-        def ended(request: "Request", middleware_instance: Any = None, **_: Any) -> None:
+        def ended(request: "Request", middleware_instance: object = None, **_: object) -> None:
             now, times = perf_counter(), request.get_context(_TIMES)
             if isinstance(times, _Times) and kind in times.marks:
                 times.spans.append((_name(kind, middleware_instance), now - times.marks.pop(kind)))
@@ -106,7 +106,7 @@ class ServerTimingMiddleware(BaseMiddleware):
         return started, ended
 
 
-def _name(kind: str, middleware: Any) -> str:
+def _name(kind: str, middleware: object) -> str:
     # The name must be a token (RFC 9110 section 5.6.2).
     name = type(middleware).__name__.encode("ascii", "ignore").decode() or "middleware"
     return kind if middleware is None else f"{name}.{kind}"

@@ -47,6 +47,15 @@ def flash(request: "Request", text: str, level: str = "info") -> None:
 
     Raises:
         ConfigurationError: The request has no session: `SessionMiddleware` is missing.
+
+    Example:
+        >>> from lback.core.types import AppSession
+        >>> request.session = AppSession()
+        >>> flash(request, "Saved.", "success")
+        >>> flashed(request)
+        [Message(text='Saved.', level='success')]
+        >>> flashed(request)
+        []
     """
     session = session_of(request)
     messages = [*session.get(FLASH_KEY, []), [text, level]]

@@ -13,7 +13,7 @@ import msgspec
 
 from lback.auth.sign_in import begin
 from lback.core.config import Config
-from lback.core.http.hosts import first_member, host_name, is_allowed
+from lback.core.http.hosts import ANY_PEER, first_member, host_name, is_allowed
 from lback.middleware.csrf import CHECKED as CSRF_CHECKED
 from lback.testing.cookies import CookieJar, Place
 
@@ -378,6 +378,7 @@ class Client:
             "SERVER_PROTOCOL": "HTTP/1.1",
             "REMOTE_ADDR": "127.0.0.1",
             "HTTP_HOST": host,
+            ANY_PEER: True,
             "wsgi.version": (1, 0),
             "wsgi.url_scheme": scheme,
             "wsgi.input": io.BytesIO(body),

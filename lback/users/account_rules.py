@@ -17,7 +17,7 @@ def username_problem(username: str, email: str | None) -> str | None:
     Args:
         username: The username, as entered.
         email: Email address of the account, as entered; a username with an `@` must be this
-            address, so that nobody takes the address of another account as a username.
+            address, so that a username cannot be the address of another account.
     """
     problem = _shape_problem(username)
     # In normal form, because it turns some other characters into an @.

@@ -38,6 +38,15 @@ class AccountManager(Generic[A]):
     Args:
         model: The class of the accounts.
         policy: The rules for new passwords; `None` means the defaults of `PasswordPolicy`.
+
+    Example:
+        >>> app = Application(DEBUG=True, DATABASE_URL="sqlite://")
+        >>> app.db_manager.create_tables()
+        >>> with app.db_manager.session() as session:
+        ...     ada = app.user_manager.register(session, "Ada", "correct horse")
+        ...     app.user_manager.authenticate(session, "ada", "correct horse") is ada
+        True
+        >>> app.db_manager.dispose()
     """
 
     def __init__(self, model: type[A], policy: PasswordPolicy | None = None) -> None:

@@ -64,6 +64,14 @@ def define_role(session: Session, name: str, permissions: Collection[str] = ()) 
 
     Returns:
         The role.
+
+    Example:
+        >>> app = Application(DEBUG=True, DATABASE_URL="sqlite://")
+        >>> app.db_manager.create_tables()
+        >>> with app.db_manager.session() as session:
+        ...     define_role(session, "editor", ["blog.edit", "blog.publish"]).permissions
+        [<Permission blog.edit>, <Permission blog.publish>]
+        >>> app.db_manager.dispose()
     """
     role = session.scalars(select(Role).where(Role.name == name)).one_or_none()
     if role is None:

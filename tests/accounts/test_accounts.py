@@ -161,8 +161,8 @@ def test_a_wrong_name_and_a_wrong_password_look_the_same(
     pages = [sign_in(browser, "ada", "wrong"), sign_in(browser, "eda", "wrong")]
     assert {page.status_code for page in pages} == {422}
     assert shown(pages[0], 'value="ada"') == shown(pages[1], 'value="eda"')
-    assert "The name or the password is not right." in pages[0].text
-    assert "wrong" not in pages[0].text
+    assert "The username or password is wrong." in pages[0].text
+    assert 'value="wrong"' not in pages[0].text
     answers = [sign_in(program, "ada", "wrong"), sign_in(program, "eda", "wrong")]
     assert {answer.status_code for answer in answers} == {401}
     assert answers[0].body == answers[1].body
@@ -498,7 +498,7 @@ def test_links_lead_through_the_place_where_the_application_is_mounted(
 def test_the_mailbox_shows_what_was_sent_and_only_in_development(
     app: Application, browser: Client, database_url: str
 ) -> None:
-    assert "There is no mail yet." in browser.get("/accounts/mailbox").text
+    assert "There are no emails yet." in browser.get("/accounts/mailbox").text
     sent = browser.post("/accounts/sign-up", data={"email": "ada@example.org"})
     assert 'href="/accounts/mailbox"' in sent.text
     page = browser.get("/accounts/mailbox").text

@@ -199,5 +199,5 @@ def test_a_project_shows_its_users_as_it_likes() -> None:
     app = Application(DEBUG=True, DATABASE_URL="sqlite://")
     app.admin_registry.register(User, Mine)
     app.prepare()
-    assert isinstance(app.admin_registry.sections["user"].options, Mine)
+    assert isinstance(app.admin_registry.registered_models["user"].options, Mine)
     assert app.admin_registry.get_registered_model(AdminUser) is not None

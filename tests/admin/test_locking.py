@@ -38,4 +38,4 @@ def test_a_row_that_somebody_deletes_while_another_edits(
     ada.post(f"{url}/delete", data={"confirmed": "yes"})
     answer = ada.post(url, data=data)
     assert answer.status_code == 404
-    assert "it may have been deleted" in answer.text
+    assert "It may have been deleted" in answer.text

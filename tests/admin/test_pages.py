@@ -53,7 +53,7 @@ def test_signing_in_leads_to_where_one_wanted_to_go(gallery: Application, passwo
     assert hidden(page, "next") == "/admin/painting"
     wrong = client.post("/admin/sign-in", data={"username": "ada", "password": "wrong"})
     assert wrong.status_code == 422
-    assert "Username or password is wrong." in wrong.text
+    assert "The username or password is wrong." in wrong.text
     assert 'value="wrong"' not in wrong.text
     right = {"username": "ada", "password": password, "next": "/admin/painting"}
     assert client.post("/admin/sign-in", data=right).headers["location"] == "/admin/painting"
@@ -137,8 +137,8 @@ def _check_order(ada: Client, works: Any, name: str, sort: str) -> None:
 def test_a_list_is_searched(ada: Client, works: Any) -> None:
     assert titles(ada.get("/admin/painting?q=work+07").text) == ["Work 07"]
     assert titles(ada.get("/admin/painting?q=FRIDA+03").text) == ["Work 03"]
-    assert "Nothing fits." in ada.get("/admin/painting?q=%25").text
-    assert "Nothing fits." in ada.get("/admin/painting?q=_").text
+    assert "No results." in ada.get("/admin/painting?q=%25").text
+    assert "No results." in ada.get("/admin/painting?q=_").text
     assert titles(ada.get("/admin/painter?q=Fri").text) == ["Frida"]
     assert titles(ada.get("/admin/painter?q=rid").text) == []
 
@@ -280,7 +280,7 @@ def test_two_editors_do_not_overwrite_each_other(
     assert ada.post(url, data={**first, "title": "By Ada"}).status_code == 303
     late = eve.post(url, data={**second, "title": "By Eve"})
     assert late.status_code == 409
-    assert "Somebody else changed this meanwhile" in late.text
+    assert "This was changed by another user" in late.text
     assert "ada saved it at" in late.text
     assert "<td>By Ada</td>" in late.text
     assert 'value="By Eve"' in late.text
@@ -415,7 +415,7 @@ def test_deleting_several(ada: Client, works: Any, session: Any) -> None:
 
 def test_choosing_nothing_and_actions_that_are_none(ada: Client, works: Any) -> None:
     answer = ada.post("/admin/painting", data={"action": "hang"}, follow_redirects=True)
-    assert "Choose some rows first." in answer.text
+    assert "Select at least one row first." in answer.text
     assert ada.post("/admin/painting", data={"action": "hang", "key": "x"}).status_code == 303
     for name in ("label_of", "allows", "", "motifs", "__init__"):
         data = {"action": name, "key": str(works[0].id)}

@@ -45,22 +45,22 @@ def prepare(model: type[Any] = SectionBoat, **options: Any) -> AdminRegistry:
     ("options", "said"),
     [
         ({"list_columns": ("nmae",)}, r"BoatAdmin of SectionBoat.list_columns names 'nmae', which "
-         r"SectionBoat has not; did you mean 'name'\?"),
-        ({"list_columns": ("sails.size",)}, r"SectionBoat.sails leads to no single row"),
+         r"is not an attribute of SectionBoat; did you mean 'name'\?"),
+        ({"list_columns": ("sails.size",)}, r"SectionBoat.sails is not a to-one"),
         ({"list_columns": "name"}, r"list_columns is the text 'name'; write \('name',\)"),
-        ({"list_colums": ("name",)}, r"sets 'list_colums', which is no option; options are action"),
+        ({"list_colums": ("name",)}, r"sets 'list_colums', which is not an option; options are"),
         ({"list_links": ("id",), "list_columns": ("name",)}, r"'id', which is not in list_columns"),
-        ({"search_columns": ("^shouted",)}, r"'\^shouted', which is no column that can be"),
-        ({"filters": ("shouted",)}, r"filters names 'shouted', which is no column"),
-        ({"filters": ("colour",)}, r"filters names 'colour', which SectionBoat has not; it has"),
-        ({"ordering": ("-shouted",)}, r"ordering names '-shouted', by which no database sorts"),
-        ({"date_hierarchy": "name"}, r"date_hierarchy names 'name', which is no date"),
-        ({"page_size": 0}, r"page_size is 0; it goes from 1 to 500"),
+        ({"search_columns": ("^shouted",)}, r"'\^shouted', which is not a searchable"),
+        ({"filters": ("shouted",)}, r"filters names 'shouted', which is neither a column"),
+        ({"filters": ("colour",)}, r"filters names 'colour', which is not an attribute of "),
+        ({"ordering": ("-shouted",)}, r"ordering names '-shouted', which is not a column"),
+        ({"date_hierarchy": "name"}, r"date_hierarchy names 'name', which is not a date"),
+        ({"page_size": 0}, r"page_size is 0; use 1 to 500"),
         ({"fields": ("shouted",)}, r"'shouted', which is not stored; put it into read_only"),
         ({"fields": ("colour",)}, r"fields names 'colour'"),
         ({"inlines": (Inline("sail"),)}, r"no one-to-many relationship 'sail'; it has sails"),
         ({"inlines": (Inline("sails", fields=("syze",)),)}, r"did you mean 'size'"),
-        ({"actions": ("sink",)}, r"actions names 'sink', which is no action; write @action"),
+        ({"actions": ("sink",)}, r"actions names 'sink', which is not an action; write @action"),
         ({"export_columns": ("nope",)}, r"export_columns names 'nope'"),
         ({"slug": "History"}, r"has the slug 'History'; use letters a to z"),
         ({"slug": "static"}, r"none of history, password, sign-in"),
@@ -98,7 +98,7 @@ def test_a_mistake_stops_the_start() -> None:
 
 
 def test_what_is_shown_where_nothing_is_said() -> None:
-    section = prepare().sections["section-boat"]
+    section = prepare().registered_models["section-boat"]
     assert (section.label, section.label_plural) == (
         "Section boat",
         "Section boats",
@@ -124,7 +124,7 @@ def test_properties_and_methods_are_shown() -> None:
     registry = AdminRegistry()
     registry.register(SectionBoat, BoatAdmin)
     registry.prepare()
-    section = registry.sections["section-boat"]
+    section = registry.registered_models["section-boat"]
     boat = SectionBoat(name="Ada")
     assert [column.value(boat) for column in section.columns] == ["Ada", "ADA", 3]
     assert list(section.form_class.base_fields()) == ["name"]

@@ -81,7 +81,7 @@ def test_what_is_not_registered_cannot_be_unregistered() -> None:
     ids=str,
 )
 def test_what_is_no_model_is_refused(thing: Any, name: str) -> None:
-    with pytest.raises(ConfigurationError, match=r"cannot be registered .* no model") as raised:
+    with pytest.raises(ConfigurationError, match=r"cannot be registered .* not a model") as raised:
         AdminRegistry().register(thing)
     assert name in str(raised.value)
 
@@ -106,3 +106,12 @@ def test_an_admin_module_registers_for_every_application_of_the_process() -> Non
         assert not AdminRegistry().is_registered(Plant)
     finally:
         site.unregister(Plant)
+
+
+def test_the_old_name_of_the_registered_models_warns() -> None:
+    registry = AdminRegistry()
+    registry.register(Plant)
+    with pytest.warns(DeprecationWarning, match="use registered_models"):
+        sections = registry.sections
+    assert sections is registry.registered_models
+    assert list(sections) == ["plant"]

@@ -111,14 +111,14 @@ def test_a_key_is_entered_once(ada: Client, tools: Any, form_of: Any) -> None:
     data = form_of(ada.get("/admin/tool/add").text) | {"code": "plain", "weight": "3"}
     answer = ada.post("/admin/tool/add", data=data)
     assert answer.status_code == 422
-    assert "There is one with this value already." in answer.text
+    assert "This value is already in use. Please choose another one." in answer.text
 
 
 def test_a_rule_that_only_the_database_knows(ada: Client, tools: Any, form_of: Any) -> None:
     data = form_of(ada.get("/admin/tool/add").text) | {"code": "new", "weight": "-1"}
     answer = ada.post("/admin/tool/add", data=data)
     assert answer.status_code == 422
-    assert "The database does not accept these values together" in answer.text
+    assert "These values cannot be saved together" in answer.text
     assert 'value="-1"' in answer.text
     data |= {"weight": "13"}
     assert "Not this one." in ada.post("/admin/tool/add", data=data).text

@@ -142,7 +142,7 @@ def test_a_value_expires(cache: RedisCache) -> None:
 
 @pytest.mark.parametrize("ttl", ["1", True, [], math.nan])
 def test_a_ttl_that_is_none_is_refused(cache: RedisCache, ttl: Any) -> None:
-    with pytest.raises((TypeError, ValueError), match="the ttl of a cache entry is a number"):
+    with pytest.raises((TypeError, ValueError), match="the ttl of a cache entry must be a number"):
         cache.set("key", "value", ttl)
 
 

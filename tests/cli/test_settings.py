@@ -101,7 +101,7 @@ def test_a_misspelt_setting_is_warned_of_with_a_near_one(lback: Run, shop: Path)
 
 
 def test_what_a_setting_means_is_read_where_it_is_defined() -> None:
-    assert meaning_of("MIDDLEWARES") == "first to last on the way in"
+    assert meaning_of("MIDDLEWARES") == "in the order of their request hooks"
     assert meaning_of("DB_USER") == ""
 
 

@@ -294,7 +294,7 @@ def test_settings_that_cannot_work_are_logged_and_the_old_stay(
 
     assert content(project / "config.json") == {"A": 1}
     (message,) = caplog.messages
-    assert message.startswith(f"{settings} cannot be taken over, the old settings stay: ")
+    assert message.startswith(f"{settings} cannot be loaded, the old settings stay: ")
     assert reason in message
 
 

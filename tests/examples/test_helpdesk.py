@@ -98,7 +98,7 @@ def listed(walk: Walk) -> None:
 
 def entered(walk: Walk) -> None:
     page = walk.stranger.send("/tickets/new", title="Lamp", body="It flickers.")
-    assert (page.status, "these are 4" in page.text) == (422, True)
+    assert (page.status, "you wrote 4" in page.text) == (422, True)
     page = walk.stranger.send("/tickets/new", title="The lamp is broken", body="It flickers.")
     assert "Thank you." in page.text
     assert Visitor(walk.stranger.base).post("/tickets/new", {"title": "A forged one"}).status == 403

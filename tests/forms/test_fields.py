@@ -200,8 +200,8 @@ def test_long_text_is_cleaned_in_linear_time(field: Field, hostile: str) -> None
 def test_text_has_a_length() -> None:
     field = CharField(min_length=2, max_length=3)
     assert field.clean(" äöü ") == "äöü"
-    assert refusal(field, "a") == "Please write at least 2 characters; these are 1."
-    assert refusal(field, "abcd") == "Please write at most 3 characters; these are 4."
+    assert refusal(field, "a") == "Please write at least 2 characters; you wrote 1."
+    assert refusal(field, "abcd") == "Please write at most 3 characters; you wrote 4."
     assert refusal(field, "   ") == "Please fill this in."
     assert CharField(strip=False).clean("  ") == "  "
     assert CharField(required=False).clean(None) == ""
@@ -210,9 +210,12 @@ def test_text_has_a_length() -> None:
 
 @pytest.mark.parametrize("raw", ["a\0b", "\ud800", "x\udfff"])
 def test_what_no_database_keeps_is_refused(raw: str) -> None:
-    assert refusal(CharField(), raw) == "This holds characters that cannot be kept."
-    assert refusal(JSONField(), json.dumps([{"a": raw}])).startswith("This holds characters")
-    assert refusal(JSONField(), json.dumps({raw: 1})).startswith("This holds characters")
+    assert (
+        refusal(CharField(), raw)
+        == "This contains characters that cannot be stored. Please remove them."
+    )
+    assert refusal(JSONField(), json.dumps([{"a": raw}])).startswith("This contains characters")
+    assert refusal(JSONField(), json.dumps({raw: 1})).startswith("This contains characters")
 
 
 @pytest.mark.parametrize(
@@ -375,18 +378,18 @@ def test_choices_that_are_asked_for_each_form() -> None:
     ("raw", "reason"),
     [
         ("{", "line 1"),
-        ("[NaN]", "NaN is no number"),
-        ("-Infinity", "-Infinity is no number"),
+        ("[NaN]", "NaN is not a JSON number"),
+        ("-Infinity", "-Infinity is not a JSON number"),
         ("[" * 500 + "]" * 500, "200 levels"),
         ("[" * 5000, "200 levels"),
         ('{"a":' * 201, "200 levels"),
         ('["\\\\", ' + "[" * 200, "200 levels"),
         ("9" * 5000, "a whole number has more than 4,300 digits"),
-        ("[1,]", "no JSON"),
+        ("[1,]", "not valid JSON"),
         ('{"a": 1e999}', "a number is too large"),
         ('[[{"a": [-1e999]}]]', "a number is too large"),
         ([float("inf")], "a number is too large"),
-        ({"a": float("nan")}, "or is none"),
+        ({"a": float("nan")}, "or not finite"),
         ([10**5000], "a whole number has more than 4,300 digits"),
     ],
 )

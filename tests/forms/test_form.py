@@ -176,7 +176,7 @@ def test_a_form_may_change_its_own_fields() -> None:
 
 
 def test_names_that_a_form_needs_itself_are_refused() -> None:
-    with pytest.raises(TypeError, match=r"cannot have a field called 'clean': a form has"):
+    with pytest.raises(TypeError, match=r"cannot have a field called 'clean': forms have"):
 
         class Wrong(Form):
             clean = CharField()  # type: ignore[assignment]
@@ -352,7 +352,7 @@ def test_a_form_in_a_view() -> None:
     sent = client.post("/", data={"title": "too long"}, files={"file": ("a.txt", b"abc")})
     page = Reader(sent.text)
     assert page.one("input", name="title")["value"] == "too long"
-    assert "Please write at most 5 characters; these are 8." in page.texts
+    assert "Please write at most 5 characters; you wrote 8." in page.texts
     answer = client.post("/", data={"title": "short"}, files={"file": ("a.txt", b"abc")})
     assert answer.json() == {"data": {"title": "short", "size": 3}} or answer.json() == {
         "title": "short", "size": 3,

@@ -108,7 +108,7 @@ def test_rows_have_a_least_and_a_greatest_number() -> None:
     assert "at least 2 rows" in Formset(Line, rows(), minimum=2).non_form_errors[0]
     assert len(Formset(Line, minimum=3)) == 3
     many = Formset(Line, rows(*({"item": "a", "count": "1"} for _ in range(4))), maximum=3)
-    assert "At most 3 rows" in many.non_form_errors[0]
+    assert "at most 3 rows" in many.non_form_errors[0]
     assert len(many) == 3
     assert not many.is_valid()
 
@@ -168,7 +168,7 @@ def test_rows_of_somebody_else_cannot_be_reached(session: Session, menu: Menu) -
         if formset.is_valid():
             formset.save()
         else:
-            assert "removed by somebody else" in formset.errors[0]["__all__"][0]
+            assert "removed in the meantime" in formset.errors[0]["__all__"][0]
         session.commit()
         session.expire_all()
         assert stew.name == "Stew"
@@ -190,7 +190,9 @@ def test_a_value_that_is_taken_twice_in_one_go(session: Session, menu: Menu) -> 
     assert formset.is_valid()
     with pytest.raises(ValidationError) as raised:
         formset.save()
-    assert raised.value.errors == {"name": ["There is one with this value already."]}
+    assert raised.value.errors == {
+        "name": ["This value is already in use. Please choose another one."]
+    }
 
 
 def test_a_parent_that_is_new(session: Session) -> None:

@@ -279,20 +279,24 @@ def test_what_is_not_in_the_form_cannot_be_written(session: Session, author: Aut
 
 def test_a_unique_value_that_is_taken(session: Session, author: Author) -> None:
     form = AuthorForm({"name": "Ada"}, session=session)
-    assert form.errors == {"name": ["There is one with this value already."]}
+    assert form.errors == {"name": ["This value is already in use. Please choose another one."]}
     assert AuthorForm({"name": "Ada"}, instance=author, session=session).is_valid()
     other = AuthorForm({"name": "Bob"}, session=session).save()
     taken = AuthorForm({"name": "Ada"}, instance=other, session=session)
     assert not taken.is_valid()
     with pytest.raises(ValidationError) as raised:
         taken.save()
-    assert raised.value.errors == {"name": ["There is one with this value already."]}
+    assert raised.value.errors == {
+        "name": ["This value is already in use. Please choose another one."]
+    }
 
 
 def test_values_that_are_unique_together(session: Session, author: Author) -> None:
     BookForm(sent(author), session=session).save()
     form = BookForm(sent(author), session=session)
-    assert form.non_field_errors == ["There is one with the same author and title already."]
+    assert form.non_field_errors == [
+        "There is already an entry with the same author and title. Please change one of them."
+    ]
     fixed = model_form(Book, fields=["title", "price"])(
         {"title": "Notes", "price": "1"}, fixed={"author": author}, session=session
     )
@@ -309,7 +313,9 @@ def test_a_unique_value_that_somebody_takes_meanwhile(
         other.add(Author(name="Eve"))
     with pytest.raises(ValidationError) as raised:
         form.save()
-    assert raised.value.errors == {"name": ["There is one with this value already."]}
+    assert raised.value.errors == {
+        "name": ["This value is already in use. Please choose another one."]
+    }
     assert AuthorForm({"name": "Mallory"}, session=session).save().id
     session.commit()
 
@@ -396,9 +402,7 @@ def test_choosing_asks_for_the_chosen_rows_only(database: DatabaseManager) -> No
 
 
 def test_a_form_without_a_session_says_so() -> None:
-    with pytest.raises(
-        ConfigurationError, match=r"chooses a Author has no database session; build"
-    ):
+    with pytest.raises(ConfigurationError, match=r"rows of Author needs a database session; build"):
         BookForm({"author": "1"}).is_valid()
 
 
@@ -407,7 +411,7 @@ def test_a_row_can_be_made_without_a_session() -> None:
     assert row.name == "Ada"
     with pytest.raises(ValidationError) as raised:
         AuthorForm().save()
-    assert raised.value.errors == {"__all__": ["nothing was sent"]}
+    assert raised.value.errors == {"__all__": ["Nothing was submitted."]}
 
 
 @pytest.mark.parametrize(
@@ -416,10 +420,10 @@ def test_a_row_can_be_made_without_a_session() -> None:
         ({"model": Book}, r"names no fields; write fields = \"__all__\""),
         (
             {"model": Book, "fields": ["titel"]},
-            r"'titel', which Book has not; did you mean 'title'",
+            r"'titel', which Book does not have; did you mean 'title'",
         ),
-        ({"model": Book, "exclude": ["xyz"]}, r"'xyz', which Book has not; it has author, "),
-        ({"model": int, "fields": "__all__"}, r"<class 'int'>, which is no model"),
+        ({"model": Book, "exclude": ["xyz"]}, r"'xyz', which Book does not have; it has author, "),
+        ({"model": int, "fields": "__all__"}, r"<class 'int'>, which is not a mapped class"),
         ({"model": Book, "field": ["title"]}, r"sets 'field'; it may set exclude, fields, help"),
     ],
 )
@@ -433,7 +437,7 @@ def test_columns_without_a_field_say_so() -> None:
         ConfigurationError, match=r"forms_odd.blob has the type PickleType.*exclude"
     ):
         model_form(Odd, fields="__all__").base_fields()
-    with pytest.raises(ConfigurationError, match=r"Author.books holds the rows of the other side"):
+    with pytest.raises(ConfigurationError, match=r"Author.books is a one-to-many relationship"):
         model_form(Author, fields=["books"]).base_fields()
 
 

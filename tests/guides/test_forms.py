@@ -36,7 +36,7 @@ def test_a_row_and_the_rows_that_belong_to_it_are_changed_in_one_form(project: P
         assert (added.status, added.headers["location"]) == (303, "/shop/shelves/1")
         again = visitor.submit("/shop/shelves", {"place": "Hall"})
         assert again.status == 422
-        assert "There is one with this value already." in again.text
+        assert "This value is already in use. Please choose another one." in again.text
 
         two = {"volumes-count": "2", "volumes-0-title": "Emma", "volumes-1-title": "Persuasion"}
         shelf = "/shop/shelves/1"

@@ -224,13 +224,13 @@ def test_no_inline_row_and_no_history_of_it_shows_a_secret(
     with app.db_manager.session() as session:
         entries = list(session.scalars(select(AdminEntry)))
     assert entries == []
-    app.admin_registry.sections["writer"].options.inlines[0].fields = ("title", "contract")
+    app.admin_registry.registered_models["writer"].options.inlines[0].fields = ("title", "contract")
     hostile(root, **{"books-0-contract": "clause-88"})
     for url in ("/admin/history", "/admin/writer/row/1/history"):
         text = root.get(url).text
         assert "(not shown)" in text
         assert "clause" not in text
-    app.admin_registry.sections["writer"].options.inlines[0].fields = None
+    app.admin_registry.registered_models["writer"].options.inlines[0].fields = None
 
 
 def test_the_history_of_a_row_does_not_tell_of_inline_rows_that_one_may_not_see(
@@ -344,7 +344,7 @@ def test_nobody_gives_roles_with_more_rights_whatever_form_offers_them(
     url = f"/admin/user/row/{reader}"
     answer = client.post(url, data=form_of(client, url) | {"roles": [key], "email": ""})
     assert answer.status_code == 422
-    assert "You may only give what you may do yourself." in answer.text
+    assert "You can only grant permissions that you have yourself." in answer.text
 
 
 @pytest.mark.parametrize("current", ["", "wrong horse battery"])

@@ -22,7 +22,7 @@ def test_what_is_wrong_is_said_and_what_was_entered_stays(client: Client) -> Non
     page = client.post("/tickets/new", data={**TICKET, "title": "Lamp"})
 
     assert page.status_code == 422
-    assert "Please write at least 5 characters; these are 4." in page.text
+    assert "Please write at least 5 characters; you wrote 4." in page.text
     assert "It flickers." in page.text
 
 

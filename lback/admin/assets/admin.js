@@ -1,4 +1,4 @@
-// What makes the admin quicker to use. Nothing essential is here: every page works without it.
+// Progressive enhancement of the admin: every page works without JavaScript.
 "use strict";
 
 function chooseAll(list) {
@@ -7,7 +7,7 @@ function chooseAll(list) {
   const number = list.querySelector("[data-number]");
   const count = () => {
     const chosen = boxes.filter((box) => box.checked).length;
-    number.textContent = chosen ? `${chosen} chosen` : "";
+    number.textContent = chosen ? `${chosen} selected` : "";
     all.checked = chosen > 0 && chosen === boxes.length;
     all.indeterminate = chosen > 0 && chosen < boxes.length;
   };
@@ -39,7 +39,7 @@ function addRows(part) {
   });
 }
 
-// A combobox (WAI-ARIA): the key stays in its field, hidden; people search by words.
+// Combobox (WAI-ARIA): the key stays in its hidden field, and users search by words.
 function makePicker(key) {
   const holder = key.parentElement;
   const chosen = holder.querySelector(".picked");
@@ -52,7 +52,7 @@ function makePicker(key) {
 
   options.id = `${key.id}_options`;
   options.setAttribute("role", "listbox");
-  options.setAttribute("aria-label", "Found");
+  options.setAttribute("aria-label", "Search results");
   options.hidden = true;
   for (const name of ["required", "aria-describedby", "aria-invalid"]) {
     if (key.hasAttribute(name)) words.setAttribute(name, key.getAttribute(name));
@@ -114,7 +114,7 @@ function makePicker(key) {
   };
   words.addEventListener("input", () => {
     key.value = "";
-    words.setCustomValidity(words.value ? "Choose one of those found." : "");
+    words.setCustomValidity(words.value ? "Choose one of the search results." : "");
     clearTimeout(waiting);
     waiting = setTimeout(ask, 150);
   });

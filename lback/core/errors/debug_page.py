@@ -16,6 +16,7 @@ from lback.core.routing.patterns import Variable
 from lback.core.routing.views import view_name
 
 if TYPE_CHECKING:
+    from lback.core.request import Request
     from lback.core.router import Route, Router
 
 LINES_AROUND = 5
@@ -126,7 +127,7 @@ def _short(name: str) -> str:
     return str(path.relative_to(here)) if path.is_relative_to(here) else name
 
 
-def request_facts(request: Any) -> list[tuple[str, str]]:
+def request_facts(request: "Request") -> list[tuple[str, str]]:
     """Return names and values that describe a request, without its body and its credentials."""
     environ = getattr(request, "environ", None) or {}
     headers = getattr(request, "headers", None) or {}

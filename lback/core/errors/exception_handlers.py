@@ -175,7 +175,7 @@ def _keys_of(error: Exception) -> Iterator[Key]:
     yield last
 
 
-def _checked_key(key: Any) -> Key:
+def _checked_key(key: object) -> Key:
     if isinstance(key, type) and issubclass(key, Exception):
         return key
     if isinstance(key, int) and not isinstance(key, bool):
@@ -190,15 +190,15 @@ def _checked_key(key: Any) -> Key:
     )
 
 
-def _shown(key: Any) -> str:
+def _shown(key: object) -> str:
     return key.__qualname__ if isinstance(key, type) else repr(key)
 
 
-def _name_of(handler: Any) -> str:
+def _name_of(handler: object) -> str:
     return view_name(handler) if callable(handler) else repr(handler)
 
 
-def _is_coroutine(function: Any) -> bool:
+def _is_coroutine(function: object) -> bool:
     return inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
 
 

@@ -21,6 +21,7 @@ from lback.core.response import STATUS_LINES
 
 if TYPE_CHECKING:
     from lback.core.config import Config
+    from lback.core.request import Request
     from lback.core.router import Router
 
 _DIRECTORY = Path(__file__).with_name("templates")
@@ -95,7 +96,7 @@ def debug_page(
     config: "Config",
     router: "Router | None",
     *,
-    request: Any = None,
+    request: "Request | None" = None,
     exception: BaseException | None = None,
 ) -> str:
     """Render the error page for developers, with the values of secret settings masked.

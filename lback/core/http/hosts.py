@@ -10,6 +10,8 @@ from typing import Any
 _HOST = re.compile(r"([A-Za-z0-9](?:[A-Za-z0-9._-]{0,253})|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?")
 _WITH_PORT = re.compile(r"\[([0-9A-Fa-f:.]+)\](?::[0-9]{1,5})?|([0-9.]+):[0-9]{1,5}")
 UNIX_SOCKET = "unix"
+# Set by the test client, whose tests choose REMOTE_ADDR; no header of a request can do it.
+ANY_PEER = "lback.any_peer"
 _CONFUSING_SERVERS = frozenset({"Granian"})
 LOOPBACK_HOSTS = ("localhost", ".localhost", "127.0.0.1", "[::1]")
 

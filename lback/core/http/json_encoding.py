@@ -38,7 +38,7 @@ _REDUCTIONS: tuple[tuple[Any, Callable[[Any], Any]], ...] = (
 )
 
 
-def _reduced(value: Any) -> Any:
+def _reduced(value: object) -> Any:
     """Convert a value that msgspec does not support to one that it does."""
     for kind, reduce in _REDUCTIONS:
         if isinstance(value, kind):

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from lback.core.exceptions import BadRequest, HTTPException
 from lback.core.http.body import NO_BODY, body_stream
 from lback.core.http.hosts import (
+    ANY_PEER,
     LOOPBACK_HOSTS,
     confuses_fields,
     first_member,
@@ -78,7 +79,8 @@ class RequestValidator:
             named = environ.get("SERVER_NAME", "")
         is_debug = config.DEBUG is True
         patterns: Sequence[str] = config.ALLOWED_HOSTS
-        if not patterns and is_debug and is_from_this_machine(environ):
+        is_local = environ.get(ANY_PEER) is True or is_from_this_machine(environ)
+        if not patterns and is_debug and is_local:
             patterns = LOOPBACK_HOSTS
         if not is_allowed(named, patterns, None if is_debug else _ports(environ)):
             hint = self._hint(named) if is_debug else ""

@@ -2,13 +2,12 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
 
 TEXT_TYPE = "text/plain; charset=utf-8"
 _CHARSET = re.compile(r";\s*charset=\"?([^\s;\"]+)", re.IGNORECASE)
 
 
-def checked_body(body: Any) -> bytes | str:
+def checked_body(body: object) -> bytes | str:
     """Convert a body to `str` or `bytes`.
 
     Raises:
@@ -33,11 +32,11 @@ def checked_body(body: Any) -> bytes | str:
         close(body)
 
 
-def _is_chunks(body: Any) -> bool:
+def _is_chunks(body: object) -> bool:
     return isinstance(body, list) and all(isinstance(piece, (bytes, str)) for piece in body)
 
 
-def encode_chunk(piece: Any) -> bytes:
+def encode_chunk(piece: object) -> bytes:
     """Return one piece of a body as bytes; text is encoded in UTF-8.
 
     Raises:
@@ -50,7 +49,7 @@ def encode_chunk(piece: Any) -> bytes:
     raise TypeError(f"a body must yield text or bytes, not {type(piece).__name__}")
 
 
-def assigned_body(body: Any, media_type: str | None) -> tuple[bytes, str | None]:
+def assigned_body(body: object, media_type: str | None) -> tuple[bytes, str | None]:
     """Encode a body that was assigned after construction.
 
     Args:
@@ -115,7 +114,7 @@ class ClosedTogether:
             self._release()
 
 
-def close(body: Any) -> None:
+def close(body: object) -> None:
     """Close a body if it has a `close` method, as WSGI servers do (PEP 3333)."""
     release = getattr(body, "close", None)
     if release is not None:

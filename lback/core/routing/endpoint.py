@@ -184,7 +184,7 @@ def _takes_request(
     )
 
 
-def _is_request(annotation: Any) -> bool:
+def _is_request(annotation: object) -> bool:
     if isinstance(annotation, str):  # as `from __future__ import annotations` leaves it
         return annotation.strip("'\"").rpartition(".")[2] == Request.__name__
     return isinstance(annotation, type) and issubclass(annotation, Request)
@@ -310,7 +310,7 @@ def _is_readable(name: str) -> bool:
     return isinstance(attribute, (property, cached_property))
 
 
-def response_of(result: Any, view: "View", status: int = 200) -> Response:
+def response_of(result: object, view: "View", status: int = 200) -> Response:
     """Convert the return value of a view to a response.
 
     Text becomes an HTML page, a dict or list JSON without an envelope. `(value, status)`,

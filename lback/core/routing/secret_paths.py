@@ -1,6 +1,7 @@
 """Secret paths: masks variables such as `{token}` in paths, at any stage of a request."""
 
 import re
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from lback.core.settings.secret_names import is_credential
@@ -47,46 +48,50 @@ class SecretPaths:
         """Return a decoded path with its credentials masked."""
         if not self._patterns or path in self._literals:
             return path
-        for start, end in reversed(self._spans(path)):
-            path = f"{path[:start]}{MASK}{path[end:]}"
-        return self.in_text(path)
+        return _masked(path, _merged([*self._spans_of_path(path), *self._spans_in_text(path)]))
+
+    def in_text(self, text: str) -> str:
+        """Return any text with the credentials of all paths in it masked."""
+        return text if self._in_text is None else _masked(text, _merged(self._spans_in_text(text)))
 
     def values(self, path: str) -> list[str]:
         """Return the credentials in a decoded path."""
         if path in self._literals:
             return []
-        found = self._in_text.finditer(path) if self._in_text else ()
-        return [
-            *(path[start:end] for start, end in self._spans(path)),
-            *(match[match.lastindex or 0] for match in found if match[0] not in self._literals),
-        ]
+        spans = [*self._spans_of_path(path), *self._spans_in_text(path)]
+        return [path[start:end] for start, end in spans]
 
-    def _spans(self, path: str) -> list[tuple[int, int]]:
-        spans = {
-            span
-            for pattern in self._patterns
-            for name, span in pattern.spans(path).items()
-            if is_credential(name)
-        }
-        merged: list[tuple[int, int]] = []
-        for start, end in sorted(spans):
-            if merged and start < merged[-1][1]:
-                merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
-            else:
-                merged.append((start, end))
-        return merged
+    def _spans_of_path(self, path: str) -> Iterator[tuple[int, int]]:
+        for pattern in self._patterns:
+            for name, span in pattern.spans(path).items():
+                if is_credential(name):
+                    yield span
 
-    def in_text(self, text: str) -> str:
-        """Return any text with the credentials of all paths in it masked."""
-        return text if self._in_text is None else self._in_text.sub(self._masked, text)
+    def _spans_in_text(self, text: str) -> Iterator[tuple[int, int]]:
+        found = self._in_text.search(text) if self._in_text else None
+        while found is not None and self._in_text is not None:
+            group = found.lastindex or 0
+            # The pattern itself, such as in a table of routes, is no secret.
+            if found[0] not in self._literals and found[group][:1] != "{":
+                yield found.span(group)
+            # What looks like a credential may be the word before one: /reset/reset/TOKEN.
+            found = self._in_text.search(text, found.start() + 1)
 
-    def _masked(self, found: "re.Match[str]") -> str:
-        # The pattern itself, such as in a table of routes, is no secret.
-        if found[0] in self._literals or found[found.lastindex or 0][:1] == "{":
-            return found[0]
-        start, end = found.span(found.lastindex or 0)
-        offset = found.start()
-        return found[0][: start - offset] + MASK + found[0][end - offset :]
+
+def _merged(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    merged: list[tuple[int, int]] = []
+    for start, end in sorted(spans):
+        if merged and start < merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return merged
+
+
+def _masked(text: str, spans: list[tuple[int, int]]) -> str:
+    for start, end in reversed(spans):
+        text = f"{text[:start]}{MASK}{text[end:]}"
+    return text
 
 
 def _expression_of(pattern: "PathPattern", names: list[str]) -> str:

@@ -1,4 +1,4 @@
-"""The rule of CACHES: which caches an application has, by name, and where each keeps its values."""
+"""Validates the setting CACHES: the caches of an application by name, with their backends."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -6,14 +6,14 @@ from typing import Any
 from lback.core.exceptions import known_names
 
 DEFAULT_CACHE = "default"
-# Backend to the options that it takes.
+# Options by backend.
 _BACKENDS: Mapping[str, tuple[str, ...]] = {
     "memory": ("max_entries",),
     "redis": ("url", "prefix", "timeout", "serializer"),
 }
 _URL_SCHEMES = ("redis://", "rediss://", "unix://")
 MAX_ENTRIES = 10_000
-# Option to the types it may have.
+# Allowed types by option.
 _OPTIONS: Mapping[str, tuple[type, ...]] = {
     "backend": (str,),
     "max_entries": (int,),
@@ -25,10 +25,10 @@ _OPTIONS: Mapping[str, tuple[type, ...]] = {
 
 
 def check_caches(value: Mapping[str, Any]) -> None:
-    """Hold CACHES against its rule; no message shows a URL, which may hold a password.
+    """Validate CACHES. No message shows a URL, which may contain a password.
 
     Raises:
-        ValueError: It breaks the rule; the message is the rule and the way out.
+        ValueError: The value is not valid; the message states the rule and a hint.
     """
     for name, entry in value.items():
         if not isinstance(name, str) or not name:

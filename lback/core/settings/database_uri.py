@@ -1,4 +1,4 @@
-"""The database URI: from engine and credentials, or from a URL, to what SQLAlchemy takes."""
+"""Builds the SQLAlchemy URL of the database from DATABASE_URL or the DB_… settings."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,17 +15,21 @@ ENGINES = {
     "mysql": "mysql",
     "mariadb": "mysql",
 }
-# The driver is always named: what a bare scheme means has changed between SQLAlchemy releases.
+# The driver is always named: the default driver differs between SQLAlchemy releases.
 DRIVERS = {"postgresql": "postgresql+psycopg", "mysql": "mysql+pymysql"}
 _QUERIES = {"mysql": "?charset=utf8mb4"}
 
 
 def database_uri(settings: Mapping[str, Any]) -> str:
-    """Build the URI from `DATABASE_URL`, else from `DB_ENGINE` and the other `DB_…` settings.
+    """Return the URI from `DATABASE_URL`, else from `DB_ENGINE` and the other `DB_…` settings.
 
     Raises:
-        ValueError: The engine is unknown, or a credential is missing; the message never holds
-            a value that may be secret.
+        ValueError: The engine is unknown, or a credential is missing. The message never contains
+            a secret.
+
+    Example:
+        >>> database_uri({"DATABASE_URL": "postgres://ada@db.example/shop"})
+        'postgresql+psycopg://ada@db.example/shop'
     """
     url = settings.get("DATABASE_URL") or ""
     if url:
@@ -53,7 +57,7 @@ def _with_driver(url: str) -> str:
         raise ValueError("DATABASE_URL is not a URL; write postgresql://user:password@host/name")
     name, plus, _ = scheme.lower().partition("+")
     if name not in ENGINES:
-        # The rest of the URL may hold a password: its beginning alone is shown.
+        # Only the beginning is shown: the rest of the URL may contain a password.
         raise ValueError(
             f"DATABASE_URL begins with {scheme[:40]!r}, which {known_names(name, ENGINES)}"
         )
@@ -85,12 +89,17 @@ def _address(settings: Mapping[str, Any]) -> str:
     return f"{host}:{port}" if port else host
 
 
-def _quoted(text: Any) -> str:
+def _quoted(text: object) -> str:
     return quote(str(text), safe="")
 
 
 def masked(uri: str) -> str:
-    """Return a URI without its password, for people and logs."""
+    """Return a URI with its password masked, for messages and logs.
+
+    Example:
+        >>> masked("postgresql://ada:secret@db.example/shop")
+        'postgresql://ada:***@db.example/shop'
+    """
     scheme, separator, rest = uri.partition("://")
     credentials, at, address = rest.rpartition("@")
     if not separator or not at:

@@ -1,4 +1,4 @@
-"""The settings that Lback knows: name, type, and the value where nothing sets one."""
+"""All settings of Lback, with types and default values."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -6,20 +6,20 @@ from typing import Any
 
 @dataclass(eq=False, repr=False)
 class Settings:
-    """One attribute a setting; a new instance holds the defaults, with lists of its own."""
+    """The settings as attributes; a new instance has the default values."""
 
-    # How the application is met.
+    # Security and hosts.
     DEBUG: bool = False  # details in error pages and logs; never on a public server
     SECRET_KEY: str = ""  # signs sessions and tokens; 16 characters at least
-    SECRET_KEY_FALLBACKS: list[str] = field(default_factory=list)  # keys of before, still good
+    SECRET_KEY_FALLBACKS: list[str] = field(default_factory=list)  # former keys, still accepted
     ALLOWED_HOSTS: list[str] = field(default_factory=list)  # names served; ".x" with subdomains
     TRUSTED_PROXIES: list[str] = field(default_factory=list)  # addresses, networks, "unix"
     USE_X_FORWARDED_HOST: bool = False  # believe that header from trusted proxies
 
-    # What it is made of.
+    # Routes, apps, middlewares, templates and static files.
     ROOT_URLCONF: str = ""  # module with `urlpatterns`
     INSTALLED_APPS: list[str] = field(default_factory=list)  # packages, by dotted name
-    MIDDLEWARES: list[Any] = field(  # first to last on the way in
+    MIDDLEWARES: list[Any] = field(  # in the order of their request hooks
         default_factory=lambda: [
             "lback.middleware.SecurityHeadersMiddleware",
             "lback.middleware.SessionMiddleware",
@@ -47,19 +47,19 @@ class Settings:
     LOGGING_LEVEL: str = ""  # empty: INFO, or DEBUG where DEBUG is on
     LOGGING: dict[str, Any] = field(default_factory=dict)  # for logging.config.dictConfig
 
-    # Where `runserver` and `serve` listen, and how `serve` answers.
+    # Address of `runserver` and `serve`, and the processes of `serve`.
     HOST: str = "127.0.0.1"
     PORT: int = 8000  # 0: one that is free
     SERVER: str = "gunicorn"  # or granian
     WORKERS: int = 0  # processes; 0: twice the processors, at most 8
     THREADS: int = 8  # in each worker
-    SHUTDOWN_TIMEOUT: int = 30  # seconds that requests under way are waited for
+    SHUTDOWN_TIMEOUT: int = 30  # seconds to wait for running requests
     ACCESS_LOG: bool = True  # a line for each request
 
-    # What `lback check` need not tell.
+    # Findings that `lback check` leaves out.
     SILENCED_CHECKS: list[str] = field(default_factory=list)  # names such as "deploy.csrf"
 
-    # How much a request may bring, in bytes or pieces.
+    # Maximum sizes of requests, in bytes or numbers of fields.
     MAX_REQUEST_BODY_SIZE: int = 10 * 1024 * 1024
     MAX_UPLOAD_MEMORY_SIZE: int = 2_500_000
     MAX_FORM_FIELDS: int = 1000
@@ -73,33 +73,33 @@ class Settings:
 
     # Sessions and sign-in.
     SESSION_COOKIE_NAME: str = "session"
-    SESSION_LIFETIME: int = 1_209_600  # seconds: two weeks, however much it is used
+    SESSION_LIFETIME: int = 1_209_600  # seconds: two weeks after signing in, used or not
     SESSION_IDLE_TIMEOUT: int = 604_800  # seconds: one week without a request that reads it
     SESSION_STORE: str = "database"  # database, memory, redis, or the dotted name of a class
-    LOGIN_URL: str = ""  # where visitors are sent who must sign in
+    LOGIN_URL: str = ""  # where visitors are redirected to sign in
     USER_MODEL: str = "lback.users.User"  # the class of the users, by dotted name
     MIN_PASSWORD_LENGTH: int = 12  # characters
-    PASSWORD_VALIDATORS: list[Any] = field(  # beside the length; functions or classes
+    PASSWORD_VALIDATORS: list[Any] = field(  # besides the length; functions or classes
         default_factory=lambda: [
             "lback.security.CommonPasswordValidator",
             "lback.security.UserAttributeSimilarityValidator",
         ]
     )
-    PASSWORD_WORDS: list[str] = field(default_factory=list)  # guessed first at this very site
+    PASSWORD_WORDS: list[str] = field(default_factory=list)  # easy to guess for this site
     LOGIN_ATTEMPTS_PER_ACCOUNT: int = 10  # wrong passwords in LOGIN_ATTEMPTS_SECONDS
     LOGIN_ATTEMPTS_PER_ADDRESS: int = 50
     LOGIN_ATTEMPTS_SECONDS: int = 600
     LOGIN_ATTEMPTS_STORE: str = "database"  # or redis, or memory (of one process)
 
-    # Access tokens for programs (JWT); off while JWT_AUDIENCE is empty.
-    JWT_AUDIENCE: str = ""  # whom they are for, such as https://api.example.com
-    JWT_ISSUER: str = ""  # who makes them; empty: the audience
+    # Access tokens for API clients (JWT); off while JWT_AUDIENCE is empty.
+    JWT_AUDIENCE: str = ""  # the `aud` claim, such as https://api.example.com
+    JWT_ISSUER: str = ""  # the `iss` claim; empty: the audience
     JWT_ALGORITHM: str = "HS256"
-    JWT_KEY: str = ""  # PEM of the private key; empty for HMAC: made of SECRET_KEY
+    JWT_KEY: str = ""  # PEM of the private key; empty for HMAC: derived from SECRET_KEY
     JWT_ACCESS_SECONDS: int = 900
     JWT_REFRESH_SECONDS: int = 1_209_600  # two weeks from the last exchange
 
-    # Where to go after signing in and out.
+    # Redirects after signing in and out.
     LOGIN_REDIRECT_URL: str = "/"
     LOGOUT_REDIRECT_URL: str = "/"
 
@@ -113,13 +113,13 @@ class Settings:
     MAIL_FROM: str = "noreply@localhost"
     MAIL_DIRECTORY: str = "mail"  # for MAIL_BACKEND = "file", below PROJECT_ROOT
 
-    # The server that many machines share.
+    # The Redis or Valkey server for sessions, rate limits and caches.
     REDIS_URL: str = "redis://127.0.0.1:6379/0"
 
-    # Caches, by name; none: the default one, in memory.
+    # Caches by name; empty: one in memory.
     CACHES: dict[str, Any] = field(default_factory=dict)
 
-    # What browsers are told, and who may come how often; docs/guides/security.md.
+    # Security headers, CORS and rate limits; see docs/guides/security.md.
     CSRF_TRUSTED_ORIGINS: list[str] = field(default_factory=list)  # may send forms here
     CONTENT_SECURITY_POLICY: dict[str, Any] = field(default_factory=dict)  # over the default
     CONTENT_SECURITY_POLICY_REPORT_ONLY: bool = False
@@ -129,7 +129,7 @@ class Settings:
     HSTS_PRELOAD: bool = False
     CORS_ORIGINS: list[str] = field(default_factory=list)  # may read answers; "*" for any
     CORS_CREDENTIALS: bool = False  # with cookies; never together with "*"
-    RATE_LIMITS: list[str] = field(default_factory=lambda: ["300 per minute"])  # of one client
+    RATE_LIMITS: list[str] = field(default_factory=lambda: ["300 per minute"])  # for each client
 
-    # Where settings.py lies; relative database files are found from there.
+    # The directory of settings.py; relative paths of database files start there.
     PROJECT_ROOT: str = ""

@@ -1,4 +1,4 @@
-"""The file `.env`: it fills up the environment, and what came from it stays known."""
+"""Loads `.env` into the environment and remembers which variables came from it."""
 
 import json
 import os
@@ -10,18 +10,18 @@ from pathlib import Path
 
 from lback.core.exceptions import ConfigurationError
 
-# Tells a child process which variables its parent took from the file: it must read them anew,
-# for the file may have changed, and must not take them for settings of the environment.
+# Lists for a child process the variables that its parent loaded from the file. The child reloads
+# them, because the file may have changed, and does not treat them as set in the environment.
 LOADED = "LBACK_ENV_FILE"
 
 
 @dataclass(frozen=True, slots=True)
 class EnvFile:
-    """What a file holds, and which of it the environment did not have already.
+    """The content of an env file.
 
     Attributes:
-        values: Name to text.
-        loaded: The names that were put into the environment.
+        values: Texts by name.
+        loaded: The names that were added to the environment, which did not have them before.
     """
 
     values: Mapping[str, str]
@@ -32,15 +32,15 @@ NO_FILE = EnvFile({}, frozenset())
 
 
 def load_env_file(path: Path) -> EnvFile:
-    """Fill up the environment from a file; a missing one changes nothing.
+    """Load a file into the environment. A missing file is empty.
 
-    What the environment has comes first, unless an earlier load brought it.
+    Existing variables take precedence, unless an earlier call loaded them from the file.
 
     Raises:
         ConfigurationError: The file cannot be read, or is not UTF-8.
     """
     content = _text_of(path)
-    from dotenv import dotenv_values  # 20 ms that only a project start needs to wait for
+    from dotenv import dotenv_values  # takes 20 ms, which only projects need
 
     for name, text in json.loads(os.environ.pop(LOADED, "{}")).items():
         if os.environ.get(name) == text:

@@ -1,4 +1,4 @@
-"""The configuration file: read as a mapping or refused, and replaced whole or not at all."""
+"""Reads configuration files as mappings, and replaces them atomically."""
 
 import contextlib
 import fcntl
@@ -21,10 +21,14 @@ _in_this_process = Lock()
 
 
 def read_mapping(path: Path, parse: Parser) -> dict[str, Any]:
-    """Return the content of a file, and nothing for one that does not exist.
+    """Return the content of a file; an empty dict if it does not exist.
+
+    Args:
+        path: The file.
+        parse: `parse_json` or `parse_yaml`.
 
     Raises:
-        ConfigurationError: The file cannot be read or parsed, or its top level is no mapping.
+        ConfigurationError: The file cannot be read or parsed, or its top level is not a mapping.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -43,7 +47,15 @@ def read_mapping(path: Path, parse: Parser) -> dict[str, Any]:
 
 
 def parse_json(text: str, path: Path) -> Any:
-    """Parse JSON; for `read_mapping`."""
+    """Parse JSON, for `read_mapping`.
+
+    Args:
+        text: The content of the file.
+        path: The file, for messages.
+
+    Raises:
+        ConfigurationError: The text is not JSON; the message names line and column.
+    """
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
@@ -55,8 +67,16 @@ def parse_json(text: str, path: Path) -> Any:
 
 
 def parse_yaml(text: str, path: Path) -> Any:
-    """Parse YAML with the safe loader; for `read_mapping`."""
-    import yaml  # 19 ms, which only those pay who write their settings in YAML
+    """Parse YAML with the safe loader, for `read_mapping`.
+
+    Args:
+        text: The content of the file.
+        path: The file, for messages.
+
+    Raises:
+        ConfigurationError: The text is not YAML; the message names line and column.
+    """
+    import yaml  # takes 19 ms, which only settings in YAML need
 
     try:
         data = yaml.safe_load(text)
@@ -72,10 +92,10 @@ def parse_yaml(text: str, path: Path) -> Any:
 
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Keep every other writer of this file out, in this process and in others.
+    """Lock a file against other writers, in this process and in others.
 
-    The lock is on the directory, which unlike the file is never replaced, and which needs no
-    lock file that would stay behind.
+    The lock is on the directory, because the file is replaced by each write and a lock file would
+    be left behind.
     """
     with _in_this_process:
         directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -90,15 +110,20 @@ def locked(path: Path) -> Iterator[None]:
 
 
 def replace_mapping(path: Path, content: dict[str, Any]) -> None:
-    """Replace a file by a mapping as JSON; call it inside `locked`.
+    """Replace a file atomically by a mapping as JSON; call it inside `locked`.
 
-    A reader, and whoever looks after a crash, finds the old content or the new, never a part.
-    A new file can be read by its owner only (0600), an existing one keeps its mode.
+    Readers see the old content or the new one, also after a crash. A new file is readable by its
+    owner only (0600); an existing one keeps its mode.
+
+    Args:
+        path: The file.
+        content: Values with a JSON form, by name.
 
     Raises:
-        TypeError: A value has no JSON form; the file is as it was.
-        ValueError: A number is not finite, or a text has no UTF-8 form; the same.
-        OSError: The file cannot be written; the same.
+        TypeError: A value has no JSON form; the file is unchanged.
+        ValueError: A number is not finite, or text cannot be encoded in UTF-8; the file is
+            unchanged.
+        OSError: The file cannot be written; it is unchanged.
     """
     data = f"{json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)}\n".encode()
     target = Path(os.path.realpath(path))  # a link stays one

@@ -1,4 +1,4 @@
-"""Key strength: whether a secret key can be guessed, by its length and by what it is made of."""
+"""Estimates whether a secret key can be guessed."""
 
 import math
 import re
@@ -7,7 +7,7 @@ SECRET_KEY_LENGTH = 16
 LONG_KEY_LENGTH = 32
 NEW_KEY = 'python -c "import secrets; print(secrets.token_urlsafe(48))"'
 
-# Far more than a guesser of words tries; 16 random hexadecimal digits had 36 to 64 in 20,000 tries.
+# Far beyond dictionary attacks; 16 random hexadecimal digits had 36 to 64 bits in 20,000 tries.
 _BITS = 32
 _PLACEHOLDERS = re.compile(
     r"change|this|your|secret|insecure|password|passwd|default|example|sample|placeholder|replace|"
@@ -18,13 +18,17 @@ _PLACEHOLDERS = re.compile(
 
 
 def weakness_of_key(key: str, length: int = SECRET_KEY_LENGTH) -> str:
-    """Return why a secret key can be guessed, or an empty text for one that cannot.
+    """Return why a secret key is weak, or an empty text if it is not.
 
-    The text never holds a part of the key.
+    The text never contains a part of the key.
 
     Args:
         key: The key.
-        length: Characters that it must have.
+        length: Minimum number of characters.
+
+    Example:
+        >>> weakness_of_key("changeme-changeme")
+        'is made of a few characters, a pattern or words that are guessed first'
     """
     if len(key) >= length and _bits(key) < _BITS:
         return "is made of a few characters, a pattern or words that are guessed first"
@@ -32,14 +36,19 @@ def weakness_of_key(key: str, length: int = SECRET_KEY_LENGTH) -> str:
 
 
 def length_problem(key: str, length: int = SECRET_KEY_LENGTH) -> str:
-    """Return why a secret key is too short, or an empty text."""
+    """Return why a secret key is too short, or an empty text if it is not.
+
+    Args:
+        key: The key.
+        length: Minimum number of characters.
+    """
     if len(key) >= length:
         return ""
     return f"has {len(key)} characters, and {length} are needed"
 
 
 def _bits(key: str) -> float:
-    """Estimate the guesses that a key stands for, as a power of two."""
+    """Estimate the number of guesses that a key withstands, as a power of two."""
     rest = _without_runs(_without_repetition(re.sub(r"[\W_]+", "", key)))
     unguessed = re.sub(_PLACEHOLDERS, "", rest)
     return len(unguessed) * math.log2(max(1, len(set(unguessed))))

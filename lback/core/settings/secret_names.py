@@ -1,8 +1,7 @@
-"""Secret names: which settings, fields and parameters hold a value that must not be shown."""
+"""Recognises names of settings, fields and parameters whose values are secret."""
 
 import re
 from collections.abc import Sequence
-from typing import Any
 
 # A name is secret for its last word: DB_PASSWORD is, MIN_PASSWORD_LENGTH and TOKEN_URL are not.
 _SECRETS = frozenset(
@@ -13,31 +12,31 @@ _SECRETS = frozenset(
 _SECRET_ENDINGS = (
     "password", "passwd", "passphrase", "secret", "token", "apikey", "secretkey", "privatekey",
 )  # fmt: skip
-# What may follow that word without a change of its meaning: SECRET_KEY_FALLBACKS, password_hash.
+# Words that may follow without changing the meaning: SECRET_KEY_FALLBACKS, password_hash.
 _AFTER = frozenset(
     {"fallback", "fallbacks", "old", "new", "previous", "next", "current", "hash", "hashed",
      "digest", "value", "values", "string", "text", "pem", "base", "primary", "secondary",
      "confirm", "confirmation", "again", "repeat", "base64", "b64", "hex", "live", "test",
      "prod", "production", "staging", "dev"}
 )  # fmt: skip
-# Words before KEY that name a key which opens nothing.
+# Words before KEY that name a key which is not secret.
 _HARMLESS_KEYS = frozenset(
     {"public", "publishable", "primary", "foreign", "unique", "cache", "sort", "order", "group",
      "partition", "row", "natural", "translation", "object", "dict", "json", "idempotency"}
 )  # fmt: skip
-# What is said about a secret, and is none: SECRET_NAME, while secret_answer is one.
+# Words for properties of a secret that are not secret: SECRET_NAME, but not secret_answer.
 _ABOUT = frozenset(
     {"name", "id", "length", "size", "url", "uri", "path", "file", "dir", "directory",
      "version", "count", "days", "hours", "minutes", "seconds", "age", "ttl", "backend",
      "store", "manager", "provider", "header", "field", "cookie", "required", "enabled", "at"}
 )  # fmt: skip
-# URLs that hold credentials in many places.
+# URLs that often contain credentials.
 _URLS = frozenset(
     {"database", "redis", "valkey", "broker", "cache", "amqp", "rabbitmq", "mongo", "mongodb",
      "db"}
 )  # fmt: skip
 
-# What lets somebody in besides, in header fields, cookies and parameters.
+# Further credentials in header fields, cookies and parameters.
 _CREDENTIAL_WORDS = _SECRETS - {"key", "keys"} | frozenset(
     {"auth", "authorization", "authentication", "cookie", "csrf", "xsrf", "session",
      "sessionid", "sid", "phpsessid", "jsessionid", "signature", "jwt", "bearer"}
@@ -49,7 +48,7 @@ _CREDENTIAL_ENDINGS = frozenset(
 _WORD = re.compile(r"[A-Z]+(?![a-z])\d*|[A-Z]?[a-z]+\d*|\d+")
 
 
-def is_secret(name: str, value: Any = None) -> bool:
+def is_secret(name: str, value: object = None) -> bool:
     """Return True if a value of this name must not be written, logged or shown.
 
     The last word of the name decides: PASSWORD, SECRET, TOKEN, KEY or CREDENTIALS, whichever way
@@ -60,6 +59,10 @@ def is_secret(name: str, value: Any = None) -> bool:
         name: Name of a setting, a column, a header field or a parameter.
         value: The value, if it is known. True and False are not secret, nor is a URL without
             credentials.
+
+    Example:
+        >>> is_secret("DB_PASSWORD"), is_secret("MIN_PASSWORD_LENGTH")
+        (True, False)
     """
     words = _words(name)
     if not words or isinstance(value, bool):
@@ -104,6 +107,6 @@ def _without_what_follows(words: list[str]) -> list[str]:
 def _opens(words: Sequence[str]) -> bool:
     last = words[-1]
     if last in ("key", "keys"):
-        # One word alone is the key of a mapping or of a table more often than one that opens.
+        # A single word is usually the key of a mapping or of a table and not a secret.
         return len(words) > 1 and words[-2] not in _HARMLESS_KEYS
     return last in _SECRETS or last.endswith(_SECRET_ENDINGS)

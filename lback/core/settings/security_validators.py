@@ -1,4 +1,4 @@
-"""Rules of the settings that protect: a slip there must stop the start, not weaken a header."""
+"""Validators of security settings: a mistake stops the start and does not weaken a header."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -21,7 +21,7 @@ _CSP_KEYWORDS = frozenset(
 )  # fmt: skip
 _CSP_SOURCE = re.compile(r"[!-+\--:<-~]+")  # visible ASCII without comma and semicolon
 
-# Header field to the values it may have; an empty tuple means any.
+# Allowed values by header field; an empty tuple allows any.
 SECURITY_FIELDS: Mapping[str, tuple[str, ...]] = {
     "X-Content-Type-Options": ("nosniff",),
     "X-Frame-Options": ("DENY", "SAMEORIGIN"),
@@ -44,10 +44,14 @@ _RATE = re.compile(
 
 
 def check_rate(text: str) -> str:
-    """Return a rate, such as "5 per minute" or "100/15 minutes", if it is one.
+    """Return a rate limit, such as "5 per minute" or "100/15 minutes", if it is valid.
 
     Raises:
-        ValueError: It is none.
+        ValueError: The text is not a rate limit.
+
+    Example:
+        >>> check_rate(" 5 per minute ")
+        '5 per minute'
     """
     if not _RATE.fullmatch(text.strip()):
         raise ValueError(
@@ -139,7 +143,7 @@ def _check_field(name: str, text: Any, allowed: tuple[str, ...]) -> None:
         raise ValueError(f"{wrong[0]!r} in {name} {known_names(wrong[0], allowed)}")
 
 
-PROTECTION_RULES: Mapping[str, Callable[[Any], None]] = {
+SECURITY_VALIDATORS: Mapping[str, Callable[[Any], None]] = {
     "CSRF_TRUSTED_ORIGINS": _origins,
     "CONTENT_SECURITY_POLICY": _policy,
     "SECURITY_HEADERS": _fields,

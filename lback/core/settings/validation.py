@@ -1,4 +1,4 @@
-"""Setting rules: what the value of a setting must be, and the way out where it is not."""
+"""Validators of settings, and the conversion of values to the types of the defaults."""
 
 import logging
 import os
@@ -11,7 +11,7 @@ from lback.core.exceptions import known_names
 from lback.core.http.hosts import UNIX_SOCKET, host_name
 from lback.core.settings.cache_validators import check_caches
 from lback.core.settings.key_strength import SECRET_KEY_LENGTH
-from lback.core.settings.security_validators import PROTECTION_RULES
+from lback.core.settings.security_validators import SECURITY_VALIDATORS
 from lback.core.settings.values import parse_text
 
 SERVERS = ("gunicorn", "granian")
@@ -33,13 +33,17 @@ _WANTED: Mapping[type, str] = {
 
 
 def fit(value: Any, like: Any) -> Any:
-    """Return a value of `settings.py` or of a file in the type of the default.
+    """Convert a value of `settings.py` or of a file to the type of the default.
 
     A path becomes text, a tuple a list, and a number in quotes that number; nothing else is
-    guessed. Lists and mappings are copied.
+    converted. Lists and mappings are copied.
+
+    Args:
+        value: The value.
+        like: The default.
 
     Raises:
-        ValueError: The value has another type; the message is the rule.
+        ValueError: The value has another type; the message states the expected one.
     """
     kind = type(like)
     if isinstance(value, kind) and isinstance(value, bool) == (kind is bool):
@@ -54,21 +58,29 @@ def fit(value: Any, like: Any) -> Any:
 
 
 def check(name: str, value: Any) -> None:
-    """Hold the value of a known setting, which has its type, against its rule.
+    """Validate the value of a setting.
+
+    Args:
+        name: Name of the setting.
+        value: The value, which already has the type of the default.
 
     Raises:
-        ValueError: It breaks the rule; the message is the rule and the way out.
+        ValueError: The value is not valid; the message states the rule and a hint.
     """
-    rule = RULES.get(name)
+    rule = VALIDATORS.get(name)
     if rule is not None:
         rule(value)
 
 
 def logging_level(name: str) -> int:
-    """Return the number of a level of `logging`, whose name may be in any case.
+    """Return the number of a logging level by its name, in any case.
 
     Raises:
-        ValueError: There is no such level; the message names all, and the nearest.
+        ValueError: There is no such level; the message lists all, with a suggestion.
+
+    Example:
+        >>> logging_level("info")
+        20
     """
     levels = logging.getLevelNamesMapping()
     if name.upper() in levels:
@@ -225,7 +237,7 @@ _SIZES = (
     "JWT_REFRESH_SECONDS",
 )
 
-RULES: Mapping[str, Callable[[Any], None]] = {
+VALIDATORS: Mapping[str, Callable[[Any], None]] = {
     "ALLOWED_HOSTS": _hosts,
     "TRUSTED_PROXIES": _networks,
     "INSTALLED_APPS": _texts,
@@ -255,5 +267,5 @@ RULES: Mapping[str, Callable[[Any], None]] = {
     "JWT_ALGORITHM": _one_of("HS256", "HS384", "HS512", "RS256", "PS256", "ES256", "Ed25519"),
     **dict.fromkeys(_SIZES, _positive),
     "CACHES": check_caches,
-    **PROTECTION_RULES,
+    **SECURITY_VALIDATORS,
 }

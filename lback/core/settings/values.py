@@ -1,4 +1,4 @@
-"""Setting values: from the text of an environment variable to the type that a setting has."""
+"""Converts text of environment variables to the types of settings."""
 
 import json
 from typing import Any
@@ -9,22 +9,35 @@ _TRUE = frozenset({"true", "1", "yes", "on"})
 _FALSE = frozenset({"false", "0", "no", "off"})
 
 
-def shown(name: str, value: Any) -> str:
-    """Return a value as it may stand in a message."""
+def shown(name: str, value: object) -> str:
+    """Return the representation of a value for messages, masked if it is secret.
+
+    Args:
+        name: Name of the setting.
+        value: Its value.
+
+    Example:
+        >>> shown("PORT", 8000), shown("DB_PASSWORD", "abc")
+        ('8000', '********')
+    """
     if is_secret(name, value):
         return "********" if value else repr(value)
     return repr(value)
 
 
-def parse_text(text: str, like: Any) -> Any:
-    """Turn the text of an environment variable into a value of the type of `like`.
+def parse_text(text: str, like: object) -> Any:
+    """Convert text of an environment variable to the type of `like`.
 
     Args:
-        text: Surrounding white space does not count.
-        like: A value of the wanted type; `None` or text keeps the text.
+        text: The text; surrounding white space is ignored.
+        like: A value of the target type; `None` or text keeps the text.
 
     Raises:
-        ValueError: The text is none of that type; the message says what would be.
+        ValueError: The text cannot be converted; the message says what to write.
+
+    Example:
+        >>> parse_text("yes", False), parse_text("a, b", []), parse_text("80", 0)
+        (True, ['a', 'b'], 80)
     """
     text = text.strip()
     if isinstance(like, bool):

@@ -1,4 +1,4 @@
-"""Templates: from a name and a context to text."""
+"""Renders Jinja2 templates from files and from a database."""
 
 from lback.core.templates.renderer import (
     FRAMEWORK_DIRECTORY,

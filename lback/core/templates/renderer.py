@@ -1,4 +1,4 @@
-"""Renders templates from directories, and templates from a database in their sandbox."""
+"""Renders templates from directories, and templates from a database in a sandbox."""
 
 import logging
 import os
@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 DatabaseLoader: TypeAlias = Callable[[str, Any | None], str | None]
 RequestValue: TypeAlias = Callable[[Any], Any]
 
-# The framework's own templates, which those of a project and of its apps take the place of.
+# The framework's templates; those of a project and of its apps take precedence.
 FRAMEWORK_DIRECTORY = Path(__file__).resolve().parents[2] / "templates"
 _ESCAPED_SUFFIXES = (".html", ".htm", ".xhtml", ".xml", ".svg")
 _ENGINE_SUFFIXES = (".j2", ".jinja", ".jinja2")
@@ -38,7 +38,7 @@ _default_router: "Router | None" = None
 
 
 def set_default_router(router: "Router | None") -> None:
-    """Name the router that `custom_url_tag` asks outside an application: that of the process."""
+    """Set the router of the process, which `custom_url_tag` uses outside an application."""
     global _default_router
     _default_router = router
 
@@ -51,10 +51,14 @@ def custom_uppercase(value: Any) -> Any:
 def custom_url_tag(name: str, **params: Any) -> str:
     """Return the path of a named route of the application that this process serves.
 
-    Where there is none, `"/url/"` and the name stand in for it.
+    Without such an application, the result is `"/url/"` and the name.
+
+    Args:
+        name: Name of the route.
+        **params: Values of its variables; others become the query string, except `None`.
 
     Raises:
-        ValueError: No route has the name, or a variable is missing or does not fit.
+        ValueError: No route has the name, or a value is missing or refused by its converter.
     """
     return _url(name, **params)
 
@@ -67,37 +71,38 @@ def _url(name: str, /, **params: Any) -> str:
 
 
 def default_global_context() -> dict[str, Any]:
-    """Return what every template can use without being given it; a new dict at each call."""
+    """Return the global variables of all templates, as a new dict."""
     return {"url": _url, "url_for": _url}
 
 
 class _RowNotFound(TemplateNotFound):
-    """The database has no such template, which no look at the directories would explain."""
+    """The database has no such template; suggestions from the directories would not help."""
 
 
 class TemplateRenderer(SignalSender):
     """Renders Jinja2 templates.
 
-    A file is looked for in `TEMPLATE_DIRS`, or else in `templates/` of the project; then in
-    `templates/` of each installed app, then among those of the framework. Templates whose name
-    ends in `.html`, `.htm`, `.xhtml`, `.xml` or `.svg` escape what they show, and so do all from
-    the database. Those run in a `DatabaseSandbox`, which denies by default: who may edit a row
-    must not thereby run code or read secrets.
+    Files are searched in `TEMPLATE_DIRS`, or else in `templates/` of the project; then in
+    `templates/` of each installed app, then in the templates of the framework. Output is escaped
+    in templates whose name ends with `.html`, `.htm`, `.xhtml`, `.xml` or `.svg`, and in all
+    templates from the database. The latter run in a `DatabaseSandbox`, which denies by default:
+    permission to edit a row must not allow running code or reading secrets.
 
-    Every template can use `url(name, **params)` and the filter `uppercase`; the context of a call
-    comes before these. `template_name` and `self` cannot be names in a context.
+    All templates can use `url(name, **params)` and the filter `uppercase`; the context of a call
+    takes precedence. `template_name` and `self` cannot be names in a context.
 
     Args:
-        config: `TEMPLATE_DIRS`, `PROJECT_ROOT`, `INSTALLED_APPS` and `DEBUG`, which has changed
-            files read anew, are read here.
-        db_session: For templates in a database.
-        template_model: A model with the columns `name` and `content`.
-        db_loader_func: Asked first; takes the name and the session and returns text or `None`.
+        config: Settings: `TEMPLATE_DIRS`, `PROJECT_ROOT`, `INSTALLED_APPS` and `DEBUG`, which
+            reloads changed files.
+        db_session: SQLAlchemy session for templates in a database.
+        template_model: Model with the columns `name` and `content`.
+        db_loader_func: Called before the model is queried, with the name and the session; returns
+            text or `None`.
         dispatcher: Where signals are sent; `None` means the dispatcher of the process.
-        router: What `url` asks; `None` means the router of the process.
+        router: Used by `url`; `None` means the router of the process.
 
     Attributes:
-        directories: Where files are looked for, in that order.
+        directories: The directories that are searched, in order.
     """
 
     def __init__(
@@ -131,29 +136,49 @@ class TemplateRenderer(SignalSender):
         self._compiled: Callable[[str], Template] = lru_cache(256)(self._sandbox.from_string)
 
     def add_request_value(self, name: str, make: RequestValue) -> None:
-        """Let every template that is given `request` use a value that is made from it.
+        """Add a variable that is computed from the request, for templates rendered with `request`.
 
         Args:
-            name: What templates call it; the context of a call comes before it.
-            make: Called with the request at each rendering, used or not: let it return an
-                object whose `__str__` or `__html__` does the work.
+            name: Name of the variable; the context of a call takes precedence.
+            make: Called with the request at each rendering, whether the variable is used or not.
+                If computing the value is slow, return an object with `__str__` or `__html__`.
         """
         self._request_values[name] = make
 
     def add_global(self, name: str, value: Any) -> None:
-        """Let every template use a value by a name, as it does `url`."""
+        """Add a global variable for all templates.
+
+        Args:
+            name: Name of the variable; the context of a call takes precedence.
+            value: Any value, often a function.
+
+        Example:
+            >>> app.template_renderer.add_global("site_name", "Shop")
+        """
         for environment in (self.environment, self._sandbox):
             environment.globals[name] = value
 
     def render_to_string(self, template_name: str, **context: Any) -> str:
-        """Render a file.
+        """Render a template file.
 
         Signals: `template_rendering_started`, then `template_rendered` or
         `template_rendering_failed`.
 
+        Args:
+            template_name: Path relative to a template directory, such as `"books/list.html"`.
+            **context: Variables for the template.
+
         Raises:
-            TemplateNotFound: No directory has it, or one that it includes; names near misses.
-            Exception: What the template raised.
+            TemplateNotFound: No directory has the template or one that it includes; the message
+                suggests similar names.
+            Exception: Whatever the template raised.
+
+        Example:
+            >>> from pathlib import Path
+            >>> Path("templates").mkdir()
+            >>> _ = Path("templates/hello.html").write_text("Hello {{ name }}")
+            >>> Application(DEBUG=True).template_renderer.render_to_string("hello.html", name="<b>")
+            'Hello &lt;b&gt;'
         """
         return self._render("file", self._file, template_name, context)
 
@@ -169,16 +194,20 @@ class TemplateRenderer(SignalSender):
 
         Raises:
             TemplateNotFound: The database has no such template.
-            Exception: What the template raised, `jinja2.sandbox.SecurityError` among them.
+            Exception: Whatever the template raised, including `jinja2.sandbox.SecurityError`.
         """
         return self._render("db", self._row, template_name, context)
 
     def render_template_from_db(self, template_name: str, **context: Any) -> dict[str, Any]:
-        """Render a template of the database into `{"status_code", "body", "headers"}`.
+        """Render a template of the database to a dict with `status_code`, `body` and `headers`.
 
-        A failure is logged and becomes status 404 or 500, with a fixed text as the body.
+        An error is logged and becomes status 404 or 500, with a fixed text as the body.
 
         Signals: as `render_from_db_to_string`.
+
+        Args:
+            template_name: Name of the row.
+            **context: As in `render_from_db_to_string`.
         """
         try:
             body, status = self.render_from_db_to_string(template_name, **context), 200
@@ -192,10 +221,10 @@ class TemplateRenderer(SignalSender):
         return {"status_code": status, "body": body, "headers": headers}
 
     def load_template_from_db(self, template_name: str) -> str | None:
-        """Return the text of a template of the database, or `None`.
+        """Return the text of a template of the database, or `None` if there is none.
 
-        The loader function is asked first, then the model. A lookup that fails is logged, and
-        the session rolled back.
+        The loader function is called first, then the model is queried. If this raises, the error
+        is logged and the session is rolled back.
 
         Signals: `db_template_loading_started`, then `db_template_loaded` or
         `db_template_load_failed`.
@@ -267,7 +296,7 @@ class TemplateRenderer(SignalSender):
         return {**made, **context}
 
     def _explained(self, error: Exception) -> Exception:
-        """Return the error itself or, of a file that was not found, one that helps further."""
+        """Return the error or, for a missing file, one with suggestions."""
         if type(error) is not TemplateNotFound:
             return error
         name = str(error.name or "")
@@ -277,7 +306,7 @@ class TemplateRenderer(SignalSender):
         return TemplateNotFound(name, f"there is no template {name!r} in {places}{hint}")
 
 
-@lru_cache(1024)  # asked at each rendering
+@lru_cache(1024)  # called at each rendering
 def _escapes(template_name: str | None) -> bool:
     if template_name is None:
         return True
@@ -297,10 +326,10 @@ def _directories(config: "Config") -> Iterator[Path]:
 
 
 def places_of(app: str) -> list[Path]:
-    """Return the directories of an installed app; none for one of a single file.
+    """Return the directories of an installed app; an empty list for a single-file module.
 
     Raises:
-        ConfigurationError: There is no such app.
+        ConfigurationError: The app does not exist.
     """
     try:
         spec = find_spec(app)

@@ -1,4 +1,4 @@
-"""The sandbox of templates from a database: what is not allowed is denied."""
+"""The sandbox of templates from a database, which denies everything that is not allowed."""
 
 import datetime
 import types
@@ -28,7 +28,7 @@ _TEXT = (
 )
 _DATE = "day isocalendar isoformat isoweekday month strftime weekday year"
 _TIME = "hour microsecond minute second isoformat strftime tzname utcoffset"
-# What a template from the database may read of plain data, by type.
+# Attributes of plain data that templates from the database may read, by type.
 _READABLE: Mapping[type, frozenset[str]] = {
     kind: frozenset(names.split())
     for kind, names in {
@@ -61,7 +61,7 @@ _READABLE: Mapping[type, frozenset[str]] = {
     }.items()
 }
 _CONTAINERS = (dict, list, tuple, set, frozenset)
-# Filters that show how an object is made, or make much of little.
+# Filters that reveal internals of objects, or produce large output from small input.
 _REFUSED_FILTERS = ("attr", "center", "format", "pprint")
 _REFUSED_GLOBALS = ("lipsum",)
 _BOUNDED_FILTERS = ("batch", "indent", "slice", "wordwrap")
@@ -70,7 +70,7 @@ _LARGEST_PRODUCT = 100_000
 
 
 class TemplateRequest:
-    """What a template from the database sees of a request.
+    """The view of a request that templates from the database get.
 
     Attributes:
         path: Decoded path.
@@ -113,7 +113,7 @@ class TemplateRequest:
 
 
 class DatabaseSandbox(ImmutableSandboxedEnvironment):
-    """Environment of templates from a database: what is not allowed is denied.
+    """Jinja2 environment of templates from a database, which denies what is not allowed.
 
     A template reads plain data (text, numbers, dates, lists, dicts and the like, with a list of
     harmless methods), and of other objects the attributes that their class names:
@@ -121,11 +121,14 @@ class DatabaseSandbox(ImmutableSandboxedEnvironment):
         class Book(Base):
             template_attributes = ("title", "price")
 
-    It calls methods that are named so, macros, and the globals of the environment. Sessions,
-    forms, configuration and services name nothing, so that a template gets nothing from them.
+    It can call methods that are listed there, macros, and the globals of the environment.
+    Sessions, forms, configuration and services list nothing, so that templates cannot read them.
 
-    A template can still take a lot of time and memory, by nested loops for instance: let only
-    people edit rows whom you trust with that.
+    A template can still use much time and memory, for example with nested loops: let only trusted
+    people edit rows.
+
+    Args:
+        **options: Options of `jinja2.Environment`.
     """
 
     intercepted_binops = frozenset({"*", "**", "%"})
@@ -140,11 +143,25 @@ class DatabaseSandbox(ImmutableSandboxedEnvironment):
             self.filters[name] = _bounded(self.filters[name])
 
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:  # noqa: ARG002
-        """Return True if the attribute is named for the class of the object."""
+        """Return True if the class of the object allows reading the attribute.
+
+        Args:
+            obj: The object.
+            attr: Name of the attribute.
+            value: Not used.
+        """
         return not attr.startswith("_") and attr in readable_names(obj)
 
     def getattr(self, obj: Any, attribute: str) -> Any:
-        """Return an attribute, or an item of a plain container, or refuse."""
+        """Return an attribute, or an item of a plain container.
+
+        Args:
+            obj: The object.
+            attribute: Name of the attribute or item.
+
+        Returns:
+            The value, or an undefined value that raises `SecurityError` when it is used.
+        """
         if self.is_safe_attribute(obj, attribute, None):
             return getattr(obj, attribute, self.undefined(obj=obj, name=attribute))
         missing = self.undefined(obj=obj, name=attribute)
@@ -159,7 +176,12 @@ class DatabaseSandbox(ImmutableSandboxedEnvironment):
         return self.unsafe_undefined(obj, attribute)
 
     def getitem(self, obj: Any, argument: Any) -> Any:
-        """Return an item of text or of a plain container, or an attribute as `getattr` does."""
+        """Return an item of text or of a plain container, or an attribute as `getattr` does.
+
+        Args:
+            obj: The object.
+            argument: Index, key or name.
+        """
         missing = self.undefined(obj=obj, name=argument)
         if isinstance(argument, str) and not isinstance(obj, dict):
             return self.getattr(obj, argument)
@@ -168,7 +190,7 @@ class DatabaseSandbox(ImmutableSandboxedEnvironment):
         return missing
 
     def is_safe_callable(self, obj: Any) -> bool:
-        """Return True for macros, globals of the environment, and methods that are named."""
+        """Return True for macros, globals of the environment, and methods that a class allows."""
         if isinstance(obj, (Macro, BlockReference, LoopContext, Joiner)) or self._is_global(obj):
             return True
         if "__call__" in getattr(type(obj), "template_attributes", ()):
@@ -178,13 +200,33 @@ class DatabaseSandbox(ImmutableSandboxedEnvironment):
         return owner is not None and self.is_safe_attribute(owner, name, obj)
 
     def call(self, context: RenderContext, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
-        """Call what may be called; globals of the application get the request itself."""
+        """Call an object if that is allowed. Globals of the application receive the real request.
+
+        Args:
+            context: The context of the rendering.
+            obj: The object to call.
+            *args: Positional arguments.
+            **kwargs: Keyword arguments.
+
+        Raises:
+            SecurityError: The object may not be called.
+        """
         if self._is_global(obj):
             args = tuple(a._request if isinstance(a, TemplateRequest) else a for a in args)
         return super().call(context, obj, *args, **kwargs)
 
     def call_binop(self, context: RenderContext, operator: str, left: Any, right: Any) -> Any:
-        """Compute `*`, `**` and `%` as long as that makes nothing large."""
+        """Compute `*`, `**` and `%`, unless the result would be large.
+
+        Args:
+            context: The context of the rendering.
+            operator: One of the three operators.
+            left: Left operand.
+            right: Right operand.
+
+        Raises:
+            SecurityError: The result would be too large, or `%` formats text.
+        """
         if operator == "%" and isinstance(left, (str, bytes)):
             raise SecurityError("a template from the database may not format text with %")
         if operator == "**" and not _is_small_power(left, right):
@@ -194,7 +236,12 @@ class DatabaseSandbox(ImmutableSandboxedEnvironment):
         return super().call_binop(context, operator, left, right)
 
     def unsafe_undefined(self, obj: Any, attribute: str) -> Undefined:
-        """Return a value that raises, with the way to allow the attribute, when it is used."""
+        """Return an undefined value that raises when used; the message says how to allow it.
+
+        Args:
+            obj: The object.
+            attribute: Name of the attribute that may not be read.
+        """
         name = type(obj).__name__
         return StrictUndefined(
             f"templates from the database may not read {attribute!r} of {name}: the class has to "
@@ -222,7 +269,7 @@ def readable_names(obj: Any) -> frozenset[str]:
 def is_plain(value: Any) -> bool:
     """Return True for plain data: containers of the standard library or of a request, and scalars.
 
-    What a container holds is not looked at: its items are checked when they are read.
+    The items of a container are not checked here, but when they are read.
     """
     if isinstance(value, _CONTAINERS):
         module = type(value).__module__
@@ -235,11 +282,12 @@ def is_plain(value: Any) -> bool:
 
 
 def admitted(context: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a context in which templates from the database find what they may read.
+    """Return a context that is safe for templates from the database.
 
     Args:
-        context: Values by name. `request` becomes a `TemplateRequest`; a value that is neither
-            plain nor of a class with `template_attributes` raises `SecurityError` when used.
+        context: Values by name. `request` becomes a `TemplateRequest`. A value that is neither
+            plain nor of a class with `template_attributes` becomes one that raises
+            `SecurityError` when it is used.
     """
     return {name: _admitted(name, value) for name, value in context.items()}
 
@@ -257,11 +305,11 @@ def _admitted(name: str, value: Any) -> Any:
 
 
 def _is_shown(value: Any) -> bool:
-    """Return True for objects of a class that says what templates may read of it."""
+    """Return True if the class of an object declares `template_attributes`."""
     return isinstance(value, Undefined) or hasattr(type(value), "template_attributes")
 
 
-@pass_context  # so that constants are checked as well, which are else folded to text before
+@pass_context  # so that constants are checked too; otherwise they are folded to text before
 def _checked_output(_: RenderContext, value: Any) -> Any:
     if is_plain(value) or _is_shown(value):
         return value
@@ -279,7 +327,7 @@ def _item(obj: Any, key: Any, missing: Undefined) -> Any:
 
 
 def _bounded(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Refuse large numbers as arguments of a filter that makes as much of little."""
+    """Wrap a filter so that it refuses large numbers, which would produce large output."""
 
     @wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:

@@ -28,7 +28,7 @@ def build(**settings: Any) -> Application:
     return app
 
 
-@pytest.mark.parametrize("host", ["shop.example", "SHOP.example", "shop.example:8080"])
+@pytest.mark.parametrize("host", ["shop.example", "SHOP.example", "shop.example:443"])
 def test_a_host_that_is_served_gets_in_each_time(host: str) -> None:
     client = Client(build(), headers={"Host": host})
     assert client.get("/").text == f"{host} 0"
