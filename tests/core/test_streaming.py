@@ -175,7 +175,7 @@ def test_a_piece_of_another_type_ends_the_stream_with_its_name(piece: Any) -> No
     _, _, (first, iterator, body) = start(StreamingResponse(source))
 
     assert first == b"1"
-    with pytest.raises(TypeError, match=f"it yielded {type(piece).__name__}"):
+    with pytest.raises(TypeError, match=f"not {type(piece).__name__}"):
         next(iterator)
     body.close()
     assert source.closed == 1
