@@ -29,14 +29,24 @@ class Fact(NamedTuple):
 
 
 def functions_in(tree: ast.Module) -> Iterator[Function]:
-    """Return public functions and the public methods of public classes."""
+    """Return public functions and the public methods of public classes.
+
+    Commands are left out, whose docstring is their help, and the stubs of overloads.
+    """
     for node in tree.body:
-        if isinstance(node, Function) and not node.name.startswith("_"):
+        if isinstance(node, Function) and is_documented(node):
             yield node
         elif isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
             for member in node.body:
-                if isinstance(member, Function) and not member.name.startswith("_"):
+                if isinstance(member, Function) and is_documented(member):
                     yield member
+
+
+def is_documented(function: Function) -> bool:
+    """Return True if a function is public, and neither a command nor the stub of an overload."""
+    decorators = [ast.unparse(decorator) for decorator in function.decorator_list]
+    is_other = any(text.startswith("click.") or text == "overload" for text in decorators)
+    return not function.name.startswith("_") and not is_other
 
 
 def facts(paths: list[Path]) -> list[Fact]:

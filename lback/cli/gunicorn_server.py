@@ -29,7 +29,14 @@ class LineLogger(Logger):  # type: ignore[misc]  # it has no types
         self.error_log.addFilter(RedactingFilter())
 
     def access(self, resp: Any, req: Any, environ: Any, request_time: timedelta) -> None:
-        """Write nothing: the access log is that of Lback, the same on every server."""
+        """Write nothing: the access log is that of Lback, the same on every server.
+
+        Args:
+            resp: Gunicorn's response.
+            req: Gunicorn's request.
+            environ: WSGI environ.
+            request_time: Duration of the request.
+        """
 
 
 class Site(BaseApplication):  # type: ignore[misc]  # it has no types

@@ -1,6 +1,8 @@
 """A form with every control looks right in a new project: on a phone, on a desk, in the dark."""
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,6 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from lback import Application, Request, Response, forms, render
-from lback.cli.scaffold import copy
 
 PAGE = """{% extends "base.html" %}
 {% block title %}Order{% endblock %}
@@ -54,10 +55,11 @@ def order(request: Request) -> Response:
 @pytest.fixture
 def site(tmp_path: Path, serve: Callable[[Any], str]) -> Iterator[str]:
     """The style sheet and the base page of a new project, with a form on them."""
-    copy("project", tmp_path, dict.fromkeys(("name", "requirement", "secret_key"), "shop") | {
-        "distribution": "shop", "apps": "[]"})  # fmt: skip
-    (tmp_path / "templates" / "order.html").write_text(PAGE)
-    app = Application(DEBUG=True, PROJECT_ROOT=str(tmp_path), DATABASE_URL="sqlite://")
+    new = ["new", "project", "shop", "--minimal"]
+    subprocess.run([sys.executable, "-m", "lback", *new], cwd=tmp_path, check=True, timeout=120)
+    project = tmp_path / "shop"
+    (project / "templates" / "order.html").write_text(PAGE)
+    app = Application(DEBUG=True, PROJECT_ROOT=str(project), DATABASE_URL="sqlite://")
     app.db_manager.create_tables()
     app.add_route("/", order, ["GET", "POST"], requires_auth=False)
     yield serve(app)

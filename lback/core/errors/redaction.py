@@ -159,7 +159,12 @@ def redacted_path(request: "Request") -> str:
 
 
 def redacted_target(target: str, router: "Router | None") -> str:
-    """Return the target of a request line, as it was sent, with its credentials masked."""
+    """Return the target of a request line with its credentials masked.
+
+    Args:
+        target: Path and query as they were sent, percent-encoded.
+        router: Routes whose secret variables are masked in the path; None masks the query only.
+    """
     path, separator, query = target.partition("?")
     if router is not None:
         decoded = unquote_plus(path.replace("+", "%2B"))
@@ -184,7 +189,12 @@ def redactor_of(request: "Request") -> Redactor | None:
 
 
 def redacted_text(text: str, request: "Request") -> str:
-    """Return text with the secrets of a request and of its application masked."""
+    """Return text with the secrets of a request and of its application masked.
+
+    Args:
+        text: Such as a message or a traceback.
+        request: Its credentials, and the secret settings of its application, are masked.
+    """
     redact = redactor_of(request)
     return text if redact is None else redact(text)
 
