@@ -7,7 +7,7 @@ signed in from before.
 import secrets
 from typing import TYPE_CHECKING, Any
 
-from lback.auth.sign_in import DEVICE_COOKIES
+from lback.auth.environ_keys import DEVICE_COOKIES
 from lback.auth.throttle import account_key
 from lback.security.tokens import TokenSigner
 

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from lback.auth.devices import device_of
-from lback.auth.sign_in import PASSWORD_CHECKED
+from lback.auth.environ_keys import PASSWORD_CHECKED
 from lback.auth.throttle import LoginThrottle, address_of
 from lback.core.exceptions import ConfigurationError
 from lback.users import Account

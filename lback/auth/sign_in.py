@@ -3,6 +3,7 @@
 import logging
 from typing import TYPE_CHECKING, Any
 
+from lback.auth.environ_keys import PASSWORD_CHECKED
 from lback.core.exceptions import ConfigurationError
 from lback.core.http.app_session import CSRF_KEY
 from lback.sessions.messages import session_of
@@ -17,10 +18,6 @@ logger = logging.getLogger(__name__)
 
 USER, ADMIN_USER = "user", "admin_user"
 _KEYS = {USER: "_user", ADMIN_USER: "_admin_user"}
-# Key in the environ of a request for cookies that are still to be sent; see `lback.auth.devices`.
-DEVICE_COOKIES = "lback.device_cookies"
-# Key in the environ for the account whose password `lback.auth.authenticate` has verified.
-PASSWORD_CHECKED = "lback.password_checked"  # noqa: S105  the name of a key
 
 
 def login(request: "Request", account: "Account") -> None:

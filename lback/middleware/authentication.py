@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
 from lback.auth.bearer import CHALLENGE as BEARER_CHALLENGE
+from lback.auth.environ_keys import DEVICE_COOKIES
 from lback.auth.sign_in import (
     ADMIN_USER,
-    DEVICE_COOKIES,
     USER,
     database_session,
     signed_in_account,

@@ -242,7 +242,7 @@ def test_templates_show_and_escape_messages(tmp_path: Path) -> None:
 def test_a_message_without_a_session_says_what_is_missing() -> None:
     answer = Client(build(MIDDLEWARES=[])).get("/say")
     assert answer.status_code == 500
-    assert "put lback.middleware.SessionMiddleware into MIDDLEWARES" in answer.text
+    assert "add lback.middleware.SessionMiddleware to MIDDLEWARES" in answer.text
 
 
 def test_a_streamed_answer_keeps_what_its_view_did() -> None:
@@ -330,7 +330,7 @@ def test_a_change_that_cannot_be_kept_is_no_success() -> None:
 @pytest.mark.parametrize(
     ("value", "settings", "reason"),
     [
-        (object(), {}, "keep text, numbers, lists and mappings in it"),
+        (object(), {}, "store text, numbers, lists and mappings"),
         # In a project, where migrations make the table.
         (1, {"SESSION_STORE": "database"}, "run: lback makemigrations &amp;&amp; lback migrate"),
     ],

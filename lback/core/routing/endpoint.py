@@ -15,7 +15,7 @@ from lback.core.response import JSON_TYPE, HTMLResponse, Response, json_encode, 
 from lback.core.routing.views import handled_methods, view_name
 
 if TYPE_CHECKING:
-    from lback.core.router import Route
+    from lback.core.routing.route import Route
     from lback.core.routing.views import View
 
 Endpoint: TypeAlias = Callable[[Request, dict[str, Any]], Any]

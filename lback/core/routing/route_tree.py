@@ -10,7 +10,7 @@ from lback.core.http.methods import METHODS
 from lback.core.routing.converters import MAX_DIGITS
 
 if TYPE_CHECKING:
-    from lback.core.router import Route
+    from lback.core.routing.route import Route
 
 Found: TypeAlias = "tuple[Route, dict[str, Any]]"
 _Entry: TypeAlias = "tuple[int, Route]"

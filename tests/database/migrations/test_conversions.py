@@ -105,7 +105,7 @@ REFUSED: dict[str, tuple[Any, Any, list[Any], str]] = {
     "too long": (sa.String(20), sa.String(5), ["abcdef"], "has more than 5 characters"),
     "spaces too many": (sa.String(20), sa.String(5), ["abc   "], "has more than 5 characters"),
     "number too long": (sa.Integer(), sa.String(2), [123], "has more than 2 characters"),
-    "a time of the day": (MOMENT, sa.Date(), [NOON], "has a time of the day"),
+    "a time of the day": (MOMENT, sa.Date(), [NOON], "has a time of day"),
     "no date": (sa.String(20), sa.Date(), ["6.5.2024"], "is not a date such as"),
     "no such day": (sa.String(20), sa.Date(), ["2024-02-30"], "is not a date such as"),
     "datetime to time": (MOMENT, sa.Time(), [NOON], "cannot be converted from datetime to time"),

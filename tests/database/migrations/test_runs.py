@@ -381,7 +381,7 @@ def test_a_database_of_other_code_is_not_touched(file_project: Project) -> None:
         with pytest.raises(MigrationError) as refused:
             use(migrations)
         message = str(refused.value)
-        assert "the database is at '0003_tags', and " in message
+        assert "the database is at '0003_tags', which is not in " in message
         assert "whose migrations do not follow these" in message
         assert "stamp" not in message
 

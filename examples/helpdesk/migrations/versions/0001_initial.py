@@ -42,6 +42,7 @@ def upgrade() -> None:
     sa.Column('password_hash', sa.String(length=255), nullable=False),
     sa.Column('is_active', sa.Boolean(), nullable=False),
     sa.Column('session_version', sa.Integer(), nullable=False),
+    sa.Column('keys_valid_from', UTCDateTime(), nullable=True),
     sa.Column('created_at', UTCDateTime(), nullable=False),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_lback_admin_users')),
     sa.UniqueConstraint('email', name=op.f('uq_lback_admin_users_email')),
@@ -72,6 +73,19 @@ def upgrade() -> None:
     with op.batch_alter_table('lback_api_keys', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_lback_api_keys_account_id'), ['account_id'], unique=False)
 
+    op.create_table('lback_attempts',
+    sa.Column('key', sa.String(length=150), nullable=False),
+    sa.Column('number', sa.Integer(), nullable=False),
+    sa.Column('ends_at', sa.Double(), nullable=False),
+    sa.PrimaryKeyConstraint('key', name=op.f('pk_lback_attempts')),
+    mariadb_charset='utf8mb4',
+    mariadb_collate='utf8mb4_bin',
+    mysql_charset='utf8mb4',
+    mysql_collate='utf8mb4_bin'
+    )
+    with op.batch_alter_table('lback_attempts', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_lback_attempts_ends_at'), ['ends_at'], unique=False)
+
     op.create_table('lback_permissions',
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('name', sa.String(length=150), nullable=False),
@@ -82,6 +96,21 @@ def upgrade() -> None:
     mysql_charset='utf8mb4',
     mysql_collate='utf8mb4_bin'
     )
+    op.create_table('lback_refresh_families',
+    sa.Column('family', sa.String(length=32), nullable=False),
+    sa.Column('account_id', sa.Integer(), nullable=False),
+    sa.Column('expires_at', sa.Double(), nullable=False),
+    sa.Column('ended_at', sa.Double(), nullable=True),
+    sa.PrimaryKeyConstraint('family', name=op.f('pk_lback_refresh_families')),
+    mariadb_charset='utf8mb4',
+    mariadb_collate='utf8mb4_bin',
+    mysql_charset='utf8mb4',
+    mysql_collate='utf8mb4_bin'
+    )
+    with op.batch_alter_table('lback_refresh_families', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_lback_refresh_families_account_id'), ['account_id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_lback_refresh_families_expires_at'), ['expires_at'], unique=False)
+
     op.create_table('lback_refresh_tokens',
     sa.Column('token_hash', sa.String(length=64), nullable=False),
     sa.Column('family', sa.String(length=32), nullable=False),
@@ -133,6 +162,7 @@ def upgrade() -> None:
     sa.Column('password_hash', sa.String(length=255), nullable=False),
     sa.Column('is_active', sa.Boolean(), nullable=False),
     sa.Column('session_version', sa.Integer(), nullable=False),
+    sa.Column('keys_valid_from', UTCDateTime(), nullable=True),
     sa.Column('created_at', UTCDateTime(), nullable=False),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_lback_users')),
     sa.UniqueConstraint('email', name=op.f('uq_lback_users_email')),
@@ -228,7 +258,16 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_lback_refresh_tokens_account_id'))
 
     op.drop_table('lback_refresh_tokens')
+    with op.batch_alter_table('lback_refresh_families', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_lback_refresh_families_expires_at'))
+        batch_op.drop_index(batch_op.f('ix_lback_refresh_families_account_id'))
+
+    op.drop_table('lback_refresh_families')
     op.drop_table('lback_permissions')
+    with op.batch_alter_table('lback_attempts', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_lback_attempts_ends_at'))
+
+    op.drop_table('lback_attempts')
     with op.batch_alter_table('lback_api_keys', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_lback_api_keys_account_id'))
 
