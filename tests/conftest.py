@@ -107,9 +107,24 @@ def quick_passwords(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     passwords._dummy_hash.cache_clear()
 
 
+@pytest.fixture(params=DATABASES)
+def new_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a database that no other test has used, on each kind of database in turn."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'new.sqlite3'}"
+    elif request.param == "postgresql":
+        yield from new_postgresql()
+    else:
+        yield from new_mariadb()
+
+
 @pytest.fixture(scope="session")
 def postgresql_url() -> Iterator[str]:
     """A database of our own on a PostgreSQL server."""
+    yield from new_postgresql()
+
+
+def new_postgresql() -> Iterator[str]:
     # Forced, for a test that failed may have left connections open.
     yield from new_database(
         "LBACK_TEST_POSTGRES_URL",
@@ -121,6 +136,10 @@ def postgresql_url() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def mariadb_url() -> Iterator[str]:
     """A database of our own on a MariaDB or MySQL server."""
+    yield from new_mariadb()
+
+
+def new_mariadb() -> Iterator[str]:
     yield from new_database("LBACK_TEST_MARIADB_URL", "mysql://root@127.0.0.1:3306/test")
 
 

@@ -33,6 +33,7 @@ BELOW: dict[str, dict[str, list[str]]] = {
             "/docs/upgrading",
             "/CHANGELOG",
             "/docs/security/asvs",
+            "/docs/security/threat-model",
             "/benchmarks/results/results",
             "/docs/site/decisions",
             "/CONTRIBUTING",

@@ -85,7 +85,7 @@ class Mailer:
         Args:
             mail: The message.
             is_sent: `False` does all the work except the delivery, so that response times do not
-                tell whether there is a recipient.
+                reveal whether there is a recipient.
 
         Raises:
             ValueError: An address is not valid, or the subject has a line break.

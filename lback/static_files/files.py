@@ -70,11 +70,6 @@ class StaticFiles:
 
         Raises:
             ValueError: DEBUG is on and there is no such file. The message suggests similar names.
-
-        Example:
-            >>> from lback.static_files import StaticFiles
-            >>> StaticFiles(app.config).url("css/site.css")
-            '/static/css/site.css'
         """
         if self._config.DEBUG is not True:
             self._follow_manifest()

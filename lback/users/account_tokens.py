@@ -52,7 +52,7 @@ class AccountTokens(Generic[A]):
         It is for requests that name no account, so that their timing tells nothing.
         """
         state = self._signer.fingerprint("reset", 0, "", 0, None)
-        return self._signer.sign(self._purpose("nobody"), [0, state])
+        return self._signer.sign(self._purpose("none"), [0, state])
 
     def account_to_reset(self, session: "Session", token: str) -> A:
         """Return the account whose password may be reset with a token.

@@ -52,11 +52,15 @@ def closed() -> Iterator[None]:
         BUILT.pop().db_manager.dispose()
 
 
-def build(root: Path, middlewares: int = 2, **settings: Any) -> Application:
+def build(
+    root: Path, middlewares: int = 2, *, with_tables: bool = True, **settings: Any
+) -> Application:
     (root / "routes.lock").touch()
     url = f"sqlite:///{root / 'test.sqlite3'}"
     app = Application(**{**FIT, "PROJECT_ROOT": str(root), "DATABASE_URL": url, **settings})
     BUILT.append(app)
+    if with_tables and "DATABASE_URL" not in settings:
+        app.db_manager.create_tables()
     for kind in (SecurityHeadersMiddleware, CSRFMiddleware)[:middlewares]:
         app.add_middleware(kind())
     app.add_route("/", view, ["GET", "POST"])
@@ -139,7 +143,7 @@ def test_a_missing_lock_of_routes_is_a_warning(tmp_path: Path) -> None:
 
 
 def test_tables_and_static_files_that_a_release_would_miss_are_found(tmp_path: Path) -> None:
-    app = build(tmp_path)
+    app = build(tmp_path, with_tables=False)
     migrations = Migrations(app.db_manager, tmp_path)
     migrations.create_layout()
     migrations.make(message="first")

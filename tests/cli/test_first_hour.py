@@ -29,7 +29,7 @@ def test_no_project_here(command: tuple[str, ...], lback_here: Run, tmp_path: Pa
 
     assert result.returncode == 1
     assert result.stderr.startswith(
-        f"Error: no project found: no settings.py of yours in {tmp_path}, in "
+        f"Error: no project found: found no settings.py that you own in {tmp_path}, in "
     )
     assert result.stderr.endswith(
         "or above them; change into the project, or name its directory in LBACK_PROJECT_ROOT; "

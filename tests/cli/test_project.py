@@ -30,6 +30,6 @@ def test_without_a_project_the_message_tells_where_it_looked_and_the_way_out(
 
     assert result.returncode == 1
     message = result.stderr.splitlines()[-1]
-    assert "no project found: no settings.py of yours in " in message
+    assert "no project found: found no settings.py that you own in " in message
     assert str(tmp_path) in message
     assert message.endswith("or create one: lback new project NAME")

@@ -66,5 +66,5 @@ def test_without_a_project_there_is_nothing_to_run(lback: Run) -> None:
     result = lback("runserver")
 
     assert result.returncode == 1
-    assert "Error: no project found: no settings.py of yours in " in result.stderr
+    assert "Error: no project found: found no settings.py that you own in " in result.stderr
     assert "lback new project NAME" in result.stderr

@@ -227,14 +227,14 @@ def test_every_chapter_leads_to_the_next() -> None:
         assert following is None or f"({following.name})" in chapter.read_text()
 
 
-def test_the_example_runs_on_every_database(database_url: str, tmp_path: Path) -> None:
+def test_the_example_runs_on_every_database(new_database_url: str, tmp_path: Path) -> None:
     project = tmp_path / "helpdesk"
     shutil.copytree(EXAMPLE, project)
     result = subprocess.run(
         ["bash", "-ec", "lback migrate && lback makemigrations --check && lback test -q"],
         cwd=project,
         env=environment(
-            DATABASE_URL=database_url, DEBUG="true", LBACK_TEST_DATABASE_URL=database_url
+            DATABASE_URL=new_database_url, DEBUG="true", LBACK_TEST_DATABASE_URL=new_database_url
         ),
         check=False,
         capture_output=True,

@@ -113,7 +113,7 @@ def _spellings_of(secrets: Iterable[str]) -> tuple[str, ...]:
 
 
 def _credentials(request: "Request", router: "Router | None") -> Iterator[str]:
-    """Yield the values of a request that may let somebody in; reads nothing of its body."""
+    """Yield the values of a request that are credentials; its body is not read."""
     environ = request.environ
     if router is not None:
         yield from router.secret_paths.values(request.path)

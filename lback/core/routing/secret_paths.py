@@ -71,7 +71,7 @@ class SecretPaths:
         found = self._in_text.search(text) if self._in_text else None
         while found is not None and self._in_text is not None:
             group = found.lastindex or 0
-            # The pattern itself, such as in a table of routes, is no secret.
+            # The pattern itself, such as in a table of routes, is not secret.
             if found[0] not in self._literals and found[group][:1] != "{":
                 yield found.span(group)
             # What looks like a credential may be the word before one: /reset/reset/TOKEN.
