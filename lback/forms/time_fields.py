@@ -201,7 +201,8 @@ class DurationField(Field):
         "invalid": "Please write a duration such as 1:30:00 or 2 12:00:00."
     }
     _pattern = re.compile(
-        r"(-?[0-9]{1,9})?\s*(?:([0-9]{1,9}):([0-9]{2})(?::([0-9]{2}(?:\.[0-9]{1,6})?))?)?"
+        r"(?:(-?[0-9]{1,9})(?:\s+|$))?"  # days, which end with a space: "10:00" is ten hours
+        r"(?:([0-9]{1,9}):([0-9]{2})(?::([0-9]{2}(?:\.[0-9]{1,6})?))?)?"
     )
 
     def to_python(self, raw: Any) -> Any:

@@ -136,6 +136,21 @@ def test_durations_come_back(value: timedelta) -> None:
     assert_round_trip(DurationField(), value)
 
 
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("10:00:00", timedelta(hours=10)),
+        ("1 0:00:00", timedelta(days=1)),
+        ("100:30", timedelta(hours=100, minutes=30)),
+        ("12 10:00", timedelta(days=12, hours=10)),
+        ("-1 23:00:00", timedelta(hours=-1)),
+        ("7", timedelta(days=7)),
+    ],
+)
+def test_days_of_a_duration_end_with_a_space(text: str, value: timedelta) -> None:
+    assert DurationField().clean(text) == value
+
+
 @given(st.uuids())
 def test_uuids_come_back(value: UUID) -> None:
     assert_round_trip(UUIDField(), value)
