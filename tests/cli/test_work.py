@@ -93,7 +93,7 @@ def test_the_doctor_tells_what_ails_a_project(lback: Run, project: Path) -> None
     (project / "settings.py").write_text(SETTINGS + "PORT = 'x'\n")
     broken = lback("doctor", cwd=project)
     assert broken.returncode == 1
-    assert "ill   project: 1 setting cannot work:" in broken.stdout
+    assert "error  project: 1 setting cannot work:" in broken.stdout
 
     lost = lback("doctor")
     assert lost.returncode == 1
