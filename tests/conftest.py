@@ -162,12 +162,13 @@ def redis_url() -> Iterator[str]:
 
 
 @pytest.fixture
-def redis_client(redis_url: str) -> Iterator[Redis]:
-    """A client of Redis; the keys of Lback are gone afterwards."""
+def redis_client(redis_url: str, prefix: str) -> Iterator[Redis]:
+    """A client of Redis; the keys of Lback and of the test are gone afterwards."""
     with Redis.from_url(redis_url) as client:
         yield client
-        for key in client.scan_iter("lback:*"):
-            client.delete(key)
+        for pattern in ("lback:*", f"{prefix}*"):
+            for key in client.scan_iter(pattern):
+                client.delete(key)
 
 
 def new_database(variable: str, default: str, drop: str = "DROP DATABASE {}") -> Iterator[str]:
