@@ -68,7 +68,7 @@ def label_of(row: Any) -> str:
 
 
 def python_type_of(kind: TypeEngine[Any]) -> type[Any]:
-    """Return the Python type of a column type; `str` if the type does not tell."""
+    """Return the Python type of a column type; `str` if the type defines none."""
     if isinstance(kind, TypeDecorator):
         return python_type_of(kind.impl_instance)
     try:

@@ -113,7 +113,7 @@ def confuses_fields(environ: Mapping[str, Any]) -> bool:
 def is_from_this_machine(environ: Mapping[str, Any]) -> bool:
     """Return True if a request comes from this machine, and no proxy says otherwise.
 
-    The `Host` field does not tell: anybody writes `localhost` there.
+    The `Host` header is not used for this, because any client can send `localhost`.
     """
     peer = environ.get("REMOTE_ADDR")
     if peer is None:  # an environ that was built by hand, not by a server

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from lback.core.durability import sync_directory
 from lback.core.exceptions import HTTPException
 
 _PIECE = 1024 * 1024
@@ -95,7 +96,7 @@ class UploadedFile:
                 _rename(temporary, target, overwrite=overwrite)
             finally:
                 temporary.unlink(missing_ok=True)
-            _sync_directory(target.parent)
+            sync_directory(target.parent)
         self.seek(0)
         return target
 
@@ -155,15 +156,6 @@ def _rename(temporary: Path, target: Path, *, overwrite: bool) -> None:
         except OSError:
             target.unlink(missing_ok=True)
             raise
-
-
-def _sync_directory(path: Path) -> None:
-    # The new name is on the disk only when the directory is.
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, TypeAlias
 
+from lback.core.durability import sync_directory
 from lback.core.exceptions import ConfigurationError
 
 logger = logging.getLogger(__name__)
@@ -140,7 +141,7 @@ def replace_mapping(path: Path, content: dict[str, Any]) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
-    _sync_directory(target.parent)
+    sync_directory(target.parent)
 
 
 def _mode_of(path: Path) -> int:
@@ -148,12 +149,3 @@ def _mode_of(path: Path) -> int:
         return path.stat().st_mode & 0o7777
     except FileNotFoundError:
         return 0o600
-
-
-def _sync_directory(path: Path) -> None:
-    # The new name is on the disk only when the directory is.
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

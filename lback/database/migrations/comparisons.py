@@ -62,12 +62,12 @@ def compare_rest(
     if found is None:
         _complete_new_table(connection, changes, model)
         return
-    is_now = facts_of_table(connection, str(name), schema)
-    shall_be = facts_of_model(connection, model)
-    _compare_computed(found, model, is_now, shall_be)
-    _compare_checks(connection, changes, (found, model), is_now, shall_be)
-    _compare_defaults(changes, (found, model), (is_now, shall_be), autogen.opts[TEMPORARY])
-    _compare_indexes(connection, changes, (found, model), is_now, shall_be)
+    current = facts_of_table(connection, str(name), schema)
+    target = facts_of_model(connection, model)
+    _compare_computed(found, model, current, target)
+    _compare_checks(connection, changes, (found, model), current, target)
+    _compare_defaults(changes, (found, model), (current, target), autogen.opts[TEMPORARY])
+    _compare_indexes(connection, changes, (found, model), current, target)
 
 
 def _refuse_expressions(connection: Connection, model: Table) -> None:
@@ -152,17 +152,17 @@ def _compare_checks(
     connection: Connection,
     changes: ModifyTableOps,
     tables: tuple[Table, Table],
-    is_now: Facts,
-    shall_be: Facts,
+    current: Facts,
+    target: Facts,
 ) -> None:
     found, model = tables
     checks = {name.lower(): check for name, check in all_checks(connection, model).items()}
-    for name, condition in _differences(is_now, shall_be):
+    for name, condition in _differences(current, target):
         if name == condition:
             _refuse_unnamed(changes, condition)
         # Before the types of its columns change.
         changes.ops.insert(0, DropCheck(changes.table_name, name, condition, changes.schema))
-    for name, condition in _differences(shall_be, is_now):
+    for name, condition in _differences(target, current):
         if name == condition:
             _refuse_unnamed(changes, condition)
         check = checks.get(name.lower())
@@ -238,11 +238,11 @@ def checks_of_renamed(
 # Computed columns.
 
 
-def _compare_computed(found: Table, model: Table, is_now: Facts, shall_be: Facts) -> None:
+def _compare_computed(found: Table, model: Table, current: Facts, target: Facts) -> None:
     for column in found.c:
         if column.name not in model.c:
             continue
-        now, then = is_now.computed.get(column.name), shall_be.computed.get(column.name)
+        now, then = current.computed.get(column.name), target.computed.get(column.name)
         if now != then:
             raise MigrationError(
                 f"the expression of the computed column {found.name}.{column.name} has changed, "
@@ -261,9 +261,9 @@ def _compare_defaults(
     temporary: Collection[tuple[str | None, str, str]],
 ) -> None:
     found, model = tables
-    is_now, shall_be = facts
+    current, target = facts
     for column in model.c:
-        now, then = is_now.defaults.get(column.name), shall_be.defaults.get(column.name)
+        now, then = current.defaults.get(column.name), target.defaults.get(column.name)
         if column.name not in found.c or now == then or _is_numbered(column, now, then):
             continue
         place = (changes.schema, changes.table_name, column.name)
@@ -307,21 +307,21 @@ def _compare_indexes(
     connection: Connection,
     changes: ModifyTableOps,
     tables: tuple[Table, Table],
-    is_now: Facts,
-    shall_be: Facts,
+    current: Facts,
+    target: Facts,
 ) -> None:
     found, model = tables
     dropped = {op.index_name for op in changes.ops if isinstance(op, DropIndexOp)}
     created = {op.index_name for op in changes.ops if isinstance(op, CreateIndexOp)}
     wanted = {str(index.name): index for index in _by_name(model.indexes)}
-    for name, over in sorted(is_now.indexes.items()):
-        if name in dropped or shall_be.indexes.get(name) == over:
+    for name, over in sorted(current.indexes.items()):
+        if name in dropped or target.indexes.get(name) == over:
             continue
         if name in wanted or connection.dialect.name == "sqlite":
-            changes.ops.append(DropIndexOp.from_index(_index_as_it_is(found, name, is_now)))
+            changes.ops.append(DropIndexOp.from_index(_index_as_it_is(found, name, current)))
     for name, index in wanted.items():
-        then = shall_be.indexes.get(name)
-        if name not in created and then is not None and is_now.indexes.get(name) != then:
+        then = target.indexes.get(name)
+        if name not in created and then is not None and current.indexes.get(name) != then:
             changes.ops.append(CreateIndexOp.from_index(index))
 
 
