@@ -2,7 +2,7 @@
 
 import enum
 import json
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -100,7 +100,8 @@ def _quoted(text: str, dialect: Dialect) -> str:
 def stored(value: Any, type_: TypeEngine[Any], dialect: Dialect) -> tuple[Any, TypeEngine[Any]]:
     """Return a value of a model in stored form, with a type that does not depend on the project.
 
-    `TypeDecorator.process_bind_param` is applied, and a member of an enumeration becomes its text.
+    `TypeDecorator.process_bind_param` is applied, a member of an enumeration becomes its text, and
+    a moment is converted to UTC without a time zone if the column stores none.
 
     Args:
         value: Python value.
@@ -115,7 +116,14 @@ def stored(value: Any, type_: TypeEngine[Any], dialect: Dialect) -> tuple[Any, T
     if isinstance(plain, sa.Enum):
         process: Any = plain.bind_processor(dialect)  # type: ignore[no-untyped-call]
         return (process(value) if process and value is not None else value), type_
+    if isinstance(value, datetime) and value.tzinfo and not _keeps_time_zone(type_, dialect):
+        return value.astimezone(UTC).replace(tzinfo=None), type_
     return _plain_value(value), type_
+
+
+def _keeps_time_zone(type_: TypeEngine[Any], dialect: Dialect) -> bool:
+    """Return True if a column stores time zones. MariaDB rejects literals with one."""
+    return dialect.name not in _MYSQL and bool(getattr(type_, "timezone", False))
 
 
 def _plain_value(value: Any) -> Any:

@@ -7,7 +7,18 @@ from enum import Enum as PythonEnum
 from typing import Any
 
 import pytest
-from sqlalchemy import JSON, Boolean, Column, Enum, ForeignKey, Integer, Numeric, String, select
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    DateTime,
+    Enum,
+    ForeignKey,
+    Integer,
+    Numeric,
+    String,
+    select,
+)
 from sqlalchemy import text as sql
 
 from lback.database import UTCDateTime, utc_now
@@ -270,6 +281,9 @@ def test_a_person_says_what_fills_the_rest(project: Project) -> None:
         "e": (String(9), "none", "none"),
         "f": (UTCDateTime(), "2026-01-02 03:04", datetime(2026, 1, 2, 3, 4, tzinfo=UTC)),
         "g": (Enum(Mood, native_enum=False), "GLAD", Mood.GLAD),
+        # Columns without a time zone hold UTC.
+        "h": (DateTime(), "2026-01-02", datetime(2026, 1, 2)),  # noqa: DTZ001
+        "i": (DateTime(), "2026-01-02 03:04+02:00", datetime(2026, 1, 2, 1, 4)),  # noqa: DTZ001
     }
     columns = [Column(name, type_, nullable=False) for name, (type_, _, _) in types.items()]
     asked: list[str] = []
