@@ -67,7 +67,7 @@ def literal(value: Any, type_: TypeEngine[Any], dialect: Dialect) -> str:
     value, type_ = stored(value, type_, dialect)
     kind = kind_of_type(type_, dialect)
     if kind.name == "bytes":
-        return f"'\\x{value.hex()}'" if dialect.name == "postgresql" else f"X'{value.hex()}'"
+        return _bytes_literal(value, dialect)
     if kind.name == "interval" and dialect.name == "postgresql":
         return f"'{value.days} days {value.seconds}.{value.microseconds:06} seconds'"
     if kind.name == "bool" and dialect.name == "postgresql":
@@ -86,6 +86,17 @@ def literal(value: Any, type_: TypeEngine[Any], dialect: Dialect) -> str:
         "LONGTEXT",
     )
     return f"({text})" if no_literal else text
+
+
+def _bytes_literal(value: bytes, dialect: Dialect) -> str:
+    if dialect.name == "postgresql":
+        return f"'\\x{value.hex()}'"
+    # SQLAlchemy 2 does not find the comment of a column of MariaDB behind a default such as X'00'
+    # or one with a quote.
+    plain = value.isascii() and value.decode().isprintable() and b"'" not in value
+    if dialect.name in _MYSQL and plain:
+        return _quoted(value.decode(), dialect)
+    return f"X'{value.hex()}'"
 
 
 def _quoted(text: str, dialect: Dialect) -> str:

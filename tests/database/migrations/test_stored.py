@@ -119,6 +119,18 @@ def test_the_default_lasts_until_the_next_migration(project: Project) -> None:
     project.become(("t", one, two))
 
 
+@pytest.mark.parametrize("value", [b"", b"\\ %", b"a b"])
+def test_bytes_keep_the_comment_of_their_column(project: Project, value: bytes) -> None:
+    column: Column[bytes] = Column(
+        "data", sa.LargeBinary, nullable=False, default=value, comment="it's: a %"
+    )
+    project.become(("t",))
+    project.execute("INSERT INTO t (id) VALUES (1)")
+    project.become(("t", column))  # which finds nothing left to do
+    ((found,),) = project.execute("SELECT data FROM t")
+    assert bytes(found) == value
+
+
 def test_a_renamed_column_loses_its_temporary_default(project: Project) -> None:
     project.become(("t",))
     project.become(("t", Column("one", sa.Integer, nullable=False, default=1)))
