@@ -25,6 +25,7 @@ EXAMPLE = ROOT / "examples" / "helpdesk"
 # What .gitignore of the project keeps out of version control.
 PRIVATE = shutil.ignore_patterns(
     ".env",
+    "config.json",
     "db.sqlite3*",
     "uploads",
     "staticfiles",

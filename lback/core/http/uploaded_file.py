@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from lback.core.durability import sync_directory
 from lback.core.exceptions import HTTPException
+from lback.durability import sync_directory
 
 _PIECE = 1024 * 1024
 # File systems without hard links, such as FAT and some network shares.

@@ -11,8 +11,8 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, TypeAlias
 
-from lback.core.durability import sync_directory
 from lback.core.exceptions import ConfigurationError
+from lback.durability import sync_directory
 
 logger = logging.getLogger(__name__)
 
