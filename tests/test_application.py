@@ -152,7 +152,7 @@ def test_developing_comes_too_late_after_the_first_request() -> None:
     assert app.develop().config.DEBUG is False
 
 
-def test_preparing_twice_is_no_fault() -> None:
+def test_preparing_twice_is_not_a_fault() -> None:
     app = Application(**SETTINGS)
     app.prepare()
     app.prepare()
@@ -217,7 +217,7 @@ def test_a_middleware_is_given_as_class_with_params_or_as_instance() -> None:
     ("middleware", "reason"),
     [(object(), "no method process_request"), (object, "no method process_request")],
 )
-def test_what_is_no_middleware_is_refused(middleware: Any, reason: str) -> None:
+def test_anything_but_a_middleware_is_refused(middleware: Any, reason: str) -> None:
     with pytest.raises(TypeError, match=reason):
         Application().add_middleware(middleware)
 

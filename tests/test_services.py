@@ -76,7 +76,7 @@ def test_a_closed_route_still_asks_who_comes(tmp_path: Path) -> None:
     run(HELLO + "assert client.get('/closed').status_code == 401\n", tmp_path)
 
 
-def test_whoever_makes_tables_knows_all_of_the_framework(tmp_path: Path) -> None:
+def test_anyone_who_makes_tables_knows_all_of_the_framework(tmp_path: Path) -> None:
     script = HELLO + (
         "from sqlalchemy import inspect\n"
         "app.db_manager.create_tables()\n"

@@ -146,7 +146,7 @@ def test_a_stranger_is_shown_the_door_and_then_where_they_wanted_to_go(
     "target",
     ["https://evil.example", "//evil.example", "/\\evil.example", "javascript:alert(1)", "home"],
 )
-def test_nobody_is_led_to_another_site(app: Application, browser: Client, target: str) -> None:
+def test_no_one_is_led_to_another_site(app: Application, browser: Client, target: str) -> None:
     register(app)
     page = browser.get("/accounts/sign-in", query={"next": target})
     assert "evil" not in page.text
@@ -234,7 +234,7 @@ def test_who_has_an_account_already_is_told_so_by_mail_alone(
 
 @pytest.mark.parametrize("page", ["sign-up", "forgot"])
 @pytest.mark.parametrize("email", ["", "nonsense", "a b@example.org", "x" * 200 + "@example.org"])
-def test_what_is_no_address_is_said_to_be_none(browser: Client, page: str, email: str) -> None:
+def test_invalid_address_is_said_to_be_none(browser: Client, page: str, email: str) -> None:
     answer = browser.post(f"/accounts/{page}", data={"email": email})
     assert answer.status_code == 422
     assert 'aria-invalid="true" aria-describedby="email-note"' in answer.text
@@ -265,7 +265,7 @@ def test_a_forgotten_password_is_replaced(app: Application, browser: Client) -> 
     assert browser.get(link).status_code == 410
 
 
-def test_nobody_learns_whether_an_address_has_an_account(
+def test_no_one_learns_whether_an_address_has_an_account(
     app: Application, browser: Client, program: Client
 ) -> None:
     register(app)
@@ -392,7 +392,7 @@ def test_a_program_does_the_same_in_json(app: Application, program: Client) -> N
 
 
 @pytest.mark.parametrize("body", [{"username": 1, "password": ["x"]}, {}, {"username": {"a": 1}}])
-def test_odd_data_is_no_password(program: Client, body: dict[str, Any]) -> None:
+def test_odd_data_is_not_a_password(program: Client, body: dict[str, Any]) -> None:
     assert program.post("/accounts/sign-in", json=body).status_code == 401
 
 
@@ -461,7 +461,7 @@ def test_every_page_is_labelled_and_kept_out_of_caches(app: Application, browser
         assert all(found.get("autocomplete") for found in page.inputs.values())
 
 
-def test_what_somebody_typed_is_shown_as_text(app: Application, browser: Client) -> None:
+def test_what_someone_typed_is_shown_as_text(app: Application, browser: Client) -> None:
     script = '"><script>alert(1)</script>'
     for answer in (
         sign_in(browser, script, "x"),

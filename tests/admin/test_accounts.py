@@ -56,7 +56,7 @@ def test_the_rules_of_accounts_hold(ada: Client, session: Any, form_of: Any) -> 
     assert session.query(User).count() == 1
 
 
-def test_a_new_password_ends_the_sessions_of_others_and_not_ones_own(
+def test_a_new_password_ends_the_sessions_of_others_and_not_your_own(
     ada: Client, gallery: Application, session: Any, form_of: Any, helper: Client, password: str
 ) -> None:
     hal = gallery.admin_user_manager.get_by_username(session, "hal")
@@ -75,7 +75,7 @@ def test_a_new_password_ends_the_sessions_of_others_and_not_ones_own(
     assert ada.get("/admin/").status_code == 200
 
 
-def test_deactivating_somebody_ends_their_sessions(
+def test_deactivating_someone_ends_their_sessions(
     ada: Client, gallery: Application, session: Any, form_of: Any, helper: Client
 ) -> None:
     hal = gallery.admin_user_manager.get_by_username(session, "hal")
@@ -119,7 +119,7 @@ def test_two_editors_of_a_role(ada: Client, session: Any, form_of: Any, helper: 
     assert ada.post(url, data=data).status_code == 409
 
 
-def test_nobody_climbs(
+def test_no_one_climbs(
     gallery: Application, session: Any, helper: Client, form_of: Any, ada: Client
 ) -> None:
     manager = gallery.admin_user_manager

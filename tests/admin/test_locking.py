@@ -30,7 +30,7 @@ def test_one_of_those_who_save_at_once_wins(
     assert works[0].title.startswith("By ")
 
 
-def test_a_row_that_somebody_deletes_while_another_edits(
+def test_a_row_that_someone_deletes_while_another_edits(
     ada: Client, works: Any, form_of: Any
 ) -> None:
     url = f"/admin/painting/row/{works[0].id}"

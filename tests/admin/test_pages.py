@@ -35,7 +35,7 @@ def entries(session: Any) -> list[AdminEntry]:
 # The door.
 
 
-def test_nobody_enters_without_signing_in(gallery: Application) -> None:
+def test_no_one_enters_without_signing_in(gallery: Application) -> None:
     client = Client(gallery)
     for url in ("/admin/", "/admin/painting?q=x", "/admin/painting/add", "/admin/nothing",
                 "/admin/painting/row/1", "/admin/painting/export.csv"):  # fmt: skip
@@ -259,7 +259,7 @@ def test_the_history_of_a_new_row_says_what_was_stored(
     assert changed.get("Style") in (None, (EMPTY, "Oil"))
 
 
-def test_a_row_that_nobody_touched_is_no_change(
+def test_a_row_that_no_one_touched_is_not_a_change(
     form_of: Any, ada: Client, works: Any, session: Any
 ) -> None:
     url = f"/admin/painting/row/{works[2].id}"
@@ -506,7 +506,7 @@ def test_a_lesser_role_sees_and_does_less(
     assert entries(session) == []
 
 
-def test_somebody_who_was_deactivated_is_out(ada: Client, gallery: Application, works: Any) -> None:
+def test_someone_who_was_deactivated_is_out(ada: Client, gallery: Application, works: Any) -> None:
     with gallery.db_manager.session() as session:
         manager = gallery.admin_user_manager
         account = manager.get_by_username(session, "ada")

@@ -80,7 +80,7 @@ def test_what_is_not_registered_cannot_be_unregistered() -> None:
     ],
     ids=str,
 )
-def test_what_is_no_model_is_refused(thing: Any, name: str) -> None:
+def test_anything_but_a_model_is_refused(thing: Any, name: str) -> None:
     with pytest.raises(ConfigurationError, match=r"cannot be registered .* not a model") as raised:
         AdminRegistry().register(thing)
     assert name in str(raised.value)

@@ -79,7 +79,7 @@ def test_the_right_password_opens(app: Application) -> None:
 
 
 @pytest.mark.parametrize("name", ["ada", "nobody we know", "ada@example.org", "\u3000"])
-def test_after_some_wrong_ones_nobody_is_asked_for_a_while(app: Application, name: str) -> None:
+def test_after_some_wrong_ones_no_one_is_asked_for_a_while(app: Application, name: str) -> None:
     for number in range(3):
         assert try_to(app, name, "wrong", at=f"192.0.2.{number}").text == "nobody"
     refused = try_to(app, name, "correct horse", at="192.0.2.9")
@@ -95,7 +95,7 @@ def test_however_the_name_is_written(app: Application) -> None:
     assert try_to(app, "ada", "battery staple", path="/try-admin").text == "ada"
 
 
-def test_the_owner_begins_anew(app: Application) -> None:
+def test_the_owner_starts_again(app: Application) -> None:
     for _ in range(3):
         try_to(app, "ada", "wrong")
         try_to(app, "ada", "wrong", at="192.0.2.1")

@@ -191,7 +191,7 @@ def test_a_guard_that_names_no_permission_is_refused_at_once(wanted: Any) -> Non
         PermissionRequired(wanted)
 
 
-def test_a_mixin_without_a_permission_lets_nobody_in(app: Application) -> None:
+def test_a_mixin_without_a_permission_lets_no_one_in(app: Application) -> None:
     class Forgotten(PermissionRequiredMixin):
         def get(self, request: Request) -> str:
             return "secret"
@@ -200,7 +200,7 @@ def test_a_mixin_without_a_permission_lets_nobody_in(app: Application) -> None:
     assert client_with(app, "chief").get("/forgotten").status_code == 500
 
 
-def test_a_list_without_names_lets_nobody_in(app: Application) -> None:
+def test_an_empty_list_lets_no_one_in(app: Application) -> None:
     def nobody(request: Request) -> str:
         check_permission(request, [])
         return "secret"

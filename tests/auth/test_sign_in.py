@@ -173,7 +173,7 @@ def test_who_is_deleted_is_out_at_once(site: Application) -> None:
     assert client.get("/who").json()["user"] is None
 
 
-def test_a_user_of_the_admin_is_no_user_of_the_site(site: Application) -> None:
+def test_a_user_of_the_admin_is_not_a_user_of_the_site(site: Application) -> None:
     with site.db_manager.session() as session:
         root = site.admin_user_manager.register(session, "root", "battery staple")
     client = Client(site)
@@ -256,7 +256,7 @@ def test_a_site_without_sessions_says_what_is_missing() -> None:
         Client(alone).get("/leave")
 
 
-def test_nobody_asks_the_database_where_nobody_asks_for_the_user(site: Application) -> None:
+def test_no_one_asks_the_database_where_no_one_asks_for_the_user(site: Application) -> None:
     client = client_of(site, add_user(site))
     told: list[str] = []
 

@@ -144,7 +144,7 @@ def test_what_is_changed_of_a_good_token_makes_it_a_bad_one(clock: Clock) -> Non
     assert [tokens.read(token) for token in bad] == [None] * len(bad)
 
 
-def test_a_public_key_is_no_secret_for_hmac(clock: Clock) -> None:
+def test_a_public_key_is_not_a_secret_for_hmac(clock: Clock) -> None:
     """The algorithm is that of the configuration: the old trick of calling RS256 HS256."""
     private = jwk.RSAKey.generate_key(2048)
     tokens = access(clock, JWT_ALGORITHM="RS256", JWT_KEY=private.as_pem(private=True).decode())
@@ -198,7 +198,7 @@ def test_an_empty_secret_key_signs_nothing() -> None:
         access(SECRET_KEY="").issue("7", 0)
 
 
-def test_an_algorithm_that_nobody_chose_is_refused() -> None:
+def test_an_algorithm_that_no_one_chose_is_refused() -> None:
     with pytest.raises(ValueError, match=r"JWT_ALGORITHM = 'none' .* must be one of HS256"):
         Config.validate(Config(None, settings={**SETTINGS, "JWT_ALGORITHM": "none"}))
 
@@ -322,7 +322,7 @@ def test_a_key_ends_in_time_and_with_its_owner(database: DatabaseManager, ada: U
         assert keys.account(session, "lbk_\ud800") is None
 
 
-def test_nobody_takes_back_the_key_of_somebody_else(database: DatabaseManager, ada: User) -> None:
+def test_no_one_takes_back_the_key_of_another_user(database: DatabaseManager, ada: User) -> None:
     with database.session() as session:
         grace = users.register(session, "grace", "correct horse")
         text, row = keys.create(session, ada, "backup")
@@ -423,7 +423,7 @@ def test_a_token_counts_before_a_session(app: Application) -> None:
     assert client.get("/private", headers=bearer(key)).text == "ada"
 
 
-def test_other_schemes_are_somebody_elses(app: Application) -> None:
+def test_other_schemes_are_left_alone(app: Application) -> None:
     assert Client(app).get("/open", headers=bearer("YTpi", "Basic")).text == "nobody"
 
 

@@ -322,7 +322,7 @@ def test_a_server_that_is_away_is_a_miss_and_one_line(
     assert cache.get("key") == "again"
 
 
-def test_a_value_nobody_changed_is_there_again(own_server: OwnServer) -> None:
+def test_a_value_no_one_changed_is_there_again(own_server: OwnServer) -> None:
     clock = Clock()
     cache = RedisCache(RedisOptions(own_server.url), clock=clock)
     cache.set("key", "value")
@@ -348,7 +348,7 @@ def test_after_too_many_changes_everything_is_dropped(
     assert cache.get("kept") is None
 
 
-def test_a_server_that_hangs_keeps_nobody_waiting(
+def test_a_server_that_hangs_keeps_no_one_waiting(
     own_server: OwnServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = Clock()

@@ -64,7 +64,7 @@ def test_nothing_is_a_result_too(cache: AnyCache) -> None:
     assert calls == [1]
 
 
-def test_after_its_time_it_is_made_anew() -> None:
+def test_after_its_time_it_is_made_again() -> None:
     clock, work = Clock(), Work()
     cache = Cache(clock=clock)
     assert remember(cache, "key", work, 60, clock=clock) == "result 1"
@@ -112,7 +112,7 @@ def test_workers_wait_for_each_other(make_cache: MakeCache) -> None:
     assert work.times == 1
 
 
-def test_nobody_waits_for_ever_for_a_worker_that_died(make_cache: MakeCache) -> None:
+def test_no_one_waits_for_ever_for_a_worker_that_died(make_cache: MakeCache) -> None:
     first, second = make_cache(), make_cache()
     assert first.try_lock("key", 60) is not None
     waited: list[float] = []
@@ -149,7 +149,7 @@ def test_in_the_time_of_grace_other_workers_do_not_wait_either(make_cache: MakeC
     assert remember(cache, "key", lambda: "new", 60, **options) == "old"
 
 
-def test_what_somebody_else_keeps_under_the_key_is_replaced(cache: AnyCache) -> None:
+def test_what_another_user_keeps_under_the_key_is_replaced(cache: AnyCache) -> None:
     for foreign in ("text", [1], [1, 2, 3]):
         cache.set("key", foreign)
         assert remember(cache, "key", lambda: "mine", 60) == "mine"
@@ -229,7 +229,7 @@ def test_a_method_with_a_key_is_remembered(cache: AnyCache) -> None:
     assert isinstance(Shop.price, type(Shop.__dict__["price"]))
 
 
-def test_an_argument_that_is_no_key_is_refused(make_cache: MakeCache) -> None:
+def test_an_argument_that_is_not_a_key_is_refused(make_cache: MakeCache) -> None:
     @cached(60, cache=make_cache())
     def function(argument: Any) -> int:
         return 1

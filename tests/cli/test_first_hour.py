@@ -47,7 +47,7 @@ def test_a_project_named_wrongly(lback: Run, tmp_path: Path) -> None:
     )
 
 
-def test_tables_that_nobody_made(project: Path) -> None:
+def test_tables_that_no_one_made(project: Path) -> None:
     (project / "urls.py").write_text(MODEL + URLS)
 
     with running("runserver", "--port", "0", cwd=project) as program:
@@ -60,7 +60,7 @@ def test_tables_that_nobody_made(project: Path) -> None:
         assert program.get("/") == (200, "home")
 
 
-def test_a_migration_that_nobody_applied(lback: Run, project: Path) -> None:
+def test_a_migration_that_no_one_applied(lback: Run, project: Path) -> None:
     (project / "urls.py").write_text(MODEL + URLS)
     assert lback("makemigrations", cwd=project).returncode == 0
     assert lback("migrate", cwd=project).returncode == 0

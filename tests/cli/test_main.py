@@ -74,7 +74,7 @@ def test_a_reader_that_leaves_early_is_not_scolded(tmp_path: Path) -> None:
     assert (result.stdout, result.stderr) == ("", "")
 
 
-def test_an_end_of_file_in_a_project_is_no_wish_to_stop(lback: Run, project: Path) -> None:
+def test_an_end_of_file_in_a_project_is_not_a_wish_to_stop(lback: Run, project: Path) -> None:
     result = lback("shell", "-c", "import marshal; marshal.loads(b'')", cwd=project)
 
     assert result.returncode == 1

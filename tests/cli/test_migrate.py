@@ -179,7 +179,7 @@ def test_init_db_migrates_where_there_are_migrations(project: Path, run_all: Run
     assert seeds.out == "No seeds found; define seed(db_session) in seeds.py\n"
 
 
-def test_seeds_without_a_table_are_refused_with_the_way_out(project: Path, run_all: RunAll) -> None:
+def test_seeds_without_a_table_are_refused_with_a_hint(project: Path, run_all: RunAll) -> None:
     (project / "seeds.py").write_text(
         "from sqlalchemy import text\n"
         "def seed(db_session):\n    db_session.execute(text('INSERT INTO a VALUES (1)'))\n"

@@ -23,7 +23,7 @@ def test_a_project_is_opened_from_deep_inside(project: Path, python: Run) -> Non
     assert result.stderr == ""
 
 
-def test_without_a_project_the_message_tells_where_it_looked_and_the_way_out(
+def test_without_a_project_the_message_tells_where_it_looked_with_a_hint(
     tmp_path: Path, python: Run
 ) -> None:
     result = python(SCRIPT, cwd=tmp_path)

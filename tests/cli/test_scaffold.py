@@ -176,7 +176,7 @@ def test_an_app_is_written_over_nothing(taken: str, lback_here: Run, shop: Path)
     ],
 )
 @pytest.mark.parametrize("kind", ["project", "app"])
-def test_names_that_cannot_work_are_refused_with_a_way_out(
+def test_names_that_cannot_work_are_refused_with_a_hint(
     kind: str, name: str, words: str, lback_here: Run, project: Path
 ) -> None:
     before = sorted(project.parent.rglob("*"))

@@ -74,7 +74,7 @@ def test_a_running_server_is_watched(lback: Run, project: Path) -> None:
     assert "swordfish" not in line
 
 
-def test_receivers_are_connected_while_somebody_watches(tmp_path: Path) -> None:
+def test_receivers_are_connected_while_someone_watches(tmp_path: Path) -> None:
     dispatcher = SignalDispatcher()
     feed = SignalFeed(dispatcher, ["cache_hit", "cache_miss"])
     ours, theirs = socket.socketpair()
@@ -108,7 +108,7 @@ def test_a_line_stays_one_and_tells_no_value_that_may_be_secret() -> None:
     assert line.endswith(r"  request_started  the edge  path='/\n\x1b[31mred', context: dict")
 
 
-def test_nobody_else_can_listen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_one_else_can_listen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with feeding("/srv/shop", SignalFeed(SignalDispatcher(), [])) as path:
         assert path.parent == tmp_path / f"lback-{os.getuid()}"

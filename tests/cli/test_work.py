@@ -64,7 +64,7 @@ def test_without_pytest_the_message_says_how_to_get_it(python: Run, project: Pat
     )
 
 
-def test_the_doctor_tells_what_ails_a_project(lback: Run, project: Path) -> None:
+def test_the_doctor_tells_what_is_wrong_with_a_project(lback: Run, project: Path) -> None:
     well = lback("doctor", cwd=project)
     assert well.returncode == 0, well.stdout
     assert f"Project in {project}" in well.stdout

@@ -270,7 +270,7 @@ def test_head_is_answered_where_get_is(app: Application, client: Client) -> None
     assert client.head("/nope").status_code == 404
 
 
-def test_options_names_the_methods_and_asks_nobody_to_sign_in(
+def test_options_names_the_methods_and_asks_no_one_to_sign_in(
     app: Application, client: Client
 ) -> None:
     app.add_route("/", lambda request: "home", ["GET", "PUT"])
@@ -373,7 +373,7 @@ def test_only_a_user_who_is_signed_in_passes(app: Application, user: Any, status
     assert is_authenticated(user) == (status == 200)
 
 
-def test_closed_routes_that_nobody_can_reach_are_warned_of_once(
+def test_closed_routes_that_no_one_can_reach_are_warned_of_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     app = build(MIDDLEWARES=[])
@@ -390,7 +390,7 @@ def test_closed_routes_that_nobody_can_reach_are_warned_of_once(
     assert "requires_auth=False" in text
 
 
-def test_no_warning_where_somebody_can_sign_in(
+def test_no_warning_where_someone_can_sign_in(
     app: Application, caplog: pytest.LogCaptureFixture
 ) -> None:
     app.add_middleware(SigningIn(Somebody()))

@@ -225,7 +225,7 @@ def test_an_infinite_ttl_lives_for_ever() -> None:
 
 
 @pytest.mark.parametrize("ttl", [True, False, "5", "", b"5", [1]])
-def test_a_ttl_that_is_no_number_is_refused(ttl: Any) -> None:
+def test_a_ttl_that_is_not_a_number_is_refused(ttl: Any) -> None:
     cache, _ = cache_and_clock()
     cache.set("key", "old")
     with pytest.raises(TypeError, match=f"number of seconds or None, not {type(ttl).__name__}"):
@@ -469,7 +469,7 @@ def test_an_expired_value_is_set_free_by_the_read_that_finds_it() -> None:
     assert watched() is None
 
 
-def test_expired_values_that_nobody_reads_are_set_free_by_later_sets() -> None:
+def test_expired_values_that_no_one_reads_are_set_free_by_later_sets() -> None:
     cache, clock = cache_and_clock()
     things: weakref.WeakSet[Thing] = weakref.WeakSet()
     for number in range(1000):

@@ -66,7 +66,7 @@ def test_both_loaders_give_the_same_for_json(project: Path) -> None:
     assert load_config("missing.json") == config_module.load_config("missing.json") == {}
 
 
-def test_each_load_runs_the_file_anew(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_load_runs_the_file_again(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "dont_write_bytecode", False)
     settings = project / "settings.py"
     values = []

@@ -36,7 +36,7 @@ def test_what_is_not_there_is_told_as_by_any_mapping() -> None:
         shared["cache"]
 
 
-def test_a_part_is_built_once_and_not_before_somebody_asks() -> None:
+def test_a_part_is_built_once_and_not_before_someone_asks() -> None:
     later, calls = counted()
     shared = Dependencies({"part": later})
     assert "part" in shared
@@ -61,7 +61,7 @@ def test_a_part_may_ask_for_another_while_it_is_built() -> None:
     assert shared.is_built("base")
 
 
-def test_what_a_builder_raises_reaches_whoever_asks_each_time() -> None:
+def test_what_a_builder_raises_reaches_anyone_who_asks_each_time() -> None:
     def fail(_: Dependencies) -> None:
         raise ValueError("no such store")
 

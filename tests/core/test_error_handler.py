@@ -132,7 +132,7 @@ def test_a_custom_error_shows_status_and_message(quiet: Handled) -> None:
 
 
 @pytest.mark.parametrize("status", [0, 99, 600, 1000, -1])
-def test_a_number_that_is_no_status_becomes_500_and_is_logged(
+def test_a_number_that_is_not_a_status_becomes_500_and_is_logged(
     quiet: Handled, caplog: pytest.LogCaptureFixture, status: int
 ) -> None:
     assert quiet.handler.handle_custom_error(status, "x").status_code == 500

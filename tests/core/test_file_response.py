@@ -218,7 +218,7 @@ def test_a_file_with_another_status_is_sent_whole(digits: Path) -> None:
     assert (answer.status, answer.body) == ("404 Not Found", CONTENT)
 
 
-def test_validators_of_ones_own_are_kept_and_obeyed(digits: Path) -> None:
+def test_validators_of_your_own_are_kept_and_obeyed(digits: Path) -> None:
     headers = {"etag": '"mine"', "last-modified": formatdate(0, usegmt=True)}
     response = FileResponse(digits, headers=headers)
 
@@ -337,7 +337,7 @@ def test_a_status_without_body_opens_nothing(digits: Path, status: int) -> None:
 
 
 @pytest.mark.parametrize("name", ["missing", "", "sub", "digits.txt/x", "a\0b"])
-def test_what_is_no_file_is_not_found(digits: Path, name: str) -> None:
+def test_anything_but_a_file_is_not_found(digits: Path, name: str) -> None:
     (digits.parent / "sub").mkdir()
 
     with pytest.raises(NotFound):
@@ -346,7 +346,7 @@ def test_what_is_no_file_is_not_found(digits: Path, name: str) -> None:
         FileResponse(name, directory=digits.parent)
 
 
-def test_a_pipe_is_no_file(tmp_path: Path) -> None:
+def test_a_pipe_is_not_a_file(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
 
     with pytest.raises(NotFound):

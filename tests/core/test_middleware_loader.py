@@ -85,7 +85,7 @@ def test_a_class_is_imported_by_its_dotted_path() -> None:
 
 
 @pytest.mark.parametrize("path", ["", "Plain", ".Plain", "shop.", "..Plain", ".shop.Plain", "."])
-def test_what_is_no_dotted_path_is_refused(path: str) -> None:
+def test_invalid_dotted_path_is_refused(path: str) -> None:
     with pytest.raises(ImportError) as refused:
         import_class(path)
     assert f"{path!r} is not a dotted path; write 'package.module.ClassName'" in str(refused.value)
@@ -110,7 +110,7 @@ def test_a_missing_class_is_named_with_near_misses() -> None:
         import_class("shop.middleware.Zzz")
 
 
-def test_what_is_no_class_is_refused() -> None:
+def test_anything_but_a_class_is_refused() -> None:
     with pytest.raises(TypeError, match=r"'shop\.middleware\.function' is a function, not a class"):
         import_class("shop.middleware.function")
     with pytest.raises(TypeError, match=r"'os\.path' is a module, not a class"):
@@ -255,7 +255,7 @@ def test_the_list_comes_from_a_config(manager: MiddlewareManager) -> None:
     "config",
     [SimpleNamespace(), SimpleNamespace(MIDDLEWARES=None), SimpleNamespace(MIDDLEWARES=())],
 )
-def test_no_list_is_no_middleware(manager: MiddlewareManager, config: Any) -> None:
+def test_an_empty_list_means_no_middleware(manager: MiddlewareManager, config: Any) -> None:
     load_middlewares_from_config(manager, config, {})
     assert manager.middlewares == []
 

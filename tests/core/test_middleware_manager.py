@@ -194,7 +194,7 @@ class Coroutines:
         (Coroutines(), "Coroutines.process_request is a coroutine function: use def"),
     ],
 )
-def test_what_is_no_middleware_is_refused(
+def test_anything_but_a_middleware_is_refused(
     manager: MiddlewareManager, heard: Heard, wrong: Any, message: str
 ) -> None:
     with pytest.raises(TypeError, match=message):
@@ -281,7 +281,7 @@ def test_a_superclass_may_stay(manager: MiddlewareManager) -> None:
     ("wrong", "name"),
     [(5, "int"), (None, "NoneType"), ("Step", "str"), (int, "int"), (WithDataAsHook, "WithData")],
 )
-def test_removing_by_what_is_no_middleware_class_is_refused(
+def test_removing_by_anything_but_a_middleware_class_is_refused(
     manager: MiddlewareManager, heard: Heard, wrong: Any, name: str
 ) -> None:
     manager.add_middleware(Step())

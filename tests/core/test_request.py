@@ -66,7 +66,7 @@ def test_an_unknown_method_is_upper_case_text() -> None:
 
 
 @pytest.mark.parametrize("method", ["", "G ET", "GET\r\n", "GÉT", "G/T"])
-def test_a_method_that_is_no_token_is_a_fault_to_be_answered(method: str) -> None:
+def test_a_method_that_is_not_a_token_is_a_fault_to_be_answered(method: str) -> None:
     fault = request_to("/", method).error
     assert isinstance(fault, BadRequest)
     assert fault.message == "the method is not a token"
@@ -89,7 +89,7 @@ def test_a_path_is_utf_8_behind_the_latin_1_of_wsgi() -> None:
     assert by_hand(PATH_INFO=native).path == "/café/日"
 
 
-def test_a_path_that_is_no_utf_8_is_refused() -> None:
+def test_a_path_that_is_not_utf_8_is_refused() -> None:
     request = request_to("/\xff")
     assert isinstance(request.error, BadRequest)
     assert request.error.message == "the path is not UTF-8"
@@ -220,7 +220,7 @@ def test_the_cookie_field_is_limited() -> None:
     assert request_to(HTTP_COOKIE="a=" + "x" * 8190).cookies["a"] == "x" * 8190
 
 
-def test_meta_is_a_view_of_the_environ_that_nobody_can_write() -> None:
+def test_meta_is_a_view_of_the_environ_that_no_one_can_write() -> None:
     environ = {"REQUEST_METHOD": "GET", "REMOTE_ADDR": "192.0.2.1"}
     request = Request.from_environ(environ)
 
@@ -260,7 +260,7 @@ def test_a_body_is_read_from_the_stream_once_and_when_asked_for() -> None:
     assert source.reads == reads
 
 
-def test_a_body_that_is_no_utf_8_has_no_text() -> None:
+def test_a_body_that_is_not_utf_8_has_no_text() -> None:
     source = io.BytesIO(b"\xff\xfe")
     request = request_to(CONTENT_LENGTH="2", **{"wsgi.input": source})
     assert request.body_text is None
@@ -356,7 +356,7 @@ def test_the_parsed_body_shows_by_method(method: str, post: bool, data: bool) ->
 
 
 @pytest.mark.parametrize("value", [["a"], "text", 1, None])
-def test_a_parsed_body_that_is_no_mapping_is_none(value: Any) -> None:
+def test_a_parsed_body_that_is_not_a_mapping_is_none(value: Any) -> None:
     request = by_hand("/", "POST")
     request.parsed_body = {"a": 1}
     request.parsed_body = value
@@ -383,7 +383,7 @@ def test_a_parser_is_asked_once_and_late(attribute: str) -> None:
 
 
 @pytest.mark.parametrize("error", [BadRequest("malformed"), OSError("disk full")])
-def test_a_parser_that_failed_fails_for_everybody_and_reads_on_for_nobody(error: Exception) -> None:
+def test_a_parser_that_failed_fails_for_everyone_and_reads_on_for_no_one(error: Exception) -> None:
     calls = []
 
     def parse(request: Request) -> tuple[None, dict[str, Any]]:

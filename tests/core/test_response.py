@@ -247,7 +247,7 @@ def test_head_sends_the_fields_of_get_without_the_body() -> None:
 
 
 @pytest.mark.parametrize("status", [99, 600, 0, -1, "200", None, 200.0, True, [200]])
-def test_what_is_no_status_is_refused(status: Any) -> None:
+def test_invalid_status_is_refused(status: Any) -> None:
     with pytest.raises(ValueError, match="is not an HTTP status: an integer from 100 to 599"):
         Response("x", status)
 
@@ -404,7 +404,7 @@ def test_each_redirect_status_is_kept(status: int) -> None:
 
 
 @pytest.mark.parametrize("status", [200, 300, 304, 306, 400, True, "302", None])
-def test_another_status_is_no_redirect(status: Any) -> None:
+def test_another_status_is_not_a_redirect(status: Any) -> None:
     with pytest.raises(ValueError, match="is not a redirect status; use 301, 302, 303, 307 or 308"):
         RedirectResponse("/x", status)
 
@@ -472,7 +472,7 @@ def test_any_redirect_is_either_refused_or_a_clean_location(url: str) -> None:
     assert not location.lower().startswith(("javascript:", "data:", "vbscript:"))
 
 
-def test_a_class_of_ones_own_is_a_response_like_any_other() -> None:
+def test_a_class_of_your_own_is_a_response_like_any_other() -> None:
     class Teapot(Response):
         def __init__(self, text: str) -> None:
             super().__init__(text, 418, {"X-Pot": "tea"})

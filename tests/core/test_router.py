@@ -303,7 +303,7 @@ def test_the_first_of_two_routes_of_a_name_keeps_it(
     assert router.url_for("home") == "/second"
 
 
-def test_the_same_route_twice_is_no_quarrel_over_a_name(
+def test_the_same_route_twice_is_not_a_quarrel_over_a_name(
     router: Router, caplog: pytest.LogCaptureFixture
 ) -> None:
     route = Route("/x", view, name="x")

@@ -139,7 +139,7 @@ def test_a_disconnected_receiver_is_not_called_any_more() -> None:
     assert dispatcher.receivers == {}
 
 
-def test_disconnecting_what_is_not_connected_is_no_error() -> None:
+def test_disconnecting_what_is_not_connected_is_not_an_error() -> None:
     dispatcher = SignalDispatcher()
     dispatcher.disconnect("saved", answer)
     dispatcher.connect("saved", answer)
@@ -182,7 +182,7 @@ def test_a_coroutine_function_is_refused(receiver: Any) -> None:
 
 
 @pytest.mark.parametrize("name", [None, 5, b"saved", ["saved"]])
-def test_a_signal_name_that_is_no_text_is_refused(name: Any) -> None:
+def test_a_signal_name_that_is_not_text_is_refused(name: Any) -> None:
     with pytest.raises(TypeError, match=f"must be text, not {type(name).__name__}"):
         SignalDispatcher().connect(name, answer)
 
@@ -195,7 +195,7 @@ def test_an_empty_signal_name_is_refused() -> None:
 # receivers that fail
 
 
-def test_a_failing_receiver_keeps_nobody_from_hearing(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_failing_receiver_keeps_no_one_from_hearing(caplog: pytest.LogCaptureFixture) -> None:
     dispatcher = SignalDispatcher()
     failure = RuntimeError("broken")
 
@@ -275,7 +275,7 @@ def test_no_argument_is_ever_logged(
     assert "secret" not in caplog.text
 
 
-def test_a_signal_that_nobody_hears_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_signal_that_no_one_hears_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     SignalDispatcher().send("saved", key=1)
     assert caplog.records == []

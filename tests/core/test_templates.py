@@ -99,7 +99,7 @@ def test_a_template_in_a_string_is_escaped(project: Path) -> None:
     assert template.render(text="<b>") == "&lt;b&gt;"
 
 
-def test_a_name_that_nobody_gave_is_empty(project: Path) -> None:
+def test_a_name_that_no_one_gave_is_empty(project: Path) -> None:
     assert renderer(project).render_to_string("hello.html") == "<p>Hello </p>"
 
 
@@ -305,7 +305,7 @@ def test_signals_tell_of_a_row(project: Path, session: Session) -> None:
     assert recorder.heard[3][1]["source"] == "db"
 
 
-def test_a_row_that_is_edited_is_rendered_anew(project: Path, session: Session) -> None:
+def test_a_row_that_is_edited_is_rendered_again(project: Path, session: Session) -> None:
     templates = renderer(project, db_session=session, template_model=Page)
     assert templates.render_from_db_to_string("greeting", name="Ann") == "Hello Ann"
     page = session.scalars(select(Page)).one()
@@ -314,7 +314,7 @@ def test_a_row_that_is_edited_is_rendered_anew(project: Path, session: Session) 
     assert templates.render_from_db_to_string("greeting", name="Ann") == "Bye Ann"
 
 
-def test_a_loader_of_ones_own_is_asked_first_and_the_model_after_it(
+def test_a_loader_of_your_own_is_asked_first_and_the_model_after_it(
     project: Path, session: Session
 ) -> None:
     asked: list[tuple[str, Any]] = []

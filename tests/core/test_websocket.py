@@ -119,7 +119,7 @@ def test_register_and_unregister_keep_the_connections() -> None:
     run(story())
 
 
-def test_unregistering_an_unknown_connection_is_no_error() -> None:
+def test_unregistering_an_unknown_connection_is_not_an_error() -> None:
     async def story() -> None:
         server = WebSocketServer()
         await server.unregister(Tape().connection)
@@ -241,7 +241,7 @@ def test_a_broadcast_reaches_every_registered_connection(message: str | bytes) -
     run(story())
 
 
-def test_a_broadcast_to_nobody_is_no_error() -> None:
+def test_a_broadcast_to_no_one_is_not_an_error() -> None:
     run(WebSocketServer().broadcast("anybody?"))
 
 
@@ -445,7 +445,7 @@ def test_an_error_in_handle_message_ends_that_connection_alone(
     assert "the handler is broken" in caplog.text
 
 
-def test_a_client_that_vanishes_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_client_that_vanishes_is_not_an_error(caplog: pytest.LogCaptureFixture) -> None:
     async def story() -> None:
         server = local_server()
         async with server.running():

@@ -288,7 +288,7 @@ def test_a_file_in_a_missing_directory_is_named(tmp_path: Path) -> None:
         rows(manager)
 
 
-def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_database_is_named(tmp_path: Path) -> None:
     (tmp_path / "letter.txt").write_text("Dear Ada, " * 200)
     manager = DatabaseManager.from_url(f"sqlite:///{tmp_path / 'letter.txt'}")
     with pytest.raises(ConfigurationError, match=r"letter\.txt': file is not a database"):

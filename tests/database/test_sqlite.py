@@ -102,7 +102,7 @@ def test_who_has_read_an_old_state_may_still_write(library: DatabaseManager) -> 
     assert books(library) == 2
 
 
-def test_a_new_file_that_somebody_writes_to_is_waited_for(tmp_path: Path) -> None:
+def test_a_new_file_that_someone_writes_to_is_waited_for(tmp_path: Path) -> None:
     file = tmp_path / "new.sqlite3"
     other = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
     other.execute("CREATE TABLE notes (text)")

@@ -246,7 +246,7 @@ def test_addresses(address: str) -> None:
      "a..b@example.org", "a@-x.org", "a@x-.org", "a@x..org", "a\n@example.org", "a@exa_mple.org",
      "a@example.org\nBcc: b@example.org", f"{'a' * 65}@example.org", f"a@{'b' * 250}.org"],
 )  # fmt: skip
-def test_what_is_no_address(address: str) -> None:
+def test_invalid_address(address: str) -> None:
     with pytest.raises(Invalid):
         EmailField().clean(address)
 
@@ -257,7 +257,7 @@ def test_slugs(slug: str) -> None:
 
 
 @pytest.mark.parametrize("slug", ["a b", "ä", "a/b", "a.b", "٣"])
-def test_what_is_no_slug(slug: str) -> None:
+def test_invalid_slug(slug: str) -> None:
     assert refusal(SlugField(), slug).startswith("Please use letters")
 
 
@@ -272,7 +272,7 @@ def test_urls(url: str) -> None:
      "//example.org", "example.org", "http://", "http:///x", "http://[::1", "http://x:99999999/",
      "http://x y/", "http:\\\\x", "ht\ntp://x", "http://x\u200b/", "vbscript:x"],
 )  # fmt: skip
-def test_what_is_no_url(url: str) -> None:
+def test_invalid_url(url: str) -> None:
     assert refusal(URLField(), url).startswith("Please write a whole address")
 
 
@@ -281,14 +281,14 @@ def test_other_schemes_are_named() -> None:
 
 
 @pytest.mark.parametrize("raw", ["1.0", "1e3", "0x1", "1_0", "٣", "--1", "1,5", "", "NaN"])
-def test_what_is_no_integer(raw: str) -> None:
+def test_invalid_integer(raw: str) -> None:
     with pytest.raises(Invalid):
         IntegerField().clean(raw)
 
 
 @pytest.mark.parametrize("raw", ["NaN", "Infinity", "-inf", "1e9999", "1_0", "1,5", ".", "e5"])
 @pytest.mark.parametrize("field", [FloatField(), DecimalField()])
-def test_what_is_no_number(field: Field, raw: str) -> None:
+def test_invalid_number(field: Field, raw: str) -> None:
     assert refusal(field, raw) == "Please write a number."
 
 
@@ -323,7 +323,7 @@ def test_a_box_that_must_be_ticked() -> None:
 
 
 @pytest.mark.parametrize("raw", ["20260331", "2026-02-30", "2026-W01-1", "31.3.2026", "0000-01-01"])
-def test_what_is_no_date(raw: str) -> None:
+def test_invalid_date(raw: str) -> None:
     assert refusal(DateField(), raw) == "Please write a date such as 2026-03-31."
 
 
@@ -334,7 +334,7 @@ def test_days_have_limits() -> None:
 
 
 @pytest.mark.parametrize("raw", ["24:00", "1:30", "12:60", "12", "12:30:15.1234567", "12:30Z"])
-def test_what_is_no_time(raw: str) -> None:
+def test_invalid_time(raw: str) -> None:
     assert refusal(TimeField(), raw) == "Please write a time such as 14:30."
 
 
@@ -408,7 +408,7 @@ def test_choices_that_are_asked_for_each_form() -> None:
         ([10**5000], "a whole number has more than 4,300 digits"),
     ],
 )
-def test_what_is_no_json(raw: Any, reason: str) -> None:
+def test_invalid_json(raw: Any, reason: str) -> None:
     sentence = refusal(JSONField(), raw)
     assert reason in sentence
     assert "sys." not in sentence
@@ -495,7 +495,7 @@ def test_members_of_every_kind_of_enumeration_come_back_from_json() -> None:
     assert ChoiceField(crossed).clean("A") is crossed["A"]
 
 
-def test_brackets_in_a_text_are_no_levels() -> None:
+def test_brackets_in_a_text_are_not_levels() -> None:
     for value in (["[" * 500], {'"[{': "\\[" * 300}, ['\\"[' * 300]):
         assert JSONField().clean(json.dumps(value)) == value
 

@@ -84,7 +84,7 @@ def test_images_are_told_by_their_content(name: str, content: bytes) -> None:
         ("a.png", png(0, 5)),
     ],
 )
-def test_what_is_no_image(name: str, content: bytes) -> None:
+def test_invalid_image(name: str, content: bytes) -> None:
     assert "image" in refusal(ImageField(), upload(name, content))
 
 
@@ -111,7 +111,7 @@ def test_names_of_what_might_be_run(name: str) -> None:
     ["www.bank.com.txt", "x.htm.txt", "index.html.txt", "Intro to node.js.txt", "www.sklep.pl.txt",
      "Screenshot 2020-08-04 at 21.42.34.txt", "v1.2.txt", "a..txt", "setup.py.txt"],
 )  # fmt: skip
-def test_names_with_dots_of_what_nobody_runs(name: str) -> None:
+def test_names_with_dots_of_what_no_one_runs(name: str) -> None:
     for field in (FileField(), FileField(extensions=["txt"])):
         assert field.clean(upload(name, b"harmless")).filename == name
 
@@ -177,7 +177,7 @@ def test_files_have_a_size() -> None:
     assert FileField(allow_empty=True).clean(upload("a.txt", b"")).size == 0
 
 
-def test_a_text_is_no_file() -> None:
+def test_a_text_is_not_a_file() -> None:
     with pytest.raises(Invalid, match="multipart/form-data"):
         FileField().clean("a.txt")
 

@@ -160,7 +160,7 @@ def test_rows_of_a_parent_are_changed_added_and_removed(session: Session, menu: 
     assert [dish.name for dish in menu.dishes] == ["Salad", "Bread"]
 
 
-def test_rows_of_somebody_else_cannot_be_reached(session: Session, menu: Menu) -> None:
+def test_rows_of_another_user_cannot_be_reached(session: Session, menu: Menu) -> None:
     stew = session.scalars(select(Dish).where(Dish.name == "Stew")).one()
     for change in ({"name": "Mine"}, {"name": "Mine", "DELETE": "on"}):
         data = rows({"KEY": str(stew.id), **change}, prefix="dishes")

@@ -233,7 +233,7 @@ def test_what_is_left_empty_takes_the_default_of_its_column(
     assert book.cover is None
 
 
-def test_what_nobody_touched_is_not_written(session: Session, author: Author) -> None:
+def test_what_no_one_touched_is_not_written(session: Session, author: Author) -> None:
     moment = datetime(2026, 1, 2, 3, 4, 5, 678_901, tzinfo=UTC)
     book = Book(
         title=" with\nlines ", price=Decimal("1.5"), author=author, created_at=moment,
@@ -303,7 +303,7 @@ def test_values_that_are_unique_together(session: Session, author: Author) -> No
     assert not fixed.is_valid()
 
 
-def test_a_unique_value_that_somebody_takes_meanwhile(
+def test_a_unique_value_that_someone_takes_meanwhile(
     database: DatabaseManager, session: Session
 ) -> None:
     form = AuthorForm({"name": "Eve"}, session=session)

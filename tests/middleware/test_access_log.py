@@ -58,7 +58,7 @@ def test_a_request_refused_at_the_door_is_logged(caplog: pytest.LogCaptureFixtur
     assert lines(caplog) == ["127.0.0.1 GET / 400 0.0ms -"]
 
 
-def test_nothing_is_made_that_nobody_reads(caplog: pytest.LogCaptureFixture) -> None:
+def test_nothing_is_made_that_no_one_reads(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING, "lback.access"):
         Client(build()).get("/")
     assert lines(caplog) == []

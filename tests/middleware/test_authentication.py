@@ -101,7 +101,7 @@ def test_a_401_of_a_view_leads_to_the_login_page_as_well() -> None:
     assert ask("/own").status_code == 302
 
 
-def test_a_login_page_that_wants_a_user_is_no_endless_loop() -> None:
+def test_a_login_page_that_wants_a_user_is_not_an_endless_loop() -> None:
     assert ask("/sign-in").status_code == 401
     mounted = {"LOGIN_URL": "/shop/sign-in"}
     assert ask("/sign-in", environ={"SCRIPT_NAME": "/shop"}, settings=mounted).status_code == 401
@@ -111,7 +111,7 @@ def test_no_cache_shows_the_refusal_to_others() -> None:
     assert ask("/books/a").headers["vary"] == "Cookie"
 
 
-def test_a_login_url_that_is_no_address_is_refused_at_the_start() -> None:
+def test_a_login_url_that_is_not_an_address_is_refused_at_the_start() -> None:
     with pytest.raises(ValueError, match=r"LOGIN_URL = 'sign-in' .*must be a path such as"):
         Client(build(LOGIN_URL="sign-in")).get("/")
 

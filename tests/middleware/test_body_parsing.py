@@ -86,7 +86,7 @@ def refusal(request: Request) -> HTTPException:
 # Nothing is done that nobody asked for.
 
 
-def test_a_body_that_nobody_asks_for_is_not_read() -> None:
+def test_a_body_that_no_one_asks_for_is_not_read() -> None:
     source = CountingInput(b"a=1")
     request = request_with(b"a=1", URLENCODED, source=source)
     middleware().process_request(request)
@@ -181,7 +181,7 @@ def test_the_type_may_be_written_in_many_ways(content_type: str) -> None:
 
 
 @pytest.mark.parametrize("body", [b"a=%FF", b"%C3=1", b"a=\xff", b"a=\xed\xa0\x80", b"a=%ED%A0%80"])
-def test_a_form_that_is_no_utf_8_is_refused_rather_than_garbled(body: bytes) -> None:
+def test_a_form_that_is_not_utf_8_is_refused_rather_than_garbled(body: bytes) -> None:
     error = refusal(parsed(body, URLENCODED))
 
     assert error.status_code == 400
@@ -232,7 +232,7 @@ def test_a_json_object_becomes_data(content_type: str, method: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["[1, 2]", "1", '"a"', "null", "true", "[]"])
-def test_json_that_is_no_object_stays_text(text: str) -> None:
+def test_json_that_is_not_an_object_stays_text(text: str) -> None:
     request = parsed(text.encode(), JSON)
 
     assert request.parsed_body is None
@@ -390,7 +390,7 @@ def test_a_compressed_body_is_not_inflated(content_type: str, body: bytes, encod
 
 
 @EACH_TYPE
-def test_identity_is_no_compression(content_type: str, body: bytes) -> None:
+def test_identity_is_not_compression(content_type: str, body: bytes) -> None:
     request = request_with(body, content_type, HTTP_CONTENT_ENCODING=" Identity")
     middleware().process_request(request)
     assert request.POST == {"a": "1"}

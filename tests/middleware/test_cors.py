@@ -108,7 +108,7 @@ def test_options_of_another_kind_go_on_to_the_router() -> None:
     assert "access-control-allow-methods" not in answer.headers
 
 
-def test_everybody_may_read_what_holds_nothing_of_a_visitor() -> None:
+def test_everyone_may_read_what_holds_nothing_of_a_visitor() -> None:
     who = client(CORS_ORIGINS=["*"])
     assert who.get("/", headers={"Origin": "https://any.example"}).headers[ALLOW] == "*"
     assert "vary" not in who.get("/").headers
@@ -116,7 +116,7 @@ def test_everybody_may_read_what_holds_nothing_of_a_visitor() -> None:
     assert preflight(who, "https://any.example").headers[ALLOW] == "*"
 
 
-def test_everybody_with_credentials_stops_the_start() -> None:
+def test_everyone_with_credentials_stops_the_start() -> None:
     with pytest.raises(
         ConfigurationError, match="lets every page act as the visitor; list the allowed"
     ):

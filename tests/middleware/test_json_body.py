@@ -62,14 +62,14 @@ def test_what_is_accepted_means_the_same_to_the_standard_library(body: bytes) ->
      "tru", "undefined", "\ufeff\ufeff1", '"\\ud800"', '"\\udc00"', '"\\ud800\\u0041"',
      '["\\udc00\\ud800"]', '{"\\ud800": 1}', '"\\ud800 and more text"'],
 )  # fmt: skip
-def test_what_is_no_json_is_refused(text: str) -> None:
+def test_invalid_json_is_refused(text: str) -> None:
     with pytest.raises(BadRequest, match="the body is not valid JSON: "):
         parse_json(text.encode(), 200)
 
 
 @pytest.mark.parametrize("body", [b'"\xff"', b'"\xed\xa0\x80"', b'"\xc0\xaf"', b'{"\xe9": 1}',
                                   b"\xff", b"[1] \xff", '{"a": 1}'.encode("utf-16")])  # fmt: skip
-def test_what_is_no_utf_8_is_refused(body: bytes) -> None:
+def test_invalid_utf_8_is_refused(body: bytes) -> None:
     with pytest.raises(BadRequest, match="the JSON is not valid UTF-8"):
         parse_json(body, 200)
 
@@ -81,7 +81,7 @@ def test_a_byte_order_mark_in_front_is_ignored() -> None:
             parse_json(body, 4)
 
 
-def test_utf_16_is_no_json() -> None:
+def test_utf_16_is_not_json() -> None:
     for encoding in ("utf-16", "utf-16-le", "utf-32-be"):
         with pytest.raises(BadRequest):
             parse_json('{"a": 1}'.encode(encoding), 200)

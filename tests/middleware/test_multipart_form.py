@@ -160,7 +160,7 @@ def test_several_files_of_one_name_are_a_list() -> None:
     assert request.POST == {}
 
 
-def test_a_file_input_left_empty_is_no_file() -> None:
+def test_a_file_input_left_empty_is_not_a_file() -> None:
     request = request_with(
         file("f", "", b"", "application/octet-stream"), file("g", "", b"data"), text("a", ""), END
     )
@@ -211,7 +211,7 @@ def test_lines_before_the_first_boundary_are_ignored(preamble: str) -> None:
 
 
 @pytest.mark.parametrize("padding", [" ", "\t", " \t " * 30])
-def test_blanks_behind_a_boundary_are_no_part_of_it(padding: str) -> None:
+def test_blanks_behind_a_boundary_are_not_part_of_it(padding: str) -> None:
     line = f"--{BOUNDARY}"
     for size in (0, 1, 65500, *range(65536 - 150, 65536, 7)):
         body = text("a", "x" * size) + file("f", "f.txt", b"y" * size) + END
@@ -530,7 +530,7 @@ def test_a_form_needs_a_boundary(content_type: str) -> None:
     assert refused.value.message.startswith("Content-Type ")
 
 
-def test_a_field_that_is_no_utf_8_is_named() -> None:
+def test_a_field_that_is_not_utf_8_is_named() -> None:
     error = refusal(text("first", "1"), text("second", b"\xff"), END)
     assert (error.status_code, error.message) == (400, "field 'second' is not valid UTF-8")
 

@@ -75,7 +75,7 @@ def test_another_client_does_not_wait() -> None:
     assert statuses(second, times=2) == [200, 429]
 
 
-def test_nobody_escapes_by_a_header_that_anybody_can_write() -> None:
+def test_no_one_escapes_by_a_header_that_anybody_can_write() -> None:
     client = Client(build(RATE_LIMITS=["1 per hour"]))
     answers = [
         client.get("/", headers={"X-Forwarded-For": f"203.0.113.{n}"}).status_code for n in range(3)

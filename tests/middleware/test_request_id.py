@@ -46,7 +46,7 @@ def test_a_trusted_proxy_chooses_it(sent: str) -> None:
 
 
 @pytest.mark.parametrize("sent", ["", "a b", "a\tb", "<b>", "é", "x" * 129, '"', "a;b"])
-def test_what_is_no_id_is_replaced(sent: str) -> None:
+def test_invalid_id_is_replaced(sent: str) -> None:
     client = Client(build(TRUSTED_PROXIES=["127.0.0.1"]))
     sent = sent.encode().decode("latin-1")
     assert OURS(client.get("/", headers={"X-Request-ID": sent}).text)

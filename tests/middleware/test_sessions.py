@@ -217,7 +217,7 @@ def test_messages_are_shown_once() -> None:
     assert client.get("/listen").json() == {"messages": []}
 
 
-def test_messages_that_nobody_reads_do_not_pile_up() -> None:
+def test_messages_that_no_one_reads_do_not_pile_up() -> None:
     client = Client(build())
     for _ in range(30):
         client.get("/say")
@@ -321,7 +321,7 @@ def test_where_the_store_is_away_only_those_notice_who_need_it(
         assert answer.headers["retry-after"] == "5"
 
 
-def test_a_change_that_cannot_be_kept_is_no_success() -> None:
+def test_a_change_that_cannot_be_kept_is_not_a_success() -> None:
     settings = {"SESSION_STORE": "redis", "REDIS_URL": f"redis://127.0.0.1:{nobody_there()}/0"}
     answer = Client(build(**settings)).get("/count")
     assert answer.status_code == 503

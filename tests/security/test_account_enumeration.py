@@ -121,7 +121,7 @@ def test_no_work_begins_before_the_answer_has_left(app: Application, path: str) 
     assert len(app.mailer.outbox) == 1
 
 
-def test_the_token_that_is_made_for_nobody_opens_nothing(app: Application) -> None:
+def test_the_token_that_is_made_for_no_one_opens_nothing(app: Application) -> None:
     token = app.dependencies["account_tokens"].for_nobody()
     for path in ("reset", "verify", "sign-up"):
         answer = Client(app).post(f"/accounts/{path}/{token}", data={"password": "battery staple"})

@@ -122,7 +122,7 @@ def test_what_is_kept_is_never_html(client: Client) -> None:
     assert f"&lt;script&gt;{MARK}" in client.get("/admin/thing").text
 
 
-def test_addresses_that_run_script_are_no_addresses() -> None:
+def test_addresses_that_run_script_are_not_addresses() -> None:
     for text in ("javascript:alert(1)", "JAVASCRIPT://x%0aalert(1)", "data:text/html,x"):
         with pytest.raises(Invalid):
             URLField().clean(text)

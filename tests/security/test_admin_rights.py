@@ -289,7 +289,7 @@ def account(app: Application, manager: Any, name: str, *permissions: str, **opti
         return int(row.id)
 
 
-def test_nobody_takes_over_an_admin_with_more_rights(
+def test_no_one_takes_over_an_admin_with_more_rights(
     app: Application, enter: Callable[..., Client]
 ) -> None:
     manager = app.admin_user_manager
@@ -312,7 +312,7 @@ def test_nobody_takes_over_an_admin_with_more_rights(
         assert manager.authenticate(session, "peer", NEW) is not None
 
 
-def test_nobody_takes_over_a_user_of_the_site_with_more_rights(
+def test_no_one_takes_over_a_user_of_the_site_with_more_rights(
     app: Application, enter: Callable[..., Client]
 ) -> None:
     manager = app.user_manager
@@ -326,7 +326,7 @@ def test_nobody_takes_over_a_user_of_the_site_with_more_rights(
     assert client.post(f"/admin/user/row/{reader}", data=data).status_code == 303
 
 
-def test_nobody_gives_roles_with_more_rights_whatever_form_offers_them(
+def test_no_one_gives_roles_with_more_rights_whatever_form_offers_them(
     app: Application, enter: Callable[..., Client], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reader = account(app, app.user_manager, "reader")

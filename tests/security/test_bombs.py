@@ -97,7 +97,7 @@ BOMBS = {
 
 
 @pytest.mark.parametrize("bomb", BOMBS)
-def test_what_is_no_sound_json_is_refused_at_once(bomb: str) -> None:
+def test_invalid_json_is_refused_at_once(bomb: str) -> None:
     client = Client(build())
 
     def refuse(bomb: bytes) -> None:
@@ -136,7 +136,7 @@ def test_a_number_that_json_does_not_know_becomes_null(value: float) -> None:
 
 
 @pytest.mark.parametrize("text", ["\ud800", "a\udfffb"])
-def test_text_that_is_no_unicode_is_not_sent_as_broken_json(text: str) -> None:
+def test_text_that_is_not_unicode_is_not_sent_as_broken_json(text: str) -> None:
     app = build()
     app.add_route("/out", lambda request: {"a": text}, requires_auth=False)
     app.add_route("/envelope", lambda request: JSONResponse({text: 1}), requires_auth=False)

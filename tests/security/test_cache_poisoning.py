@@ -71,7 +71,7 @@ def fetched(app: Application, path: str = "/page", **options: Any) -> str:
 # What is kept.
 
 
-def test_a_page_is_made_once_for_everybody(counter: Counter) -> None:
+def test_a_page_is_made_once_for_everyone(counter: Counter) -> None:
     app = build(page(counter))
     first, second = Client(app).get("/page"), Client(app).get("/page")
     assert first.text == second.text == "page 1"
@@ -95,7 +95,7 @@ def test_it_comes_out_of_redis_as_it_went_in(
     assert sorted(without_age) == sorted(first.header_list)
 
 
-def test_after_its_time_it_is_made_anew(counter: Counter) -> None:
+def test_after_its_time_it_is_made_again(counter: Counter) -> None:
     class Clock:
         now = 1000.0
 
@@ -195,7 +195,7 @@ def test_a_parameter_that_is_not_named_fills_no_cache(counter: Counter, query: s
         "X-Rewrite-URL", "X-HTTP-Method-Override", "X-Host", "Forwarded",
     ],
 )  # fmt: skip
-def test_a_field_that_is_no_part_of_the_address_changes_no_page(
+def test_a_field_that_is_not_part_of_the_address_changes_no_page(
     counter: Counter, field: str
 ) -> None:
     def answer(request: Request) -> str:
@@ -251,7 +251,7 @@ def fails(request: Request) -> Response:
         lambda request: HTMLResponse("x", 200, {"Vary": ["Accept", "cookie"]}),
     ],
 )
-def test_an_answer_that_is_not_for_everybody_is_not_kept(counter: Counter, answer: Any) -> None:
+def test_an_answer_that_is_not_for_everyone_is_not_kept(counter: Counter, answer: Any) -> None:
     app = build(page(counter, answer))
     for _ in range(2):
         fetched(app)

@@ -192,7 +192,7 @@ def test_a_token_without_its_session_is_refused(app: Application) -> None:
     assert browser(app).post("/change", headers=headers).status_code == 403
 
 
-def test_the_bare_secret_is_no_token(app: Application, sessions: SessionManager) -> None:
+def test_the_bare_secret_is_not_a_token(app: Application, sessions: SessionManager) -> None:
     client = browser(app)
     client.get("/token")
     session = sessions.load(client.cookies["session"])
@@ -229,7 +229,7 @@ def test_a_token_twice_is_refused(app: Application) -> None:
         ("application/x-www-form-urlencoded", b"a&" * 2000),
     ],
 )
-def test_an_odd_body_is_refused_and_is_no_failure(
+def test_an_odd_body_is_refused_and_is_not_a_failure(
     app: Application, content_type: str, body: bytes
 ) -> None:
     client = browser(app)
@@ -367,7 +367,7 @@ def test_a_path_without_a_view_says_what_it_always_says(app: Application) -> Non
         ({"Authorization": "Bearer abc", "Cookie": ""}, 403),
     ],
 )
-def test_a_bearer_token_without_cookies_is_no_browsers_doing(
+def test_a_bearer_token_without_cookies_is_not_a_browsers_doing(
     app: Application, headers: dict[str, str], status: int
 ) -> None:
     assert browser(app).post("/change", headers=headers).status_code == status
@@ -386,7 +386,7 @@ def test_only_what_takes_a_mark_can_be_exempt() -> None:
 # Tokens.
 
 
-def test_each_answer_disguises_the_token_anew(app: Application) -> None:
+def test_each_answer_disguises_the_token_again(app: Application) -> None:
     client = browser(app)
     tokens = {client.get("/token").text for _ in range(20)}
     assert len(tokens) == 20
@@ -416,7 +416,7 @@ def test_a_page_with_a_token_is_kept_out_of_shared_caches(app: Application) -> N
     assert answer.headers["cache-control"] == "private"
 
 
-def test_a_token_that_was_damaged_in_the_store_is_made_anew(
+def test_a_token_that_was_damaged_in_the_store_is_made_again(
     app: Application, sessions: SessionManager
 ) -> None:
     client = browser(app)
@@ -434,7 +434,7 @@ def test_a_token_that_was_damaged_in_the_store_is_made_anew(
 # What people are told.
 
 
-def test_in_public_nobody_is_told_why(app: Application) -> None:
+def test_in_public_no_one_is_told_why(app: Application) -> None:
     answer = browser(app).post("/change")
     assert "This form could not be verified. Go back, reload the page and send it" in answer.text
     assert "CSRF" not in answer.text

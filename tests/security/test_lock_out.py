@@ -54,7 +54,7 @@ def test_four_workers_take_no_more_guesses_than_one(workers: list[Application]) 
 
 
 @pytest.mark.parametrize("url", ["/accounts/sign-in", "/admin/sign-in"])
-def test_the_owner_gets_in_from_a_known_device_while_somebody_guesses(
+def test_the_owner_gets_in_from_a_known_device_while_someone_guesses(
     workers: list[Application], url: str
 ) -> None:
     owner, stranger = Client(workers[0]), Client(workers[1])
@@ -96,7 +96,7 @@ def test_a_forged_device_is_none(workers: list[Application], value: str) -> None
     assert sign_in(forger, FORM) == 429
 
 
-def test_the_cookie_of_a_device_lets_nobody_in(workers: list[Application]) -> None:
+def test_the_cookie_of_a_device_lets_no_one_in(workers: list[Application]) -> None:
     owner = Client(workers[0])
     answer = owner.post("/accounts/sign-in", data=FORM)
     sent = [v for n, v in answer.header_list if n == "Set-Cookie" and v.startswith("lback_device")]

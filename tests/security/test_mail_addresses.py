@@ -110,7 +110,7 @@ def app(server: Server) -> Iterator[Application]:
 
 
 @pytest.mark.parametrize("address", AMBIGUOUS, ids=ascii)
-def test_what_can_be_read_in_two_ways_is_no_address(
+def test_what_can_be_read_in_two_ways_is_not_an_address(
     app: Application, server: Server, address: str
 ) -> None:
     assert email_problem(address) is not None

@@ -48,7 +48,7 @@ def test_a_password_that_cannot_be_kept_is_refused(password: str, rule: str) -> 
     assert "xxx" not in str(raised.value)
 
 
-def test_a_password_nobody_could_type_is_wrong_and_not_worked_on(
+def test_a_password_no_one_could_type_is_wrong_and_not_worked_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     stored = hash_password("x" * MAX_PASSWORD_LENGTH)
@@ -83,7 +83,7 @@ def test_who_is_unknown_costs_as_much_as_a_wrong_password(monkeypatch: pytest.Mo
     assert of_the_wrong == of_the_unknown
 
 
-def test_nobody_has_an_empty_password() -> None:
+def test_no_one_has_an_empty_password() -> None:
     assert not verify_password("", None)
 
 

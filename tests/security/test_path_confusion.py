@@ -64,7 +64,7 @@ def test_a_variable_is_what_was_sent_once_decoded() -> None:
         assert text == f"<{name}>"
 
 
-def test_octets_that_are_no_text_are_a_400() -> None:
+def test_octets_that_are_not_text_are_a_400() -> None:
     environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/files/\xff\xfe", "HTTP_HOST": "localhost"}
     begun: list[str] = []
     b"".join(build()(environ, lambda status, headers: begun.append(status)))

@@ -124,7 +124,7 @@ def test_keys_end_when_an_administrator_sets_the_password(app: Application) -> N
         assert keys.account(session, owners) is user
 
 
-def test_keys_of_somebody_who_knows_the_password_stay(app: Application, thief: Client) -> None:
+def test_keys_of_someone_who_knows_the_password_stay(app: Application, thief: Client) -> None:
     keys = app.dependencies["api_key_manager"]
     with app.db_manager.session() as session:
         text, _ = keys.create(session, session.get_one(User, 1), "deployment")

@@ -138,7 +138,7 @@ def test_a_body_with_two_ends_is_refused_once(port: int, fields: list[bytes]) ->
         "NaN",
     ],
 )
-def test_a_malformed_length_is_no_length(port: int, length: str) -> None:
+def test_a_malformed_length_is_not_a_length(port: int, length: str) -> None:
     field = b"Content-Length: " + length.encode()
     received = exchange(port, post(field, body=b"abcde" + ADMIN))
     assert answers(received) == ([400] if length.strip() else [200])
@@ -165,7 +165,7 @@ def test_malformed_chunks_are_the_clients_fault(port: int, body: bytes) -> None:
     assert answers(received) == [400]
 
 
-def test_what_follows_a_body_is_no_request_of_its_own(port: int) -> None:
+def test_what_follows_a_body_is_not_a_request_of_its_own(port: int) -> None:
     for body in (post(b"Content-Length: 3", body=b"abc"), post(b"Content-Length: 0")):
         received = exchange(port, body + ADMIN)
         assert len(answers(received)) == 1
@@ -182,7 +182,7 @@ def test_two_hosts_are_none(port: int, hosts: list[str]) -> None:
 @pytest.mark.parametrize(
     "line", [b"GET", b"GET /admin HTTP/9x", b"GET /admin HTTP/1.1 x", b"\x16\x03"]
 )
-def test_a_line_that_is_no_request_leads_nowhere(port: int, line: bytes) -> None:
+def test_a_line_that_is_not_a_request_leads_nowhere(port: int, line: bytes) -> None:
     received = exchange(port, line + b"\r\n" + HOST + b"\r\n")
     assert b"ADMIN" not in received
     assert b" 200 " not in received

@@ -47,7 +47,7 @@ def known_session(app: Application) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("chosen", ["a" * 43, "0" * 43, "admin"])
-def test_an_id_that_nobody_gave_out_is_never_adopted(app: Application, chosen: str) -> None:
+def test_an_id_that_no_one_gave_out_is_never_adopted(app: Application, chosen: str) -> None:
     victim, attacker = Client(app), Client(app)
     victim.cookies = {"session": chosen}
     victim.post("/accounts/sign-in", data=FORM)

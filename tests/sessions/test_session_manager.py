@@ -171,7 +171,7 @@ def test_a_session_ends_at_last_however_much_it_is_used(
     assert sessions.load(session_id) is None
 
 
-def test_signing_in_begins_the_life_of_a_session_anew(
+def test_signing_in_restarts_the_lifetime_of_a_session(
     sessions: SessionManager, clock: Clock
 ) -> None:
     session = sessions.create()

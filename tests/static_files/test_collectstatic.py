@@ -232,7 +232,7 @@ def test_earlier_names_are_listed_for_thirty_days(files: StaticFiles, root: Path
     assert first not in manifest.names
 
 
-def test_a_name_that_comes_back_is_no_earlier_one(files: StaticFiles, root: Path) -> None:
+def test_a_name_that_comes_back_is_not_an_earlier_one(files: StaticFiles, root: Path) -> None:
     first = collect(files.sources, files.root, "/static/", now=0.0).files["robots.txt"]
     write(root / "static/robots.txt", "Disallow: /\n")
     collect(files.sources, files.root, "/static/", now=1.0)

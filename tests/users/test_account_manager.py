@@ -122,7 +122,7 @@ def test_signing_in_works_by_username_and_by_address(database: DatabaseManager) 
             assert users.authenticate(session, login, PASSWORD) is not None
 
 
-def test_a_username_cannot_be_the_address_of_somebody_else(database: DatabaseManager) -> None:
+def test_a_username_cannot_be_the_address_of_another_user(database: DatabaseManager) -> None:
     with database.session() as session:
         for email in (None, "mallory@example.org"):
             with pytest.raises(ValidationError) as raised:
@@ -184,7 +184,7 @@ def test_accounts_are_listed_searched_and_paged(database: DatabaseManager) -> No
         assert names(limit=2, offset=3) == ["Grace", "Joan"]
 
 
-def test_roles_say_what_somebody_may_do(database: DatabaseManager) -> None:
+def test_roles_say_what_someone_may_do(database: DatabaseManager) -> None:
     with database.session() as session:
         define_role(session, "editor", ["blog.edit", "blog.publish"])
         define_role(session, "author", ["blog.write", "blog.edit"])

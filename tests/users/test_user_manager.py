@@ -174,7 +174,7 @@ def test_a_name_that_another_transaction_holds_is_refused_once_that_commits(
         assert slower.result(timeout=5) == "username"
 
 
-def test_another_broken_rule_of_the_table_is_no_taken_name(database: DatabaseManager) -> None:
+def test_another_broken_rule_of_the_table_is_not_a_taken_name(database: DatabaseManager) -> None:
     class Forgetful(UserManager):
         def _new(self, username: str, password: str, email: str | None) -> User:
             account = super()._new(username, password, email)

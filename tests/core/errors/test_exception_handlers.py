@@ -501,7 +501,7 @@ class AsyncDesk:
         ((404, 410), r"not for \(404, 410\)"),
     ],
 )
-def test_what_is_no_kind_of_error_is_refused(key: Any, reason: str) -> None:
+def test_anything_but_an_error_class_is_refused(key: Any, reason: str) -> None:
     with pytest.raises(ConfigurationError, match=reason):
         build().add_exception_handler(key, says("x"))
 

@@ -51,7 +51,7 @@ def test_a_password_in_a_url_is_masked(url: str, shown: str) -> None:
     ["Authorization", "COOKIE", "Set-Cookie", "X-Api-Key", "x-csrf-token", "session", "passwd",
      "reset_code", "X-Amz-Signature", "client_secret", "X-Auth"],
 )  # fmt: skip
-def test_a_field_that_lets_somebody_in_is_masked(name: str) -> None:
+def test_a_field_that_lets_someone_in_is_masked(name: str) -> None:
     assert redacted_fields({name: "abc"}) == {name: MASK}
 
 
@@ -65,7 +65,7 @@ def test_a_secret_never_comes_through(before: str, after: str) -> None:
     assert "swordfish" not in redactor(SECRET_KEY="swordfish")(f"{before}swordfish{after}")
 
 
-def test_a_path_hides_the_variables_that_let_somebody_in() -> None:
+def test_a_path_hides_the_variables_that_let_someone_in() -> None:
     request = Request("/reset/7/s3cret", "GET", None, {}, {})
     assert redacted_path(request) == "/reset/7/s3cret"
     request.path_params = {"user_id": 7, "token": "s3cret"}

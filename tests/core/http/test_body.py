@@ -51,7 +51,7 @@ def test_the_declared_length_is_a_number_or_none(text: str | None, expected: int
 @pytest.mark.parametrize(
     "text", ["-1", "+1", " 1", "1 ", "1.0", "0x1", "1,1", "1_0", "٣", "²", "abc", "9" * 19, "\n"]
 )
-def test_a_length_that_is_no_number_never_means_read_all(text: str) -> None:
+def test_a_length_that_is_not_a_number_never_means_read_all(text: str) -> None:
     source = CountingInput(b"body")
     with pytest.raises(BadRequest, match="Content-Length is not a whole number"):
         body_stream({"CONTENT_LENGTH": text, "wsgi.input": source})

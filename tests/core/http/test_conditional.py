@@ -75,7 +75,7 @@ def test_who_has_it_since_a_date_gets_it_only_if_it_is_newer(
         f"{AFTER}{' ' * 60}",
     ],
 )
-def test_what_is_no_date_is_ignored(field: str) -> None:
+def test_invalid_date_is_ignored(field: str) -> None:
     assert status(if_modified_since=field) is None
     assert status(if_unmodified_since=field) is None
 
@@ -106,7 +106,7 @@ def test_who_insists_on_one_version_gets_no_other(
     assert status(**fields) == expected
 
 
-def test_a_weak_tag_of_ours_satisfies_nobody_who_insists() -> None:
+def test_a_weak_tag_of_ours_satisfies_no_one_who_insists() -> None:
     assert status(etag='W/"v1"', if_match='W/"v1"') == 412
     assert status(etag='W/"v1"', if_match='"v1"') == 412
 

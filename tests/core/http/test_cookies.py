@@ -130,7 +130,7 @@ def test_what_browsers_send_is_utf_8(field: str, cookies: dict[str, str]) -> Non
     assert parse_cookies(as_browsers_send_it(field)) == cookies
 
 
-def test_bytes_that_are_no_utf_8_stay_and_hide_nothing() -> None:
+def test_bytes_that_are_not_utf_8_stay_and_hide_nothing() -> None:
     field = "c=\x80; ÿ=1; " + as_browsers_send_it("d=ü")
     assert parse_cookies(field) == {"c": "\x80", "ÿ": "1", "d": "ü"}
 
@@ -162,7 +162,7 @@ def test_a_quote_that_does_not_end_belongs_to_the_value() -> None:
     assert parse_cookies('a="b; c="; d="e"') == {"a": '"b', "c": '"', "d": "e"}
 
 
-def test_octets_that_are_no_utf_8_stay_as_the_client_sent_them() -> None:
+def test_octets_that_are_not_utf_8_stay_as_the_client_sent_them() -> None:
     assert parse_cookies('a="\\377"') == {"a": "\xff"}
     assert parse_cookies('a="€\\101"') == {"a": "€A"}
 

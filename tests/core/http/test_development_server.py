@@ -143,7 +143,7 @@ def test_a_port_that_is_taken_names_one_that_is_free() -> None:
     )
 
 
-def test_a_setting_is_the_way_out_where_the_code_names_no_port(
+def test_a_setting_is_suggested_where_the_code_names_no_port(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as taken:

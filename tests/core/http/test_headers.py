@@ -90,7 +90,7 @@ def test_a_value_that_breaks_out_of_its_line_is_refused_wherever_it_enters(value
 
 
 @pytest.mark.parametrize("name", ["", "a b", "a:b", "a\r\nb", "a\n", "a\0", "ä", '"', "(x)", "a/b"])
-def test_a_name_that_is_no_token_is_refused_wherever_it_enters(name: str) -> None:
+def test_a_name_that_is_not_a_token_is_refused_wherever_it_enters(name: str) -> None:
     headers = Headers()
     with pytest.raises(ValueError, match="is not a header name"):
         Headers({name: "x"})
@@ -101,17 +101,17 @@ def test_a_name_that_is_no_token_is_refused_wherever_it_enters(name: str) -> Non
 
 
 @pytest.mark.parametrize("value", [None, 5, b"bytes", 1.5, ["text", 5]])
-def test_a_value_that_is_no_text_is_refused_by_type(value: Any) -> None:
+def test_a_value_that_is_not_text_is_refused_by_type(value: Any) -> None:
     with pytest.raises(TypeError, match="the value of header X-Name must be text, not"):
         Headers({"X-Name": value})
 
 
-def test_a_name_that_is_no_text_is_refused_by_type() -> None:
+def test_a_name_that_is_not_text_is_refused_by_type() -> None:
     with pytest.raises(TypeError, match="a header name must be text, not int"):
         Headers()[5] = "x"  # type: ignore[index]  # what the test is about
 
 
-def test_a_character_outside_latin_1_is_refused_and_the_way_out_is_named() -> None:
+def test_a_character_outside_latin_1_is_refused_with_a_hint() -> None:
     with pytest.raises(ValueError, match="outside Latin-1; percent-encode it"):
         Headers({"X-Name": "5 €"})
     assert Headers({"X-Name": "café"})["X-Name"] == "café"

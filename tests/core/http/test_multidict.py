@@ -83,7 +83,7 @@ def test_what_only_looks_percent_encoded_stays(value: str) -> None:
         assert parse_query(text) == expected, text
 
 
-def test_bytes_that_are_no_text_can_be_refused() -> None:
+def test_bytes_that_are_not_text_can_be_refused() -> None:
     assert parse_query("a=%C3%BC", errors="strict") == {"a": "ü"}
     for text in ("a=%FF", "%FF=a", "a=1&b=%C3"):
         with pytest.raises(UnicodeDecodeError):

@@ -41,7 +41,7 @@ def test_an_origin_is_scheme_host_and_port(text: str, origin: str) -> None:
         "capacitor://localhost/", "capacitor://a@b", "x" * 100 + "://a",
     ],
 )  # fmt: skip
-def test_what_is_no_origin_is_none(text: str) -> None:
+def test_invalid_origin_is_none(text: str) -> None:
     assert origin_of(text) is None
 
 

@@ -125,7 +125,7 @@ def test_a_body_beyond_the_limit_is_a_413_and_nothing_of_it_is_read() -> None:
 
 
 @pytest.mark.parametrize("length", ["-1", "1e3", "0x10", "five", "1,000", "²", "9" * 30])
-def test_a_length_that_is_no_number_is_a_400(length: str) -> None:
+def test_a_length_that_is_not_a_number_is_a_400(length: str) -> None:
     client = Client(build(), headers={"Host": "shop.example"})
     environ = client._environ("POST", "/", b"body", {"Host": "shop.example"})
     environ["CONTENT_LENGTH"] = length

@@ -67,7 +67,7 @@ def test_a_number_of_more_digits_than_python_reads_is_refused_and_not_computed()
 
 
 @pytest.mark.parametrize("value", [-1, 1.0, 1.5, "x", "", None, True, False, "1\n", "٣"])
-def test_what_is_no_whole_number_makes_no_url(value: Any) -> None:
+def test_invalid_whole_number_makes_no_url(value: Any) -> None:
     with pytest.raises(ValueError, match="is not a non-negative whole number"):
         INTEGER.to_url(value)
 
@@ -124,7 +124,7 @@ def test_each_converter_says_what_it_is_in_an_openapi_schema() -> None:
     }
 
 
-def test_ones_own_converter_reads_and_writes_a_variable() -> None:
+def test_your_own_converter_reads_and_writes_a_variable() -> None:
     register_converter("hex", HexConverter())
     pattern = PathPattern("/colours/{colour:hex}")
     assert pattern.match("/colours/ff") == {"colour": 255}

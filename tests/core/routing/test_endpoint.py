@@ -525,7 +525,7 @@ def test_a_handler_may_be_inherited() -> None:
     assert call(Derived, "/7", pattern="/{item}", mailer=1) == ["7"]
 
 
-def test_data_that_bears_the_name_of_a_method_is_no_handler() -> None:
+def test_data_that_bears_the_name_of_a_method_is_not_a_handler() -> None:
     class WithData(Page):
         options = ("a", "b")
 

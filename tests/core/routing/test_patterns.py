@@ -127,7 +127,7 @@ def test_a_variable_over_segments_leaves_room_for_what_follows(
         ("/{int:a}", "unknown converter 'a'"),
     ],
 )
-def test_a_malformed_pattern_is_refused_with_the_way_out(pattern: Any, message: str) -> None:
+def test_a_malformed_pattern_is_refused_with_a_hint(pattern: Any, message: str) -> None:
     with pytest.raises(ValueError) as refused:
         PathPattern(pattern)
     assert message in str(refused.value)

@@ -255,7 +255,7 @@ def test_routes_that_contest_every_segment_are_asked_once_each() -> None:
     assert asked < 10 * len(routes)
 
 
-def test_a_tree_of_routes_asks_a_converter_of_ones_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_tree_of_routes_asks_a_converter_of_your_own(monkeypatch: pytest.MonkeyPatch) -> None:
     class Even(TypeConverter):
         def to_python(self, value: str) -> int:
             if int(value) % 2:

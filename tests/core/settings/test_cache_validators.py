@@ -49,7 +49,7 @@ def test_caches_are_named_mappings(caches: dict[str, Any]) -> None:
         ({"a": {"backend": "redis", "url": "http://:pw@h"}}, "must begin with redis:// or rediss"),
     ],
 )
-def test_a_slip_is_told_with_the_way_out(caches: dict[Any, Any], message: str) -> None:
+def test_a_slip_is_told_with_a_hint(caches: dict[Any, Any], message: str) -> None:
     with pytest.raises(ValueError, match=r".") as raised:
         check_caches(caches)
     assert message in str(raised.value)

@@ -39,7 +39,7 @@ def test_a_missing_file_changes_nothing(path: Path) -> None:
     assert {k: v for k, v in os.environ.items() if k != LOADED} == before
 
 
-def test_what_a_parent_took_from_the_file_is_read_anew(path: Path) -> None:
+def test_what_a_parent_took_from_the_file_is_read_again(path: Path) -> None:
     """As the process that the development server starts after each edit does."""
     path.write_text("SHOP_A=1\nSHOP_B=1\nSHOP_C=1\n")
     load_env_file(path)
@@ -135,6 +135,6 @@ def test_a_file_in_another_encoding_is_named_in_one_line(
     assert "\n" not in str(raised.value)
 
 
-def test_a_byte_order_mark_is_no_part_of_a_name(path: Path) -> None:
+def test_a_byte_order_mark_is_not_part_of_a_name(path: Path) -> None:
     path.write_bytes(b"\xef\xbb\xbfSHOP_A=\xc3\xa4\r\nSHOP_B=2\r\n")
     assert load_env_file(path).values == {"SHOP_A": "ä", "SHOP_B": "2"}

@@ -34,7 +34,7 @@ def test_a_name_of_something_else(name: str) -> None:
     assert not is_secret(name.lower())
 
 
-def test_the_value_may_show_that_it_is_no_secret() -> None:
+def test_the_value_may_show_that_it_is_not_a_secret() -> None:
     assert not is_secret("REQUIRE_PASSWORD", True)
     assert not is_secret("DATABASE_URL", "sqlite:///db.sqlite3")
     assert not is_secret("REDIS_URL", "redis://127.0.0.1:6379/0")
@@ -44,7 +44,7 @@ def test_the_value_may_show_that_it_is_no_secret() -> None:
 
 
 @pytest.mark.parametrize("name", ["author", "authors", "encoding", "keyboard", "Accept", "page"])
-def test_a_parameter_that_lets_nobody_in(name: str) -> None:
+def test_a_parameter_that_lets_no_one_in(name: str) -> None:
     assert not is_credential(name)
 
 

@@ -89,7 +89,7 @@ def test_hosts_are_names_domains_and_addresses(host: str) -> None:
 
 
 @pytest.mark.parametrize("proxy", ["proxy.example.com", "10.0.0.0/33", "10.0.0", ""])
-def test_a_proxy_that_is_no_address_is_refused(proxy: str) -> None:
+def test_a_proxy_that_is_not_an_address_is_refused(proxy: str) -> None:
     assert "is not an address or a network" in refusal(**PUBLIC, TRUSTED_PROXIES=[proxy])
 
 

@@ -154,7 +154,7 @@ def test_a_renamed_table_may_refer_to_others(project: Project) -> None:
     assert {k["referred_table"] for k in project.inspector.get_foreign_keys("books")} == {"shelves"}
 
 
-def test_nobody_is_asked_where_nothing_is_like_it(file_project: Project) -> None:
+def test_no_one_is_asked_where_nothing_is_like_it(file_project: Project) -> None:
     file_project.become(("books", title()), ("shelves", Column("name", TEXT), Column("hall", TEXT)))
     file_project.become(("books", Column("year", Integer)), ("readers", Column("mail", TEXT)))
     assert file_project.tables == {"books", "readers"}
