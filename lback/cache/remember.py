@@ -183,7 +183,8 @@ def cached(
         A decorator; the decorated function has `forget(…)` and `key(…)` besides.
 
     Raises:
-        TypeError: The function is a method and `key` is not given: `self` is not a cache key.
+        TypeError: The function is a method and `key` is not given: `self` is not a cache key. Or
+            it is a coroutine function.
 
     Example:
         >>> from lback.cache import cached
@@ -229,6 +230,11 @@ class CachedFunction(Generic[P, R]):
         self._key = key
         self._grace = grace
         self._name = f"{function.__module__}.{function.__qualname__}"
+        if inspect.iscoroutinefunction(function):
+            raise TypeError(
+                f"{self._name} is a coroutine function, and its result can be awaited only once; "
+                "cache a plain function"
+            )
         if key is None and next(iter(self._signature.parameters), "") in ("self", "cls"):
             raise TypeError(
                 f"{self._name} is a method, and its object is not a cache key; pass a key to "

@@ -14,6 +14,7 @@ from lback.cli.project import find_project, open_project
 from lback.core import server
 from lback.core.dependencies import missing_setting
 from lback.core.exceptions import ConfigurationError, did_you_mean
+from lback.core.routing.coroutines import run_coroutine
 
 if TYPE_CHECKING:
     from lback.application import Application
@@ -57,7 +58,8 @@ def inject_dependencies(command: click.Command) -> click.Command:
     """Wrap a command and its subcommands so that parameters without an option are injected.
 
     A parameter named `db_session` gets a session that commits when the command returns and rolls
-    back if it raises. `app` gets the application, other names its dependencies.
+    back if it raises. `app` gets the application, other names its dependencies. The coroutine of
+    an `async def` command runs to its end.
     """
     if isinstance(command, click.Group):
         for below in command.commands.values():
@@ -65,9 +67,21 @@ def inject_dependencies(command: click.Command) -> click.Command:
     if command.callback is not None:
         given = {parameter.name for parameter in command.params if parameter.name}
         wanted = [name for name in _required(command.callback) if name not in given]
+        if inspect.iscoroutinefunction(command.callback):
+            command.callback = _running(command.callback)
         if wanted:
             command.callback = _injecting(command.callback, wanted)
     return command
+
+
+def _running(callback: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a plain function that runs the coroutine of an `async def` command."""
+
+    @wraps(callback)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return run_coroutine(callback(*args, **kwargs))
+
+    return call
 
 
 def _required(callback: Callable[..., Any]) -> list[str]:

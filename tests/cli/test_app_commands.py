@@ -8,6 +8,7 @@ import pytest
 from tests.cli.conftest import SETTINGS, Run
 
 COMMANDS = """
+import asyncio
 import click
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -36,6 +37,14 @@ def count(ctx: click.Context, config) -> None:
 @click.command()
 def version() -> None:
     \"\"\"Must not take the place of the one of Lback.\"\"\"
+
+@click.command()
+@click.argument("names", nargs=-1)
+async def fetch(names, router) -> None:
+    async def one(name):
+        await asyncio.sleep(0)
+        return f"{name} by {router.url_for('home')}"
+    click.echo(", ".join(await asyncio.gather(*map(one, names))))
 
 @click.command()
 def odd(dispatchr) -> None:
@@ -67,6 +76,12 @@ def test_a_command_is_filled_with_what_its_parameters_name(lback: Run, shop: Pat
     assert (failed.returncode, failed.stdout) == (1, "-1 days, home at /, 2 pruned\n")
     assert lback("prune", "--days", "7", cwd=shop).stdout == "7 days, home at /, 2 pruned\n"
     assert lback("notes", "count", cwd=shop).stdout == "count of Corner\n"
+
+
+def test_a_command_may_be_a_coroutine_function(lback: Run, shop: Path) -> None:
+    result = lback("fetch", "a", "b", cwd=shop)
+
+    assert (result.stdout, result.stderr) == ("a by /, b by /\n", "")
 
 
 def test_the_help_lists_them_with_their_summaries(lback: Run, shop: Path) -> None:

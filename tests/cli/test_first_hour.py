@@ -160,8 +160,8 @@ def test_a_slip_in_the_settings(settings: str, words: str, lback: Run, project: 
             "did you mean 'db_session'",
         ),
         (
-            "async def show(request): ...\nurlpatterns = [path('/', show)]",
-            "use def instead of async def",
+            "async def show(request):\n    yield ''\nurlpatterns = [path('/', show)]",
+            "the view urls.show of '/' is an asynchronous generator",
         ),
     ],
 )

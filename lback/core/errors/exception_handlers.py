@@ -95,10 +95,9 @@ class ExceptionHandlers:
     def _sources(self, handler: Handler, what: str) -> Mapping[str, Source]:
         if not callable(handler) or isinstance(handler, type):
             raise ConfigurationError(f"{what} is not a function: write def handler(request, error)")
-        if any(map(_is_coroutine, (handler, type(handler).__call__))):
+        if any(map(inspect.isasyncgenfunction, (handler, type(handler).__call__))):
             raise ConfigurationError(
-                f"{what} is a coroutine function; WSGI does not await it: "
-                "use def instead of async def"
+                f"{what} is an asynchronous generator; return a response instead of yielding parts"
             )
         parameters = read_parameters(handler, what)
         places = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
@@ -196,10 +195,6 @@ def _shown(key: object) -> str:
 
 def _name_of(handler: object) -> str:
     return view_name(handler) if callable(handler) else repr(handler)
-
-
-def _is_coroutine(function: object) -> bool:
-    return inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
 
 
 def _add_headers(response: "Response", error: Exception) -> None:

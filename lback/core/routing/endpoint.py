@@ -4,6 +4,7 @@ import inspect
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from functools import cache, cached_property, partial
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from lback.core.dependencies import missing_setting
@@ -12,6 +13,7 @@ from lback.core.http.headers import HeaderValue
 from lback.core.http.methods import METHODS, HTTPMethod, supported_methods
 from lback.core.request import Request
 from lback.core.response import JSON_TYPE, HTMLResponse, Response, json_encode, status_line
+from lback.core.routing.coroutines import run_coroutine
 from lback.core.routing.views import handled_methods, view_name
 
 if TYPE_CHECKING:
@@ -315,7 +317,7 @@ def response_of(result: object, view: "View", status: int = 200) -> Response:
 
     Text becomes an HTML page, a dict or list JSON without an envelope. `(value, status)`,
     `(value, headers)` and `(value, status, headers)` set status and header fields; for a Response
-    in a tuple they replace its own.
+    in a tuple they replace its own. The coroutine of an `async def` view runs to its end first.
 
     Args:
         result: The return value.
@@ -325,12 +327,15 @@ def response_of(result: object, view: "View", status: int = 200) -> Response:
     Raises:
         TypeError: The value has another type; the message names the view and the type.
         ValueError: The status is outside 100..599.
+        Exception: Any exception of the coroutine.
 
     Example:
         >>> response = response_of(({"id": 1}, 201), print)
         >>> response.status_code, response.body
         (201, b'{"id":1}')
     """
+    if isinstance(result, CoroutineType):
+        result = run_coroutine(result)
     if not isinstance(result, tuple):
         return _plain_response(result, view, status, None)
     if len(result) not in (2, 3):

@@ -24,15 +24,16 @@ def check_view(view: View, path: str) -> None:
         path: Pattern of its route, for the message.
 
     Raises:
-        TypeError: The view is not callable, or it or one of its handlers is a coroutine function.
+        TypeError: The view is not callable, or it or one of its handlers is an asynchronous
+            generator.
     """
     if not callable(view):
         raise TypeError(f"the view of {path!r} cannot be called: {view!r}")
     for call in _calls_of(view):
-        if inspect.iscoroutinefunction(call) or inspect.isasyncgenfunction(call):
+        if inspect.isasyncgenfunction(call):
             raise TypeError(
-                f"the view {view_name(call)} of {path!r} is a coroutine function; "
-                "WSGI calls views, it does not await them: use def instead of async def"
+                f"the view {view_name(call)} of {path!r} is an asynchronous generator; "
+                "return a Response, or a StreamingResponse of a generator made with def"
             )
 
 

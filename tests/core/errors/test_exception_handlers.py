@@ -476,13 +476,13 @@ def test_what_a_failing_handler_wrote_is_undone(tmp_path: Path) -> None:
 # Mistakes.
 
 
-async def coroutine(request: Request, error: Exception) -> str:
-    return "never"
+async def generator(request: Request, error: Exception) -> Any:
+    yield "never"
 
 
-class AsyncDesk:
-    async def __call__(self, request: Request, error: Exception) -> str:
-        return "never"
+class GeneratorDesk:
+    async def __call__(self, request: Request, error: Exception) -> Any:
+        yield "never"
 
 
 @pytest.mark.parametrize(
@@ -509,9 +509,9 @@ def test_anything_but_an_error_class_is_refused(key: Any, reason: str) -> None:
 @pytest.mark.parametrize(
     ("handler", "reason"),
     [
-        (coroutine, "coroutine of SoldOut is a coroutine function; .* use def instead of async"),
-        (AsyncDesk(), "is a coroutine function"),
-        (partial(coroutine), "is a coroutine function"),
+        (generator, "generator of SoldOut is an asynchronous generator; return a response"),
+        (GeneratorDesk(), "is an asynchronous generator"),
+        (partial(generator), "is an asynchronous generator"),
         (lambda: "", r"takes \(\): write def handler\(request, error\)"),
         (lambda error: "", r"takes \(error\): write def handler\(request, error\)"),
         (lambda error, request: "", r"takes \(error, request\): write def handler"),
