@@ -29,6 +29,7 @@ EXTRAS = {
     "serve": "gunicorn",
     "granian": "granian",
     "ratelimit": "limits",
+    "zstd": "zstandard",
 }
 
 

@@ -1,8 +1,9 @@
-"""Built-in middlewares: sessions, authentication, CSRF, security headers, limits, logging."""
+"""Built-in middlewares: sessions, authentication, CSRF, headers, limits, compression, logging."""
 
 from lback.middleware.access_log import AccessLogMiddleware
 from lback.middleware.authentication import AuthenticationMiddleware
 from lback.middleware.body_parsing import BodyParsingMiddleware
+from lback.middleware.compression import CompressionMiddleware
 from lback.middleware.cors import CORSMiddleware
 from lback.middleware.csrf import CSRFMiddleware, csrf_exempt, csrf_token, rotate_csrf_token
 from lback.middleware.rate_limiting import RateLimitMiddleware, rate_limit
@@ -17,6 +18,7 @@ __all__ = [
     "BodyParsingMiddleware",
     "CORSMiddleware",
     "CSRFMiddleware",
+    "CompressionMiddleware",
     "RateLimitMiddleware",
     "RequestIDFilter",
     "RequestIDMiddleware",

@@ -56,6 +56,23 @@ def accepted_codings(field: str, offered: tuple[str, ...]) -> list[str]:
 
 
 @lru_cache(256)
+def preferred_coding(field: str, offered: tuple[str, ...]) -> str | None:
+    """Return the content coding that a client prefers; None if it prefers none of the offered.
+
+    Args:
+        field: The `Accept-Encoding` field.
+        offered: Names of codings in lower case; the first one wins among equal weights.
+
+    Example:
+        >>> preferred_coding("gzip, zstd;q=0.5", ("zstd", "gzip"))
+        'gzip'
+    """
+    found = weights(field)
+    accepted = accepted_codings(field, offered)
+    return max(accepted, key=lambda name: found.get(name, found.get("*", 0.0)), default=None)
+
+
+@lru_cache(256)
 def prefers_json(field: str) -> bool:
     """Return True if an `Accept` field names JSON and does not prefer HTML.
 
