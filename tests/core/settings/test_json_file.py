@@ -169,7 +169,7 @@ write(0)
 sync_settings_to_config(settings)
 number = interrupted = kills = 0
 # A busy machine needs more kills until enough of them come while it writes.
-while kills < 100 or (interrupted <= 10 and kills < 2000):
+while kills < 100 or (min(number, interrupted) <= 10 and kills < 3000):
     kills += 1
     ready, tell = os.pipe()
     child = os.fork()
