@@ -12,6 +12,6 @@ def test_middlewares_that_settings_name_are_met_by_every_request(project: Projec
         assert answers[0].json() == {"found": "nothing", "greeting": "good day"}
         assert answers[-1].status == 429  # of 5 a minute, wherever a minute begins
         assert visitor.get("/").status == 200
-        page = visitor.get("/no-such-page", Accept_Encoding="gzip")
+        page = visitor.get("/no-such-page", Accept_Encoding="gzip", Sec_Fetch_Site="same-origin")
         assert page.headers["content-encoding"] == "gzip"
         assert b"Route Not Found" not in page.content
