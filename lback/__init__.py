@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from lback.core.request import Request
     from lback.core.response import HTMLResponse, JSONResponse, RedirectResponse, Response
     from lback.core.streaming import StreamingResponse
+    from lback.core.unit_of_work import after_commit
     from lback.core.urls_utils import include, path
     from lback.shortcuts import redirect, render, reverse
 
@@ -55,6 +56,7 @@ __all__ = [
     "Unauthorized",
     "UploadedFile",
     "ValidationError",
+    "after_commit",
     "dispatcher",
     "include",
     "path",
@@ -89,6 +91,7 @@ __getattr__, __dir__ = lazy_names(
         "Unauthorized": "lback.core.exceptions",
         "UploadedFile": "lback.core.http.uploaded_file",
         "ValidationError": "lback.core.exceptions",
+        "after_commit": "lback.core.unit_of_work",
         "dispatcher": "lback.core.dispatcher_instance",
         "include": "lback.core.urls_utils",
         "path": "lback.core.urls_utils",

@@ -85,7 +85,11 @@ PAGES = (
             "lback.core: create_wsgi_app WebSocketServer setup_logging",
         ),
     ),
-    Page("database", "Database", ("lback.database: DatabaseManager", "lback.database")),
+    Page(
+        "database",
+        "Database",
+        ("lback.database: DatabaseManager", "lback: after_commit", "lback.database"),
+    ),
     Page(
         "migrations",
         "Migrations",

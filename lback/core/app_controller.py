@@ -22,7 +22,7 @@ from lback.core.response import Response
 from lback.core.router import Route, Router
 from lback.core.routing.endpoint import Endpoint, build_endpoint, response_of
 from lback.core.routing.views import View, methods_of
-from lback.core.unit_of_work import UnitOfWork
+from lback.core.unit_of_work import UnitOfWork, current
 from lback.core.urls_utils import (
     import_admin_modules,
     import_app_modules,
@@ -184,9 +184,13 @@ class AppController:
         response = None
         try:
             try:
-                response = self._answer(request, observed)
-                if request.active_session is not None:
-                    self._unit_of_work.commit_or_roll_back(request, response)
+                token = current.set(request)
+                try:
+                    response = self._answer(request, observed)
+                    if request.active_session is not None:
+                        self._unit_of_work.commit_or_roll_back(request, response)
+                finally:
+                    current.reset(token)
             except Exception as error:  # noqa: BLE001  becomes the response, or is raised on
                 response = self._error_response(request, error)
             if manager.response_hooks or dispatcher.receivers:

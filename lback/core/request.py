@@ -1,13 +1,14 @@
 """HTTP requests, parsed lazily, with the values that middlewares and the application add."""
 
 from collections.abc import Callable, Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from io import BytesIO
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, ParamSpec, TypeAlias
 
 from lback.core.exceptions import BadRequest, ConfigurationError, HTTPException
 from lback.core.http.absolute_uri import absolute_uri, server_host
+from lback.core.http.after_answer import Job, after_answer, run_jobs
 from lback.core.http.body import NO_BODY, BodyStream, input_of
 from lback.core.http.cookies import parse_cookies
 from lback.core.http.headers import RequestHeaders
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from lback.core.templates import TemplateRenderer
     from lback.sessions import SessionManager
     from lback.users import AdminUserManager, UserManager
+
+P = ParamSpec("P")
 
 Form: TypeAlias = Mapping[str, Any]
 # Values are an UploadedFile or a list of them; a union would make every view narrow the type.
@@ -124,6 +127,7 @@ class Request:
     _body_parser: "BodyParser | None" = None
     _parsed_body: Form | None = None
     _body_is_parsed = False
+    _after_commit: list[Job] | None = None
 
     def __init__(
         self,
@@ -475,11 +479,46 @@ class Request:
         """
         if self.active_session is None and self._binding.open_session is not None:
             self.active_session = self.opened_session = self._binding.open_session()
+            if self._after_commit:
+                self._pass_on_jobs()
         return self.active_session  # type: ignore[return-value]  # see above
 
     @db_session.setter
     def db_session(self, value: "Session | None") -> None:
         self.active_session = value
+
+    def after_commit(
+        self, function: Callable[P, object], *args: P.args, **kwargs: P.kwargs
+    ) -> None:
+        """Call a function once the changes of this request have been committed.
+
+        It is not called if they are rolled back: if the view raises, or the response has a status
+        of 400 or above. A request that never opens a database session calls it after its response
+        has been sent. See `lback.after_commit`, which finds the request by itself.
+
+        Args:
+            function: What to call.
+            *args: Its positional arguments.
+            **kwargs: Its keyword arguments.
+        """
+        job = partial(function, *args, **kwargs)
+        add = getattr(self.active_session, "after_commit", None)
+        if add is not None:
+            add(job)
+            return
+        if self._after_commit is None:
+            jobs: list[Job] = []
+            self._after_commit = jobs
+            after_answer(self, lambda: run_jobs(jobs))
+        self._after_commit.append(job)
+
+    def _pass_on_jobs(self) -> None:
+        """Let jobs that were added before the session was opened wait for its commit."""
+        add = getattr(self.active_session, "after_commit", None)
+        if add is not None and self._after_commit:
+            for job in self._after_commit:
+                add(job)
+            self._after_commit.clear()
 
     def bind(self, binding: ApplicationBinding) -> None:
         """Set the services and limits of the application that handles the request.

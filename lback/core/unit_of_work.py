@@ -1,13 +1,66 @@
 """The database session of a request: opened on first use, committed or rolled back, then closed."""
 
-from typing import TYPE_CHECKING, Any
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from lback.core.request import Request
     from lback.core.response import Response
     from lback.core.signals import SignalDispatcher
+
+
+P = ParamSpec("P")
+
+
+class Transactional(Protocol):
+    """What can call a function after its commit: a request, or a session of the database."""
+
+    def after_commit(
+        self, function: "Callable[P, object]", *args: P.args, **kwargs: P.kwargs
+    ) -> None:
+        """Call a function once what is written now has been committed.
+
+        Args:
+            function: What to call.
+            *args: Its positional arguments.
+            **kwargs: Its keyword arguments.
+        """
+
+
+# The innermost block of `db_manager.session()`, else the request whose view is running.
+current: ContextVar[Transactional | None] = ContextVar("lback_transaction", default=None)
+
+
+def after_commit(function: "Callable[P, object]", *args: P.args, **kwargs: P.kwargs) -> None:
+    """Call a function once the current transaction has committed, and never after a rollback.
+
+    The transaction is that of the innermost block `with db_manager.session()`, else that of the
+    request that this thread handles, which commits if the response has a status below 400. Without
+    either, as in an error handler or a thread of your own, the function is called at once.
+
+    Functions run in the order in which they were added. An exception of one is logged, and the
+    others run.
+
+    Args:
+        function: What to call.
+        *args: Its positional arguments.
+        **kwargs: Its keyword arguments.
+
+    Example:
+        >>> from lback import after_commit
+        >>> with app.db_manager.session() as db_session:
+        ...     after_commit(print, "committed")
+        ...     print("not yet")
+        not yet
+        committed
+    """
+    transaction = current.get()
+    if transaction is None:
+        function(*args, **kwargs)
+    else:
+        transaction.after_commit(function, *args, **kwargs)
 
 
 class UnitOfWork:

@@ -2,5 +2,6 @@
 
 from lback.database.engine import DatabaseManager
 from lback.database.models import Base, UTCDateTime, utc_now
+from lback.database.sessions import Session
 
-__all__ = ["Base", "DatabaseManager", "UTCDateTime", "utc_now"]
+__all__ = ["Base", "DatabaseManager", "Session", "UTCDateTime", "utc_now"]

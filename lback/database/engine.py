@@ -10,13 +10,14 @@ from sqlalchemy import Connection, Engine, MetaData, create_engine, event, make_
 from sqlalchemy.engine import URL, Dialect
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
-from sqlalchemy.orm import Session
 
 from lback.core.exceptions import ConfigurationError
 from lback.core.settings.database_uri import database_uri
 from lback.core.settings.secret_names import is_secret
+from lback.core.unit_of_work import current
 from lback.database import missing_schema, mysql, sqlite, unavailable, unstorable
 from lback.database.models import Base
+from lback.database.sessions import Session
 from lback.database.unavailable import CannotConnect, OutageLog
 from lback.distribution import install_hint
 
@@ -182,13 +183,19 @@ class DatabaseManager:
     def session(self) -> Iterator[Session]:
         """Open a session in a `with` block, and commit it at the end or roll back if it raises.
 
+        `lback.after_commit` called in the block waits for this commit.
+
         Example:
             >>> from sqlalchemy import text
             >>> with DatabaseManager.from_url("sqlite://").session() as session:
             ...     _ = session.execute(text("CREATE TABLE notes (text)"))
         """
         with self.create_session() as session:
-            yield session
+            token = current.set(session)
+            try:
+                yield session
+            finally:
+                current.reset(token)
             session.commit()
 
     def connection(self) -> AbstractContextManager[Connection]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from threading import Condition, Event, Thread
 from typing import TYPE_CHECKING
 
+from lback.core.unit_of_work import after_commit
 from lback.mail.backends import MailBackend, MemoryBackend, backend_of
 from lback.mail.message import Mail
 
@@ -82,6 +83,9 @@ class Mailer:
     def send_later(self, mail: Mail, *, is_sent: bool = True) -> None:
         """Send an email in the background; failed deliveries are tried again and then logged.
 
+        Within a request, or a block `with db_manager.session()`, it waits for the commit and is
+        dropped by a rollback; see `lback.after_commit`.
+
         Args:
             mail: The message.
             is_sent: `False` does all the work except the delivery, so that response times do not
@@ -91,7 +95,7 @@ class Mailer:
             ValueError: An address is not valid, or the subject has a line break.
         """
         message = mail.as_email(self._config.MAIL_FROM)
-        self.do_later(lambda: self._deliver(message) if is_sent else None)
+        after_commit(self.do_later, lambda: self._deliver(message) if is_sent else None)
 
     def do_later(self, job: Job) -> None:
         """Run a function in the background thread, such as one that looks up recipients.

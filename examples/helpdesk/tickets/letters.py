@@ -2,8 +2,6 @@
 
 from lback import Request, reverse
 from lback.mail import Mail, Mailer
-from sqlalchemy import event
-from sqlalchemy.orm import Session
 
 from tickets.models import Comment
 
@@ -16,7 +14,7 @@ Read it, and write back: {link}
 """
 
 
-def send_comment(request: Request, comment: Comment, session: Session, mailer: Mailer) -> None:
+def send_comment(request: Request, comment: Comment, mailer: Mailer) -> None:
     """Mail a comment to the customer of its ticket, once it is kept."""
     ticket = comment.ticket
     customer, author = ticket.customer, comment.author
@@ -25,5 +23,4 @@ def send_comment(request: Request, comment: Comment, session: Session, mailer: M
     title = " ".join(ticket.title.split())  # a subject is one line
     link = request.build_absolute_uri(reverse(request, "ticket", ticket_id=ticket.id))
     text = TEXT.format(author=author.username, title=title, body=comment.body, link=link)
-    mail = Mail(customer.email, f"Re: {title}", text)
-    event.listen(session, "after_commit", lambda _: mailer.send_later(mail), once=True)
+    mailer.send_later(Mail(customer.email, f"Re: {title}", text))

@@ -46,7 +46,7 @@ def show(
         if file is not None:
             stored_as = keep(file, folder_of(config))
             comment.attachments.append(Attachment(filename=file.filename, stored_as=stored_as))
-        send_comment(request, comment, db_session, mailer)
+        send_comment(request, comment, mailer)
         return redirect(reverse(request, "ticket", ticket_id=ticket_id), status_code=303)
     status = 422 if form.is_bound else 200
     return render(request, "tickets/ticket.html", ticket=ticket, form=form, status_code=status)

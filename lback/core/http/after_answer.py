@@ -31,6 +31,19 @@ def after_answer(request: "Request", job: Job) -> None:
     request.environ.setdefault(AFTER_ANSWER, []).append(job)
 
 
+def run_jobs(jobs: Iterable[Job]) -> None:
+    """Run jobs in order. An exception is logged, because what they follow has happened already.
+
+    Args:
+        jobs: Jobs after a response or a commit.
+    """
+    for job in jobs:
+        try:
+            job()
+        except Exception:
+            logger.exception("a job after the response or the commit failed: %r", job)
+
+
 class FollowedBody:
     """The body of a response, with jobs that run when the server closes it.
 
@@ -52,9 +65,4 @@ class FollowedBody:
         try:
             close(self._body)
         finally:
-            for job in jobs:
-                try:
-                    job()
-                except Exception:
-                    # The response has been sent: the error can only be logged.
-                    logger.exception("a job after the response failed")
+            run_jobs(jobs)
