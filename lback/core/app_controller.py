@@ -29,6 +29,7 @@ from lback.core.urls_utils import (
     load_exception_handlers,
     load_routes,
 )
+from lback.time_zones import CURRENT_ZONE
 
 if TYPE_CHECKING:
     from lback.core.config import Config
@@ -62,7 +63,7 @@ class AppController:
         middleware_manager: The chain of middlewares around the view.
         router: The routes; those of `ROOT_URLCONF` are added to it.
         template_renderer: Available on the request context, as are all that follow.
-        config: Settings; `ROOT_URLCONF` and `INSTALLED_APPS` are read here.
+        config: Settings; `ROOT_URLCONF`, `INSTALLED_APPS` and `TIME_ZONE` are read here.
         admin_user_manager: Manager of admin users.
         session_manager: Manager of sessions.
         user_manager: Manager of users.
@@ -112,6 +113,7 @@ class AppController:
         self.binding = ApplicationBinding(
             self.dependencies, self.request_validator.limits, self._unit_of_work.open
         )
+        self._time_zone = config.get("TIME_ZONE", "UTC")
         self._endpoints: dict[Route, Endpoint] = {}
         self._guard_checked = False
         self._load_components()
@@ -177,6 +179,7 @@ class AppController:
         """
         manager = self.middleware_manager
         request.bind(self.binding)
+        CURRENT_ZONE.set(self._time_zone)
         dispatcher = self.dispatcher
         observed = dispatcher.has_receivers(LIFECYCLE_SIGNALS) if dispatcher.receivers else False
         if observed:

@@ -27,6 +27,7 @@ from lback.core.response import Environ, StartResponse, WsgiResponse
 from lback.core.routing.views import View
 from lback.core.settings.env_file import load_env_file
 from lback.core.templates import set_default_router
+from lback.time_zones import set_process_zone
 
 if TYPE_CHECKING:
     from lback.application import Application
@@ -209,6 +210,7 @@ def publish(application: "Application") -> None:
     project_root = config.get("PROJECT_ROOT") or None
     app_controller = application.app_controller
     set_default_router(router)
+    set_process_zone(config.TIME_ZONE)
 
 
 def wsgi_application(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:

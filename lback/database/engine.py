@@ -15,7 +15,7 @@ from lback.core.exceptions import ConfigurationError
 from lback.core.settings.database_uri import database_uri
 from lback.core.settings.secret_names import is_secret
 from lback.core.unit_of_work import current
-from lback.database import missing_schema, mysql, sqlite, unavailable, unstorable
+from lback.database import missing_schema, mysql, sqlite, unavailable, unstorable, utc
 from lback.database.models import Base
 from lback.database.sessions import Session
 from lback.database.unavailable import CannotConnect, OutageLog
@@ -274,6 +274,7 @@ def _build_engine(url: URL, *, debug: bool) -> Engine:
     unavailable.listen(engine, log)
     missing_schema.listen(engine)
     unstorable.listen(engine)
+    utc.listen(engine)
     if dialect == "sqlite":
         sqlite.listen(engine)
     return engine

@@ -10,6 +10,8 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import TypeDecorator
 
+from lback.database.utc import in_utc
+
 # MySQL and MariaDB need a length for text, and truncate microseconds by default.
 TEXT = String().with_variant(String(255), "mysql", "mariadb")
 MOMENT = DateTime(timezone=True).with_variant(DATETIME(fsp=6), "mysql", "mariadb")
@@ -81,9 +83,7 @@ class UTCDateTime(TypeDecorator[datetime]):
             value: Naive datetime in UTC, or an aware one; None for NULL.
             dialect: Dialect of the database.
         """
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+        return None if value is None else in_utc(value)
 
 
 class Base(DeclarativeBase):

@@ -198,9 +198,9 @@ def _numeric(kind: Any, options: Options) -> Field:
 
 
 def _moment(kind: Any, options: Options) -> Field:
-    # A column without a time zone stores naive local times.
+    # A column without a time zone stores UTC.
     naive = not isinstance(kind, UTCDateTime) and not kind.timezone
-    return DateTimeField(**({"zone": None} if naive else {}), **options)
+    return DateTimeField(**{"naive": naive, **options})
 
 
 def _plain(field: type[Field]) -> FieldMaker:

@@ -2,10 +2,11 @@
 
 import re
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from lback.forms.field import Field, Messages
 from lback.forms.widgets import DateInput, DateTimeInput, TimeInput
+from lback.time_zones import SkippedTimeError, current_zone, localtime, to_utc
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _CLOCK = r"[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?"
@@ -43,10 +44,14 @@ class _BoundedField(Field):
         Raises:
             Invalid: The value is earlier or later than the limits.
         """
-        if self.min_value is not None and value < self.min_value:
+        entered = self._comparable(value)
+        if self.min_value is not None and entered < self._comparable(self.min_value):
             raise self.invalid("min_value", limit=self._shown(self.min_value))
-        if self.max_value is not None and value > self.max_value:
+        if self.max_value is not None and entered > self._comparable(self.max_value):
             raise self.invalid("max_value", limit=self._shown(self.max_value))
+
+    def _comparable(self, value: Any) -> Any:
+        return value
 
     def _shown(self, value: Any) -> str | None:
         return None if value is None else str(self.widget.format(self.prepare(value)))
@@ -129,10 +134,15 @@ class TimeField(_BoundedField):
 class DateTimeField(_BoundedField):
     """A date with a time: an aware datetime in UTC.
 
+    Values without an offset are entered and shown in the time zone of the project. A time that
+    does not exist, because the clocks go forward, is an error; of a time that occurs twice it is
+    the first. If the text of the initial value is submitted again, the value is the initial one.
+
     Args:
-        zone: Time zone in which values without an offset are entered and shown; `None` for a column
-            of naive datetimes.
-        **options: `min_value`, `max_value`, and see `Field`.
+        zone: Another time zone; `None` for times on a clock, which are not converted.
+        naive: The value is naive, in UTC; for columns without a time zone.
+        **options: `min_value`, `max_value`, and see `Field`. A limit without a time zone is one in
+            that of the field, or in UTC with `naive`.
     """
 
     widget_class = DateTimeInput
@@ -141,9 +151,31 @@ class DateTimeField(_BoundedField):
         "skipped": "The clocks go forward at this time. Please choose another one.",
     }
 
-    def __init__(self, *, zone: tzinfo | None = UTC, **options: Any) -> None:
+    def __init__(
+        self,
+        *,
+        zone: tzinfo | Literal["current"] | None = "current",
+        naive: bool = False,
+        **options: Any,
+    ) -> None:
         super().__init__(**options)
         self.zone = zone
+        self.naive = naive
+
+    def clean(self, raw: Any, initial: Any = None) -> Any:
+        """Return the validated value of a submitted one; see `Field.clean`.
+
+        Args:
+            raw: The submitted value, as the widget reads it.
+            initial: The value that the control showed at first.
+
+        Raises:
+            Invalid: The value breaks a rule.
+        """
+        if isinstance(initial, datetime) and raw == self.widget.format(self.prepare(initial)):
+            # A text leaves out microseconds, and which of two equal times is meant.
+            raw = initial if self.zone is None else self._comparable(initial)
+        return super().clean(raw, initial)
 
     def to_python(self, raw: Any) -> Any:
         """Return the datetime; an offset in the text takes precedence over the time zone.
@@ -161,28 +193,37 @@ class DateTimeField(_BoundedField):
             except ValueError:
                 raise self.invalid("invalid") from None
         try:
-            return self._in_zone(value)
+            return self._in_utc(value)
         except OverflowError:
             raise self.invalid("invalid") from None
+        except SkippedTimeError:
+            raise self.invalid("skipped") from None
 
-    def _in_zone(self, value: datetime) -> datetime:
+    def _in_utc(self, value: datetime) -> datetime:
+        if self.zone is None and value.tzinfo is None:
+            return value
+        moment = to_utc(value, self._zone)
+        return moment.replace(tzinfo=None) if self.naive or self.zone is None else moment
+
+    @property
+    def _zone(self) -> tzinfo:
+        zone = self.zone
+        return zone if isinstance(zone, tzinfo) else current_zone()
+
+    def _comparable(self, value: datetime) -> datetime:
+        """Return a value or a limit as an aware datetime; as a naive one for times on a clock."""
         if self.zone is None:
             return value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
         if value.tzinfo is not None:
-            return value.astimezone(UTC)
-        moment = value.replace(tzinfo=self.zone).astimezone(UTC)
-        if moment.astimezone(self.zone).replace(tzinfo=None, fold=0) != value:
-            raise self.invalid("skipped")
-        return moment
+            return value
+        return value.replace(tzinfo=UTC if self.naive else self._zone)
 
     def prepare(self, value: Any) -> Any:
         """Return the datetime in the time zone of the field."""
-        if not isinstance(value, datetime) or value.tzinfo is None or self.zone is None:
+        if not isinstance(value, datetime) or self.zone is None:
             return value
-        try:
-            return value.astimezone(self.zone).replace(tzinfo=None)
-        except OverflowError:  # the first or last day that Python has
-            return value
+        # In UTC if the zone has no such year: the first or last day that Python has.
+        return localtime(self._comparable(value), self._zone).replace(tzinfo=None)
 
     def attributes(self) -> dict[str, Any]:
         """Return the limits, and a step that accepts seconds."""

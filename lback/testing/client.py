@@ -16,6 +16,7 @@ from lback.core.config import Config
 from lback.core.http.hosts import ANY_PEER, first_member, host_name, is_allowed
 from lback.middleware.csrf import CHECKED as CSRF_CHECKED
 from lback.testing.cookies import CookieJar, Place
+from lback.time_zones import CURRENT_ZONE
 
 if TYPE_CHECKING:
     from lback.core.http.app_session import AppSession
@@ -349,19 +350,23 @@ class Client:
             begun[:] = [status, list(fields)]
             return begun.append
 
-        with warnings.catch_warnings():
-            # The validator knows eight methods, but `request` accepts any.
-            warnings.filterwarnings("ignore", "Unknown REQUEST_METHOD", WSGIWarning)
-            chunks = validator(self.application)(environ, start_response)
-        try:
-            received = b"".join(chunks)
-        finally:
-            chunks.close()  # type: ignore[attr-defined]  # the validator's iterator has it
+        with _own_time_zone():
+            received = self._received(environ, start_response)
         answer = ClientResponse(begun[0], begun[1], received, url)
         for name, value in answer.header_list:
             if name.lower() == "set-cookie":
                 self.cookies.keep(value, place)
         return answer
+
+    def _received(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> bytes:
+        with warnings.catch_warnings():
+            # The validator knows eight methods, but `request` accepts any.
+            warnings.filterwarnings("ignore", "Unknown REQUEST_METHOD", WSGIWarning)
+            chunks = validator(self.application)(environ, start_response)
+        try:
+            return b"".join(chunks)
+        finally:
+            chunks.close()  # type: ignore[attr-defined]  # the validator's iterator has it
 
     def _environ(
         self, method: str, url: str, body: bytes, headers: Mapping[str, str]
@@ -394,6 +399,16 @@ class Client:
             prefix = "" if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else "HTTP_"
             environ[prefix + key] = value
         return environ
+
+
+@contextmanager
+def _own_time_zone() -> Iterator[None]:
+    """Keep the time zone of a request from applying to the test."""
+    token = CURRENT_ZONE.set(None)
+    try:
+        yield
+    finally:
+        CURRENT_ZONE.reset(token)
 
 
 def _unquoted(path: str) -> str:

@@ -13,6 +13,7 @@ from lback.core.settings.cache_validators import check_caches
 from lback.core.settings.key_strength import SECRET_KEY_LENGTH
 from lback.core.settings.security_validators import SECURITY_VALIDATORS
 from lback.core.settings.values import parse_text
+from lback.time_zones import zone_of
 
 SERVERS = ("gunicorn", "granian")
 SESSION_STORES = ("database", "memory", "redis")
@@ -91,6 +92,10 @@ def logging_level(name: str) -> int:
 def _level(value: str) -> None:
     if value:
         logging_level(value)
+
+
+def _time_zone(value: str) -> None:
+    zone_of(value)
 
 
 def _port(value: int) -> None:
@@ -249,6 +254,7 @@ VALIDATORS: Mapping[str, Callable[[Any], None]] = {
     "STATICFILES_DIRS": _paths,
     "STATIC_ROOT": _not_empty,
     "DB_PORT": _port,
+    "TIME_ZONE": _time_zone,
     "LOGGING_LEVEL": _level,
     "PORT": _port,
     "SERVER": _server,
