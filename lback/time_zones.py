@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo, available_timezones
 CURRENT_ZONE: ContextVar[str | tzinfo | None] = ContextVar("lback_time_zone", default=None)
 # The zone outside requests: that of the project of this process.
 _process: dict[str, str] = {}
-_FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+_FIRST = datetime.min.replace(tzinfo=UTC)
 
 
 class SkippedTimeError(ValueError):
@@ -161,17 +161,16 @@ def start_of_day(day: date, zone: tzinfo | None = None) -> datetime:
         zone: The zone; None means the current one.
 
     Returns:
-        An aware datetime in UTC; the first or last one that Python has if it would be beyond.
+        An aware datetime in UTC; for the first day of the year 1 the first one that Python has.
 
     Example:
         >>> start_of_day(date(2026, 7, 1), zone_of("Europe/Berlin")).isoformat()
         '2026-06-30T22:00:00+00:00'
     """
-    try:
-        begin = datetime.combine(day, time(), current_zone() if zone is None else zone)
-        return begin.astimezone(UTC)
-    except OverflowError:
-        return _FIRST if day.year == 1 else _LAST
+    if day == date.min:
+        return _FIRST  # nothing comes before it, in any zone
+    begin = datetime.combine(day, time(), current_zone() if zone is None else zone)
+    return begin.astimezone(UTC)
 
 
 def today(zone: tzinfo | None = None) -> date:

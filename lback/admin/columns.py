@@ -23,9 +23,11 @@ from lback.core.settings.secret_names import is_secret
 from lback.forms.bound_field import label_from
 from lback.forms.file_fields import readable_size
 from lback.forms.identity import label_of, mapper_of, python_type_of
+from lback.time_zones import localtime
 
 EMPTY = "\N{EN DASH}"
 _LONGEST_CELL = 120
+_LENGTH_OF_MOMENT = len("2026-01-02 03:04")
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +191,7 @@ def _is_left_out(mapper: Mapper[Any], prop: ColumnProperty[Any]) -> bool:
 
 
 def shown(value: object) -> str:
-    """Return a value as text for people.
+    """Return a value as text for people; a datetime in the time zone of the project.
 
     Example:
         >>> from lback.admin.columns import shown
@@ -203,7 +205,7 @@ def shown(value: object) -> str:
     if isinstance(value, Enum):
         return label_from(value.name.lower())
     if isinstance(value, datetime):
-        return value.strftime("%Y-%m-%d %H:%M")
+        return localtime(value).isoformat(" ", "minutes")[:_LENGTH_OF_MOMENT]
     if isinstance(value, bytes):
         return f"File of {readable_size(len(value))}"
     if isinstance(value, (list, tuple, set, frozenset)):
@@ -211,6 +213,19 @@ def shown(value: object) -> str:
     if hasattr(type(value), "__mapper__"):
         return label_of(value)
     return str(value)
+
+
+def shown_with_zone(value: object) -> str:
+    """Return a value as text that stays true later: a datetime with the name of its zone.
+
+    Example:
+        >>> from datetime import UTC, datetime
+        >>> from lback.admin.columns import shown_with_zone
+        >>> shown_with_zone(datetime(2026, 1, 2, 3, 4, tzinfo=UTC)), shown_with_zone(True)
+        ('2026-01-02 03:04 UTC', 'Yes')
+    """
+    text = shown(value)
+    return f"{text} {localtime(value).tzname()}" if isinstance(value, datetime) else text
 
 
 def cell(value: object) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Column, ColumnElement, DateTime, and_, select, types
@@ -11,7 +11,7 @@ from sqlalchemy.orm import ColumnProperty, RelationshipDirection, RelationshipPr
 from lback.admin.columns import attribute_of, shown
 from lback.auth import policies
 from lback.core.exceptions import ConfigurationError
-from lback.database import UTCDateTime, utc_now
+from lback.database import UTCDateTime
 from lback.forms.bound_field import label_from
 from lback.forms.errors import Invalid
 from lback.forms.identity import (
@@ -24,6 +24,7 @@ from lback.forms.identity import (
 )
 from lback.forms.model_columns import field_for
 from lback.forms.model_fields import any_of
+from lback.time_zones import start_of_day, today
 
 if TYPE_CHECKING:
     from lback.users import AdminUser
@@ -185,14 +186,14 @@ def _date_filter(column: Column[Any], name: str, label: str) -> Filter:
     def chosen(text: str) -> ColumnElement[bool] | None:
         if text == EMPTY:
             return column.is_(None)
-        span = period(text, utc_now().date())
+        span = period(text, today())
         return None if span is None else between(column, *span)
 
     offered = [*PERIODS, *_empty(column)]
     return Filter(name, label, chosen, lambda *_: offered)
 
 
-def period(text: str, today: date) -> tuple[date, date] | None:
+def period(text: str, today: date) -> tuple[date, date | None] | None:
     """Return the first day of a period and the day after its last one.
 
     Args:
@@ -200,7 +201,7 @@ def period(text: str, today: date) -> tuple[date, date] | None:
         today: The current date.
 
     Returns:
-        None for any other text.
+        None for any other text. The second day is None if it is after the year 9999.
 
     Example:
         >>> from datetime import date
@@ -208,35 +209,53 @@ def period(text: str, today: date) -> tuple[date, date] | None:
         >>> period("month", date(2026, 2, 14))
         (datetime.date(2026, 2, 1), datetime.date(2026, 3, 1))
     """
-    tomorrow = today + timedelta(days=1)
     first = today.replace(day=1)
     return {
-        "today": (today, tomorrow),
-        "7-days": (today - timedelta(days=6), tomorrow),
-        "month": (first, (first + timedelta(days=32)).replace(day=1)),
-        "year": (first.replace(month=1), date(today.year + 1, 1, 1)),
+        "today": (today, _day_after(today)),
+        "7-days": (today - timedelta(days=6), _day_after(today)),
+        "month": (first, _month_after(first)),
+        "year": (first.replace(month=1), _year_after(first)),
     }.get(text)
 
 
-def between(column: Any, first: date, end: date) -> ColumnElement[bool]:
-    """Return the SQL condition that a date or datetime is within some days, in UTC.
+def _day_after(day: date) -> date | None:
+    return None if day == date.max else day + timedelta(days=1)
+
+
+def _month_after(day: date) -> date | None:
+    return _year_after(day) if day.month == 12 else date(day.year, day.month + 1, 1)
+
+
+def _year_after(day: date) -> date | None:
+    return None if day.year == date.max.year else date(day.year + 1, 1, 1)
+
+
+def between(column: Any, first: date, end: date | None) -> ColumnElement[bool]:
+    """Return the SQL condition that a date or datetime is within some days of the current zone.
 
     Args:
-        column: Column of a date or datetime.
+        column: Column of a date or datetime; one without a time zone stores UTC.
         first: First day.
-        end: Day after the last one.
+        end: Day after the last one; None for no end.
     """
+    begins = _begins_of(column)
+    since: ColumnElement[bool] = column >= begins(first)
+    return since if end is None else and_(since, column < begins(end))
+
+
+def _begins_of(column: Any) -> Callable[[date], date]:
+    """Return a function from a day to the value of a column at its beginning."""
     if isinstance(column.type, types.Date):
-        return and_(column >= first, column < end)
-    zone = UTC if isinstance(column.type, UTCDateTime) or column.type.timezone else None
-    begin, until = (datetime.combine(day, time(), zone) for day in (first, end))
-    return and_(column >= begin, column < until)
+        return lambda day: day
+    if isinstance(column.type, UTCDateTime) or column.type.timezone:
+        return start_of_day
+    return lambda day: start_of_day(day).replace(tzinfo=None)
 
 
-def span_of(text: str) -> tuple[date, date] | None:
+def span_of(text: str) -> tuple[date, date | None] | None:
     """Return the first day of `2026`, `2026-03` or `2026-03-31`, and the day after its last one.
 
-    Returns None for any other text.
+    Returns None for any other text. The second day is None if it is after the year 9999.
 
     Example:
         >>> from lback.admin.filters import span_of
@@ -244,15 +263,11 @@ def span_of(text: str) -> tuple[date, date] | None:
         (datetime.date(2026, 3, 1), datetime.date(2026, 4, 1))
     """
     parts = text.split("-")
-    try:
-        numbers = [int(part) for part in parts if part.isascii() and part.isdigit()]
-        if len(numbers) != len(parts) or not 1 <= len(parts) <= 3:
-            return None
-        first = date(*[*numbers, 1, 1][:3])
-        if len(numbers) == 1:
-            return first, date(first.year + 1, 1, 1)
-        if len(numbers) == 2:
-            return first, (first + timedelta(days=32)).replace(day=1)
-        return first, first + timedelta(days=1)
-    except (ValueError, OverflowError):
+    numbers = [int(part) for part in parts if len(part) <= 4 and part.isascii() and part.isdigit()]
+    if len(numbers) != len(parts) or not 1 <= len(parts) <= 3:
         return None
+    try:
+        first = date(*[*numbers, 1, 1][:3])
+    except ValueError:
+        return None
+    return first, (_year_after, _month_after, _day_after)[len(parts) - 1](first)

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import inspect, select
 from sqlalchemy.orm import Session
 
-from lback.admin.columns import shown
+from lback.admin.columns import shown_with_zone as shown
 from lback.admin.models import LONGEST_LABEL, AdminEntry, Change
 from lback.admin.registered_model import RegisteredModel
 from lback.auth import policies

@@ -5,7 +5,7 @@ import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime, time
 from decimal import Decimal
 from enum import Enum
 from typing import Any
@@ -14,8 +14,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, and_, false, literal, or_
 from sqlalchemy.engine import Dialect
 
-from lback.database import UTCDateTime
-from lback.forms.identity import compared, python_type_of
+from lback.forms.identity import compared, moment_of, python_type_of
 
 _LONGEST_TOKEN = 2000
 _LONGEST_NUMBER = 100
@@ -147,22 +146,12 @@ def _typed(value: object, expression: ColumnElement[Any]) -> Any:
     if issubclass(python_type, bool) or python_type in (int, float, str):
         return _same_type(value, python_type)
     if python_type in (datetime, date, time):
-        return _moment(python_type.fromisoformat(_same_type(value, str)), kind)
+        return moment_of(python_type.fromisoformat(_same_type(value, str)), kind)
     if python_type is Decimal:
         return _decimal(_same_type(value, str))
     if python_type is UUID:
         return UUID(_same_type(value, str))
     raise TypeError(f"rows sorted by {python_type.__name__} cannot be paged")
-
-
-def _moment(value: object, kind: Any) -> Any:
-    """Return a date, time or datetime; a datetime must be aware if the column is, else naive."""
-    if not isinstance(value, datetime):
-        return value
-    wants_zone = isinstance(kind, UTCDateTime) or bool(getattr(kind, "timezone", False))
-    if wants_zone != (value.tzinfo is not None):
-        raise ValueError("the column and the datetime differ in having a time zone")
-    return value.astimezone(UTC) if wants_zone else value
 
 
 def _decimal(text: str) -> Decimal:

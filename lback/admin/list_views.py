@@ -3,8 +3,9 @@
 import csv
 import io
 import json
+from calendar import monthrange
 from collections.abc import Iterator, Mapping
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select
@@ -21,6 +22,7 @@ from lback.auth import policies
 from lback.core.exceptions import ConfigurationError, Forbidden, NotFound
 from lback.core.response import Response, json_encode
 from lback.core.streaming import StreamingResponse
+from lback.time_zones import localtime, today
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -100,8 +102,8 @@ def _dates(listing: Listing) -> dict[str, object] | None:
     if len(parts) == 1:
         down = [f"{span[0].year:04}-{month:02}" for month in range(1, 13)]
     elif len(parts) == 2:
-        days = (span[1] - span[0]).days
-        down = [f"{span[0]:%Y-%m}-{day:02}" for day in range(1, days + 1)]
+        days = monthrange(span[0].year, span[0].month)[1]
+        down = [f"{span[0].isoformat()[:7]}-{day:02}" for day in range(1, days + 1)]
     return {"here": listing.date, "up": "-".join(parts[:-1]), "down": down}
 
 
@@ -120,8 +122,12 @@ def _years(listing: Listing) -> list[str]:
     first, last = listing.session.execute(ends).one()
     if first is None:
         return []
-    years = range(int(str(first)[:4]), int(str(last)[:4]) + 1)
+    years = range(_year_of(first), _year_of(last) + 1)
     return [f"{year:04}" for year in years[-YEARS_SHOWN:]]
+
+
+def _year_of(value: date) -> int:
+    return localtime(value).year if isinstance(value, datetime) else value.year
 
 
 @guarded
@@ -172,7 +178,7 @@ def export(request: "Request", section: str, kind: str) -> Response:
             "the export needs a database, which this application does not have"
         )
     content_type, write = WRITERS[kind]
-    filename = f"{registered.slug}-{date.today():%Y-%m-%d}.{kind}"  # noqa: DTZ011  local date
+    filename = f"{registered.slug}-{today()}.{kind}"
     headers = {"Content-Disposition": f'attachment; filename="{filename}"'}
     rows = _exported(database, registered, dict(request.GET), user_of(request))
     return StreamingResponse(write(registered, rows), 200, headers, content_type)
@@ -238,6 +244,8 @@ def _json_value(value: object) -> Any:
 
 
 def _exact(value: object) -> str:
+    if isinstance(value, datetime) and value.tzinfo is None:
+        value = value.replace(tzinfo=UTC)  # as it is stored
     return value.isoformat() if hasattr(value, "isoformat") else shown(value)
 
 

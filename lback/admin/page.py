@@ -9,6 +9,7 @@ from lback.core.response import HTMLResponse
 from lback.forms.identity import identity_text
 from lback.sessions.messages import flashed
 from lback.shortcuts import render
+from lback.time_zones import current_zone
 
 if TYPE_CHECKING:
     from lback.core.request import Request
@@ -44,5 +45,6 @@ def page(
         shown=shown,
         cell=cell,
         key_of=identity_text,
+        time_zone=str(current_zone()),
         **context,
     )

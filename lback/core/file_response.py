@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 from lback.core.exceptions import NotFound
 from lback.core.http.conditional import precondition_status, wanted_range
+from lback.core.http.cookies import LAST_SECOND
 from lback.core.http.headers import Headers, HeaderValue
 from lback.core.response import (
     BODILESS_STATUSES,
@@ -206,7 +207,7 @@ class FileState:
         return cls(
             status.st_size,
             f'"{status.st_mtime_ns:x}-{status.st_size:x}"',
-            formatdate(status.st_mtime_ns // 10**9, usegmt=True),
+            formatdate(min(status.st_mtime_ns // 10**9, LAST_SECOND), usegmt=True),
         )
 
 

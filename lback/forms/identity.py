@@ -1,7 +1,7 @@
 """Primary keys as text, for controls and URLs, and back."""
 
 import re
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 from urllib.parse import quote, unquote
 from uuid import UUID
@@ -9,6 +9,8 @@ from uuid import UUID
 from sqlalchemy import BigInteger, ColumnElement, Integer, inspect, literal
 from sqlalchemy.orm import Mapper
 from sqlalchemy.types import TypeDecorator, TypeEngine
+
+from lback.database import UTCDateTime
 
 _INTEGER = re.compile(r"-?[0-9]{1,19}")
 _LARGEST = 2**63 - 1
@@ -77,6 +79,26 @@ def python_type_of(kind: TypeEngine[Any]) -> type[Any]:
         return str
 
 
+def moment_of(value: object, kind: TypeEngine[Any]) -> Any:
+    """Return a date, a time or a datetime as a column takes it, an aware datetime in UTC.
+
+    Args:
+        value: The value from a client.
+        kind: Type of the column.
+
+    Raises:
+        ValueError: The value is a datetime, and has a time zone where the column stores none, or
+            none where it stores one.
+        OverflowError: In UTC it would be before the year 1 or after the year 9999.
+    """
+    if not isinstance(value, datetime):
+        return value
+    wants_zone = isinstance(kind, UTCDateTime) or bool(getattr(kind, "timezone", False))
+    if wants_zone != (value.tzinfo is not None):
+        raise ValueError("the column and the datetime differ in having a time zone")
+    return value.astimezone(UTC) if wants_zone else value
+
+
 def key_text(value: Any) -> str:
     """Return one part of a primary key as text."""
     if isinstance(value, str):
@@ -117,6 +139,6 @@ def key_value(column: ColumnElement[Any], text: str) -> Any:
         return text if text and "\0" not in text else None
     reader = {UUID: UUID}.get(kind) or getattr(kind, "fromisoformat", None) or kind
     try:
-        return reader(text)
+        return moment_of(reader(text), column.type)
     except (ValueError, TypeError, ArithmeticError):
         return None

@@ -3,6 +3,7 @@
 import re
 from datetime import datetime
 from email.utils import formatdate
+from math import floor
 
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 # Browsers send any name that a page has set, including brackets and non-ASCII letters.
@@ -14,6 +15,8 @@ _ATTRIBUTE = re.compile(r"[ -:<-~]*")
 # Browsers send the same names again and again: checked ones are remembered, up to this many.
 _KNOWN_NAMES: set[str] = set()
 _KNOWN_NAMES_LIMIT = 1024
+# The seconds from the years 1 to 9999, which is what an HTTP date can be.
+FIRST_SECOND, LAST_SECOND = -62_135_596_800, 253_402_300_799
 _SAME_SITE = {"lax": "Lax", "strict": "Strict", "none": "None"}
 
 
@@ -147,7 +150,8 @@ def _http_date(moment: datetime | float) -> str:
     if isinstance(moment, datetime):
         if moment.tzinfo is None:
             raise ValueError("expires is a naive datetime: give it a time zone")
-        moment = moment.timestamp()
+        # Rounded down: the last second of 9999 would become the year 10000.
+        moment = min(max(floor(moment.timestamp()), FIRST_SECOND), LAST_SECOND)
     try:
         return formatdate(moment, usegmt=True)
     except (OverflowError, ValueError, OSError):  # as the platform has it

@@ -3,6 +3,7 @@
 import logging
 import os
 from collections.abc import Callable, Iterator
+from datetime import date, datetime, tzinfo
 from difflib import get_close_matches
 from functools import lru_cache
 from importlib.util import find_spec
@@ -10,12 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import quote
 
-from jinja2 import Environment, FileSystemLoader, Template, TemplateNotFound
+from jinja2 import Environment, FileSystemLoader, Template, TemplateNotFound, Undefined
 
 from lback.core.dispatcher_instance import SignalSender
 from lback.core.exceptions import ConfigurationError
 from lback.core.signals import SignalDispatcher
 from lback.core.templates.sandbox import DatabaseSandbox, admitted
+from lback.time_zones import CURRENT_ZONE, localtime, zone_of
 
 if TYPE_CHECKING:
     from lback.core.config import Config
@@ -46,6 +48,16 @@ def set_default_router(router: "Router | None") -> None:
 def custom_uppercase(value: Any) -> Any:
     """Return text in upper case, and any other value unchanged; the filter `uppercase`."""
     return value.upper() if isinstance(value, str) else value
+
+
+def _local_text(value: Any, format: str, zone: tzinfo | None) -> Any:  # noqa: A002  as in Django
+    """Return a datetime in a time zone, with a format as text; the filter `localtime`."""
+    if value is None or isinstance(value, Undefined):
+        return ""
+    if not isinstance(value, date):
+        raise TypeError(f"the filter localtime takes a datetime, not {type(value).__name__}")
+    local = localtime(value, zone) if isinstance(value, datetime) else value
+    return local.strftime(format) if format else local
 
 
 def custom_url_tag(name: str, **params: Any) -> str:
@@ -88,12 +100,14 @@ class TemplateRenderer(SignalSender):
     templates from the database. The latter run in a `DatabaseSandbox`, which denies by default:
     permission to edit a row must not allow running code or reading secrets.
 
-    All templates can use `url(name, **params)` and the filter `uppercase`; the context of a call
-    takes precedence. `template_name` and `self` cannot be names in a context.
+    All templates can use `url(name, **params)` and the filters `uppercase` and `localtime`, which
+    converts a datetime to the time zone of the project and, with a format, to text:
+    `{{ at | localtime("%d.%m.%Y %H:%M") }}`. The context of a call takes precedence.
+    `template_name` and `self` cannot be names in a context.
 
     Args:
-        config: Settings: `TEMPLATE_DIRS`, `PROJECT_ROOT`, `INSTALLED_APPS` and `DEBUG`, which
-            reloads changed files.
+        config: Settings: `TEMPLATE_DIRS`, `PROJECT_ROOT`, `INSTALLED_APPS`, `TIME_ZONE` and
+            `DEBUG`, which reloads changed files.
         db_session: SQLAlchemy session for templates in a database.
         template_model: Model with the columns `name` and `content`.
         db_loader_func: Called before the model is queried, with the name and the session; returns
@@ -129,11 +143,18 @@ class TemplateRenderer(SignalSender):
         self._sandbox = DatabaseSandbox(**{**options, "autoescape": True})
         for environment in (self.environment, self._sandbox):
             environment.filters["uppercase"] = custom_uppercase
+            environment.filters["localtime"] = self._localtime
             environment.globals.update(default_global_context())
             if router is not None:
                 environment.globals.update(url=router.reverse, url_for=router.reverse)
+        self._time_zone = config.get("TIME_ZONE", "UTC")
         self._request_values: dict[str, RequestValue] = {}
         self._compiled: Callable[[str], Template] = lru_cache(256)(self._sandbox.from_string)
+
+    def _localtime(self, value: Any, format: str = "") -> Any:  # noqa: A002  as in Django
+        # Outside a request, the zone of these settings applies.
+        zone = None if CURRENT_ZONE.get() is not None else zone_of(self._time_zone)
+        return _local_text(value, format, zone)
 
     def add_request_value(self, name: str, make: RequestValue) -> None:
         """Add a variable that is computed from the request, for templates rendered with `request`.
