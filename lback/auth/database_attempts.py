@@ -9,15 +9,13 @@ from sqlalchemy import Double, MetaData, String, Table, case, delete, inspect, s
 from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from lback.auth.attempts import Count
+from lback.auth.attempts import CLOCK_SKEW, Count
 from lback.core.exceptions import ConfigurationError
 from lback.database import Base, DatabaseManager
 
 T = TypeVar("T")
 
 SECONDS_BETWEEN_CLEANINGS = 600.0
-# How much the clocks of two machines may differ.
-CLOCK_SKEW = 60.0
 MISSING = (
     "the table lback_attempts is missing; run: lback makemigrations && lback migrate "
     "(or choose another LOGIN_ATTEMPTS_STORE)"

@@ -5,7 +5,7 @@ from ipaddress import ip_address
 from math import ceil
 from typing import TYPE_CHECKING
 
-from lback.auth.attempts import Attempts, MemoryAttempts, RedisAttempts
+from lback.auth.attempts import CLOCK_SKEW, Attempts, MemoryAttempts, RedisAttempts
 from lback.core.exceptions import HTTPException
 from lback.users.models import USERNAME_LENGTH, username_key
 
@@ -91,7 +91,9 @@ class LoginThrottle:
             self._add(device)
             return
         from_there = self._attempts.peek(address_key(address))
-        if from_there.number >= self._per_address:
+        # A window that ends later than possible began before a clock was set back.
+        is_possible = from_there.seconds_left <= self._seconds + CLOCK_SKEW
+        if from_there.number >= self._per_address and is_possible:
             raise TooManyAttempts(from_there.seconds_left)
         self._add(account_key(name))
 

@@ -18,6 +18,8 @@ CacheSource: TypeAlias = AnyCache | Callable[[], AnyCache] | None
 # How many seconds other workers wait for a value being computed, and how often they poll.
 LONGEST_WORK = 10.0
 SECONDS_BETWEEN_LOOKS = 0.02
+# How much the clocks of two machines may differ.
+CLOCK_SKEW = 60.0
 
 
 class _KeyLocks:
@@ -126,8 +128,12 @@ class _Work(Generic[R]):
         return entry if isinstance(entry, list) and len(entry) == 2 else None
 
     def is_fresh(self, entry: list[Any]) -> bool:
-        """Return True if an entry has not reached its expiry time."""
-        return bool(self._clock() < entry[1])
+        """Return True if an entry has not reached its expiry time.
+
+        An entry that expires later than possible was made before a clock was set back.
+        """
+        left = entry[1] - self._clock()
+        return bool(0 < left <= self._ttl + CLOCK_SKEW)
 
     def done(self) -> R:
         """Compute and cache the value."""
