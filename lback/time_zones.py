@@ -8,6 +8,17 @@ from difflib import get_close_matches
 from functools import lru_cache
 from zoneinfo import ZoneInfo, available_timezones
 
+__all__ = [
+    "SkippedTimeError",
+    "current_zone",
+    "localtime",
+    "start_of_day",
+    "to_utc",
+    "today",
+    "use_zone",
+    "zone_of",
+]
+
 # The zone of the current request or of a block with `use_zone`, by name or as an object.
 # AppController sets it for each request, so it is not reset afterwards: the body of a response and
 # the jobs after it still need it.

@@ -7,8 +7,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from lback import Application, Request
+from lback import Application, Request, StreamingResponse
 from lback.core.exceptions import ConfigurationError
+from lback.core.http.after_answer import after_answer
 from lback.testing import Client
 from lback.time_zones import (
     SkippedTimeError,
@@ -172,3 +173,50 @@ def test_today_is_the_day_of_the_zone(monkeypatch: pytest.MonkeyPatch) -> None:
     assert days in (1, 2)
     with use_zone(FAR_EAST):
         assert today() >= today(UTC)
+
+
+# Templates.
+
+
+def rendered(app: Application, source: str, **values: object) -> str:
+    return app.template_renderer.environment.from_string(source).render(**values)
+
+
+def test_a_template_shows_the_time_of_the_project() -> None:
+    app = Application(DEBUG=True, TIME_ZONE="Europe/Berlin")
+    noon = datetime(2026, 7, 1, 12, tzinfo=UTC)
+    assert rendered(app, "{{ at | localtime }}", at=noon) == "2026-07-01 14:00:00+02:00"
+    assert rendered(app, "{{ at | localtime('%H:%M %Z') }}", at=noon) == "14:00 CEST"
+    assert rendered(app, "{{ at | localtime('%H:%M') }}", at=noon.replace(tzinfo=None)) == "14:00"
+    with use_zone("Asia/Tokyo"):
+        assert rendered(app, "{{ at | localtime('%H:%M') }}", at=noon) == "21:00"
+
+
+def test_a_template_shows_dates_and_missing_values_as_they_are() -> None:
+    app = Application(DEBUG=True, TIME_ZONE="Europe/Berlin")
+    assert rendered(app, "{{ at | localtime }}", at=date(2026, 7, 1)) == "2026-07-01"
+    assert rendered(app, "{{ at | localtime }}{{ b | localtime('%H') }}", at=None) == ""
+    assert rendered(app, "{{ at | localtime('%Y-%m') }}", at=LAST) == "9999-12"
+    with pytest.raises(TypeError, match="takes a datetime, not str"):
+        rendered(app, "{{ 'noon' | localtime }}")
+
+
+def test_a_template_of_the_database_has_the_filter() -> None:
+    app = Application(DEBUG=True, TIME_ZONE="Europe/Berlin")
+    renderer = app.template_renderer
+    renderer._db_loader_func = lambda name, session: "{{ (at | localtime).hour }}"
+    noon = datetime(2026, 7, 1, 12, tzinfo=UTC)
+    assert renderer.render_from_db_to_string("any", at=noon) == "14"
+
+
+def test_streams_and_jobs_after_the_response_have_the_zone() -> None:
+    app = Application(DEBUG=True, TIME_ZONE="Europe/Berlin", MIDDLEWARES=[])
+    seen = []
+
+    def show(request: Request) -> StreamingResponse:
+        after_answer(request, lambda: seen.append(current_zone()))
+        return StreamingResponse((str(current_zone()) for _ in range(1)), content_type="text/plain")
+
+    app.add_route("/", show, requires_auth=False)
+    assert Client(app).get("/").text == "Europe/Berlin"
+    assert seen == [BERLIN]

@@ -95,6 +95,7 @@ PAGES = (
         "Migrations",
         ("lback.database.migrations: Migrations", "lback.database.migrations"),
     ),
+    Page("time-zones", "Time zones", ("lback.time_zones",)),
     Page("forms", "Forms", ("lback.forms: Form ModelForm model_form Field Widget", "lback.forms")),
     Page(
         "admin", "Admin", ("lback.admin: register ModelAdmin Inline action column", "lback.admin")
@@ -135,5 +136,6 @@ PUBLIC_PACKAGES = (
     "lback.sessions",
     "lback.static_files",
     "lback.testing",
+    "lback.time_zones",
     "lback.users",
 )

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from lback.database import Base, DatabaseManager
 from lback.forms import DateField, DateTimeField, Form, ModelForm
 from lback.forms.errors import Invalid
+from lback.forms.identity import identity_of
 from lback.time_zones import use_zone
 
 ZONES = ["Europe/Berlin", "America/St_Johns", "Asia/Kathmandu", "Pacific/Apia", "UTC"]
@@ -25,6 +26,12 @@ class Departure(Base):
     with_zone: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     without_zone: Mapped[datetime | None] = mapped_column(DateTime)
     day: Mapped[date | None]
+
+
+class Tick(Base):
+    __tablename__ = "zoned_ticks"
+
+    at: Mapped[datetime] = mapped_column(primary_key=True)
 
 
 class DepartureForm(ModelForm):
@@ -160,6 +167,21 @@ def test_limits_are_compared_whatever_their_zone() -> None:
             field.clean("2026-07-01T14:01")
         with pytest.raises(Invalid, match="2026-07-01T12:00 or later"):
             field.clean("2026-07-01T11:59")
+
+
+@pytest.mark.parametrize(
+    ("text", "is_key"),
+    [
+        ("2026-07-01T12:00:00+02:00", True),
+        ("2026-07-01T12:00:00", False),
+        ("9999-12-31T23:59:59-14:00", False),
+        ("0001-01-01T00:00:00+14:00", False),
+        ("2026-02-29T12:00:00+00:00", False),
+    ],
+)
+def test_keys_that_are_times(text: str, is_key: bool) -> None:
+    found = identity_of(Tick, text)
+    assert found == ((datetime(2026, 7, 1, 10, tzinfo=UTC),) if is_key else None)
 
 
 # Form, database, form.

@@ -43,8 +43,8 @@ class Settings:
     DB_HOST: str = ""
     DB_PORT: int = 0  # 0: the usual port of the engine
 
-    # The time zone in which times are shown and read; they are stored in UTC.
-    TIME_ZONE: str = "UTC"  # an IANA name such as Europe/Berlin
+    # Dates and times.
+    TIME_ZONE: str = "UTC"  # in which times are read and shown, such as Europe/Berlin
 
     # Logging.
     LOGGING_LEVEL: str = ""  # empty: INFO, or DEBUG where DEBUG is on
