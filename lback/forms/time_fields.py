@@ -2,12 +2,14 @@
 
 import re
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 from lback.forms.field import Field, Messages
 from lback.forms.widgets import DateInput, DateTimeInput, TimeInput
-from lback.time_zones import SkippedTimeError, current_zone, localtime, to_utc
+from lback.time_zones import SkippedTimeError, current_zone, localtime, to_utc, zone_of
 
+# The zone of a field that reads and shows times in the zone of the project.
+CURRENT = "current"
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _CLOCK = r"[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?"
 _TIME = re.compile(_CLOCK)
@@ -139,10 +141,14 @@ class DateTimeField(_BoundedField):
     the first. If the text of the initial value is submitted again, the value is the initial one.
 
     Args:
-        zone: Another time zone; `None` for times on a clock, which are not converted.
+        zone: Another time zone, also by its IANA name; `None` for times on a clock, which are not
+            converted. "current" is the time zone of the project.
         naive: The value is naive, in UTC; for columns without a time zone.
         **options: `min_value`, `max_value`, and see `Field`. A limit without a time zone is one in
             that of the field, or in UTC with `naive`.
+
+    Raises:
+        ValueError: There is no zone of that name.
     """
 
     widget_class = DateTimeInput
@@ -154,12 +160,13 @@ class DateTimeField(_BoundedField):
     def __init__(
         self,
         *,
-        zone: tzinfo | Literal["current"] | None = "current",
+        zone: tzinfo | str | None = CURRENT,
         naive: bool = False,
         **options: Any,
     ) -> None:
         super().__init__(**options)
-        self.zone = zone
+        named = isinstance(zone, str) and zone != CURRENT
+        self.zone = zone_of(str(zone)) if named else zone
         self.naive = naive
 
     def clean(self, raw: Any, initial: Any = None) -> Any:

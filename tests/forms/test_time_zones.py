@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import DateTime
+from sqlalchemy import DateTime, func, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from lback.database import Base, DatabaseManager
@@ -70,6 +70,9 @@ def test_an_offset_takes_precedence() -> None:
 def test_a_zone_of_the_field_takes_precedence() -> None:
     with use_zone("Europe/Berlin"):
         assert DateTimeField(zone=UTC).clean("2026-07-01T14:30").hour == 14
+        assert DateTimeField(zone="Asia/Tokyo").clean("2026-07-01T14:30").hour == 5
+        with pytest.raises(ValueError, match="did you mean 'Asia/Tokyo'"):
+            DateTimeField(zone="Asia/Tokio")
         local = DateTimeField(zone=None)
         assert local.clean("2026-07-01T14:30") == datetime(2026, 7, 1, 14, 30)  # noqa: DTZ001
         assert local.clean("2026-07-01T14:30Z") == datetime(2026, 7, 1, 14, 30)  # noqa: DTZ001
@@ -230,6 +233,37 @@ def test_all_databases_keep_utc(database: DatabaseManager) -> None:
         told = session.connection().exec_driver_sql(f"SELECT {now}").scalar()
         later = datetime.now(UTC)
         assert told in (f"{earlier:%H:%M}", f"{later:%H:%M}")
+
+
+@pytest.mark.parametrize(
+    ("server", "option"),
+    [
+        pytest.param(
+            "postgresql", "options=-c timezone=America/New_York", marks=pytest.mark.postgresql
+        ),
+        pytest.param("mariadb", "init_command=SET time_zone='-05:00'", marks=pytest.mark.mariadb),
+    ],
+)
+def test_the_zone_of_a_server_does_not_matter(
+    request: pytest.FixtureRequest, server: str, option: str
+) -> None:
+    url: str = request.getfixturevalue(f"{server}_url")
+    database = DatabaseManager.from_url(f"{url}{'&' if '?' in url else '?'}{option}")
+    value = datetime(2026, 7, 1, 12, tzinfo=UTC)
+    database.create_tables()
+    with database.session() as session:
+        row = Departure(at=value, with_zone=value.replace(tzinfo=None), without_zone=value)
+        session.add(row)
+        session.flush()
+        key = row.id
+    with database.session() as session:
+        stored = session.get_one(Departure, key)
+        assert (stored.at, stored.with_zone) == (value, value)
+        assert stored.without_zone == value.replace(tzinfo=None)
+        now = session.scalars(select(func.now())).one()
+        assert abs(now.replace(tzinfo=UTC) - datetime.now(UTC)) < timedelta(hours=1)
+        session.delete(stored)
+    database.dispose()
 
 
 @pytest.mark.parametrize(
