@@ -26,9 +26,14 @@ def listen(engine: Engine) -> None:
         engine: A new engine, whose connections have not been opened yet.
     """
     dialect: Any = engine.dialect
-    # MySQL has no type of its own for `DateTime`.
-    base = dialect.colspecs.get(DateTime, DATETIME)
-    dialect.colspecs = {**dialect.colspecs, DateTime: type("DateTimeInUTC", (_InUTC, base), {})}
+    # MySQL has no type of its own for `DateTime`, SQLite has another one for TIMESTAMP.
+    known = {DateTime: DATETIME, **dialect.colspecs}
+    replaced = {
+        kind: type("DateTimeInUTC", (_InUTC, base), {})
+        for kind, base in known.items()
+        if issubclass(kind, DateTime)
+    }
+    dialect.colspecs = {**known, **replaced}
     statement = _SET_ZONE.get(dialect.name)
     if statement is not None:
         event.listen(engine, "connect", lambda connection, _: _run(connection, statement))
@@ -50,16 +55,23 @@ class _InUTC(DateTime):
 
     def bind_processor(self, dialect: Dialect) -> Callable[[Any], Any]:
         process: Any = super().bind_processor(dialect)
-        # MySQL and SQLite would leave out the zone of a datetime without converting it.
+        return self._converting(process or (lambda value: value), dialect)
+
+    def literal_processor(self, dialect: Dialect) -> Callable[[Any], str] | None:
+        process: Any = super().literal_processor(dialect)  # type: ignore[no-untyped-call]
+        return None if process is None else self._converting(process, dialect)
+
+    def _converting(self, process: Callable[[Any], Any], dialect: Dialect) -> Callable[[Any], Any]:
+        # Without a conversion, MySQL and SQLite would drop the time zone of a datetime.
         keeps_zone = self.timezone and dialect.name == "postgresql"
 
-        def bind(value: Any) -> Any:
+        def convert(value: Any) -> Any:
             if isinstance(value, datetime) and value.tzinfo is not None:
                 value = value.astimezone(UTC)
                 value = value if keeps_zone else value.replace(tzinfo=None)
-            return value if process is None else process(value)
+            return process(value)
 
-        return bind
+        return convert
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any] | None:
         process: Any = super().result_processor(dialect, coltype)

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import DateTime, func, select
+from sqlalchemy import TIMESTAMP, DateTime, func, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from lback.database import Base, DatabaseManager
@@ -25,6 +25,7 @@ class Departure(Base):
     at: Mapped[datetime | None]
     with_zone: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     without_zone: Mapped[datetime | None] = mapped_column(DateTime)
+    stamp: Mapped[datetime | None] = mapped_column(TIMESTAMP(timezone=True))
     day: Mapped[date | None]
 
 
@@ -37,7 +38,7 @@ class Tick(Base):
 class DepartureForm(ModelForm):
     class Meta:
         model = Departure
-        fields = "__all__"
+        exclude = ("stamp",)
 
 
 NAMES = ("at", "with_zone", "without_zone")
@@ -219,11 +220,19 @@ def test_form_to_database_to_form(database: DatabaseManager, zone: str, written:
 def test_all_databases_keep_utc(database: DatabaseManager) -> None:
     value = datetime(2026, 7, 1, 14, 30, tzinfo=ZoneInfo("Europe/Berlin"))
     with database.session() as session:
-        session.add(Departure(at=value, with_zone=value, without_zone=value))
+        session.add(Departure(at=value, with_zone=value, without_zone=value, stamp=value))
     with database.create_session() as session:
         row = session.query(Departure).filter(Departure.with_zone == value).one()
         assert row.at == row.with_zone == value
         assert row.without_zone == value.astimezone(UTC).replace(tzinfo=None)
+        for column in (Departure.at, Departure.with_zone, Departure.without_zone, Departure.stamp):
+            assert session.scalar(select(func.count()).where(column == value)) == 1
+            same = select(Departure.id).where(column == value)
+            literal = same.compile(session.bind, compile_kwargs={"literal_binds": True})
+            assert session.connection().exec_driver_sql(str(literal)).scalar() == row.id
+            latest = session.scalar(select(func.max(column)))
+            assert latest is not None and latest.replace(tzinfo=UTC) == value
+        assert row.stamp == value
         clock = {
             "sqlite": "strftime('%H:%M')",
             "postgresql": "to_char(now()::timestamp, 'HH24:MI')",
