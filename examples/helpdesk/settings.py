@@ -47,5 +47,8 @@ MIDDLEWARES = [
 DB_ENGINE = "sqlite"
 DB_NAME = "db.sqlite3"
 
+# Times are stored in UTC, and read and shown in this time zone, such as "Europe/Berlin".
+TIME_ZONE = "UTC"
+
 # Lifetime of a session in seconds: two weeks.
 SESSION_LIFETIME = 14 * 24 * 60 * 60
