@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import inspect, select
 from sqlalchemy.orm import Session
 
-from lback.admin.columns import shown_with_zone as shown
+from lback.admin.columns import shown_with_zone
 from lback.admin.models import LONGEST_LABEL, AdminEntry, Change
 from lback.admin.registered_model import RegisteredModel
 from lback.auth import policies
@@ -85,15 +85,15 @@ def _stored(change: FieldChange) -> str:
     is_column = row is not None and change.name in inspect(type(row)).column_attrs
     if not is_column or isinstance(change.form.cleaned_data[change.name], UploadedFile):
         return change.after
-    return _cut(shown(getattr(row, change.name)))
+    return _cut(shown_with_zone(getattr(row, change.name)))
 
 
 def _text(field: Field, value: object) -> str:
     """Return a value as text; only the keys of related rows if their model has a policy."""
     model = getattr(field, "model", None)
     if model is None or policies.policy_of(model) is None:
-        return shown(value)
-    return shown([str(key) for key in listed(field.prepare(value)) if key is not None])
+        return shown_with_zone(value)
+    return shown_with_zone([str(key) for key in listed(field.prepare(value)) if key is not None])
 
 
 def record(
