@@ -2,17 +2,20 @@
 
 from collections.abc import Callable
 from enum import Enum
-from typing import Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, Unpack
 
-from lback.forms.choice_widgets import Choices, ChoiceWidget, Select, SelectMultiple, flat
+from lback.forms.choice_widgets import Choice, Choices, ChoiceWidget, Select, SelectMultiple, flat
 from lback.forms.errors import Invalid
-from lback.forms.field import Field, Messages
+from lback.forms.field import Field, FieldOptions, Messages
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
 
 ChoiceSource: TypeAlias = Choices | type[Enum] | Callable[[], Choices]
 BLANK = ("", "---------")
 
 
-def choices_of(source: ChoiceSource) -> list[tuple[Any, Any]]:
+def choices_of(source: ChoiceSource) -> list[Choice]:
     """Return choices as pairs of value and label; enumeration members are labelled by name.
 
     Args:
@@ -24,7 +27,7 @@ def choices_of(source: ChoiceSource) -> list[tuple[Any, Any]]:
     return [(value, label) for value, label in choices]
 
 
-def listed(raw: Any) -> list[Any]:
+def listed(raw: object) -> list[Any]:
     """Return a submitted value as a list; missing and empty values give an empty list."""
     if isinstance(raw, (list, tuple, set, frozenset)):
         return list(raw)
@@ -51,14 +54,14 @@ class ChoiceField(Field):
         "invalid_choice": "Please choose one of those offered.",
     }
 
-    def __init__(self, choices: ChoiceSource = (), **options: Any) -> None:
+    def __init__(self, choices: ChoiceSource = (), **options: Unpack[FieldOptions]) -> None:
         super().__init__(**options)
         self.source = choices
         if not callable(choices):
             choices_of(choices)  # raises where the mistake was made
 
     @property
-    def choices(self) -> list[tuple[Any, Any]]:
+    def choices(self) -> list[Choice]:
         """The pairs of value and label."""
         return choices_of(self.source)
 
@@ -66,7 +69,7 @@ class ChoiceField(Field):
     def choices(self, source: ChoiceSource) -> None:
         self.source = source
 
-    def bind(self, session: Any) -> None:  # noqa: ARG002  signature
+    def bind(self, session: "Session | None") -> None:  # noqa: ARG002  signature
         """Give the choices to the widget.
 
         Args:
@@ -75,7 +78,7 @@ class ChoiceField(Field):
         if isinstance(self.widget, ChoiceWidget):
             self.widget.choices = self.offered()
 
-    def offered(self) -> list[tuple[Any, Any]]:
+    def offered(self) -> list[Choice]:
         """Return the choices, with an empty one first unless there is one or it is not needed."""
         choices = self.choices
         needs_none = self.widget.is_group and self.required
@@ -83,7 +86,7 @@ class ChoiceField(Field):
             return choices
         return [BLANK, *choices]
 
-    def to_python(self, raw: Any) -> Any:
+    def to_python(self, raw: object) -> Any:
         """Return the chosen value.
 
         Args:
@@ -97,7 +100,7 @@ class ChoiceField(Field):
             raise self.invalid("invalid_choice")
         return chosen
 
-    def _by_text(self) -> dict[str, Any]:
+    def _by_text(self) -> dict[str, object]:
         """Return the choices by the texts that select them.
 
         Enumeration members are selected by name in HTML and by value in JSON; if both are the same
@@ -117,15 +120,15 @@ class MultipleChoiceField(ChoiceField):
     widget_class = SelectMultiple
     messages: ClassVar[Messages] = {"required": "Please choose at least one."}
 
-    def offered(self) -> list[tuple[Any, Any]]:
+    def offered(self) -> list[Choice]:
         """Return the choices."""
         return self.choices
 
-    def is_empty(self, raw: Any) -> bool:
+    def is_empty(self, raw: object) -> bool:
         """Return True if nothing was chosen."""
         return not raw
 
-    def clean_empty(self, initial: Any) -> Any:
+    def clean_empty(self, initial: object) -> Any:
         """Return an empty list.
 
         Raises:
@@ -134,7 +137,7 @@ class MultipleChoiceField(ChoiceField):
         super().clean_empty(initial)
         return []
 
-    def to_python(self, raw: Any) -> Any:
+    def to_python(self, raw: object) -> Any:
         """Return the chosen values in the order of the choices.
 
         Args:
@@ -151,7 +154,7 @@ class MultipleChoiceField(ChoiceField):
         offered = (value for value, _ in flat(self.choices))
         return [value for value in offered if self.widget.format(value) in chosen]
 
-    def has_changed(self, initial: Any, raw: Any) -> bool:
+    def has_changed(self, initial: Any, raw: object) -> bool:
         """Return True if other values were chosen than before.
 
         Args:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from enum import Enum
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeGuard
 
 from markupsafe import Markup
 
@@ -11,10 +11,10 @@ from lback.forms.widgets import Values, Widget, values_of
 
 Choice: TypeAlias = tuple[Any, Any]
 # A value with its label; or the name of a group with its choices.
-Choices: TypeAlias = Iterable[tuple[Any, Any]]
+Choices: TypeAlias = Iterable[Choice]
 
 
-def is_group_of(label: Any) -> bool:
+def is_group_of(label: object) -> TypeGuard[Sequence[Choice]]:
     """Return True if the second element of a choice is a list of choices."""
     return isinstance(label, (list, tuple))
 
@@ -36,13 +36,13 @@ class ChoiceWidget(Widget):
 
     def __init__(self, attrs: Attributes | None = None) -> None:
         super().__init__(attrs)
-        self.choices: Sequence[tuple[Any, Any]] = ()
+        self.choices: Sequence[Choice] = ()
 
-    def format(self, value: Any) -> Any:
+    def format(self, value: object) -> str:
         """Return the text of a value; that of an enumeration member is its name."""
         return value.name if isinstance(value, Enum) else super().format(value)
 
-    def selected(self, value: Any) -> set[str]:
+    def selected(self, value: object) -> set[str]:
         """Return the texts of the selected values."""
         return {self.format(value)}
 
@@ -52,7 +52,7 @@ class Select(ChoiceWidget):
 
     multiple = False
 
-    def render(self, name: str, value: Any, attrs: Attributes) -> Markup:
+    def render(self, name: str, value: object, attrs: Attributes) -> Markup:
         """Return a `<select>`.
 
         Args:
@@ -66,7 +66,7 @@ class Select(ChoiceWidget):
     def _options(self, choices: Choices, selected: set[str]) -> Markup:
         return Markup("").join(self._option(value, label, selected) for value, label in choices)
 
-    def _option(self, value: Any, label: Any, selected: set[str]) -> Markup:
+    def _option(self, value: object, label: object, selected: set[str]) -> Markup:
         if is_group_of(label):
             return tag("optgroup", {"label": value}, self._options(label, selected))
         text = self.format(value)
@@ -80,7 +80,7 @@ class _Several(ChoiceWidget):
         """Return the texts of the selected values."""
         return {self.format(item) for item in value or ()}
 
-    def value_from(self, data: Values, files: Values, name: str) -> Any:  # noqa: ARG002  signature
+    def value_from(self, data: Values, files: Values, name: str) -> list[Any]:  # noqa: ARG002  signature
         """Return all submitted values."""
         return values_of(data, name)
 
@@ -102,7 +102,7 @@ class RadioSelect(ChoiceWidget):
     input_type = "radio"
     role = "radiogroup"
 
-    def render(self, name: str, value: Any, attrs: Attributes) -> Markup:
+    def render(self, name: str, value: object, attrs: Attributes) -> Markup:
         """Return a group of controls, each with its label.
 
         Args:

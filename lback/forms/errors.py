@@ -1,7 +1,6 @@
 """Validation errors of forms: messages for the visitor, by field."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from markupsafe import Markup
 
@@ -80,11 +79,11 @@ def errors_by_field(error: Invalid | ValidationError, name: str) -> dict[str, li
     """
     if isinstance(error, Invalid):
         return {name: error.messages}
-    errors: Any = error.errors
+    errors: Iterable[object] = error.errors
     if isinstance(errors, Mapping):
         return {str(field): _texts(messages) for field, messages in errors.items()}
     return {name: _texts(errors)}
 
 
-def _texts(messages: Any) -> list[str]:
+def _texts(messages: Iterable[object]) -> list[str]:
     return [messages] if isinstance(messages, str) else [str(message) for message in messages]

@@ -1,17 +1,38 @@
 """Form fields: convert and validate one submitted value."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypedDict
 
 from lback.core.exceptions import ValidationError
 from lback.forms.errors import Invalid, errors_by_field
 from lback.forms.widgets import TextInput, Widget
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
 
 Validator: TypeAlias = Callable[[Any], None]
 Messages: TypeAlias = Mapping[str, str]
 
 # Longer text cannot be a number, a date or a key, and is not parsed.
 LONGEST_TOKEN = 1000
+
+
+class OptionalFieldOptions(TypedDict, total=False):
+    """Options of `Field` except `required`, for fields with a default of their own for it."""
+
+    label: str | None
+    help_text: str
+    initial: object
+    widget: Widget | type[Widget] | None
+    validators: Iterable[Validator]
+    disabled: bool
+    error_messages: Mapping[str, str] | None
+
+
+class FieldOptions(OptionalFieldOptions, total=False):
+    """Options that every field takes; see `Field`."""
+
+    required: bool
 
 
 class Field:
@@ -42,7 +63,7 @@ class Field:
         required: bool = True,
         label: str | None = None,
         help_text: str = "",
-        initial: Any = None,
+        initial: object = None,
         widget: Widget | type[Widget] | None = None,
         validators: Iterable[Validator] = (),
         disabled: bool = False,
@@ -71,7 +92,7 @@ class Field:
             messages.update(vars(kind).get("messages", {}))
         return messages
 
-    def invalid(self, key: str, **values: Any) -> Invalid:
+    def invalid(self, key: str, **values: object) -> Invalid:
         """Return an error with one of the messages of the field.
 
         Args:
@@ -80,11 +101,11 @@ class Field:
         """
         return Invalid(self.error_messages[key].format(**values))
 
-    def is_empty(self, raw: Any) -> bool:
+    def is_empty(self, raw: object) -> bool:
         """Return True if nothing was entered."""
         return raw is None or (isinstance(raw, str) and not raw.strip())
 
-    def clean(self, raw: Any, initial: Any = None) -> Any:
+    def clean(self, raw: object, initial: object = None) -> Any:
         """Return the validated value of a submitted one.
 
         Args:
@@ -116,7 +137,7 @@ class Field:
             raise Invalid(*broken)
         return value
 
-    def clean_empty(self, initial: Any) -> Any:  # noqa: ARG002  file fields use it
+    def clean_empty(self, initial: object) -> Any:  # noqa: ARG002  file fields use it
         """Return the value of a field for which nothing was entered.
 
         Args:
@@ -158,7 +179,7 @@ class Field:
         """Return HTML attributes by which a browser checks the same rules."""
         return {}
 
-    def has_changed(self, initial: Any, raw: Any) -> bool:
+    def has_changed(self, initial: object, raw: object) -> bool:
         """Return True if another value was submitted than the control showed.
 
         Precision that a browser cannot show, such as microseconds, does not count.
@@ -178,14 +199,14 @@ class Field:
         except Invalid:
             return True
 
-    def bind(self, session: Any) -> None:
+    def bind(self, session: "Session | None") -> None:
         """Receive the database session of the form, for fields that query it.
 
         Args:
             session: The session, or `None`.
         """
 
-    def token(self, raw: Any, key: str = "invalid") -> str:
+    def token(self, raw: object, key: str = "invalid") -> str:
         """Return short text, stripped, such as a number, a date or a key.
 
         Args:

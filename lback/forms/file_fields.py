@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable
 from string import ascii_lowercase, digits
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Unpack
 
 from lback.core.http.uploaded_file import UploadedFile
-from lback.forms.field import Field, Messages
+from lback.forms.field import Field, FieldOptions, Messages
 from lback.forms.file_content import (
     ACTIVE_EXTENSIONS,
     BY_EXTENSION,
@@ -23,6 +23,13 @@ MAX_SIZE = 5 * 1024 * 1024
 MAX_PIXELS = 50_000_000
 NAME_LENGTH = 200
 _LETTERS = ascii_lowercase + digits
+
+
+class FileOptions(FieldOptions, total=False):
+    """Options of `FileField` except `extensions`, for fields with their own default for them."""
+
+    max_size: int
+    allow_empty: bool
 
 
 class FileField(Field):
@@ -60,7 +67,7 @@ class FileField(Field):
         max_size: int = MAX_SIZE,
         extensions: Iterable[str] | None = None,
         allow_empty: bool = False,
-        **options: Any,
+        **options: Unpack[FieldOptions],
     ) -> None:
         super().__init__(**options)
         self.max_size = max_size
@@ -71,11 +78,11 @@ class FileField(Field):
         if isinstance(self.widget, FileInput):
             self.widget.clearable = not self.required
 
-    def is_empty(self, raw: Any) -> bool:
+    def is_empty(self, raw: object) -> bool:
         """Return True if no file was chosen."""
         return raw is None or raw == ""
 
-    def clean(self, raw: Any, initial: Any = None) -> Any:
+    def clean(self, raw: object, initial: object = None) -> Any:
         """Return the validated file, or `False` if the stored one is to be removed.
 
         Args:
@@ -91,7 +98,7 @@ class FileField(Field):
             return False
         return super().clean(raw, initial)
 
-    def clean_empty(self, initial: Any) -> Any:
+    def clean_empty(self, initial: object) -> Any:
         """Return the stored file.
 
         Raises:
@@ -99,7 +106,7 @@ class FileField(Field):
         """
         return super().clean_empty(initial) if initial is None else initial
 
-    def to_python(self, raw: Any) -> Any:
+    def to_python(self, raw: object) -> UploadedFile:
         """Return the uploaded file.
 
         Args:
@@ -164,12 +171,12 @@ class FileField(Field):
         if extension not in ACTIVE_EXTENSIONS and is_executable_content(head):
             raise self.invalid("active")
 
-    def attributes(self) -> dict[str, Any]:
+    def attributes(self) -> dict[str, object]:
         """Return the attribute `accept`, which filters the file dialog of a browser."""
         names = ",".join(f".{name}" for name in self.extensions or ())
         return {"accept": names or None}
 
-    def has_changed(self, initial: Any, raw: Any) -> bool:  # noqa: ARG002  signature
+    def has_changed(self, initial: object, raw: object) -> bool:  # noqa: ARG002  signature
         """Return True if a file was chosen, or the stored one is to be removed.
 
         Args:
@@ -198,7 +205,7 @@ class ImageField(FileField):
         *,
         max_pixels: int = MAX_PIXELS,
         extensions: Iterable[str] | None = IMAGE_EXTENSIONS,
-        **options: Any,
+        **options: Unpack[FileOptions],
     ) -> None:
         super().__init__(extensions=extensions, **options)
         self.max_pixels = max_pixels

@@ -3,7 +3,7 @@
 import copy
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypedDict, TypeVar
 
 from markupsafe import Markup
 
@@ -16,9 +16,19 @@ from lback.forms.markup import Rendered, tag
 from lback.forms.widgets import Values
 
 if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
     from lback.core.request import Request
 
 F = TypeVar("F", bound="Form")
+
+
+class FormOptions(TypedDict, total=False):
+    """Options that every form takes besides the submitted data; see `Form`."""
+
+    initial: Mapping[str, object] | None
+    prefix: str
+    session: "Session | None"
 
 
 class Form:
@@ -60,7 +70,7 @@ class Form:
     # False for an empty row of a formset: browsers must not insist on its required fields.
     use_required = True
 
-    def __init_subclass__(cls, **options: Any) -> None:
+    def __init_subclass__(cls, **options: object) -> None:
         super().__init_subclass__(**options)
         inherited: dict[str, Field] = {}
         for kind in reversed(cls.__mro__[1:]):
@@ -76,9 +86,9 @@ class Form:
         data: Values | None = None,
         files: Values | None = None,
         *,
-        initial: Mapping[str, Any] | None = None,
+        initial: Mapping[str, object] | None = None,
         prefix: str = "",
-        session: Any = None,
+        session: "Session | None" = None,
     ) -> None:
         if isinstance(data, NoFields):
             raise data.reason
@@ -87,7 +97,7 @@ class Form:
         self.is_bound = data is not None or files is not None
         self.initial = dict(initial or {})
         self.prefix = prefix
-        self.session = session
+        self.session: Any = session
         self.fields = {name: _own(field) for name, field in self.base_fields().items()}
         for field in self.fields.values():
             field.bind(session)
@@ -239,7 +249,7 @@ class Form:
         if method is not None:
             self.cleaned_data[name] = method()
 
-    def clean(self) -> Mapping[str, Any] | None:
+    def clean(self) -> Mapping[str, object] | None:
         """Validate the fields together; a hook for subclasses.
 
         Returns:

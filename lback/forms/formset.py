@@ -54,7 +54,7 @@ class Formset:
         data: Values | None = None,
         files: Values | None = None,
         *,
-        initial: Sequence[Mapping[str, Any]] = (),
+        initial: Sequence[Mapping[str, object]] = (),
         prefix: str = "form",
         extra: int = 1,
         minimum: int = 0,

@@ -2,7 +2,7 @@
 
 import re
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote, unquote
 from uuid import UUID
 
@@ -12,19 +12,21 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from lback.database import UTCDateTime
 
+M = TypeVar("M")
+
 _INTEGER = re.compile(r"-?[0-9]{1,19}")
 _LARGEST = 2**63 - 1
 _LARGEST_INTEGER = 2**15 - 1  # of a SMALLINT, the smallest of them
 _LONGEST = 1000
 
 
-def mapper_of(model: type[Any]) -> Mapper[Any]:
+def mapper_of(model: type[M]) -> Mapper[M]:
     """Return the mapper of a model."""
-    mapper: Mapper[Any] = inspect(model)
+    mapper: Mapper[M] = inspect(model)
     return mapper
 
 
-def identity_text(row: Any) -> str:
+def identity_text(row: object) -> str:
     """Return the primary key of a row as text; parts of a composite key are joined by commas.
 
     Args:
@@ -34,7 +36,7 @@ def identity_text(row: Any) -> str:
     return ",".join(key_text(value) for value in values)
 
 
-def identity_of(model: type[Any], text: str) -> tuple[Any, ...] | None:
+def identity_of(model: type[object], text: str) -> tuple[object, ...] | None:
     """Return the primary key that a text stands for, or `None` if it cannot be one of the model.
 
     Args:
@@ -49,7 +51,7 @@ def identity_of(model: type[Any], text: str) -> tuple[Any, ...] | None:
     return None if any(value is None for value in values) else tuple(values)
 
 
-def label_of(row: Any) -> str:
+def label_of(row: object) -> str:
     """Return a label for a row: its `__str__`, or its name, or its model and key.
 
     The attributes `name`, `title` and `username` count as names, in this order.
@@ -79,7 +81,7 @@ def python_type_of(kind: TypeEngine[Any]) -> type[Any]:
         return str
 
 
-def moment_of(value: object, kind: TypeEngine[Any]) -> Any:
+def moment_of(value: object, kind: TypeEngine[Any]) -> object:
     """Return a date, a time or a datetime as a column takes it, an aware datetime in UTC.
 
     Args:
@@ -99,7 +101,7 @@ def moment_of(value: object, kind: TypeEngine[Any]) -> Any:
     return value.astimezone(UTC) if wants_zone else value
 
 
-def key_text(value: Any) -> str:
+def key_text(value: object) -> str:
     """Return one part of a primary key as text."""
     if isinstance(value, str):
         text = quote(value, safe="")
@@ -108,7 +110,7 @@ def key_text(value: Any) -> str:
     return value.isoformat() if isinstance(value, date) else quote(str(value), safe="")
 
 
-def compared(column: ColumnElement[Any], value: Any) -> Any:
+def compared(column: ColumnElement[object], value: object) -> object:
     """Return a value in a form that can be compared with a column, however large it is.
 
     PostgreSQL converts an integer to the type of the column that it is compared with, and fails if
@@ -123,7 +125,7 @@ def compared(column: ColumnElement[Any], value: Any) -> Any:
     return literal(value, BigInteger()) if large and small_column else value
 
 
-def key_value(column: ColumnElement[Any], text: str) -> Any:
+def key_value(column: ColumnElement[object], text: str) -> object:
     """Return the value of a key column that a text stands for, or `None` if there is none.
 
     Args:

@@ -1,9 +1,10 @@
 """Inline formsets: rows of a one-to-many relationship, edited together with their parent."""
 
+from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session, with_parent
+from sqlalchemy import Select, select
+from sqlalchemy.orm import RelationshipProperty, Session, with_parent
 
 from lback.core.exceptions import ConfigurationError, ValidationError
 from lback.forms.formset import DELETE, Formset
@@ -43,7 +44,7 @@ class InlineFormset(Formset):
         data: Values | None = None,
         files: Values | None = None,
         *,
-        parent: Any,
+        parent: object,
         relationship: str,
         prefix: str = "",
         maximum: int = 100,
@@ -71,16 +72,16 @@ class InlineFormset(Formset):
             **options,
         )
 
-    def _rows_of_parent(self) -> Any:
+    def _rows_of_parent(self) -> Select[object]:
         attribute = getattr(type(self.parent), self.relation.key)
         child = self.relation.mapper
         return select(child.class_).where(with_parent(self.parent, attribute))
 
-    def _first_rows(self, session: Session, maximum: int) -> list[Any]:
+    def _first_rows(self, session: Session, maximum: int) -> list[object]:
         query = self._rows_of_parent().order_by(*self.relation.mapper.primary_key)
         return list(session.scalars(query.limit(maximum)).unique())
 
-    def _sent_rows(self, session: Session, data: Values, prefix: str, maximum: int) -> list[Any]:
+    def _sent_rows(self, session: Session, data: Values, prefix: str, maximum: int) -> list[object]:
         """Return the rows of the submitted keys; `None` for a key of no row of the parent."""
         texts = []
         for number in range(maximum):
@@ -90,7 +91,7 @@ class InlineFormset(Formset):
             texts.append(str(text))
         keys = [identity_of(self.relation.mapper.class_, text) for text in texts]
         wanted = [key for key in keys if key is not None]
-        by_key: dict[str, Any] = {}
+        by_key: dict[str, object] = {}
         if wanted:
             is_wanted = any_of(self.relation.mapper.primary_key, wanted)
             rows = session.scalars(self._rows_of_parent().where(is_wanted)).unique()
@@ -125,7 +126,7 @@ class InlineFormset(Formset):
             return {"instance": self.rows[number]}
         return {"fixed": self._ties()}
 
-    def _ties(self) -> dict[str, Any]:
+    def _ties(self) -> dict[str, object]:
         parent, child = mapper_of(type(self.parent)), self.relation.mapper
         return {
             child.get_property_by_column(remote).key: getattr(
@@ -163,7 +164,7 @@ class InlineFormset(Formset):
         return [row for form, row in pairs if row is not None and self.is_deleted(form)]
 
 
-def one_to_many(model: type[Any], name: str) -> Any:
+def one_to_many(model: type[object], name: str) -> RelationshipProperty[object]:
     """Return a one-to-many relationship of a model.
 
     Args:
@@ -187,7 +188,7 @@ def one_to_many(model: type[Any], name: str) -> Any:
     return relation
 
 
-def _refuse(form: ModelForm) -> Any:
+def _refuse(form: ModelForm) -> Callable[[], None]:
     def full_clean() -> None:
         form.cleaned_data = {}
         form.add_error(None, GONE)

@@ -35,7 +35,7 @@ def attributes(values: Attributes) -> Markup:
     )
 
 
-def tag(name: str, values: Attributes, content: Any = None) -> Markup:
+def tag(name: str, values: Attributes, content: object = None) -> Markup:
     """Return an HTML element.
 
     Args:

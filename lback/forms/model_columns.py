@@ -36,7 +36,7 @@ FieldMaker: TypeAlias = Callable[[TypeEngine[Any], Options], Field]
 LONG_TEXT = 300
 
 
-def form_attributes(mapper: Mapper[Any]) -> Iterator[str]:
+def form_attributes(mapper: Mapper[object]) -> Iterator[str]:
     """Yield the names of all fields that a form of a model has, in the order of the model.
 
     Left out are keys that the database generates, version columns, read-only attributes, and
@@ -66,12 +66,12 @@ def form_attributes(mapper: Mapper[Any]) -> Iterator[str]:
             yield relation.key
 
 
-def _is_automatic(mapper: Mapper[Any], column: Column[Any]) -> bool:
+def _is_automatic(mapper: Mapper[object], column: Column[object]) -> bool:
     given = column is column.table._autoincrement_column or column.computed is not None
     return bool(given or column is mapper.version_id_col)
 
 
-def field_for(prop: MapperProperty[Any], **options: Any) -> Field:
+def field_for(prop: MapperProperty[object], **options: object) -> Field:
     """Return the form field for a column or a relationship.
 
     Args:
@@ -91,7 +91,7 @@ def field_for(prop: MapperProperty[Any], **options: Any) -> Field:
     )
 
 
-def _relation_field(prop: RelationshipProperty[Any], options: Options) -> Field:
+def _relation_field(prop: RelationshipProperty[object], options: Options) -> Field:
     target = prop.mapper.class_
     if prop.direction is RelationshipDirection.MANYTOMANY:
         return ManyToManyField(target, **{"required": False, **options})
@@ -104,7 +104,7 @@ def _relation_field(prop: RelationshipProperty[Any], options: Options) -> Field:
     )
 
 
-def column_field(column: Column[Any], mapper: Mapper[Any], given: Options) -> Field:
+def column_field(column: Column[object], mapper: Mapper[object], given: Options) -> Field:
     """Return the form field for a column.
 
     Args:
@@ -132,7 +132,7 @@ def column_field(column: Column[Any], mapper: Mapper[Any], given: Options) -> Fi
     )
 
 
-def is_required(column: Column[Any]) -> bool:
+def is_required(column: Column[object]) -> bool:
     """Return True if a row cannot be inserted without a value for a column."""
     has_default = column.default is not None or column.server_default is not None
     return not column.nullable and not has_default
@@ -148,7 +148,7 @@ def _maker_of(kind: TypeEngine[Any]) -> tuple[TypeEngine[Any], FieldMaker | None
     return kind, None
 
 
-def _target_of(column: Column[Any], mapper: Mapper[Any]) -> type[Any] | None:
+def _target_of(column: Column[object], mapper: Mapper[object]) -> type[object] | None:
     target = next(iter(column.foreign_keys)).column
     for other in mapper.registry.mappers:
         if other.local_table is target.table and list(other.primary_key) == [target]:
@@ -156,7 +156,7 @@ def _target_of(column: Column[Any], mapper: Mapper[Any]) -> type[Any] | None:
     return None
 
 
-def _nullable(column: Column[Any], kind: TypeEngine[Any]) -> Options:
+def _nullable(column: Column[object], kind: TypeEngine[Any]) -> Options:
     if isinstance(kind, types.Boolean):
         return {"nullable": column.nullable}
     text = isinstance(kind, String) and not isinstance(kind, types.Enum)

@@ -1,17 +1,18 @@
 """Fields whose choices are database rows."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, TypeAlias, Unpack, overload
 
+from markupsafe import Markup
 from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy import Select as Query
 from sqlalchemy.orm import Session
 
 from lback.core.exceptions import ConfigurationError
 from lback.forms.choice_fields import BLANK, listed
-from lback.forms.choice_widgets import ChoiceWidget, Select, SelectMultiple
+from lback.forms.choice_widgets import Choice, ChoiceWidget, Select, SelectMultiple
 from lback.forms.errors import Invalid
-from lback.forms.field import Field, Messages
+from lback.forms.field import Field, FieldOptions, Messages
 from lback.forms.identity import compared, identity_of, identity_text, key_text, label_of, mapper_of
 from lback.forms.markup import Attributes
 from lback.forms.widgets import TextInput, Widget
@@ -32,7 +33,7 @@ class RowSelect(Select):
 
     labels_of: Labels | None = None
 
-    def render(self, name: str, value: Any, attrs: Attributes) -> Any:
+    def render(self, name: str, value: object, attrs: Attributes) -> Markup:
         """Return the list or the text control.
 
         Args:
@@ -54,7 +55,7 @@ class RowSelectMultiple(SelectMultiple):
 
     labels_of: Labels | None = None
 
-    def render(self, name: str, value: Any, attrs: Attributes) -> Any:
+    def render(self, name: str, value: object, attrs: Attributes) -> Markup:
         """Return the list.
 
         Args:
@@ -70,6 +71,13 @@ class RowSelectMultiple(SelectMultiple):
             return super().render(name, value, attrs)
         finally:
             self.choices = offered
+
+
+class RowOptions(FieldOptions, total=False):
+    """Options that every field for rows takes; see `ForeignKeyField`."""
+
+    query: Query[Any] | None
+    label_of_row: Callable[[Any], str]
 
 
 class _RowField(Field):
@@ -89,11 +97,11 @@ class _RowField(Field):
 
     def __init__(
         self,
-        model: type[Any],
+        model: type[object],
         *,
         query: Query[Any] | None = None,
         label_of_row: Callable[[Any], str] = label_of,
-        **options: Any,
+        **options: Unpack[FieldOptions],
     ) -> None:
         super().__init__(**options)
         self.model = model
@@ -131,7 +139,7 @@ class _RowField(Field):
             )
         return self._session
 
-    def bind(self, session: Any) -> None:
+    def bind(self, session: Session | None) -> None:
         """Receive the session; the choices are queried only if the field is rendered."""
         self._session = session
         if isinstance(self.widget, ChoiceWidget):
@@ -175,7 +183,7 @@ class _RowField(Field):
             raise self.invalid("invalid_choice")
         return [by_key[key] for key in dict.fromkeys(wanted)]
 
-    def prepare(self, value: Any) -> Any:
+    def prepare(self, value: object) -> object:
         """Return the key of a row as text."""
         return identity_text(value) if isinstance(value, self.model) else value
 
@@ -191,11 +199,13 @@ class ForeignKeyField(_RowField):
 
     widget_class: ClassVar[type[Widget]] = RowSelect
 
-    def __init__(self, model: type[Any], *, key_only: bool = False, **options: Any) -> None:
+    def __init__(
+        self, model: type[object], *, key_only: bool = False, **options: Unpack[RowOptions]
+    ) -> None:
         super().__init__(model, **options)
         self.key_only = key_only
 
-    def to_python(self, raw: Any) -> Any:
+    def to_python(self, raw: object) -> Any:
         """Return the row, or its key.
 
         Args:
@@ -209,7 +219,7 @@ class ForeignKeyField(_RowField):
         row = self.rows([self.token(raw, "invalid_choice")])[0]
         return mapper_of(self.model).primary_key_from_instance(row)[0] if self.key_only else row
 
-    def prepare(self, value: Any) -> Any:
+    def prepare(self, value: object) -> Any:
         """Return the key of the row as text."""
         row_or_key = super().prepare(value)
         if value is None or row_or_key is not value:
@@ -226,9 +236,9 @@ class ManyToManyField(_RowField):
     widget_class: ClassVar[type[Widget]] = RowSelectMultiple
     messages: ClassVar[Messages] = {"required": "Please choose at least one."}
 
-    _kept: Sequence[Any] = ()
+    _kept: Sequence[object] = ()
 
-    def keep(self, rows: Sequence[Any]) -> None:
+    def keep(self, rows: Sequence[object]) -> None:
         """Keep some rows in the value although they are neither choices nor shown.
 
         Args:
@@ -236,11 +246,11 @@ class ManyToManyField(_RowField):
         """
         self._kept = rows
 
-    def is_empty(self, raw: Any) -> bool:
+    def is_empty(self, raw: object) -> bool:
         """Return True if nothing was chosen."""
         return not raw
 
-    def clean_empty(self, initial: Any) -> Any:
+    def clean_empty(self, initial: object) -> Any:
         """Return the rows that are kept anyway: usually none.
 
         Raises:
@@ -249,7 +259,7 @@ class ManyToManyField(_RowField):
         super().clean_empty(initial)
         return list(self._kept)
 
-    def to_python(self, raw: Any) -> Any:
+    def to_python(self, raw: object) -> Any:
         """Return the rows, in the order chosen.
 
         Args:
@@ -266,7 +276,7 @@ class ManyToManyField(_RowField):
         shown = [item for item in value or () if not any(item is kept for kept in self._kept)]
         return [super(ManyToManyField, self).prepare(item) for item in shown]
 
-    def has_changed(self, initial: Any, raw: Any) -> bool:
+    def has_changed(self, initial: object, raw: object) -> bool:
         """Return True if other rows were chosen than before.
 
         Args:
@@ -277,7 +287,7 @@ class ManyToManyField(_RowField):
 
 
 def any_of(
-    columns: Sequence[ColumnElement[Any]], keys: list[tuple[Any, ...]]
+    columns: Sequence[ColumnElement[object]], keys: list[tuple[object, ...]]
 ) -> ColumnElement[bool]:
     """Return the condition that a primary key is one of several.
 
@@ -295,23 +305,29 @@ def any_of(
     )
 
 
-class LazyChoices(Sequence[tuple[Any, Any]]):
+class LazyChoices(Sequence[Choice]):
     """Choices that are loaded once, when they are first read.
 
     Args:
         load: Returns pairs of value and label.
     """
 
-    def __init__(self, load: Callable[[], list[tuple[Any, Any]]]) -> None:
+    def __init__(self, load: Callable[[], Sequence[Choice]]) -> None:
         self._load = load
-        self._loaded: list[tuple[Any, Any]] | None = None
+        self._loaded: Sequence[Choice] | None = None
 
-    def _choices(self) -> list[tuple[Any, Any]]:
+    def _choices(self) -> Sequence[Choice]:
         if self._loaded is None:
             self._loaded = self._load()
         return self._loaded
 
-    def __getitem__(self, index: Any) -> Any:
+    @overload
+    def __getitem__(self, index: int) -> Choice: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Choice]: ...
+
+    def __getitem__(self, index: int | slice) -> Choice | Sequence[Choice]:
         return self._choices()[index]
 
     def __len__(self) -> int:

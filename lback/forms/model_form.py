@@ -2,9 +2,19 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Unpack
 
-from sqlalchemy import Column, Index, UniqueConstraint, and_, inspect, literal, not_, select
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Index,
+    UniqueConstraint,
+    and_,
+    inspect,
+    literal,
+    not_,
+    select,
+)
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapper, RelationshipProperty
 
@@ -12,7 +22,7 @@ from lback.core.exceptions import ConfigurationError, ValidationError
 from lback.core.http.uploaded_file import UploadedFile
 from lback.forms.errors import NON_FIELD
 from lback.forms.field import Field
-from lback.forms.form import Form
+from lback.forms.form import Form, FormOptions
 from lback.forms.identity import mapper_of
 from lback.forms.model_columns import field_for, form_attributes, is_required
 from lback.forms.widgets import Values
@@ -47,7 +57,7 @@ class ModelForm(Form):
 
     _fields_of_class: ClassVar[tuple[type[Form], dict[str, Field]] | None] = None
 
-    def __init_subclass__(cls, **options: Any) -> None:
+    def __init_subclass__(cls, **options: object) -> None:
         super().__init_subclass__(**options)
         if hasattr(cls.Meta, "model"):
             _check_meta(cls)
@@ -58,8 +68,8 @@ class ModelForm(Form):
         files: Values | None = None,
         *,
         instance: Any = None,
-        fixed: Mapping[str, Any] | None = None,
-        **options: Any,
+        fixed: Mapping[str, object] | None = None,
+        **options: Unpack[FormOptions],
     ) -> None:
         self.instance = instance
         self.fixed = dict(fixed or {})
@@ -80,11 +90,11 @@ class ModelForm(Form):
     @property
     def model(self) -> type[Any]:
         """The mapped class."""
-        model: type[Any] = self._meta().model
+        model: type[object] = self._meta().model
         return model
 
     @property
-    def mapper(self) -> Mapper[Any]:
+    def mapper(self) -> Mapper[object]:
         """The mapper of the model."""
         return mapper_of(self.model)
 
@@ -115,18 +125,18 @@ class ModelForm(Form):
             if None not in values and self._is_taken(columns, values):
                 self._add_taken_error([name for name in names if name in self.fields])
 
-    def _field_of(self, column: Column[Any]) -> str:
+    def _field_of(self, column: Column[object]) -> str:
         relation = self._relation_of(column)
         return self.mapper.get_property_by_column(column).key if relation is None else relation.key
 
-    def _relation_of(self, column: Column[Any]) -> RelationshipProperty[Any] | None:
+    def _relation_of(self, column: Column[object]) -> RelationshipProperty[object] | None:
         for relation in self.mapper.relationships:
             known = relation.key in self.fields or relation.key in self.fixed
             if known and column in relation.local_columns and relation.secondary is None:
                 return relation
         return None
 
-    def _value_of(self, column: Column[Any]) -> Any:
+    def _value_of(self, column: Column[object]) -> object:
         relation, key = self._relation_of(column), self.mapper.get_property_by_column(column).key
         if relation is not None:
             row = {**self.fixed, **self.cleaned_data}.get(relation.key)
@@ -139,7 +149,7 @@ class ModelForm(Form):
             raise LookupError(key)
         return getattr(self.instance, key)
 
-    def _is_taken(self, columns: Sequence[Column[Any]], values: Sequence[Any]) -> bool:
+    def _is_taken(self, columns: Sequence[Column[object]], values: Sequence[object]) -> bool:
         same = [column == value for column, value in zip(columns, values, strict=True)]
         query = select(literal(1)).select_from(self.mapper.local_table).where(*same).limit(1)
         if self.instance is not None and inspect(self.instance).identity is not None:
@@ -186,7 +196,7 @@ class ModelForm(Form):
         self.instance = row
         return row
 
-    def _written(self) -> Any:
+    def _written(self) -> object:
         row = self.instance
         if row is None:
             return self.model(**{**self.fixed, **dict(self._new_values())})
@@ -195,7 +205,7 @@ class ModelForm(Form):
                 setattr(row, name, self._kept(name))
         return row
 
-    def _new_values(self) -> Iterator[tuple[str, Any]]:
+    def _new_values(self) -> Iterator[tuple[str, object]]:
         for name, value in self.cleaned_data.items():
             if name not in self.mapper.attrs or name in self.fixed:
                 continue
@@ -207,7 +217,7 @@ class ModelForm(Form):
         columns = getattr(self.mapper.attrs[name], "columns", ())
         return any(not c.nullable and not is_required(c) for c in columns if isinstance(c, Column))
 
-    def _kept(self, name: str) -> Any:
+    def _kept(self, name: str) -> object:
         value = self.cleaned_data[name]
         if isinstance(value, UploadedFile):
             value.seek(0)
@@ -221,12 +231,12 @@ class ModelForm(Form):
 
 
 def model_form(
-    model: type[Any],
+    model: type[object],
     *,
     fields: Sequence[str] | str | None = None,
     exclude: Sequence[str] = (),
     base: type[ModelForm] = ModelForm,
-    **meta: Any,
+    **meta: object,
 ) -> type[ModelForm]:
     """Return a form class for a model.
 
@@ -283,7 +293,7 @@ def _build_fields(form: type[ModelForm]) -> dict[str, Field]:
     return {**built, **{name: field for name, field in declared.items() if name not in built}}
 
 
-def _options(meta: Any, name: str) -> dict[str, Any]:
+def _options(meta: object, name: str) -> dict[str, object]:
     options = {}
     for option, table in (("label", "labels"), ("help_text", "help_texts"), ("widget", "widgets")):
         if name in getattr(meta, table, {}):
@@ -291,7 +301,7 @@ def _options(meta: Any, name: str) -> dict[str, Any]:
     return options
 
 
-def _unique_columns(mapper: Mapper[Any]) -> list[tuple[Column[Any], ...]]:
+def _unique_columns(mapper: Mapper[object]) -> list[tuple[Column[object], ...]]:
     """Return the sets of columns in which no two rows may have the same values."""
     table: Any = mapper.local_table
     unique = [tuple(c.columns) for c in table.constraints if isinstance(c, UniqueConstraint)]
@@ -310,5 +320,5 @@ def _is_partial(index: Index) -> bool:
     )
 
 
-def _key_of(row: Any, column: Any) -> str:
+def _key_of(row: object, column: ColumnElement[object]) -> str:
     return mapper_of(type(row)).get_property_by_column(column).key

@@ -4,15 +4,24 @@ import math
 import re
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias, Unpack
 
 from lback.forms.choice_widgets import Select
-from lback.forms.field import Field, Messages
+from lback.forms.field import Field, FieldOptions, Messages, OptionalFieldOptions
 from lback.forms.widgets import CheckboxInput, NumberInput, is_on
 
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 # Three digits of exponent: with more, the few characters of "1e999999999" are a billion digits.
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
+
+Number: TypeAlias = int | float | Decimal
+
+
+class NumberOptions(FieldOptions, total=False):
+    """Options that every field for numbers takes; see `IntegerField`."""
+
+    min_value: Number | None
+    max_value: Number | None
 
 
 class _NumberField(Field):
@@ -31,7 +40,13 @@ class _NumberField(Field):
         "max_value": "Please write {limit} or less.",
     }
 
-    def __init__(self, *, min_value: Any = None, max_value: Any = None, **options: Any) -> None:
+    def __init__(
+        self,
+        *,
+        min_value: Number | None = None,
+        max_value: Number | None = None,
+        **options: Unpack[FieldOptions],
+    ) -> None:
         super().__init__(**options)
         self.min_value = min_value
         self.max_value = max_value
@@ -50,11 +65,11 @@ class _NumberField(Field):
         if self.max_value is not None and value > self.max_value:
             raise self.invalid("max_value", limit=self.max_value)
 
-    def attributes(self) -> dict[str, Any]:
+    def attributes(self) -> dict[str, object]:
         """Return the attributes `min`, `max` and `step`."""
         return {"min": self.min_value, "max": self.max_value, "step": "any"}
 
-    def number(self, raw: Any, pattern: re.Pattern[str]) -> str:
+    def number(self, raw: object, pattern: re.Pattern[str]) -> str:
         """Return the text of a number.
 
         Args:
@@ -80,7 +95,7 @@ class IntegerField(_NumberField):
 
     messages: ClassVar[Messages] = {"invalid": "Please write a whole number."}
 
-    def to_python(self, raw: Any) -> Any:
+    def to_python(self, raw: object) -> int:
         """Return the number.
 
         Args:
@@ -91,7 +106,7 @@ class IntegerField(_NumberField):
         """
         return int(self.number(raw, _INTEGER))
 
-    def attributes(self) -> dict[str, Any]:
+    def attributes(self) -> dict[str, object]:
         """Return the limits, and steps of one."""
         return {**super().attributes(), "step": 1, "inputmode": "numeric"}
 
@@ -99,7 +114,7 @@ class IntegerField(_NumberField):
 class FloatField(_NumberField):
     """A floating-point number; use `DecimalField` for money."""
 
-    def to_python(self, raw: Any) -> Any:
+    def to_python(self, raw: object) -> float:
         """Return the number.
 
         Args:
@@ -137,13 +152,13 @@ class DecimalField(_NumberField):
         *,
         max_digits: int | None = None,
         decimal_places: int | None = None,
-        **options: Any,
+        **options: Unpack[NumberOptions],
     ) -> None:
         super().__init__(**options)
         self.max_digits = max_digits
         self.decimal_places = decimal_places
 
-    def to_python(self, raw: Any) -> Any:
+    def to_python(self, raw: object) -> Decimal:
         """Return the number, with as many digits as were entered.
 
         Args:
@@ -157,7 +172,7 @@ class DecimalField(_NumberField):
             raise self.invalid("invalid")
         return value
 
-    def check(self, value: Any) -> None:
+    def check(self, value: Decimal) -> None:
         """Validate limits and digits.
 
         Args:
@@ -175,7 +190,7 @@ class DecimalField(_NumberField):
             if whole > limit or (self.decimal_places is None and whole + places > self.max_digits):
                 raise self.invalid("digits", limit=limit)
 
-    def attributes(self) -> dict[str, Any]:
+    def attributes(self) -> dict[str, object]:
         """Return the limits and the step."""
         step = (
             "any" if self.decimal_places is None else f"{Decimal(1).scaleb(-self.decimal_places):f}"
@@ -207,14 +222,14 @@ class BooleanField(Field):
         "invalid": "Please answer with yes or no.",
     }
 
-    def __init__(self, *, required: bool = False, **options: Any) -> None:
+    def __init__(self, *, required: bool = False, **options: Unpack[OptionalFieldOptions]) -> None:
         super().__init__(required=required, **options)
 
-    def is_empty(self, raw: Any) -> bool:
+    def is_empty(self, raw: object) -> bool:
         """Return True if the value is no."""
         return not is_on(raw)
 
-    def to_python(self, raw: Any) -> Any:
+    def to_python(self, raw: object) -> bool:
         """Return the value.
 
         Args:
@@ -227,7 +242,7 @@ class BooleanField(Field):
             raise self.invalid("invalid")
         return is_on(raw)
 
-    def has_changed(self, initial: Any, raw: Any) -> bool:
+    def has_changed(self, initial: object, raw: object) -> bool:
         """Return True if the value is another one than before.
 
         Args:
@@ -244,11 +259,11 @@ class NullBooleanField(Field):
     messages: ClassVar[Messages] = {"invalid": "Please choose yes, no or unknown."}
     answers: ClassVar[Mapping[str, bool | None]] = {"true": True, "false": False, "": None}
 
-    def __init__(self, *, required: bool = False, **options: Any) -> None:
+    def __init__(self, *, required: bool = False, **options: Unpack[OptionalFieldOptions]) -> None:
         super().__init__(required=required, **options)
         self.widget.choices = [("", "Unknown"), ("true", "Yes"), ("false", "No")]  # type: ignore[attr-defined]
 
-    def to_python(self, raw: Any) -> Any:
+    def to_python(self, raw: object) -> bool | None:
         """Return the value; `None` means unknown.
 
         Args:
@@ -264,6 +279,6 @@ class NullBooleanField(Field):
             raise self.invalid("invalid")
         return self.answers[text]
 
-    def prepare(self, value: Any) -> Any:
+    def prepare(self, value: object) -> str | None:
         """Return the value as the list has it."""
         return value if value is None or isinstance(value, str) else str(bool(value)).lower()

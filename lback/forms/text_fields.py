@@ -6,11 +6,11 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from itertools import accumulate
 from math import isfinite
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Unpack
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from lback.forms.field import Field, Messages
+from lback.forms.field import Field, FieldOptions, Messages
 from lback.forms.widgets import EmailInput, JSONInput, Textarea, TextInput, URLInput, Widget
 
 EMAIL_LENGTH = 254  # RFC 5321 §4.5.3.1.3, without the angle brackets
@@ -34,6 +34,14 @@ _UUID = re.compile(r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}", re.IGNORECA
 def with_line_feeds(text: str) -> str:
     r"""Return text with `\n` as line ends; browsers submit `\r\n`."""
     return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+class TextOptions(FieldOptions, total=False):
+    """Options of `CharField` except `max_length`, for fields with a default of their own for it."""
+
+    min_length: int | None
+    strip: bool
+    empty_value: object
 
 
 class CharField(Field):
@@ -65,8 +73,8 @@ class CharField(Field):
         min_length: int | None = None,
         max_length: int | None = None,
         strip: bool = True,
-        empty_value: Any = "",
-        **options: Any,
+        empty_value: object = "",
+        **options: Unpack[FieldOptions],
     ) -> None:
         super().__init__(**options)
         self.min_length = min_length
@@ -74,11 +82,11 @@ class CharField(Field):
         self.strip = strip
         self.empty_value = empty_value
 
-    def is_empty(self, raw: Any) -> bool:
+    def is_empty(self, raw: object) -> bool:
         """Return True if nothing was entered; blanks count unless they are removed."""
         return raw is None or raw == "" or (self.strip and super().is_empty(raw))
 
-    def to_python(self, raw: Any) -> Any:
+    def to_python(self, raw: object) -> str:
         """Return the text, stripped unless `strip` is false, with line feeds as line ends.
 
         Args:
@@ -95,7 +103,7 @@ class CharField(Field):
             raise self.invalid("characters")
         return text.strip() if self.strip else text
 
-    def check(self, value: Any) -> None:
+    def check(self, value: str) -> None:
         """Validate the length.
 
         Args:
@@ -110,11 +118,11 @@ class CharField(Field):
         if self.max_length is not None and length > self.max_length:
             raise self.invalid("max_length", limit=self.max_length, length=length)
 
-    def attributes(self) -> dict[str, Any]:
+    def attributes(self) -> dict[str, object]:
         """Return the attributes `minlength` and `maxlength`."""
         return {"minlength": self.min_length, "maxlength": self.max_length}
 
-    def has_changed(self, initial: Any, raw: Any) -> bool:
+    def has_changed(self, initial: object, raw: object) -> bool:
         """Return True if another text was entered; line ends do not count.
 
         Args:
@@ -149,10 +157,12 @@ class EmailField(CharField):
         "invalid_email": "Please write an email address such as ada@example.org."
     }
 
-    def __init__(self, *, max_length: int | None = EMAIL_LENGTH, **options: Any) -> None:
+    def __init__(
+        self, *, max_length: int | None = EMAIL_LENGTH, **options: Unpack[TextOptions]
+    ) -> None:
         super().__init__(max_length=max_length, **options)
 
-    def check(self, value: Any) -> None:
+    def check(self, value: str) -> None:
         """Validate the length and the form of the address.
 
         Args:
@@ -167,7 +177,7 @@ class EmailField(CharField):
         if dots or not _LOCAL_PART.fullmatch(local) or not is_host(domain):
             raise self.invalid("invalid_email")
 
-    def attributes(self) -> dict[str, Any]:
+    def attributes(self) -> dict[str, object]:
         """Return the lengths, and `autocomplete` for address books."""
         return {**super().attributes(), "autocomplete": "email"}
 
@@ -186,7 +196,7 @@ class SlugField(CharField):
         "invalid_slug": "Please use letters a to z, digits, hyphens and underscores only."
     }
 
-    def check(self, value: Any) -> None:
+    def check(self, value: str) -> None:
         """Validate the length and the characters.
 
         Args:
@@ -199,7 +209,7 @@ class SlugField(CharField):
         if not _SLUG.fullmatch(value):
             raise self.invalid("invalid_slug")
 
-    def attributes(self) -> dict[str, Any]:
+    def attributes(self) -> dict[str, object]:
         """Return the lengths and the pattern."""
         return {**super().attributes(), "pattern": "[-A-Za-z0-9_]+", "autocapitalize": "off"}
 
@@ -234,12 +244,12 @@ class URLField(CharField):
         *,
         schemes: Iterable[str] = ("http", "https"),
         max_length: int | None = URL_LENGTH,
-        **options: Any,
+        **options: Unpack[TextOptions],
     ) -> None:
         super().__init__(max_length=max_length, **options)
         self.schemes = frozenset(schemes)
 
-    def check(self, value: Any) -> None:
+    def check(self, value: str) -> None:
         """Validate length, scheme and host.
 
         Args:
@@ -269,7 +279,7 @@ class UUIDField(Field):
         "invalid": "Please write a UUID such as 5f1c9a3e-7d24-4a8e-9b1f-0c2d4e6f8a9b."
     }
 
-    def to_python(self, raw: Any) -> Any:
+    def to_python(self, raw: object) -> UUID:
         """Return the UUID.
 
         Args:
@@ -285,7 +295,7 @@ class UUIDField(Field):
             raise self.invalid("invalid")
         return UUID(text)
 
-    def attributes(self) -> dict[str, Any]:
+    def attributes(self) -> dict[str, object]:
         """Return attributes that turn off corrections by phones."""
         return {"autocapitalize": "off", "spellcheck": "false"}
 
@@ -309,11 +319,11 @@ class JSONField(Field):
         "max_length": "Please write at most {limit} characters; you wrote {length}.",
     }
 
-    def __init__(self, *, max_length: int = JSON_LENGTH, **options: Any) -> None:
+    def __init__(self, *, max_length: int = JSON_LENGTH, **options: Unpack[FieldOptions]) -> None:
         super().__init__(**options)
         self.max_length = max_length
 
-    def to_python(self, raw: Any) -> Any:
+    def to_python(self, raw: object) -> Any:
         """Return the value; text is parsed, other values are validated as they are.
 
         Args:
@@ -334,7 +344,7 @@ class JSONField(Field):
             self._check_scalar(scalar)
         return value
 
-    def _check_scalar(self, value: Any) -> None:
+    def _check_scalar(self, value: object) -> None:
         if isinstance(value, str) and ("\0" in value or _SURROGATE.search(value)):
             raise self.invalid("characters")
         if isinstance(value, float) and not isfinite(value):
@@ -342,7 +352,7 @@ class JSONField(Field):
         if isinstance(value, int) and abs(value) >= _TOO_LARGE:
             raise self.invalid("invalid", reason=_TOO_MANY_DIGITS)
 
-    def _parsed(self, raw: str) -> Any:
+    def _parsed(self, raw: str) -> object:
         # Before it is parsed: how deep Python's parser gets depends on its version.
         if _depth_of_text(raw) > JSON_DEPTH:
             raise self.invalid("invalid", reason=_TOO_DEEP)
@@ -356,11 +366,11 @@ class JSONField(Field):
         except ValueError:  # Python's limit for the digits of a whole number
             raise self.invalid("invalid", reason=_TOO_MANY_DIGITS) from None
 
-    def prepare(self, value: Any) -> Any:
+    def prepare(self, value: object) -> object:
         """Return the value; the widget renders `None` as an empty text."""
         return value
 
-    def has_changed(self, initial: Any, raw: Any) -> bool:
+    def has_changed(self, initial: object, raw: object) -> bool:
         """Return True if another value was entered; whitespace does not count.
 
         Args:
@@ -383,13 +393,13 @@ def _refuse(constant: str) -> None:
     raise _NotANumber(f"{constant} is not a JSON number")
 
 
-def _inside(value: Any) -> list[Any]:
+def _inside(value: object) -> list[object]:
     if isinstance(value, dict):
         return [*value.keys(), *value.values()]
     return value if isinstance(value, list) else []
 
 
-def _scalars(value: Any) -> Iterator[Any]:
+def _scalars(value: object) -> Iterator[object]:
     waiting = [value]
     while waiting:
         item = waiting.pop()
@@ -399,7 +409,7 @@ def _scalars(value: Any) -> Iterator[Any]:
             yield item
 
 
-def _depth(value: Any) -> int:
+def _depth(value: object) -> int:
     depth, level = 0, [value]
     while any(isinstance(item, (dict, list)) for item in level):
         depth += 1

@@ -2,9 +2,9 @@
 
 import re
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Unpack
 
-from lback.forms.field import Field, Messages
+from lback.forms.field import Field, FieldOptions, Messages
 from lback.forms.widgets import DateInput, DateTimeInput, TimeInput
 from lback.time_zones import SkippedTimeError, current_zone, localtime, to_utc, zone_of
 
@@ -16,6 +16,13 @@ _TIME = re.compile(_CLOCK)
 _MOMENT = re.compile(
     rf"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[T ]{_CLOCK}(?:Z|[+-][0-9]{{2}}:[0-9]{{2}})?"
 )
+
+
+class MomentOptions(FieldOptions, total=False):
+    """Options that every field for dates and times takes; see `DateField`."""
+
+    min_value: date | time | None
+    max_value: date | time | None
 
 
 class _BoundedField(Field):
@@ -32,7 +39,13 @@ class _BoundedField(Field):
         "max_value": "Please choose {limit} or earlier.",
     }
 
-    def __init__(self, *, min_value: Any = None, max_value: Any = None, **options: Any) -> None:
+    def __init__(
+        self,
+        *,
+        min_value: date | time | None = None,
+        max_value: date | time | None = None,
+        **options: Unpack[FieldOptions],
+    ) -> None:
         super().__init__(**options)
         self.min_value = min_value
         self.max_value = max_value
@@ -55,14 +68,14 @@ class _BoundedField(Field):
     def _comparable(self, value: Any) -> Any:
         return value
 
-    def _shown(self, value: Any) -> str | None:
+    def _shown(self, value: object) -> str | None:
         return None if value is None else str(self.widget.format(self.prepare(value)))
 
-    def attributes(self) -> dict[str, Any]:
+    def attributes(self) -> dict[str, object]:
         """Return the attributes `min` and `max`."""
         return {"min": self._shown(self.min_value), "max": self._shown(self.max_value)}
 
-    def iso(self, raw: Any, pattern: re.Pattern[str]) -> str:
+    def iso(self, raw: object, pattern: re.Pattern[str]) -> str:
         """Return ISO 8601 text.
 
         Args:
@@ -89,7 +102,7 @@ class DateField(_BoundedField):
     widget_class = DateInput
     messages: ClassVar[Messages] = {"invalid": "Please write a date such as 2026-03-31."}
 
-    def to_python(self, raw: Any) -> Any:
+    def to_python(self, raw: object) -> date:
         """Return the date.
 
         Args:
@@ -112,7 +125,7 @@ class TimeField(_BoundedField):
     widget_class = TimeInput
     messages: ClassVar[Messages] = {"invalid": "Please write a time such as 14:30."}
 
-    def to_python(self, raw: Any) -> Any:
+    def to_python(self, raw: object) -> time:
         """Return the time.
 
         Args:
@@ -128,7 +141,7 @@ class TimeField(_BoundedField):
         except ValueError:
             raise self.invalid("invalid") from None
 
-    def attributes(self) -> dict[str, Any]:
+    def attributes(self) -> dict[str, object]:
         """Return the limits, and a step that accepts seconds."""
         return {**super().attributes(), "step": "any"}
 
@@ -162,14 +175,14 @@ class DateTimeField(_BoundedField):
         *,
         zone: tzinfo | str | None = CURRENT,
         naive: bool = False,
-        **options: Any,
+        **options: Unpack[MomentOptions],
     ) -> None:
         super().__init__(**options)
         named = isinstance(zone, str) and zone != CURRENT
         self.zone = zone_of(str(zone)) if named else zone
         self.naive = naive
 
-    def clean(self, raw: Any, initial: Any = None) -> Any:
+    def clean(self, raw: object, initial: object = None) -> Any:
         """Return the validated value of a submitted one; see `Field.clean`.
 
         Args:
@@ -184,7 +197,7 @@ class DateTimeField(_BoundedField):
             raw = initial if self.zone is None else self._comparable(initial)
         return super().clean(raw, initial)
 
-    def to_python(self, raw: Any) -> Any:
+    def to_python(self, raw: object) -> datetime:
         """Return the datetime; an offset in the text takes precedence over the time zone.
 
         Args:
@@ -193,18 +206,18 @@ class DateTimeField(_BoundedField):
         Raises:
             Invalid: It is not a date with a time, or the time is skipped in the time zone.
         """
-        value = raw
-        if not isinstance(raw, datetime):
-            try:
-                value = datetime.fromisoformat(_whole_fraction(self.iso(raw, _MOMENT)))
-            except ValueError:
-                raise self.invalid("invalid") from None
         try:
-            return self._in_utc(value)
+            return self._in_utc(raw if isinstance(raw, datetime) else self._parsed(raw))
         except OverflowError:
             raise self.invalid("invalid") from None
         except SkippedTimeError:
             raise self.invalid("skipped") from None
+
+    def _parsed(self, raw: object) -> datetime:
+        try:
+            return datetime.fromisoformat(_whole_fraction(self.iso(raw, _MOMENT)))
+        except ValueError:
+            raise self.invalid("invalid") from None
 
     def _in_utc(self, value: datetime) -> datetime:
         if self.zone is None and value.tzinfo is None:
@@ -225,14 +238,14 @@ class DateTimeField(_BoundedField):
             return value
         return value.replace(tzinfo=UTC if self.naive else self._zone)
 
-    def prepare(self, value: Any) -> Any:
+    def prepare(self, value: object) -> object:
         """Return the datetime in the time zone of the field."""
         if not isinstance(value, datetime) or self.zone is None:
             return value
         # In UTC if the zone has no such year: the first or last day that Python has.
         return localtime(self._comparable(value), self._zone).replace(tzinfo=None)
 
-    def attributes(self) -> dict[str, Any]:
+    def attributes(self) -> dict[str, object]:
         """Return the limits, and a step that accepts seconds."""
         return {**super().attributes(), "step": "any"}
 
@@ -253,7 +266,7 @@ class DurationField(Field):
         r"(?:([0-9]{1,9}):([0-9]{2})(?::([0-9]{2}(?:\.[0-9]{1,6})?))?)?"
     )
 
-    def to_python(self, raw: Any) -> Any:
+    def to_python(self, raw: object) -> timedelta:
         """Return the duration.
 
         Args:
@@ -279,7 +292,7 @@ class DurationField(Field):
         except OverflowError:
             raise self.invalid("invalid") from None
 
-    def prepare(self, value: Any) -> Any:
+    def prepare(self, value: object) -> object:
         """Return the duration as it is written."""
         if not isinstance(value, timedelta):
             return value

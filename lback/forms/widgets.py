@@ -58,7 +58,7 @@ class Widget:
     def __init__(self, attrs: Attributes | None = None) -> None:
         self.attrs = dict(attrs or {})
 
-    def format(self, value: Any) -> Any:
+    def format(self, value: Any) -> str:
         """Return a value as the control shows it.
 
         Args:
@@ -86,7 +86,7 @@ class Widget:
         """
         return name in data or name in files
 
-    def render(self, name: str, value: Any, attrs: Attributes) -> Markup:
+    def render(self, name: str, value: object, attrs: Attributes) -> Markup:
         """Return the control as HTML.
 
         Args:
@@ -96,7 +96,7 @@ class Widget:
         """
         raise NotImplementedError
 
-    def _attributes(self, name: str, attrs: Attributes) -> dict[str, Any]:
+    def _attributes(self, name: str, attrs: Attributes) -> dict[str, object]:
         return {"name": name, **attrs, **self.attrs}
 
 
@@ -105,7 +105,7 @@ class Input(Widget):
 
     input_type: ClassVar[str] = "text"
 
-    def render(self, name: str, value: Any, attrs: Attributes) -> Markup:
+    def render(self, name: str, value: object, attrs: Attributes) -> Markup:
         """Return an `<input>`.
 
         Args:
@@ -127,7 +127,7 @@ class Input(Widget):
 class TextInput(Input):
     """A line of text."""
 
-    def render(self, name: str, value: Any, attrs: Attributes) -> Markup:
+    def render(self, name: str, value: object, attrs: Attributes) -> Markup:
         """Return an `<input>`, or a `<textarea>` for text that has several lines already.
 
         Args:
@@ -159,7 +159,7 @@ class NumberInput(Input):
 
     input_type = "number"
 
-    def format(self, value: Any) -> Any:
+    def format(self, value: object) -> str:
         """Return the digits of a number, or the submitted text."""
         text = super().format(value)
         return f"{value:f}" if "E" in text and hasattr(value, "as_tuple") else text
@@ -170,7 +170,7 @@ class PasswordInput(Input):
 
     input_type = "password"
 
-    def format(self, value: Any) -> Any:  # noqa: ARG002  a password is never shown
+    def format(self, value: object) -> str:  # noqa: ARG002  a password is never shown
         """Return an empty text."""
         return ""
 
@@ -185,7 +185,7 @@ class HiddenInput(Input):
 class Textarea(Widget):
     """Several lines of text."""
 
-    def render(self, name: str, value: Any, attrs: Attributes) -> Markup:
+    def render(self, name: str, value: object, attrs: Attributes) -> Markup:
         """Return a `<textarea>`.
 
         Args:
@@ -199,7 +199,7 @@ class Textarea(Widget):
 class JSONInput(Textarea):
     """A JSON value, indented and without escaped non-ASCII characters."""
 
-    def format(self, value: Any) -> Any:
+    def format(self, value: object) -> str:
         """Return a value as JSON; submitted text, which is an `Entered`, stays as it is."""
         if value is None or isinstance(value, Entered):
             return super().format(value)
@@ -217,7 +217,7 @@ class DateInput(Input):
 
     input_type = "date"
 
-    def format(self, value: Any) -> Any:
+    def format(self, value: object) -> str:
         """Return `YYYY-MM-DD`."""
         return value.isoformat() if isinstance(value, date) else super().format(value)
 
@@ -227,7 +227,7 @@ class TimeInput(Input):
 
     input_type = "time"
 
-    def format(self, value: Any) -> Any:
+    def format(self, value: object) -> str:
         """Return `HH:MM`, with seconds and milliseconds if there are any."""
         return clock_text(value) if isinstance(value, time) else super().format(value)
 
@@ -237,7 +237,7 @@ class DateTimeInput(Input):
 
     input_type = "datetime-local"
 
-    def format(self, value: Any) -> Any:
+    def format(self, value: object) -> str:
         """Return `YYYY-MM-DDTHH:MM`, with seconds and milliseconds if there are any."""
         if isinstance(value, datetime):
             return f"{value.date().isoformat()}T{clock_text(value.time())}"
@@ -254,7 +254,7 @@ def clock_text(value: time) -> str:
 class CheckboxInput(Widget):
     """A check box; nothing is submitted for one that is off."""
 
-    def render(self, name: str, value: Any, attrs: Attributes) -> Markup:
+    def render(self, name: str, value: object, attrs: Attributes) -> Markup:
         """Return an `<input type="checkbox">`.
 
         Args:
@@ -272,7 +272,7 @@ class CheckboxInput(Widget):
             },
         )
 
-    def value_from(self, data: Values, files: Values, name: str) -> Any:  # noqa: ARG002  signature
+    def value_from(self, data: Values, files: Values, name: str) -> object:  # noqa: ARG002  signature
         """Return whether it was on; a list or an object in JSON is returned as it is.
 
         Args:
@@ -294,7 +294,7 @@ class CheckboxInput(Widget):
         return True
 
 
-def is_on(value: Any) -> bool:
+def is_on(value: object) -> bool:
     """Return True if a value means yes in a form or in JSON.
 
     Example:
@@ -323,7 +323,7 @@ class FileInput(Widget):
     # Set by a field that is not required: a check box then removes the stored file.
     clearable = False
 
-    def render(self, name: str, value: Any, attrs: Attributes) -> Markup:
+    def render(self, name: str, value: object, attrs: Attributes) -> Markup:
         """Return an `<input type="file">`, and a box to remove the stored file.
 
         Args:
@@ -344,7 +344,7 @@ class FileInput(Widget):
         label = tag("label", {"for": key}, "Remove the stored file")
         return Markup(" ") + tag("span", {"class": "choice"}, tag("input", box) + " " + label)
 
-    def value_from(self, data: Values, files: Values, name: str) -> Any:
+    def value_from(self, data: Values, files: Values, name: str) -> object:
         """Return the uploaded file, `CLEARED` to remove the stored one, or `None`.
 
         Args:
