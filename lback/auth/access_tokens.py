@@ -11,6 +11,7 @@ from lback.distribution import install_hint
 
 if TYPE_CHECKING:
     from joserfc.jwk import Key
+    from joserfc.jwt import JWTClaimsRegistry, Token
 
     from lback.core.config import Config
 
@@ -117,13 +118,13 @@ class AccessTokens:
             return None
         return dict(decoded.claims)
 
-    def _verified(self, token: str, key: "Key") -> Any:
+    def _verified(self, token: str, key: "Key") -> "Token | None":
         try:
             return self._jwt.decode(token, key, algorithms=[self._algorithm])
         except (self._error, ValueError):
             return None
 
-    def _registry(self) -> Any:
+    def _registry(self) -> "JWTClaimsRegistry":
         return self._jwt.JWTClaimsRegistry(
             now=int(self._clock()),
             leeway=_LEEWAY,

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Any, TypeVar, cast
+from typing import TypeVar, cast
 
 from sqlalchemy import Double, MetaData, String, Table, case, delete, inspect, select, update
 from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
@@ -141,10 +141,10 @@ class DatabaseAttempts:
             if not self._create_table:
                 raise ConfigurationError(MISSING) from error
         metadata = MetaData()
-        cast(Table, Attempt.__table__).to_metadata(metadata)
+        cast("Table", Attempt.__table__).to_metadata(metadata)
         self._db_manager.create_tables(metadata)
         return work()
 
     def _has_table(self) -> bool:
-        inspector: Any = inspect(self._db_manager.engine)
+        inspector = inspect(self._db_manager.engine)
         return bool(inspector.has_table(Attempt.__tablename__))

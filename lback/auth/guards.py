@@ -3,14 +3,14 @@
 import inspect
 from collections.abc import Callable
 from functools import wraps
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from lback.core.routing.views import handled_methods, view_name
 
 if TYPE_CHECKING:
     from lback.core.request import Request
 
-V = TypeVar("V", bound=Callable[..., Any])
+V = TypeVar("V", bound=Callable[..., object])
 
 _GUARDED = "_lback_guarded"
 # The attribute in which a decorator records who may use a view, for listings of routes.
@@ -34,7 +34,7 @@ def guarded(view: V, check: Callable[["Request"], object]) -> V:
     if not isinstance(view, type):
 
         @wraps(view)
-        def guarded_view(request: "Request", *args: Any, **kwargs: Any) -> Any:
+        def guarded_view(request: "Request", *args: object, **kwargs: object) -> object:
             check(request)
             return view(request, *args, **kwargs)
 
@@ -50,7 +50,7 @@ def guarded(view: V, check: Callable[["Request"], object]) -> V:
     return view
 
 
-def who_is_let_in(view: Callable[..., Any]) -> str:
+def who_is_let_in(view: Callable[..., object]) -> str:
     """Return who may use a view by its own guards, such as `"signed in"`; empty without guards."""
     if not isinstance(view, type):
         return str(getattr(view, LETS_IN, ""))
@@ -61,7 +61,7 @@ def who_is_let_in(view: Callable[..., Any]) -> str:
     return ", ".join(dict.fromkeys(marks)) if all(marks) else ""
 
 
-def _mark_of(view: type, handler: Callable[..., Any]) -> str:
+def _mark_of(view: type, handler: Callable[..., object]) -> str:
     method = getattr(handler, _GUARDED, "")
     if not method:
         return str(getattr(handler, LETS_IN, ""))
@@ -104,10 +104,12 @@ def _handlers(view: type) -> list[str]:
 
 
 def _guarded_handler(
-    handler: Callable[..., Any], check: Callable[[Any, "Request"], object]
-) -> Callable[..., Any]:
+    handler: Callable[..., object], check: Callable[[object, "Request"], object]
+) -> Callable[..., object]:
     @wraps(handler)
-    def guarded_handler(self: object, request: "Request", *args: Any, **kwargs: Any) -> Any:
+    def guarded_handler(
+        self: object, request: "Request", *args: object, **kwargs: object
+    ) -> object:
         check(self, request)
         return handler(self, request, *args, **kwargs)
 

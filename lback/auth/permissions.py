@@ -11,12 +11,12 @@ from lback.core.exceptions import Forbidden, Unauthorized
 if TYPE_CHECKING:
     from lback.core.request import Request
 
-V = TypeVar("V", bound=Callable[..., Any])
+V = TypeVar("V", bound=Callable[..., object])
 
 Wanted: TypeAlias = "str | Iterable[str] | Callable[[Request], bool]"
 
 
-def has_permission(user: Any, permission: str, obj: Any = None) -> bool:
+def has_permission(user: Any, permission: str, obj: object = None) -> bool:
     """Return True if a user has a permission, perhaps on one object.
 
     A superuser has every permission; a user who is not signed in or not active has none. An object
@@ -46,7 +46,7 @@ def has_permission(user: Any, permission: str, obj: Any = None) -> bool:
     return bool(granted) and _policy_allows(user, permission, obj)
 
 
-def _policy_allows(user: Any, permission: str, obj: Any) -> bool:
+def _policy_allows(user: object, permission: str, obj: object) -> bool:
     if not hasattr(type(obj), "__mapper__"):
         return True
     # Imported here because it loads SQLAlchemy, which is loaded anyway where there is a row.
@@ -72,7 +72,7 @@ def require_user(request: "Request") -> Any:
     return request.user
 
 
-def check_permission(request: "Request", permission: Wanted, obj: Any = None) -> None:
+def check_permission(request: "Request", permission: Wanted, obj: object = None) -> None:
     """Raise unless the user of a request has a permission.
 
     Args:
@@ -146,8 +146,8 @@ class PermissionRequired:
         self,
         wanted: Wanted,
         *,
-        obj: "Callable[[Request], Any] | None" = None,
-        thing: "Callable[[Request], Any] | None" = None,
+        obj: "Callable[[Request], object] | None" = None,
+        thing: "Callable[[Request], object] | None" = None,
     ) -> None:
         if thing is not None:
             text = "PermissionRequired(thing=…) is deprecated and goes in 0.3: write obj=…"
@@ -185,7 +185,7 @@ permission_required = PermissionRequired
 class LoginRequiredMixin:
     """Require a signed-in user for all handlers of a class view; list it before other bases."""
 
-    def __init_subclass__(cls, **options: Any) -> None:
+    def __init_subclass__(cls, **options: object) -> None:
         super().__init_subclass__(**options)
         guarded_by_method(cls, "check_access")
 
@@ -245,17 +245,17 @@ def _checked(wanted: Any) -> Any:
     return wanted if isinstance(wanted, str) else tuple(names)
 
 
-def _may(user: Any, permission: str, thing: Any = None) -> bool:
+def _may(user: object, permission: str, thing: object = None) -> bool:
     """Return what `has_permission` does, with the parameter names of version 0.1."""
     return has_permission(user, permission, thing)
 
 
-def _require(request: "Request", wanted: Wanted, thing: Any = None) -> None:
+def _require(request: "Request", wanted: Wanted, thing: object = None) -> None:
     """Do what `check_permission` does, with the parameter names of version 0.1."""
     check_permission(request, wanted, thing)
 
 
-_DEPRECATED: dict[str, tuple[str, Callable[..., Any]]] = {
+_DEPRECATED: dict[str, tuple[str, Callable[..., object]]] = {
     "may": ("has_permission", _may),
     "require": ("check_permission", _require),
 }

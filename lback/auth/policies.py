@@ -14,6 +14,7 @@ from lback.core.app_controller import is_authenticated
 from lback.core.exceptions import ConfigurationError
 
 P = TypeVar("P", bound="type[Policy]")
+R = TypeVar("R")  # a row of any model
 S = TypeVar("S", bound=Select[Any])
 
 
@@ -27,7 +28,7 @@ class Policy:
         model: The model that the policy is registered for.
     """
 
-    def __init__(self, model: type[Any]) -> None:
+    def __init__(self, model: type[object]) -> None:
         self.model = model
 
     def scope(self, user: Any, statement: Select[Any]) -> Select[Any]:  # noqa: ARG002  for rules
@@ -52,7 +53,7 @@ class Policy:
         """
         return self.is_in_scope(user, row)
 
-    def is_in_scope(self, user: Any, row: Any) -> bool:
+    def is_in_scope(self, user: object, row: object) -> bool:
         """Return True if a user may read a row, according to its state in the database.
 
         Pending changes of the session are flushed first.
@@ -71,10 +72,10 @@ class Policy:
         return bool(readable(session, user, [row]))
 
 
-_policies: dict[type[Any], Policy] = {}
+_policies: dict[type[object], Policy] = {}
 
 
-def policy(model: type[Any]) -> Callable[[P], P]:
+def policy(model: type[object]) -> Callable[[P], P]:
     """Register the decorated class as the policy of a model and of its subclasses.
 
     Args:
@@ -106,7 +107,7 @@ def policy(model: type[Any]) -> Callable[[P], P]:
     return register
 
 
-def remove_policy(model: type[Any]) -> None:
+def remove_policy(model: type[object]) -> None:
     """Remove the policy of a model, such as at the end of a test; without effect if it has none."""
     _policies.pop(model, None)
 
@@ -116,12 +117,12 @@ def exist() -> bool:
     return bool(_policies)
 
 
-def policy_of(model: type[Any]) -> Policy | None:
+def policy_of(model: type[object]) -> Policy | None:
     """Return the policy of a model or of its nearest base class, or `None` if there is none."""
     return next((_policies[kind] for kind in model.__mro__ if kind in _policies), None)
 
 
-def scoped(user: Any, statement: S) -> S:
+def scoped(user: object, statement: S) -> S:
     """Return a statement that reads only the rows that a user may read.
 
     The policies of all selected models are applied. Models that are joined and not selected are not
@@ -146,14 +147,14 @@ def scoped(user: Any, statement: S) -> S:
     return statement
 
 
-def scope_condition(user: Any, target: Any) -> ColumnElement[bool] | None:
+def scope_condition(user: object, target: object) -> ColumnElement[bool] | None:
     """Return the condition that a joined row may be read by a user, or `None` for every row.
 
     Args:
         user: An account, or `None` if no user is signed in.
         target: The joined model, or an alias of it.
     """
-    mapper: Mapper[Any] = inspect(target).mapper
+    mapper: Mapper[object] = inspect(target).mapper
     if policy_of(mapper.class_) is None or _is_superuser(user):
         return None
     names = [mapper.get_property_by_column(column).key for column in mapper.primary_key]
@@ -162,7 +163,7 @@ def scope_condition(user: Any, target: Any) -> ColumnElement[bool] | None:
     return keys[0].in_(readable_keys) if len(keys) == 1 else tuple_(*keys).in_(readable_keys)
 
 
-def allows(user: Any, action: str, row: Any) -> bool:
+def allows(user: object, action: str, row: object) -> bool:
     """Return True if the policy of a row lets a user write it; see `Policy.allows`.
 
     Call it before a row is changed and, where the change could move the row out of what the user
@@ -182,7 +183,7 @@ def allows(user: Any, action: str, row: Any) -> bool:
     return row_policy.allows(user, action, row)
 
 
-def readable(session: Session, user: Any, rows: Iterable[Any]) -> list[Any]:
+def readable(session: Session, user: object, rows: Iterable[R]) -> list[R]:
     """Return those of some rows that a user may read, with one query per model.
 
     Args:
@@ -194,23 +195,23 @@ def readable(session: Session, user: Any, rows: Iterable[Any]) -> list[Any]:
         The readable rows, in the order given.
     """
     candidates = list(rows)
-    keys: dict[type[Any], set[tuple[Any, ...]] | None] = {}
+    keys: dict[type[object], set[tuple[object, ...]] | None] = {}
     for model in {type(row) for row in candidates}:
         of_model = [row for row in candidates if type(row) is model]
         keys[model] = _readable_keys(session, user, model, of_model)
     return [row for row in candidates if _is_among(row, keys[type(row)])]
 
 
-def _is_among(row: Any, keys: set[tuple[Any, ...]] | None) -> bool:
+def _is_among(row: object, keys: set[tuple[object, ...]] | None) -> bool:
     return keys is None or _key_of(row) in keys
 
 
 def _readable_keys(
-    session: Session, user: Any, model: type[Any], rows: Sequence[Any]
-) -> set[tuple[Any, ...]] | None:
+    session: Session, user: object, model: type[object], rows: Sequence[object]
+) -> set[tuple[object, ...]] | None:
     if policy_of(model) is None or _is_superuser(user):
         return None
-    mapper: Mapper[Any] = inspect(model)
+    mapper: Mapper[object] = inspect(model)
     statement = scoped(user, select(model))
     keys = [_key_of(row) for row in rows]
     columns = mapper.primary_key
@@ -220,18 +221,18 @@ def _readable_keys(
         return {tuple(key) for key in session.execute(statement)}
 
 
-def _keys_only(statement: Select[Any], mapper: Mapper[Any]) -> Select[Any]:
+def _keys_only(statement: Select[Any], mapper: Mapper[object]) -> Select[Any]:
     keys = mapper.primary_key
     return statement.with_only_columns(*keys, maintain_column_froms=True).order_by(None)
 
 
-def _key_of(row: Any) -> tuple[Any, ...]:
+def _key_of(row: object) -> tuple[object, ...]:
     return tuple(inspect(type(row)).primary_key_from_instance(row))
 
 
-def _is_superuser(user: Any) -> bool:
+def _is_superuser(user: object) -> bool:
     return bool(getattr(user, "is_superuser", False)) and _is_active(user)
 
 
-def _is_active(user: Any) -> bool:
+def _is_active(user: object) -> bool:
     return is_authenticated(user) and bool(getattr(user, "is_active", True))

@@ -79,7 +79,7 @@ class TokenPair:
     refresh_token: str
     expires_in: int
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, str | int]:
         """Return the pair with the names of an OAuth token response (RFC 6749 section 5.1)."""
         return {
             "access_token": self.access_token,
@@ -162,7 +162,9 @@ class TokenManager:
             return None
         return self._valid_account(session, int(claims["sub"]), claims.get("ver"))
 
-    def _valid_account(self, session: Session, account_id: int, version: Any) -> "Account | None":
+    def _valid_account(
+        self, session: Session, account_id: int, version: object
+    ) -> "Account | None":
         account: Account | None = self._manager.get(session, account_id)
         if account is None or not account.is_active or account.session_version != version:
             return None

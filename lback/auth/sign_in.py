@@ -9,6 +9,8 @@ from lback.core.http.app_session import CSRF_KEY
 from lback.sessions.messages import session_of
 
 if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
     from lback.core.request import Request
     from lback.core.types import AppSession
     from lback.sessions import SessionManager
@@ -177,7 +179,7 @@ def _session_manager(request: "Request") -> "SessionManager":
     return manager
 
 
-def database_session(request: "Request") -> Any:
+def database_session(request: "Request") -> "Session":
     """Return the database session of a request.
 
     Raises:
