@@ -55,7 +55,7 @@ PAGE_FIELDS = {
 }
 
 
-def require_protection(middlewares: Sequence[Any]) -> None:
+def require_protection(middlewares: Sequence[object]) -> None:
     """Check at start-up that the middlewares that the admin needs are installed.
 
     Raises:
@@ -70,7 +70,7 @@ def require_protection(middlewares: Sequence[Any]) -> None:
 
 def user_of(request: "Request") -> Any:
     """Return the signed-in, active admin user, or None."""
-    user = request.get_context("admin_user")
+    user: AdminUser | None = request.get_context("admin_user")
     return user if user is not None and user.is_active else None
 
 
@@ -159,7 +159,7 @@ def get_registered_model(request: "Request", slug: str, action: str = "view") ->
 
 
 def check_permission(
-    registered: RegisteredModel, user: "AdminUser", action: str, row: Any = None
+    registered: RegisteredModel, user: "AdminUser", action: str, row: object = None
 ) -> None:
     """Raise Forbidden unless a user has a permission.
 
@@ -191,7 +191,7 @@ def visible_models(request: "Request") -> list[RegisteredModel]:
 
 def get_object_or_404(
     request: "Request", registered: RegisteredModel, key: str, session: "Session"
-) -> Any:
+) -> object:
     """Return the row of a primary key in a path.
 
     Args:
@@ -210,7 +210,7 @@ def get_object_or_404(
     return row
 
 
-def _found(registered: RegisteredModel, identity: tuple[Any, ...], session: "Session") -> Any:
+def _found(registered: RegisteredModel, identity: tuple[object, ...], session: "Session") -> object:
     columns = mapper_of(registered.model).primary_key
     pairs = zip(columns, identity, strict=True)
     if all(compared(column, value) is value for column, value in pairs):

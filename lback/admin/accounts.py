@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from lback.admin.registry import AdminRegistry
     from lback.core.request import Request
     from lback.users import AccountManager
+    from lback.users.models import Account
 
 PASSWORD = "new_password"  # noqa: S105  the name of a field
 CURRENT = "current_password"
@@ -57,7 +58,7 @@ class UserAdmin(ModelAdmin):
     )  # fmt: skip
     read_only: ClassVar[Sequence[str]] = ("email_verified_at", "created_at")
 
-    def label_of(self, row: Any) -> str:
+    def label_of(self, row: "Account") -> str:
         """Return the username."""
         return str(row.username)
 
@@ -66,7 +67,7 @@ class UserAdmin(ModelAdmin):
         manager: AccountManager[Any] = request.get_service("user_manager")
         return manager
 
-    def fields_read_only(self, user: "AdminUser", row: Any) -> Sequence[str]:
+    def fields_read_only(self, user: "AdminUser", row: object) -> Sequence[str]:
         """Return the read-only fields, with `roles` unless the user is a superuser.
 
         Args:
@@ -76,7 +77,7 @@ class UserAdmin(ModelAdmin):
         fixed = super().fields_read_only(user, row)
         return fixed if user.is_superuser else (*fixed, "roles")
 
-    def allows_write(self, user: "AdminUser", action: str, row: Any) -> bool:
+    def allows_write(self, user: "AdminUser", action: str, row: AdminUser) -> bool:
         """Return False for an account with more permissions than the user.
 
         Args:
@@ -86,7 +87,7 @@ class UserAdmin(ModelAdmin):
         """
         return not may_more(row, user) and super().allows_write(user, action, row)
 
-    def before_lock(self, request: "Request", row: Any) -> None:
+    def before_lock(self, request: "Request", row: object) -> None:
         """Check the current password if users change their own account.
 
         Args:
@@ -186,7 +187,7 @@ class UserAdmin(ModelAdmin):
             keep_signed_in(request, form.instance)
 
 
-def may_more(account: Any, user: "AdminUser") -> bool:
+def may_more(account: "Account", user: "AdminUser") -> bool:
     """Return True if an account has a permission that an admin user lacks.
 
     Args:
@@ -252,7 +253,7 @@ class AdminUserAdmin(UserAdmin):
         own = row is not None and row.id == user.id
         return fixed if user.is_superuser and not own else (*fixed, "is_superuser", "is_active")
 
-    def allows_write(self, user: "AdminUser", action: str, row: Any) -> bool:
+    def allows_write(self, user: "AdminUser", action: str, row: AdminUser) -> bool:
         """Return False for an account with more permissions, and for deleting the own account.
 
         Args:
@@ -284,7 +285,7 @@ class RoleAdmin(ModelAdmin):
     form = RoleForm
     fields = ("name", "allowed")
 
-    def allows(self, user: "AdminUser", action: str, row: Any = None) -> bool:  # noqa: ARG002  a hook
+    def allows(self, user: "AdminUser", action: str, row: object = None) -> bool:  # noqa: ARG002  a hook
         """Return True for superusers.
 
         Args:
@@ -345,7 +346,7 @@ class RoleAdmin(ModelAdmin):
 ACCOUNTS = ((AdminUser, AdminUserAdmin), (Role, RoleAdmin))
 
 
-def register_accounts(registry: "AdminRegistry", user_model: type[Any]) -> None:
+def register_accounts(registry: "AdminRegistry", user_model: type[object]) -> None:
     """Register users, admin users and roles, unless the project has registered them itself.
 
     Args:

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
-from sqlalchemy import Select, false, or_
+from sqlalchemy import ColumnElement, Select, false, or_
 
 from lback.admin.access import address, registry_of, user_of
 from lback.admin.registered_model import RegisteredModel
@@ -125,7 +125,7 @@ def narrow_rows(form: ModelForm, user: "AdminUser") -> None:
 
 
 def search_rows(
-    session: "Session", registered: RegisteredModel, user: Any, text: str
+    session: "Session", registered: RegisteredModel, user: "AdminUser", text: str
 ) -> list[dict[str, str]]:
     """Return the first rows that match a search and that a user may view.
 
@@ -162,7 +162,7 @@ def _searched(
     return query.where(or_(false(), *by_key, *([] if found is None else [found])))
 
 
-def _is_integer(column: Any, text: str) -> bool:
+def _is_integer(column: ColumnElement[object], text: str) -> bool:
     digits = text.strip()
     return (
         issubclass(python_type_of(column.type), int)

@@ -1,7 +1,7 @@
 """Views to delete rows and to run actions on selected rows."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
@@ -91,7 +91,7 @@ def act(request: "Request", section: str, db_session: "Session") -> Response:
     return _back(request, registered)
 
 
-def _chosen(request: "Request", registered: RegisteredModel, session: "Session") -> list[Any]:
+def _chosen(request: "Request", registered: RegisteredModel, session: "Session") -> list[object]:
     """Return the selected rows, locked in the order of their keys to avoid deadlocks."""
     sent = request.POST.get("key", [])
     texts = sent if isinstance(sent, list) else [sent]
@@ -115,7 +115,7 @@ def _chosen(request: "Request", registered: RegisteredModel, session: "Session")
 
 
 def _delete(
-    request: "Request", registered: RegisteredModel, rows: Sequence[Any], session: "Session"
+    request: "Request", registered: RegisteredModel, rows: Sequence[object], session: "Session"
 ) -> Response:
     user = user_of(request)
     for row in rows:
@@ -150,7 +150,7 @@ def _delete(
 def _ask(
     request: "Request",
     registered: RegisteredModel,
-    rows: Sequence[Any],
+    rows: Sequence[object],
     *,
     label: str,
     action: str,

@@ -16,6 +16,7 @@ from sqlalchemy.orm import (
     joinedload,
     selectinload,
 )
+from sqlalchemy.sql.base import ExecutableOption
 
 from lback.admin.options import ModelAdmin, column_mark
 from lback.core.exceptions import ConfigurationError
@@ -47,10 +48,10 @@ class Column:
 
     name: str
     label: str
-    value: Callable[[Any], Any]
+    value: Callable[[Any], object]
     sort: ColumnElement[Any] | None = None
-    path: tuple[InstrumentedAttribute[Any], ...] = ()
-    loads: tuple[Any, ...] = ()
+    path: tuple[InstrumentedAttribute[object], ...] = ()
+    loads: tuple[ExecutableOption, ...] = ()
     kind: str = "text"
     nullable: bool = field(default=True)
 
@@ -73,7 +74,7 @@ def build_column(options: ModelAdmin, name: str, where: str) -> Column:
 
 
 def _method_column(
-    options: ModelAdmin, name: str, method: Callable[[Any], Any], where: str
+    options: ModelAdmin, name: str, method: Callable[[object], object], where: str
 ) -> Column:
     label, sort = column_mark(method) or (label_from(name), "")
     if not sort:
@@ -84,9 +85,9 @@ def _method_column(
     )
 
 
-def _path_column(model: type[Any], name: str, where: str) -> Column:
+def _path_column(model: type[object], name: str, where: str) -> Column:
     *steps, last = name.split(".")
-    path: list[InstrumentedAttribute[Any]] = []
+    path: list[InstrumentedAttribute[object]] = []
     here = model
     for step in steps:
         attribute = attribute_of(here, step, where)
@@ -101,7 +102,7 @@ def _path_column(model: type[Any], name: str, where: str) -> Column:
 
 
 def _last_column(
-    model: type[Any], name: str, last: str, path: list[InstrumentedAttribute[Any]], where: str
+    model: type[object], name: str, last: str, path: list[InstrumentedAttribute[object]], where: str
 ) -> Column:
     attribute = attribute_of(model, last, where)
     prop = getattr(attribute, "property", None)
@@ -110,16 +111,16 @@ def _last_column(
     if isinstance(prop, RelationshipProperty):
         related = _eager([*path, attribute], many=bool(prop.uselist))
         return Column(name, label, value, None, tuple(path), (related,))
-    loads: tuple[Any, ...] = (_eager(path),) if path else ()
+    loads: tuple[ExecutableOption, ...] = (_eager(path),) if path else ()
     if not isinstance(prop, ColumnProperty):
         return Column(name, label, value, None, tuple(path), loads)
-    expression: ColumnElement[Any] = prop.columns[0]
+    expression: ColumnElement[object] = prop.columns[0]
     nullable = bool(path) or bool(getattr(expression, "nullable", True))
     sort = None if _kind(prop) == "file" else expression
     return Column(name, label, value, sort, tuple(path), loads, _kind(prop), nullable)
 
 
-def attribute_of(model: type[Any], name: str, where: str) -> Any:
+def attribute_of(model: type[object], name: str, where: str) -> Any:
     """Return an attribute of a model that options may refer to.
 
     Args:
@@ -143,8 +144,8 @@ def attribute_of(model: type[Any], name: str, where: str) -> Any:
 _OF_EVERY_MODEL = frozenset({"metadata", "registry", "type_annotation_map"})
 
 
-def _reader(steps: list[str]) -> Callable[[Any], Any]:
-    def read(row: Any) -> Any:
+def _reader(steps: list[str]) -> Callable[[object], object]:
+    def read(row: object) -> object:
         for step in steps:
             if row is None:
                 return None
@@ -154,7 +155,7 @@ def _reader(steps: list[str]) -> Callable[[Any], Any]:
     return read
 
 
-def _eager(path: list[InstrumentedAttribute[Any]], *, many: bool = False) -> Any:
+def _eager(path: list[InstrumentedAttribute[object]], *, many: bool = False) -> ExecutableOption:
     first, *rest = path
     single = joinedload if rest or not many else selectinload
     option = single(first)
@@ -164,7 +165,7 @@ def _eager(path: list[InstrumentedAttribute[Any]], *, many: bool = False) -> Any
     return option
 
 
-def _kind(prop: ColumnProperty[Any]) -> str:
+def _kind(prop: ColumnProperty[object]) -> str:
     python_type = python_type_of(prop.columns[0].type)
     if issubclass(python_type, bool):
         return "yes-no"
@@ -173,19 +174,19 @@ def _kind(prop: ColumnProperty[Any]) -> str:
     if issubclass(python_type, (date, datetime)):
         return "when"
     # Keys are identifiers, not quantities.
-    column: Any = prop.columns[0]
+    column = prop.columns[0]
     number = python_type.__name__ in ("int", "float", "Decimal") and not column.foreign_keys
     return "number" if number and not column.primary_key else "text"
 
 
-def first_columns(mapper: Mapper[Any]) -> list[str]:
+def first_columns(mapper: Mapper[object]) -> list[str]:
     """Return the names of the columns of a list by default: up to six plain columns."""
     names = [prop.key for prop in mapper.column_attrs if not _is_left_out(mapper, prop)]
     return names[:6] or [prop.key for prop in mapper.column_attrs][:1]
 
 
-def _is_left_out(mapper: Mapper[Any], prop: ColumnProperty[Any]) -> bool:
-    column: Any = prop.columns[0]
+def _is_left_out(mapper: Mapper[object], prop: ColumnProperty[object]) -> bool:
+    column: object = prop.columns[0]
     foreign = bool(getattr(column, "foreign_keys", ())) or column is mapper.version_id_col
     return foreign or _kind(prop) == "file" or is_secret(prop.key)
 
@@ -234,7 +235,7 @@ def cell(value: object) -> str:
     return text if len(text) <= _LONGEST_CELL else f"{text[: _LONGEST_CELL - 1]}…"
 
 
-def model_name(model: type[Any]) -> str:
+def model_name(model: type[object]) -> str:
     """Return the name of a model in words: "BlogPost" becomes "blog post".
 
     Example:
@@ -264,6 +265,6 @@ def plural_of(name: str) -> str:
     return f"{name}es" if name.endswith(("s", "x", "z", "ch", "sh")) else f"{name}s"
 
 
-def key_columns(model: type[Any]) -> tuple[ColumnElement[Any], ...]:
+def key_columns(model: type[object]) -> tuple[ColumnElement[object], ...]:
     """Return the primary key columns of a model."""
     return mapper_of(model).primary_key

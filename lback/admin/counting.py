@@ -100,7 +100,7 @@ def _estimated_by_sqlite(session: Session, table: Table) -> int | None:
 
 
 def _quoted(session: Session, table: Table) -> str:
-    preparer: Any = session.get_bind().dialect.identifier_preparer
+    preparer = session.get_bind().dialect.identifier_preparer
     name: str = preparer.format_table(table)
     return name
 

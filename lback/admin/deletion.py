@@ -2,9 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
-from sqlalchemy import ForeignKeyConstraint, Table, and_, func, literal, or_, select
+from sqlalchemy import ColumnElement, ForeignKeyConstraint, Table, and_, func, literal, or_, select
 from sqlalchemy.orm import Mapper, RelationshipProperty, Session
 
 from lback.admin.columns import model_name, plural_of
@@ -32,13 +31,13 @@ class Dependants:
         rows: The rows, at most `MAX_ROWS`.
     """
 
-    model: type[Any] | None
+    model: type[object] | None
     name: str
     effect: str
     count: int
     labels: list[str]
     inner: list["Dependants"] = field(default_factory=list)
-    rows: list[Any] = field(default_factory=list, repr=False)
+    rows: list[object] = field(default_factory=list, repr=False)
 
     def all(self) -> Iterator["Dependants"]:
         """Yield this object and all nested ones."""
@@ -47,7 +46,7 @@ class Dependants:
             yield from dependant.all()
 
 
-def dependants(session: Session, rows: Sequence[Any], depth: int = 0) -> list[Dependants]:
+def dependants(session: Session, rows: Sequence[object], depth: int = 0) -> list[Dependants]:
     """Return the rows that depend on some rows, by the foreign keys of all tables.
 
     Args:
@@ -71,13 +70,13 @@ def blocking(found: Iterable[Dependants]) -> list[Dependants]:
     return [inner for top in found for inner in top.all() if inner.effect == KEPT]
 
 
-def deleted_models(found: Iterable[Dependants]) -> set[type[Any]]:
+def deleted_models(found: Iterable[Dependants]) -> set[type[object]]:
     """Return the models of the dependants that would be deleted by cascade."""
     every = [inner for top in found for inner in top.all()]
     return {inner.model for inner in every if inner.effect == DELETED and inner.model is not None}
 
 
-def _references(mapper: Mapper[Any]) -> Iterator[tuple[Table, ForeignKeyConstraint]]:
+def _references(mapper: Mapper[object]) -> Iterator[tuple[Table, ForeignKeyConstraint]]:
     tables = {table.name: table for table in mapper.tables if isinstance(table, Table)}
     for table in mapper.registry.metadata.sorted_tables:
         for key in sorted(table.foreign_key_constraints, key=lambda key: str(key.column_keys)):
@@ -88,8 +87,8 @@ def _references(mapper: Mapper[Any]) -> Iterator[tuple[Table, ForeignKeyConstrai
 
 def _dependants_by(
     session: Session,
-    mapper: Mapper[Any],
-    rows: Sequence[Any],
+    mapper: Mapper[object],
+    rows: Sequence[object],
     table: Table,
     key: ForeignKeyConstraint,
     depth: int,
@@ -113,7 +112,9 @@ def _dependants_by(
     return Dependants(child.class_, called, effect, number, labels, inner, inside)
 
 
-def _referring(mapper: Mapper[Any], rows: Sequence[Any], key: ForeignKeyConstraint) -> Any:
+def _referring(
+    mapper: Mapper[object], rows: Sequence[object], key: ForeignKeyConstraint
+) -> ColumnElement[bool]:
     pairs = [(element.parent, element.column) for element in key.elements]
     values = [
         [getattr(row, mapper.get_property_by_column(remote).key) for _, remote in pairs]
@@ -129,12 +130,12 @@ def _referring(mapper: Mapper[Any], rows: Sequence[Any], key: ForeignKeyConstrai
     )
 
 
-def _mapper_of_table(mapper: Mapper[Any], table: Table) -> Mapper[Any] | None:
+def _mapper_of_table(mapper: Mapper[object], table: Table) -> Mapper[object] | None:
     return next((other for other in mapper.registry.mappers if other.local_table is table), None)
 
 
 def _effect(
-    mapper: Mapper[Any], table: Table, key: ForeignKeyConstraint, child: Mapper[Any] | None
+    mapper: Mapper[object], table: Table, key: ForeignKeyConstraint, child: Mapper[object] | None
 ) -> str:
     for relation in mapper.relationships:
         if relation.secondary is table and not relation.viewonly:
@@ -151,7 +152,7 @@ def _effect(
 
 
 def _is_of(
-    relation: RelationshipProperty[Any], child: Mapper[Any], key: ForeignKeyConstraint
+    relation: RelationshipProperty[object], child: Mapper[object], key: ForeignKeyConstraint
 ) -> bool:
     down = relation.direction.name == "ONETOMANY" and not relation.viewonly
     return down and relation.mapper is child and set(key.columns) <= set(relation.remote_side)

@@ -1,7 +1,7 @@
 """Permissions for deletions: each dependent row is checked as if it was deleted by itself."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sqlalchemy.orm import object_session
 
@@ -65,7 +65,7 @@ def _all_seen(
     return len(seen) == len(dependants.rows) and (dependants.count <= MAX_ROWS or not is_ruled)
 
 
-def _may(registered: RegisteredModel | None, user: "AdminUser", action: str, row: Any) -> bool:
+def _may(registered: RegisteredModel | None, user: "AdminUser", action: str, row: object) -> bool:
     if registered is not None:
         return registered.has_permission(user, action, row)
     return row is None or policies.allows(user, action, row)

@@ -1,7 +1,7 @@
 """Edit form of a row: grouped fields, inline rows, and the state for optimistic locking."""
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from lback.core.request import Request
     from lback.forms import ModelForm
+    from lback.forms.widgets import Values
     from lback.users import AdminUser
 
 
@@ -35,8 +36,10 @@ _CHECK_FAILED = (4025, 3819)
 SEEN_BY = ("view", "add", "change", "delete")
 REFUSED = "These values cannot be saved together. Please check them."
 
+M = TypeVar("M")  # a model
 
-def blank_row(model: type[Any]) -> Any:
+
+def blank_row(model: type[M]) -> M:
     """Return an empty instance without calling the constructor; it is never stored."""
     return mapper_of(model).class_manager.new_instance()
 
@@ -57,9 +60,9 @@ class EditForm:
         self,
         request: "Request",
         registered: RegisteredModel,
-        row: Any,
+        row: object,
         session: "Session",
-        user: Any,
+        user: "AdminUser",
         *,
         writable: bool = True,
     ) -> None:
@@ -84,7 +87,7 @@ class EditForm:
             if name in names or not writable or name not in self.registered.field_names:
                 del self.form.fields[name]
 
-    def _build_inlines(self, data: Any, files: Any) -> list[AdminInlines]:
+    def _build_inlines(self, data: "Values | None", files: "Values | None") -> list[AdminInlines]:
         parent = self.row if self.row is not None else blank_row(self.registered.model)
         known = [
             (inline, self._registered_of(inline)) for inline in self.registered.options.inlines
@@ -160,7 +163,7 @@ class EditForm:
             found += [Change(name, shown(row), shown(None)) for row in formset.deleted()]
         return found
 
-    def save(self) -> Any:
+    def save(self) -> object:
         """Save the form and its inlines, and return the row.
 
         Raises:
@@ -214,7 +217,7 @@ class EditForm:
             self._value(build_column(self.registered.options, name, self.registered.where))
         )
 
-    def _value(self, column: Column) -> Any:
+    def _value(self, column: Column) -> object:
         return RelatedRows(self.session, self.user, [column], [self.row]).value(column, self.row)
 
     @property

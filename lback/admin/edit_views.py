@@ -138,7 +138,7 @@ def _check_removed(request: "Request", form: EditForm) -> None:
             )
 
 
-def _check_saved(registered: RegisteredModel, user: "AdminUser", done: str, row: Any) -> None:
+def _check_saved(registered: RegisteredModel, user: "AdminUser", done: str, row: object) -> None:
     """Check the policy of the model for the saved row; a refusal rolls the transaction back.
 
     Raises:
@@ -153,7 +153,7 @@ def _check_saved(registered: RegisteredModel, user: "AdminUser", done: str, row:
         )
 
 
-def _next_page(request: "Request", registered: RegisteredModel, row: Any) -> str:
+def _next_page(request: "Request", registered: RegisteredModel, row: object) -> str:
     if "_continue" in request.POST:
         return address(request, "admin-row", section=registered.slug, key=identity_text(row))
     if "_another" in request.POST:

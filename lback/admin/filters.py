@@ -6,7 +6,13 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Column, ColumnElement, DateTime, and_, select, types
-from sqlalchemy.orm import ColumnProperty, RelationshipDirection, RelationshipProperty, Session
+from sqlalchemy.orm import (
+    ColumnProperty,
+    QueryableAttribute,
+    RelationshipDirection,
+    RelationshipProperty,
+    Session,
+)
 
 from lback.admin.columns import attribute_of, shown
 from lback.auth import policies
@@ -51,8 +57,8 @@ class Filter:
     name: str
     label: str
     condition: Callable[[str], ColumnElement[bool] | None]
-    choices: Callable[[Session, Any], list[tuple[str, str]]] | None
-    target: type[Any] | None = None
+    choices: Callable[[Session, "AdminUser"], list[tuple[str, str]]] | None
+    target: type[object] | None = None
 
     @property
     def parameter(self) -> str:
@@ -60,7 +66,7 @@ class Filter:
         return f"is-{self.name}"
 
 
-def build_filter(model: type[Any], name: str, where: str) -> Filter:
+def build_filter(model: type[object], name: str, where: str) -> Filter:
     """Return the filter for a column or a relationship.
 
     Args:
@@ -72,7 +78,7 @@ def build_filter(model: type[Any], name: str, where: str) -> Filter:
         ConfigurationError: There is no such attribute, or it cannot be filtered by.
     """
     attribute = attribute_of(model, name, where)
-    prop: Any = getattr(attribute, "property", None)
+    prop: object = getattr(attribute, "property", None)
     label = label_from(name)
     if isinstance(prop, RelationshipProperty):
         return _relation_filter(attribute, prop, name, label)
@@ -88,7 +94,9 @@ def build_filter(model: type[Any], name: str, where: str) -> Filter:
     return _value_filter(prop, column, name, label)
 
 
-def _value_filter(prop: Any, column: Column[Any], name: str, label: str) -> Filter:
+def _value_filter(
+    prop: ColumnProperty[object], column: Column[object], name: str, label: str
+) -> Filter:
     if isinstance(column.type, types.Boolean):
         offered = [("true", "Yes"), ("false", "No"), *_empty(column)]
         return _choosing(column, name, label, {"true": True, "false": False}, offered)
@@ -114,7 +122,7 @@ def _value_filter(prop: Any, column: Column[Any], name: str, label: str) -> Filt
     return Filter(name, label, written, None)
 
 
-def _key_condition(column: Column[Any], text: str) -> ColumnElement[bool] | None:
+def _key_condition(column: Column[object], text: str) -> ColumnElement[bool] | None:
     if text == EMPTY:
         return column.is_(None)
     value = key_value(column, text[:LONGEST_VALUE])
@@ -125,7 +133,7 @@ def _key_condition(column: Column[Any], text: str) -> ColumnElement[bool] | None
 
 
 def _choosing(
-    column: Column[Any],
+    column: Column[object],
     name: str,
     label: str,
     values: dict[str, object],
@@ -139,11 +147,13 @@ def _choosing(
     return Filter(name, label, chosen, lambda *_: offered)
 
 
-def _empty(column: Any) -> list[tuple[str, str]]:
+def _empty(column: Column[object]) -> list[tuple[str, str]]:
     return [(EMPTY, "Empty")] if column.nullable else []
 
 
-def _relation_filter(attribute: Any, prop: Any, name: str, label: str) -> Filter:
+def _relation_filter(
+    attribute: QueryableAttribute[object], prop: RelationshipProperty[object], name: str, label: str
+) -> Filter:
     target = prop.mapper.class_
     keys = mapper_of(target).primary_key
     many = prop.direction is not RelationshipDirection.MANYTOONE
@@ -182,7 +192,7 @@ PERIODS = (
 )
 
 
-def _date_filter(column: Column[Any], name: str, label: str) -> Filter:
+def _date_filter(column: Column[object], name: str, label: str) -> Filter:
     def chosen(text: str) -> ColumnElement[bool] | None:
         if text == EMPTY:
             return column.is_(None)

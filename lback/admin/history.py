@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import inspect, select
 from sqlalchemy.orm import Session
@@ -98,10 +97,10 @@ def _text(field: Field, value: object) -> str:
 
 def record(
     session: Session,
-    user: Any,
+    user: object,
     action: str,
     registered: RegisteredModel,
-    row: Any,
+    row: object,
     changes: Sequence[Change] = (),
     *,
     key: str | None = None,

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from lback.core.request import Request
+    from lback.users import AdminUser
 
 HISTORY_PAGE = 50
 
@@ -83,7 +84,7 @@ class ShownEntry:
 
 
 def _visible_keys(
-    registered: RegisteredModel, user: Any, keys: set[str], session: "Session"
+    registered: RegisteredModel, user: "AdminUser", keys: set[str], session: "Session"
 ) -> set[str]:
     identities = [identity_of(registered.model, key) for key in keys]
     wanted = [identity for identity in identities if identity is not None]

@@ -10,11 +10,14 @@ from lback.forms.formset import DELETE
 from lback.forms.inline_formset import KEY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
+    from sqlalchemy import Select
     from sqlalchemy.orm import Session
 
     from lback.admin.registered_model import RegisteredModel
+    from lback.forms.widgets import Values
+    from lback.users import AdminUser
 
 NO_ADDING = "You do not have permission to add rows here."
 
@@ -37,11 +40,11 @@ class AdminInlines(InlineFormset):
     def __init__(
         self,
         form_class: type[ModelForm],
-        data: Any = None,
-        files: Any = None,
+        data: "Values | None" = None,
+        files: "Values | None" = None,
         *,
         registered: "RegisteredModel | None",
-        user: Any,
+        user: "AdminUser",
         **options: Any,
     ) -> None:
         self._registered = registered
@@ -51,23 +54,25 @@ class AdminInlines(InlineFormset):
             options["extra"] = 0
         super().__init__(form_class, data, files, **options)
 
-    def _may(self, action: str, row: Any) -> bool:
+    def _may(self, action: str, row: object) -> bool:
         if self._registered is not None:
             return self._registered.has_permission(self._user, action, row)
         return policies.allows(self._user, action, row)
 
-    def _rows_of_parent(self) -> Any:
+    def _rows_of_parent(self) -> "Select[object]":
         return policies.scoped(self._user, super()._rows_of_parent())
 
-    def _first_rows(self, session: "Session", maximum: int) -> list[Any]:
+    def _first_rows(self, session: "Session", maximum: int) -> list[object]:
         return self._visible(super()._first_rows(session, maximum))
 
-    def _sent_rows(self, session: "Session", data: Any, prefix: str, maximum: int) -> list[Any]:
+    def _sent_rows(
+        self, session: "Session", data: "Values", prefix: str, maximum: int
+    ) -> list[object]:
         rows = super()._sent_rows(session, data, prefix, maximum)
         seen = self._visible([row for row in rows if row is not None])
         return [row if row in seen else None for row in rows]
 
-    def _visible(self, rows: list[Any]) -> list[Any]:
+    def _visible(self, rows: list[object]) -> list[object]:
         registered = self._registered
         if registered is None:
             return rows
@@ -96,7 +101,7 @@ class AdminInlines(InlineFormset):
         for name in [name for name in form.fields if name not in names]:
             del form.fields[name]
 
-    def save(self) -> list[Any]:
+    def save(self) -> list[object]:
         """Save all rows; see `InlineFormset.save`.
 
         Raises:
@@ -112,11 +117,11 @@ class AdminInlines(InlineFormset):
             )
         return saved
 
-    def _is_existing(self, row: Any) -> bool:
+    def _is_existing(self, row: object) -> bool:
         return any(row is existing for existing in self.rows)
 
 
-def _refuse(form: ModelForm) -> Any:
+def _refuse(form: ModelForm) -> "Callable[[], None]":
     def full_clean() -> None:
         form.cleaned_data = {}
         form.add_error(None, NO_ADDING)

@@ -38,7 +38,7 @@ class SortKey:
         nullable: True if the expression can be NULL.
     """
 
-    expression: ColumnElement[Any]
+    expression: ColumnElement[object]
     descending: bool = False
     nullable: bool = False
 
@@ -47,12 +47,14 @@ class SortKey:
         return SortKey(self.expression, not self.descending, self.nullable)
 
     @property
-    def order(self) -> ColumnElement[Any]:
+    def order(self) -> ColumnElement[object]:
         """Expression for `ORDER BY`."""
         return self.expression.desc() if self.descending else self.expression.asc()
 
 
-def after(keys: Sequence[SortKey], values: Sequence[Any], dialect: Dialect) -> ColumnElement[bool]:
+def after(
+    keys: Sequence[SortKey], values: Sequence[object], dialect: Dialect
+) -> ColumnElement[bool]:
     """Return the SQL condition that a row comes after the row with these sort values.
 
     PostgreSQL sorts NULL last, other databases sort it first. The condition follows the order of
@@ -95,7 +97,7 @@ def _has_rest(rest: ColumnElement[bool]) -> bool:
     return not rest.compare(false())
 
 
-def token_of(values: Sequence[Any]) -> str:
+def token_of(values: Sequence[object]) -> str:
     """Return sort values as a URL-safe token.
 
     Example:
@@ -107,7 +109,7 @@ def token_of(values: Sequence[Any]) -> str:
     return urlsafe_b64encode(text.encode("utf-8", "surrogatepass")).decode().rstrip("=")
 
 
-def values_of(token: str, keys: Sequence[SortKey]) -> list[Any] | None:
+def values_of(token: str, keys: Sequence[SortKey]) -> list[object] | None:
     """Return the sort values of a token, converted to the types of the columns.
 
     Args:
@@ -128,7 +130,7 @@ def values_of(token: str, keys: Sequence[SortKey]) -> list[Any] | None:
         return None
 
 
-def _plain(value: object) -> Any:
+def _plain(value: object) -> object:
     if isinstance(value, Enum):
         return value.name
     if isinstance(value, (date, time)):
@@ -136,7 +138,7 @@ def _plain(value: object) -> Any:
     return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)
 
 
-def _typed(value: object, expression: ColumnElement[Any]) -> Any:
+def _typed(value: object, expression: ColumnElement[object]) -> object:
     if value is None:
         return None
     kind: Any = expression.type
@@ -161,7 +163,7 @@ def _decimal(text: str) -> Decimal:
     return value
 
 
-def _same_type(value: object, wanted: type[Any]) -> Any:
+def _same_type(value: object, wanted: type[object]) -> Any:
     accepted = (int, float) if wanted is float else (wanted,)
     if type(value) not in accepted:
         raise TypeError(f"{value!r} is not of type {wanted.__name__}")

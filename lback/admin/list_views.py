@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 
 from lback.admin.access import get_registered_model, guarded, user_of
 from lback.admin.autocomplete import search_rows
-from lback.admin.columns import shown
+from lback.admin.columns import Column, shown
 from lback.admin.filters import MAX_OPTIONS, span_of
 from lback.admin.listing import Listing
 from lback.admin.options import label_of_action, needs_confirmation
@@ -186,7 +186,7 @@ def export(request: "Request", section: str, kind: str) -> Response:
 
 def _exported(
     database: "DatabaseManager", registered: RegisteredModel, query: Mapping[str, object], user: Any
-) -> Iterator[list[Any]]:
+) -> Iterator[list[object]]:
     with database.create_session() as session:
         if policies.exist() or registered.has_row_rule:
             # The session of the request is closed by now, and rules may read the user's roles.
@@ -199,11 +199,11 @@ def _exported(
                 ]
 
 
-def _exported_value(listing: Listing, column: Any, row: Any) -> Any:
+def _exported_value(listing: Listing, column: Column, row: object) -> object:
     return None if listing.registered.is_secret(column.name) else listing.value(column, row)
 
 
-def _csv(registered: RegisteredModel, rows: Iterator[list[Any]]) -> Iterator[str]:
+def _csv(registered: RegisteredModel, rows: Iterator[list[object]]) -> Iterator[str]:
     yield _line([column.label for column in registered.export_columns])
     for row in rows:
         yield _line(["" if value is None else _exact(value) for value in row])
@@ -229,7 +229,7 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _json(registered: RegisteredModel, rows: Iterator[list[Any]]) -> Iterator[str]:
+def _json(registered: RegisteredModel, rows: Iterator[list[object]]) -> Iterator[str]:
     names = [column.name for column in registered.export_columns]
     yield "["
     for number, row in enumerate(rows):
@@ -238,7 +238,7 @@ def _json(registered: RegisteredModel, rows: Iterator[list[Any]]) -> Iterator[st
     yield "\n]\n"
 
 
-def _json_value(value: object) -> Any:
+def _json_value(value: object) -> object:
     plain = isinstance(value, (str, int, float, bool, list, dict, type(None)))
     return value if plain else _exact(value)
 

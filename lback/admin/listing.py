@@ -30,6 +30,8 @@ from lback.auth import policies
 from lback.forms.identity import mapper_of
 
 if TYPE_CHECKING:
+    import datetime
+
     from lback.users import AdminUser
 
 SEARCH, SORT, AFTER, BEFORE, DATE = "q", "sort", "after", "before", "date"
@@ -41,7 +43,7 @@ END = "end"
 class Page:
     """The rows of one page, and the tokens of the previous and the next page or None."""
 
-    rows: list[Any]
+    rows: list[object]
     previous: str | None
     following: str | None
 
@@ -60,7 +62,11 @@ class Listing:
     """
 
     def __init__(
-        self, registered: RegisteredModel, query: Mapping[str, object], session: Session, user: Any
+        self,
+        registered: RegisteredModel,
+        query: Mapping[str, object],
+        session: Session,
+        user: "AdminUser",
     ) -> None:
         self.registered = registered
         self.session = session
@@ -94,7 +100,7 @@ class Listing:
         return bool(self.search or self.chosen or self._span)
 
     @property
-    def _span(self) -> Any:
+    def _span(self) -> "tuple[datetime.date, datetime.date] | None":
         return span_of(self.date) if self.date else None
 
     def query(self, *, walked: bool = False) -> Select[Any]:
@@ -163,12 +169,12 @@ class Listing:
             tokens[-1] if rows and behind else None,
         )
 
-    def _shown(self, rows: list[Any], columns: list[Column]) -> list[Any]:
+    def _shown(self, rows: list[object], columns: list[Column]) -> list[object]:
         seen = self.registered.visible(self.user, rows)
         self._related = RelatedRows(self.session, self.user, columns, seen)
         return seen
 
-    def value(self, column: Column, row: Any) -> Any:
+    def value(self, column: Column, row: object) -> object:
         """Return the value of a column for a row of the last page or batch.
 
         Args:
@@ -185,7 +191,7 @@ class Listing:
 
     def _rows(
         self, limit: int, token: str | None, *, backwards: bool = False
-    ) -> list[tuple[Any, list[Any]]]:
+    ) -> list[tuple[object, list[object]]]:
         joined = _Joins(self.registered.model, self.user)
         keys = self.sort_keys(joined)
         if backwards:
@@ -199,7 +205,7 @@ class Listing:
         query = query.order_by(*(key.order for key in keys)).limit(limit)
         return [(row[0], list(row[1:])) for row in self.session.execute(query).unique()]
 
-    def batches(self, size: int, maximum: int) -> Iterator[list[Any]]:
+    def batches(self, size: int, maximum: int) -> Iterator[list[object]]:
         """Yield all rows in batches, for an export.
 
         Args:
@@ -250,16 +256,16 @@ class Listing:
 class _Joins:
     """Outer joins for sorting and searching by related columns; each table is joined once."""
 
-    def __init__(self, model: type[Any], user: "AdminUser") -> None:
+    def __init__(self, model: type[object], user: "AdminUser") -> None:
         self._model = model
         self._user = user
-        self._joined: dict[tuple[str, ...], Any] = {}
-        self._onto: list[tuple[Any, Any]] = []
+        self._joined: dict[tuple[str, ...], object] = {}
+        self._onto: list[tuple[object, Any]] = []
 
     def expression(
-        self, expression: ColumnElement[Any], path: tuple[InstrumentedAttribute[Any], ...]
-    ) -> ColumnElement[Any]:
-        here: Any = self._model
+        self, expression: ColumnElement[object], path: tuple[InstrumentedAttribute[object], ...]
+    ) -> ColumnElement[object]:
+        here: object = self._model
         names: tuple[str, ...] = ()
         for step in path:
             names = (*names, step.key)
@@ -282,12 +288,12 @@ class _Joins:
         return query
 
 
-def _replaced(expression: Any, alias: Any) -> ColumnElement[Any]:
+def _replaced(expression: object, alias: object) -> ColumnElement[object]:
     mapper = inspect(alias).mapper
     if isinstance(expression, Cast):
         inner = _replaced(expression.clause, alias)
         return cast(inner, expression.type)
-    found: ColumnElement[Any] = getattr(alias, mapper.get_property_by_column(expression).key)
+    found: ColumnElement[object] = getattr(alias, mapper.get_property_by_column(expression).key)
     return found
 
 

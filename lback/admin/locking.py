@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Iterable
-from typing import Any
 
 from sqlalchemy import inspect
 from sqlalchemy.orm import Session
@@ -13,10 +12,10 @@ STATE = "_state"
 
 
 def state_of(
-    row: Any,
+    row: object,
     collections: Iterable[str] = (),
-    inlines: Iterable[Any] = (),
-    more: Iterable[Any] = (),
+    inlines: Iterable[object] = (),
+    more: Iterable[object] = (),
 ) -> str:
     """Return a digest of a row and of everything that is edited together with it.
 
@@ -41,7 +40,7 @@ def state_of(
     return digest.hexdigest()
 
 
-def lock(session: Session, row: Any) -> bool:
+def lock(session: Session, row: object) -> bool:
     """Lock a row until the end of the transaction (SELECT … FOR UPDATE) and reload it.
 
     Args:

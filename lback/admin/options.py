@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from lback.core.request import Request
     from lback.users import AdminUser
 
-A = TypeVar("A", bound=Callable[..., Any])
+A = TypeVar("A", bound=Callable[..., object])
 
 _LABEL = "_lback_admin_label"
 _CONFIRM = "_lback_admin_confirm"
@@ -107,7 +107,7 @@ class ModelAdmin:
     export_columns: ClassVar[Sequence[str] | None] = None
     secret: ClassVar[Sequence[str]] = ()
 
-    def __init__(self, model: type[Any]) -> None:
+    def __init__(self, model: type[object]) -> None:
         self.model = model
 
     def label_of(self, row: Any) -> str:

@@ -3,10 +3,11 @@
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy import Select, select
+from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.orm import object_session
+from sqlalchemy.sql.base import ExecutableOption
 
 from lback.admin.columns import (
     Column,
@@ -35,6 +36,8 @@ _SLUG = re.compile(r"[a-z0-9][a-z0-9_-]*")
 # Used by other paths of the admin.
 _TAKEN = frozenset({"sign-in", "sign-out", "static", "history", "password"})
 
+R = TypeVar("R")  # a row of a model
+
 
 class RegisteredModel:
     """A model registered with the admin.
@@ -54,7 +57,7 @@ class RegisteredModel:
         by_model: All registered models of the registry by model class.
     """
 
-    def __init__(self, model: type[Any], options: Any = None) -> None:
+    def __init__(self, model: type[object], options: object = None) -> None:
         kind = ModelAdmin if options is None else options
         if not isinstance(kind, type) or not issubclass(kind, ModelAdmin):
             raise ConfigurationError(
@@ -69,7 +72,7 @@ class RegisteredModel:
         self.slug = kind.slug or name.replace(" ", "-")
         self.options.slug = self.slug  # `allows` builds the name of permissions from it
         # Set by the registry.
-        self.by_model: Mapping[type[Any], RegisteredModel] = {}
+        self.by_model: Mapping[type[object], RegisteredModel] = {}
         self.label = kind.label or name.capitalize()
         self.label_plural = kind.label_plural or plural_of(name).capitalize()
         if not _SLUG.fullmatch(self.slug) or self.slug in _TAKEN:
@@ -150,7 +153,7 @@ class RegisteredModel:
         return frozenset(self.options.list_links or known[:1])
 
     @cached_property
-    def loads(self) -> list[Any]:
+    def loads(self) -> list[ExecutableOption]:
         """Loader options of the list, which avoid a query per row."""
         related = [self.column(name, "related") for name in self.options.related]
         return [option for column in (*self.columns, *related) for option in column.loads]
@@ -280,11 +283,11 @@ class RegisteredModel:
                 yield name, field
 
     @property
-    def key(self) -> Sequence[Any]:
+    def key(self) -> Sequence[ColumnElement[object]]:
         """Primary key columns."""
         return key_columns(self.model)
 
-    def has_permission(self, user: "AdminUser", action: str, row: Any = None) -> bool:
+    def has_permission(self, user: "AdminUser", action: str, row: object = None) -> bool:
         """Return True if a user has a permission, by the options and by the policy of the model.
 
         Args:
@@ -336,7 +339,7 @@ class RegisteredModel:
         ruled = (self.has_scope or self.has_row_rule) and not user.is_superuser
         return self.has_permission(user, "view") and not ruled
 
-    def visible(self, user: "AdminUser", rows: Sequence[Any]) -> list[Any]:
+    def visible(self, user: "AdminUser", rows: Sequence[R]) -> list[R]:
         """Return the rows that the options let a user view.
 
         Args:
@@ -352,7 +355,7 @@ class RegisteredModel:
         if name in self.options.secret or is_secret(name):
             return True
         *steps, last = name.split(".")
-        model: type[Any] = self.model
+        model: type[object] = self.model
         for step in steps:
             relation = mapper_of(model).relationships.get(step)
             if relation is None:
@@ -360,7 +363,7 @@ class RegisteredModel:
             model = relation.mapper.class_
         return bool(steps) and self.is_secret_of(model, last)
 
-    def is_secret_of(self, model: type[Any], name: str) -> bool:
+    def is_secret_of(self, model: type[object], name: str) -> bool:
         """Return True if history and exports must not show a field of another model.
 
         Args:

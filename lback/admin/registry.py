@@ -12,8 +12,8 @@ from sqlalchemy.orm import Mapper
 from lback.admin.registered_model import RegisteredModel
 from lback.core.exceptions import ConfigurationError
 
-M = TypeVar("M", bound=type[Any])
-C = TypeVar("C", bound=type[Any])
+M = TypeVar("M", bound=type[object])
+C = TypeVar("C", bound=type[object])
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Registration:
     """
 
     model: type[Any]
-    options: Any | None = None
+    options: object | None = None
 
 
 class AdminRegistry:
@@ -47,19 +47,19 @@ class AdminRegistry:
 
     def __init__(self, base: "AdminRegistry | None" = None) -> None:
         inherited = [] if base is None else base._entries.maps
-        self._entries: ChainMap[type[Any], Registration] = ChainMap({}, *inherited)
+        self._entries: ChainMap[type[object], Registration] = ChainMap({}, *inherited)
         self._registered_models: dict[str, RegisteredModel] | None = None
 
     @overload
-    def register(self, model: None = None, options: Any | None = None) -> Callable[[C], C]: ...
+    def register(self, model: None = None, options: object | None = None) -> Callable[[C], C]: ...
 
     @overload
-    def register(self, model: type[Any], options: None = None) -> Callable[[C], C]: ...
+    def register(self, model: type[object], options: None = None) -> Callable[[C], C]: ...
 
     @overload
-    def register(self, model: M, options: Any) -> M: ...
+    def register(self, model: M, options: object) -> M: ...
 
-    def register(self, model: Any = None, options: Any | None = None) -> Any:
+    def register(self, model: Any = None, options: object | None = None) -> Any:
         """Register a model with the admin.
 
         Call `register(Book)` or `register(Book, BookAdmin)`, or decorate: `@register(Book)` the
@@ -93,7 +93,7 @@ class AdminRegistry:
 
         return with_options
 
-    def _add(self, model: Any, options: Any) -> None:
+    def _add(self, model: type[object], options: object) -> None:
         _check_model(model)
         if model in self._entries:
             raise ConfigurationError(
@@ -103,7 +103,7 @@ class AdminRegistry:
         self._entries[model] = Registration(model, options)
         self._registered_models = None
 
-    def unregister(self, model: type[Any]) -> None:
+    def unregister(self, model: type[object]) -> None:
         """Remove a model from the admin.
 
         Raises:
@@ -116,7 +116,7 @@ class AdminRegistry:
         del self._entries[model]
         self._registered_models = None
 
-    def is_registered(self, model: type[Any]) -> bool:
+    def is_registered(self, model: type[object]) -> bool:
         """Return True if a model is registered, here or with the base."""
         return model in self._entries
 
@@ -127,7 +127,7 @@ class AdminRegistry:
             ConfigurationError: An option is not valid, or two models have the same slug.
         """
         registered_models: dict[str, RegisteredModel] = {}
-        by_model: dict[type[Any], RegisteredModel] = {}
+        by_model: dict[type[object], RegisteredModel] = {}
         for entry in self:
             registered = by_model[entry.model] = RegisteredModel(entry.model, entry.options)
             registered.by_model = by_model
@@ -163,7 +163,7 @@ class AdminRegistry:
         )
         return self.registered_models
 
-    def get_registered_model(self, model: type[Any]) -> RegisteredModel | None:
+    def get_registered_model(self, model: type[object]) -> RegisteredModel | None:
         """Return the registered model of a class, or None if it is not registered."""
         return next(
             (
@@ -181,7 +181,7 @@ class AdminRegistry:
         return len(self._entries)
 
 
-def _check_model(model: Any) -> None:
+def _check_model(model: object) -> None:
     if isinstance(model, type) and isinstance(inspect(model, raiseerr=False), Mapper):
         return
     raise ConfigurationError(
@@ -190,7 +190,7 @@ def _check_model(model: Any) -> None:
     )
 
 
-def _name(model: Any) -> str:
+def _name(model: object) -> str:
     if isinstance(model, type):
         return f"{model.__module__}.{model.__qualname__}"
     return repr(model)

@@ -1,7 +1,6 @@
 """Values of list columns without related rows that the user may not read."""
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -22,7 +21,7 @@ class RelatedRows:
     """
 
     def __init__(
-        self, session: Session, user: Any, columns: Iterable[Column], rows: Iterable[Any]
+        self, session: Session, user: object, columns: Iterable[Column], rows: Iterable[object]
     ) -> None:
         # Without policies nothing is hidden, so related rows need not be loaded.
         row_list = list(rows) if policies.exist() else []
@@ -32,7 +31,7 @@ class RelatedRows:
         # References to the rows are kept, because Python reuses the ids of deleted objects.
         self._hidden = {key: item for key, item in met.items() if key not in known}
 
-    def value(self, column: Column, row: Any) -> Any:
+    def value(self, column: Column, row: object) -> object:
         """Return the value of a column.
 
         Args:
@@ -49,7 +48,7 @@ class RelatedRows:
             here = self._read(None if here is None else getattr(here, step))
         return here
 
-    def _read(self, value: object) -> Any:
+    def _read(self, value: object) -> object:
         if isinstance(value, _COLLECTIONS):
             return [item for item in value if id(item) not in self._hidden]
         return None if id(value) in self._hidden else value
@@ -60,7 +59,7 @@ def _steps(column: Column) -> list[str]:
     return column.name.split(".") if column.loads else []
 
 
-def _met(row: Any, steps: list[str]) -> Iterator[Any]:
+def _met(row: object, steps: list[str]) -> Iterator[object]:
     here = row
     for step in steps:
         here = None if here is None else getattr(here, step)

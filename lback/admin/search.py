@@ -1,7 +1,6 @@
 """Search in the columns that the options list in `search_columns`."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import ColumnElement, String, and_, cast, or_
 from sqlalchemy.engine import Dialect
@@ -29,8 +28,8 @@ class SearchTerm:
     """
 
     name: str
-    expression: ColumnElement[Any]
-    path: tuple[InstrumentedAttribute[Any], ...]
+    expression: ColumnElement[object]
+    path: tuple[InstrumentedAttribute[object], ...]
     how: str
 
     def matches(self, word: str, dialect: Dialect) -> ColumnElement[bool]:
