@@ -311,7 +311,7 @@ class _Connector:
         event.listen(engine, "do_connect", self.connect, named=True)
 
     def connect(
-        self, dialect: Dialect, cargs: list[Any], cparams: dict[str, Any], **_: Any
+        self, dialect: Dialect, cargs: list[object], cparams: dict[str, object], **_: object
     ) -> DBAPIConnection:
         """Open a connection.
 

@@ -2,7 +2,6 @@
 
 import enum
 from datetime import UTC, datetime
-from typing import Any
 
 from sqlalchemy import DateTime, Enum, MetaData, String, Table, event
 from sqlalchemy.dialects.mysql import DATETIME
@@ -102,7 +101,7 @@ class Base(DeclarativeBase):
 
 
 @event.listens_for(Table, "after_parent_attach")
-def _compare_text_by_code_points(table: Table, parent: Any) -> None:
+def _compare_text_by_code_points(table: Table, parent: object) -> None:
     """Make MySQL and MariaDB store all of Unicode and compare case-sensitively, as others do."""
     if parent is Base.metadata:
         for name in ("mysql", "mariadb"):

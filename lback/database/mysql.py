@@ -97,7 +97,7 @@ def _known() -> Iterator[str]:
     yield from sorted(_NUMBERS | _TEXTS)
 
 
-def _tls_arguments(tls: dict[str, str]) -> dict[str, Any]:
+def _tls_arguments(tls: dict[str, str]) -> dict[str, object]:
     # A given certificate authority implies verification.
     mode = tls.get("mode", "verify_ca" if "ca" in tls else "required" if tls else "preferred")
     if mode == "disabled":

@@ -50,9 +50,9 @@ def _exists(module: str) -> bool:
         return False
 
 
-def _function(module: str) -> Callable[..., Any]:
+def _function(module: str) -> Callable[..., object]:
     try:
-        function: Callable[..., Any] | None = getattr(import_module(module), "seed", None)
+        function: Callable[..., object] | None = getattr(import_module(module), "seed", None)
     except Exception as error:
         raise ConfigurationError(f"{module}: {type(error).__name__}: {error}") from error
     if function is None or not callable(function):
@@ -78,7 +78,7 @@ def choose(seeds: list[Seed], names: list[str]) -> list[Seed]:
     return [seed for seed in seeds if seed.name in names or not names]
 
 
-def sow(seeds: list[Seed], db_manager: DatabaseManager, dependencies: Mapping[str, Any]) -> None:
+def sow(seeds: list[Seed], db_manager: DatabaseManager, dependencies: Mapping[str, object]) -> None:
     """Run seeds in one transaction.
 
     Args:
@@ -103,7 +103,9 @@ def sow(seeds: list[Seed], db_manager: DatabaseManager, dependencies: Mapping[st
                 ) from error
 
 
-def _arguments(seed: Seed, session: Session, dependencies: Mapping[str, Any]) -> dict[str, Any]:
+def _arguments(
+    seed: Seed, session: Session, dependencies: Mapping[str, object]
+) -> dict[str, object]:
     known = {**dependencies, "db_session": session}
     parameters = inspect.signature(seed.function).parameters.values()
     wanted = [p for p in parameters if p.default is p.empty or p.name in known]

@@ -100,11 +100,11 @@ def listen(engine: Engine) -> None:
     event.listen(engine, "do_execute_no_params", _begin_without_parameters)
 
 
-def _begin_without_parameters(cursor: DBAPICursor, statement: str, context: Any) -> None:
+def _begin_without_parameters(cursor: DBAPICursor, statement: str, context: object) -> None:
     begin_to_write(cursor, statement, None, context)
 
 
-def begin_to_write(cursor: DBAPICursor, statement: str, _: Any, context: Any) -> None:
+def begin_to_write(cursor: DBAPICursor, statement: str, _: object, context: object) -> None:
     """Begin a transaction before the first statement that needs one.
 
     Args:
@@ -118,7 +118,7 @@ def begin_to_write(cursor: DBAPICursor, statement: str, _: Any, context: Any) ->
         connection.execute("BEGIN IMMEDIATE")
 
 
-def needs_transaction(statement: str, context: Any) -> bool:
+def needs_transaction(statement: str, context: object) -> bool:
     """Return True if a statement writes, or locks rows that it reads.
 
     Args:

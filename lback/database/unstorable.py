@@ -1,7 +1,6 @@
 """Values that a column cannot store: the same error on every database, for status 400 or 404."""
 
 import logging
-from typing import Any
 
 from sqlalchemy import Engine, event
 from sqlalchemy.engine import ExceptionContext
@@ -75,7 +74,7 @@ def _first_line(error: BaseException) -> str:
     return lines[0][:200] if lines else ""
 
 
-def _texts(parameters: Any) -> list[str]:
+def _texts(parameters: object) -> list[str]:
     """Return all values of a statement as text, for one set of parameters or many."""
     if isinstance(parameters, dict):
         parameters = list(parameters.values())

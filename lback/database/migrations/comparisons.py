@@ -33,7 +33,7 @@ def compare_rest(
     autogen: AutogenContext,
     changes: ModifyTableOps,
     schema: str | None,
-    name: Any,
+    name: object,
     found: Table | None,
     model: Table | None,
 ) -> None:
@@ -104,7 +104,7 @@ def _by_name(indexes: Collection[Index]) -> list[Index]:
 # Checks.
 
 
-def _checks_of(thing: Table | Column[Any]) -> list[CheckConstraint]:
+def _checks_of(thing: Table | Column[object]) -> list[CheckConstraint]:
     found = [c for c in thing.constraints if isinstance(c, CheckConstraint)]
     return sorted(found, key=lambda check: str(check.sqltext))
 
@@ -272,14 +272,14 @@ def _compare_defaults(
         _alter_default(changes, found.c[column.name], column)
 
 
-def _is_numbered(column: Column[Any], now: str | None, then: str | None) -> bool:
+def _is_numbered(column: Column[object], now: str | None, then: str | None) -> bool:
     """Return True if the default of a column is its sequence or expression."""
     by_model = column.identity is not None or column.computed is not None
     counted = [text for text in (now, then) if text and "nextval(" in text]
     return by_model or bool(counted)
 
 
-def _alter_default(changes: ModifyTableOps, found: Column[Any], model: Column[Any]) -> None:
+def _alter_default(changes: ModifyTableOps, found: Column[object], model: Column[object]) -> None:
     known = [
         op for op in changes.ops if isinstance(op, AlterColumnOp) and op.column_name == model.name
     ]
@@ -296,8 +296,8 @@ def _alter_default(changes: ModifyTableOps, found: Column[Any], model: Column[An
         )
         changes.ops.append(alteration)
     if alteration.modify_server_default is False:
-        alteration.existing_server_default = cast(Any, found.server_default)
-        alteration.modify_server_default = cast(Any, model.server_default)
+        alteration.existing_server_default = cast("Any", found.server_default)
+        alteration.modify_server_default = cast("Any", model.server_default)
 
 
 # Indexes.

@@ -39,7 +39,7 @@ class Inexact(ValueError):
     """The new type cannot hold a value unchanged; the message says why."""
 
 
-def convert(value: Any, old: Kind, new: Kind) -> Any:
+def convert(value: object, old: Kind, new: Kind) -> Any:
     """Convert a Python value of one kind to another.
 
     Args:
@@ -88,7 +88,7 @@ _WORDS = {
 }  # fmt: skip
 
 
-def _limited(value: Any, new: Kind) -> Any:
+def _limited(value: object, new: Kind) -> object:
     limit = _LIMITS.get(new.name)
     return value if limit is None else limit(value, new)
 
@@ -153,7 +153,7 @@ def _limited_time(value: time, new: Kind) -> time:
     return value
 
 
-_LIMITS: dict[str, Callable[[Any, Kind], Any]] = {
+_LIMITS: dict[str, Callable[[Any, Kind], object]] = {
     "int": _limited_integer, "str": _limited_text, "enum": _limited_text,
     "decimal": _limited_decimal, "float": _limited_float, "datetime": _limited_moment,
     "time": _limited_time,
@@ -215,7 +215,7 @@ def _text_to_json(value: str, _: Kind, __: Kind) -> "JSONText":
     return JSONText(value)
 
 
-def _refuse_constant(name: str) -> Any:
+def _refuse_constant(name: str) -> object:
     raise ValueError(name)
 
 
@@ -278,11 +278,11 @@ def _float_to_decimal(value: Any, _: Kind, __: Kind) -> Decimal:
     return Decimal(repr(float(value)))
 
 
-def _json_text(value: Any, _: Kind, __: Kind) -> str:
+def _json_text(value: object, _: Kind, __: Kind) -> str:
     return value if isinstance(value, JSONText) else json.dumps(value)
 
 
-def _to_json(value: Any, _: Kind, __: Kind) -> JSONText:
+def _to_json(value: object, _: Kind, __: Kind) -> JSONText:
     return JSONText(json.dumps(value, allow_nan=False))
 
 

@@ -51,7 +51,7 @@ class Run:
     on_wait: Callable[[float], None] | None = None
 
 
-def run_environment(**options: Any) -> None:
+def run_environment(**options: object) -> None:
     """Connect to the database of the project and run the command of Alembic.
 
     A run that changes the database locks out others and is committed as a whole.
@@ -128,7 +128,7 @@ def _run_of_the_project() -> Run:
     return Run(server.db_manager, Base.metadata)
 
 
-def _settings(run: Run) -> dict[str, Any]:
+def _settings(run: Run) -> dict[str, object]:
     dialect = run.db_manager.engine.dialect.name
     own_tables = _OwnTables(run.metadata)
     return {
@@ -145,7 +145,7 @@ def _settings(run: Run) -> dict[str, Any]:
     }
 
 
-def _render_item(kind: str, item: Any, autogen: AutogenContext) -> str | Literal[False]:
+def _render_item(kind: str, item: object, autogen: AutogenContext) -> str | Literal[False]:
     """Render types of the project and of Lback with their imports."""
     module = type(item).__module__
     if kind != "type" or not isinstance(item, TypeEngine) or module.startswith("sqlalchemy."):
@@ -224,7 +224,7 @@ class _Revision:
         self._run = run
 
     def __call__(
-        self, migration: MigrationContext, _: Any, directives: list[MigrationScript]
+        self, migration: MigrationContext, _: object, directives: list[MigrationScript]
     ) -> None:
         for script in list(directives):
             if self._run.revise is not None and not self._run.revise(migration, script):

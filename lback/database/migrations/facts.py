@@ -223,7 +223,7 @@ def has_expression(index: Index) -> bool:
     return any(not isinstance(part, sa.Column) for part in _bare(index))
 
 
-def _bare(index: Index) -> Iterator[Any]:
+def _bare(index: Index) -> Iterator[object]:
     for part in index.expressions:
         while isinstance(part, sa.sql.elements.UnaryExpression):
             part = part.element  # noqa: PLW2901  such as DESC

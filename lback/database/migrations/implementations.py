@@ -67,7 +67,7 @@ class KeepingSQLiteImpl(SQLiteImpl):
             )
         return self.connection
 
-    def alter_column(self, table_name: str, column_name: str, **options: Any) -> None:
+    def alter_column(self, table_name: str, column_name: str, **options: object) -> None:
         """Change a column outside of a batch.
 
         Args:
@@ -77,7 +77,7 @@ class KeepingSQLiteImpl(SQLiteImpl):
         """
         self.change_table(table_name, [("alter_column", (table_name, column_name), options)])
 
-    def add_column(self, table_name: str, column: sa.Column[Any], **options: Any) -> None:
+    def add_column(self, table_name: str, column: sa.Column[object], **options: Any) -> None:
         """Add a column outside of a batch.
 
         Args:
@@ -90,7 +90,7 @@ class KeepingSQLiteImpl(SQLiteImpl):
         else:
             self.change_table(table_name, [("add_column", (table_name, column), options)])
 
-    def drop_column(self, table_name: str, column: sa.Column[Any], **options: Any) -> None:
+    def drop_column(self, table_name: str, column: sa.Column[object], **options: object) -> None:
         """Drop a column outside of a batch.
 
         Args:
@@ -100,7 +100,7 @@ class KeepingSQLiteImpl(SQLiteImpl):
         """
         self.change_table(table_name, [("drop_column", (table_name, column), options)])
 
-    def add_constraint(self, const: Constraint, **options: Any) -> None:
+    def add_constraint(self, const: Constraint, **options: object) -> None:
         """Add a constraint outside of a batch.
 
         Args:
@@ -110,7 +110,7 @@ class KeepingSQLiteImpl(SQLiteImpl):
         if const.table is not None:
             self.change_table(const.table.name, [("add_constraint", (const,), options)])
 
-    def drop_constraint(self, const: Constraint, **options: Any) -> None:
+    def drop_constraint(self, const: Constraint, **options: object) -> None:
         """Drop a constraint outside of a batch.
 
         Args:
@@ -122,9 +122,9 @@ class KeepingSQLiteImpl(SQLiteImpl):
 
     def correct_for_autogen_constraints(
         self,
-        conn_unique_constraints: Any,  # noqa: ARG002  the names are those of Alembic
+        conn_unique_constraints: object,  # noqa: ARG002  the names are those of Alembic
         conn_indexes: Any,
-        metadata_unique_constraints: Any,  # noqa: ARG002
+        metadata_unique_constraints: object,  # noqa: ARG002
         metadata_indexes: Any,
     ) -> None:
         """Leave indexes over expressions, which SQLAlchemy does not reflect, to `comparisons`.
@@ -163,7 +163,7 @@ class KeepingSQLiteImpl(SQLiteImpl):
             )
 
     def cast_for_batch_migrate(
-        self, existing: sa.Column[Any], existing_transfer: Any, new_type: TypeEngine[Any]
+        self, existing: sa.Column[object], existing_transfer: Any, new_type: TypeEngine[Any]
     ) -> None:
         """Check that a copy of a table by Alembic does not convert values.
 
@@ -275,7 +275,7 @@ class KeepingPostgresqlImpl(_Checking, PostgresqlImpl):
 
     def _default(
         self, table_name: str, column_name: str, kinds: tuple[Kind, Kind], options: dict[str, Any]
-    ) -> tuple[Any, bool]:
+    ) -> tuple[object, bool]:
         """Return the default after a change of the type, and whether it has to be set again."""
         given = options.get("server_default", False)
         if kinds[0].name == kinds[1].name or self.connection is None:

@@ -39,7 +39,7 @@ class Journal:
         event.listen(connection, "commit", self._commit)
         event.listen(connection, "rollback", self._forget)
 
-    def step(self, *, step: Any, **_: Any) -> None:
+    def step(self, *, step: Any, **_: object) -> None:
         """Record that a migration was completed; a callback for Alembic's `on_version_apply`.
 
         Args:
@@ -48,7 +48,7 @@ class Journal:
         """
         self.done.extend(step.up_revision_ids)
 
-    def _note(self, _: Any, __: Any, statement: str, *___: Any) -> None:
+    def _note(self, _: object, __: object, statement: str, *___: object) -> None:
         if _CHANGES.match(statement) and not any(name in statement for name in _OURS):
             words = " ".join(statement.split())
             shown = words if len(words) <= SHOWN else f"{words[:SHOWN]}..."
@@ -56,11 +56,11 @@ class Journal:
             if self._definitions_commit and _DEFINES.match(statement):
                 self._commit()
 
-    def _commit(self, *_: Any) -> None:
+    def _commit(self, *_: object) -> None:
         # The version was committed together with what completed migrations did.
         now = len(self.done)
         self._committed = [(n, s) for n, s in (*self._committed, *self._open) if n == now]
         self._open = []
 
-    def _forget(self, _: Any) -> None:
+    def _forget(self, _: object) -> None:
         self._open = []

@@ -134,7 +134,7 @@ def _limits(name: str, plain: Any, dialect: Dialect) -> dict[str, Any]:
     return {}
 
 
-def _fraction(plain: Any, dialect: Dialect) -> int:
+def _fraction(plain: object, dialect: Dialect) -> int:
     if dialect.name in ("mysql", "mariadb"):
         return getattr(plain, "fsp", None) or 0
     given = getattr(plain, "precision", None)

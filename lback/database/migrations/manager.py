@@ -166,7 +166,7 @@ class Migrations:
         """
         current: list[str] = []
 
-        def note(heads: Any, _: MigrationContext) -> list[Any]:
+        def note(heads: Any, _: MigrationContext) -> list[object]:
             current.extend(heads)
             return []
 

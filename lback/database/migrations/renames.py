@@ -116,7 +116,10 @@ def _column_changes(
 
 
 def _alteration(
-    place: tuple[str | None, str], old: Column[Any], new: Column[Any], context: MigrationContext
+    place: tuple[str | None, str],
+    old: Column[object],
+    new: Column[object],
+    context: MigrationContext,
 ) -> Iterator[AlterColumnOp]:
     """Yield an operation that changes a column of the database to that of the model."""
     differs = context.impl.compare_type(old, new)
@@ -150,7 +153,7 @@ def _is_compared(constraint: Constraint) -> bool:
     return isinstance(constraint, (UniqueConstraint, ForeignKeyConstraint))
 
 
-def _signature(constraint: Any) -> tuple[Any, ...]:
+def _signature(constraint: Any) -> tuple[object, ...]:
     if isinstance(constraint, ForeignKeyConstraint):
         # Alembic does not compare their names either.
         targets = tuple(element.target_fullname for element in constraint.elements)

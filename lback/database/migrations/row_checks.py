@@ -135,7 +135,7 @@ def check_not_null(connection: Connection, table: sa.Table, column: str) -> None
         refuse(table.name, column, "NOT NULL", count, found)
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     text = f"{value.normalize():f}" if isinstance(value, Decimal) else repr(value)
     if isinstance(value, (date, time, UUID)):
         text = str(value)

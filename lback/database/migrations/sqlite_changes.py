@@ -55,7 +55,7 @@ class TableChanges:
     def _reopen(self) -> None:
         self._copy = sqlite_tables.open_copy(self._connection, self._table)
 
-    def add_column(self, _: str, column: sa.Column[Any], **options: Any) -> None:
+    def add_column(self, _: str, column: sa.Column[object], **options: object) -> None:
         """Add a column, without a copy if SQLite can.
 
         Args:
@@ -73,7 +73,7 @@ class TableChanges:
             self._run(f"ALTER TABLE {quoted(self._table)} ADD COLUMN {added.sql()}")
             self._reopen()
 
-    def drop_column(self, _: str, column: sa.Column[Any], **options: Any) -> None:
+    def drop_column(self, _: str, column: sa.Column[object], **options: object) -> None:
         """Drop a column.
 
         Args:
@@ -91,11 +91,11 @@ class TableChanges:
         column_name: str,
         *,
         nullable: bool | None = None,
-        server_default: Any = False,
+        server_default: object = False,
         name: str | None = None,
         type_: Any = None,
-        existing_type: Any = None,
-        **__: Any,
+        existing_type: object = None,
+        **__: object,
     ) -> None:
         """Change the type, NOT NULL, the default or the name of a column.
 
@@ -127,7 +127,7 @@ class TableChanges:
             )
             self._reopen()
 
-    def _change_type(self, column: Column, new: TypeEngine[Any], existing: Any) -> None:
+    def _change_type(self, column: Column, new: TypeEngine[Any], existing: object) -> None:
         old = self._type_of(column, existing)
         if normal(column.declared_type) == _UUID and not isinstance(new, _TEXTS):
             old = sa.Uuid()  # so that digits are not read as a number
@@ -179,7 +179,7 @@ class TableChanges:
             written = self._read(sa.Column("c", sa.Integer, server_default=default))
             column.clauses.extend(c for c in [written.clause("DEFAULT")] if c is not None)
 
-    def add_constraint(self, constraint: Constraint, **_: Any) -> None:
+    def add_constraint(self, constraint: Constraint, **_: object) -> None:
         """Add a constraint to the table.
 
         Args:
@@ -193,7 +193,7 @@ class TableChanges:
             self._copy.table.constraints.append(tokens(text))
             self._copy.is_changed = True
 
-    def drop_constraint(self, constraint: Constraint, **options: Any) -> None:
+    def drop_constraint(self, constraint: Constraint, **options: object) -> None:
         """Drop a constraint by its name.
 
         Args:
@@ -233,7 +233,7 @@ class TableChanges:
         self.finish()
         self._connection.execute(DropIndex(index, **options))
 
-    def create_table_comment(self, *_: Any, **__: Any) -> None:
+    def create_table_comment(self, *_: object, **__: object) -> None:
         """Do nothing, as SQLite does not store comments.
 
         Args:
@@ -244,7 +244,7 @@ class TableChanges:
     drop_table_comment = create_table_comment
     create_column_comment = create_table_comment
 
-    def _read(self, column: sa.Column[Any]) -> Column:
+    def _read(self, column: sa.Column[object]) -> Column:
         text = str(CreateColumn(column).compile(dialect=self._dialect))
         return read_table(f"CREATE TABLE t ({text})").columns[0]
 
@@ -252,7 +252,7 @@ class TableChanges:
         self._connection.exec_driver_sql(sql)
 
 
-def _needs_copy(column: sa.Column[Any], added: Column) -> bool:
+def _needs_copy(column: sa.Column[object], added: Column) -> bool:
     """Return True if ALTER TABLE ADD COLUMN would reject the column."""
     if column.primary_key or added.clause("UNIQUE") or added.clause("PRIMARY"):
         return True

@@ -25,7 +25,7 @@ def kept(connection: Connection) -> Iterator[None]:
         event.remove(Table, "column_reflect", _reflect)
 
 
-def _reflect(inspector: Inspector, table: Table, _: Any) -> None:
+def _reflect(inspector: Inspector, table: Table, _: object) -> None:
     bind: Any = inspector.bind
     if bind.dialect.name == "sqlite" and not table.kwargs["sqlite_autoincrement"]:
         query = "SELECT sql FROM sqlite_master WHERE type = 'table' AND name = ?"

@@ -31,16 +31,16 @@ def converter(old: Kind, new: Kind, dialect: Dialect) -> Callable[[Any], Any]:
     """
     read, write = _reader(old, dialect), _writer(new, dialect)
 
-    def change(stored: Any) -> Any:
+    def change(stored: object) -> object:
         return None if stored is None else write(convert(read(stored), old, new))
 
     return change
 
 
-def trial(change: Callable[[Any], Any]) -> Callable[[Any], str | None]:
+def trial(change: Callable[[object], object]) -> Callable[[Any], str | None]:
     """Return a function that returns why a value cannot be converted, or None if it can."""
 
-    def reason(stored: Any) -> str | None:
+    def reason(stored: object) -> str | None:
         try:
             change(stored)
         except Inexact as inexact:
@@ -50,11 +50,11 @@ def trial(change: Callable[[Any], Any]) -> Callable[[Any], str | None]:
     return reason
 
 
-def _reader(kind: Kind, dialect: Dialect) -> Callable[[Any], Any]:
+def _reader(kind: Kind, dialect: Dialect) -> Callable[[object], object]:
     classes, words = _STORED.get(kind.name, ((str,), "text"))
     process = kind.plain.result_processor(dialect, None)
 
-    def read(stored: Any) -> Any:
+    def read(stored: object) -> object:
         if not isinstance(stored, classes) or (kind.name == "bool" and stored not in (0, 1)):
             raise Inexact(f"is not {words}")
         if kind.name == "json":
@@ -71,10 +71,10 @@ def _reader(kind: Kind, dialect: Dialect) -> Callable[[Any], Any]:
     return read
 
 
-def _writer(kind: Kind, dialect: Dialect) -> Callable[[Any], Any]:
+def _writer(kind: Kind, dialect: Dialect) -> Callable[[object], object]:
     process = kind.plain.bind_processor(dialect)
 
-    def write(value: Any) -> Any:
+    def write(value: Any) -> object:
         if kind.name == "decimal":
             number = float(value)
             if Decimal(repr(number)) != value:

@@ -25,12 +25,12 @@ class TemporaryDefault(ClauseElement):
 
     inherit_cache = False
 
-    def __init__(self, value: Any, type_: TypeEngine[Any]) -> None:
+    def __init__(self, value: object, type_: TypeEngine[Any]) -> None:
         self.value = value
         self.type_ = type_
 
 
-def temporary_default(value: Any, type_: TypeEngine[Any]) -> TemporaryDefault:
+def temporary_default(value: object, type_: TypeEngine[Any]) -> TemporaryDefault:
     """Return a temporary server default for a new column.
 
     It fills existing rows and those that older code inserts while it still runs. The next migration
@@ -44,7 +44,7 @@ def temporary_default(value: Any, type_: TypeEngine[Any]) -> TemporaryDefault:
 
 
 @compiles(TemporaryDefault)
-def _compile(element: TemporaryDefault, compiler: Any, **_: Any) -> str:
+def _compile(element: TemporaryDefault, compiler: Any, **_: object) -> str:
     return literal(element.value, element.type_, compiler.dialect)
 
 
@@ -108,7 +108,7 @@ def _quoted(text: str, dialect: Dialect) -> str:
     return str(process(text))
 
 
-def stored(value: Any, type_: TypeEngine[Any], dialect: Dialect) -> tuple[Any, TypeEngine[Any]]:
+def stored(value: object, type_: TypeEngine[Any], dialect: Dialect) -> tuple[Any, TypeEngine[Any]]:
     """Return a value of a model in stored form, with a type that does not depend on the project.
 
     `TypeDecorator.process_bind_param` is applied, a member of an enumeration becomes its text, and
@@ -137,7 +137,7 @@ def _keeps_time_zone(type_: TypeEngine[Any], dialect: Dialect) -> bool:
     return dialect.name not in _MYSQL and bool(getattr(type_, "timezone", False))
 
 
-def _plain_value(value: Any) -> Any:
+def _plain_value(value: object) -> object:
     """Return a value of a subclass, such as a member of an IntEnum, as its base class."""
     if isinstance(value, enum.Enum):
         value = value.value
@@ -149,7 +149,7 @@ def _plain_value(value: Any) -> Any:
     return value
 
 
-def python_source(value: Any, imports: set[str]) -> str:
+def python_source(value: object, imports: set[str]) -> str:
     """Return Python source for a value.
 
     Args:
@@ -190,7 +190,7 @@ def _constructed(value: date | time | Decimal | UUID, imports: set[str]) -> str:
     return f"{name}({str(value)!r})"
 
 
-def _as_json(value: Any) -> Any:
+def _as_json(value: object) -> object:
     try:
         return json.loads(json.dumps(value))
     except (TypeError, ValueError):

@@ -75,11 +75,11 @@ def fill_gaps(
         _replace(operations, changes, index, filled)
 
 
-def _keeps_default(column: Column[Any], dialect: Dialect) -> bool:
+def _keeps_default(column: Column[object], dialect: Dialect) -> bool:
     return bool(kind_of_type(column.type, dialect).name)
 
 
-def _is_of_lback(column: Column[Any]) -> bool:
+def _is_of_lback(column: Column[object]) -> bool:
     return type(column.type).__module__.startswith("lback.database")
 
 
@@ -99,7 +99,7 @@ def fill_gaps_of_undoing(operations: DowngradeOps, imports: set[str]) -> None:
             _replace(operations, changes, index, filled)
 
 
-def _gaps(operations: OpContainer) -> Iterator[tuple[ModifyTableOps, AddColumnOp, Column[Any]]]:
+def _gaps(operations: OpContainer) -> Iterator[tuple[ModifyTableOps, AddColumnOp, Column[object]]]:
     for changes in list(operations.ops):
         if isinstance(changes, ModifyTableOps):
             for op in list(changes.ops):
@@ -107,7 +107,7 @@ def _gaps(operations: OpContainer) -> Iterator[tuple[ModifyTableOps, AddColumnOp
                     yield changes, op, op.column
 
 
-def _is_gap(column: Column[Any]) -> bool:
+def _is_gap(column: Column[object]) -> bool:
     filled = column.server_default is not None or column.primary_key
     return not (column.nullable or filled or column.computed or column.identity)
 
@@ -121,7 +121,7 @@ def _replace(
         operations.ops.remove(changes)
 
 
-def _default(column: Column[Any]) -> Any:
+def _default(column: Column[object]) -> object:
     """Return the default of a model if it is the same for every row, else None."""
     default: Any = column.default
     if default is None:
@@ -137,7 +137,7 @@ def _default(column: Column[Any]) -> Any:
     return None
 
 
-def _given(table: str, column: Column[Any], value_for: ValueFor) -> Any:
+def _given(table: str, column: Column[object], value_for: ValueFor) -> object:
     gap = UnfilledColumn(table, column.name, kind_of(column.type))
     text = value_for(gap)
     if gap.kind is None:
