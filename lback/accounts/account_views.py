@@ -1,6 +1,6 @@
 """Views of the signed-in user's account and of its email address."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lback.accounts.emails import AccountEmails, count_email
 from lback.accounts.passwords import current_password_problem
@@ -42,7 +42,7 @@ def change_email(request: "Request") -> Response:
         ValidationError: An API client sent an invalid address or a wrong password.
         TooManyAttempts: Too many emails were requested.
     """
-    user: Any = request.user
+    user = request.user
     if not is_submitted(request):
         return page(request, "change_email", form={"email": user.email or ""})
     email = clean_email(text(request, "email")) or ""

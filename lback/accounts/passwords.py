@@ -88,7 +88,7 @@ def change_password(
     Raises:
         ValidationError: An API client sent a wrong or unsuitable password.
     """
-    user: Any = request.user
+    user = request.user
     context: dict[str, Any] = {"min_password_length": config.MIN_PASSWORD_LENGTH}
     if not is_submitted(request):
         return page(request, "change_password", **context)
@@ -111,7 +111,7 @@ def current_password_problem(request: "Request") -> str | None:
 
     Attempts count towards the login rate limit.
     """
-    user: Any = request.user
+    user = request.user
     try:
         found = authenticate(request, user.username, text(request, "current_password"))
     except TooManyAttempts as error:

@@ -4,7 +4,7 @@ import hashlib
 import time
 from collections.abc import Callable, Sequence
 from functools import wraps
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, TypeAlias, TypeVar, cast
 
 from lback.core.exceptions import ConfigurationError
 from lback.core.response import Response
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from lback.cache.caches import AnyCache
     from lback.core.request import Request
 
-V = TypeVar("V", bound=Callable[..., Any])
-Key: TypeAlias = tuple[Any, ...]
+V = TypeVar("V", bound=Callable[..., object])
+Key: TypeAlias = tuple[object, ...]
 
 # Cache-Control directives that exclude a response from a shared cache, and from every cache.
 _NOT_SHARED = ("private",)
@@ -64,7 +64,7 @@ def cache_page(
 
     def decorate(view: V) -> V:
         @wraps(view)
-        def answer(*args: Any, **kwargs: Any) -> Any:
+        def answer(*args: object, **kwargs: object) -> object:
             request = get_request(args, view)
             base = _key(request, parameters, private=private)
             if base is None:

@@ -186,7 +186,7 @@ class RedisCache(SignalSender):
     def _name(self, key: object) -> str:
         return self._prefix + text_of(key)
 
-    def _value(self, octets: Any) -> tuple[Any, bool]:
+    def _value(self, octets: Any) -> tuple[object, bool]:
         if octets is None:
             return None, False
         try:
@@ -209,7 +209,7 @@ class RedisCache(SignalSender):
         self._breaker.record_success()
         return answer
 
-    def _change(self, name: str, change: Callable[[], Any]) -> Any:
+    def _change(self, name: str, change: Callable[[], object]) -> object:
         """Change an entry; if that fails, mark its key for deletion after the outage."""
         done = self._call(change, None)
         if done is None and len(self._stale) <= _MOST_STALE:

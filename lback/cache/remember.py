@@ -27,7 +27,7 @@ class _KeyLocks:
 
     def __init__(self) -> None:
         self._guard = Lock()
-        self._locks: dict[Any, tuple[Any, int]] = {}
+        self._locks: dict[object, tuple[Any, int]] = {}
 
     @contextmanager
     def lock(self, key: object, *, wait: bool) -> Iterator[bool]:
@@ -122,7 +122,7 @@ class _Work(Generic[R]):
         self._grace = grace
         self._clock = clock
 
-    def stored(self) -> list[Any] | None:
+    def stored(self) -> list[object] | None:
         """Return the cached value and its expiry time, or None."""
         entry = self.cache.get(self.key)
         return entry if isinstance(entry, list) and len(entry) == 2 else None
@@ -173,7 +173,7 @@ def cached(
     ttl: float,
     *,
     cache: CacheSource = None,
-    key: Callable[..., Any] | None = None,
+    key: Callable[..., object] | None = None,
     grace: float = 0,
 ) -> Callable[[Callable[P, R]], "CachedFunction[P, R]"]:
     """Cache the results of the decorated function by its arguments.
@@ -224,7 +224,7 @@ class CachedFunction(Generic[P, R]):
         function: Callable[P, R],
         ttl: float,
         cache: CacheSource,
-        key: Callable[..., Any] | None,
+        key: Callable[..., object] | None,
         grace: float,
     ) -> None:
         self._function = function
@@ -267,7 +267,7 @@ class CachedFunction(Generic[P, R]):
         """
         self._cache_for(args).delete(self.key(*args, **kwargs))
 
-    def key(self, *args: P.args, **kwargs: P.kwargs) -> Any:
+    def key(self, *args: P.args, **kwargs: P.kwargs) -> object:
         """Return the cache key for these arguments.
 
         Positional and keyword arguments give the same key; defaults are filled in.
@@ -289,11 +289,11 @@ class CachedFunction(Generic[P, R]):
         parts = list(values.values())
         return (self._name, *(parts[1:] if self._cache is None else parts))
 
-    def __get__(self, instance: Any, owner: type[Any] | None = None) -> Any:
+    def __get__(self, instance: Any, owner: type[object] | None = None) -> Any:
         # Binds like a function, so that methods can be decorated.
         return self if instance is None else partial(self, instance)
 
-    def _cache_for(self, args: tuple[Any, ...]) -> AnyCache:
+    def _cache_for(self, args: tuple[object, ...]) -> AnyCache:
         if callable(self._cache):
             return self._cache()
         if self._cache is not None:

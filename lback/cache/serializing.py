@@ -84,7 +84,7 @@ def import_serializer(name: str) -> Serializer:
         'pickle'
     """
     try:
-        module: Any = import_module(name)
+        module = import_module(name)
     except ImportError as error:
         raise ConfigurationError(
             f"the cache serializer {name!r} cannot be imported: {error}"

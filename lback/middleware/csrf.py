@@ -5,7 +5,7 @@ import logging
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, MutableMapping
 from secrets import token_bytes
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from lback.core.base_middleware import SimpleMiddleware
 from lback.core.errors.redaction import redacted_path, redacted_text
@@ -43,7 +43,7 @@ _NO_TOKEN = (
     "(see docs/guides/security.md)"
 )
 
-V = TypeVar("V", bound=Callable[..., Any])
+V = TypeVar("V", bound=Callable[..., object])
 
 
 def csrf_exempt(view: V) -> V:
@@ -278,12 +278,12 @@ def _is_token_of(sent: str, secret: bytes) -> bool:
     return hmac.compare_digest(_xor(data[:_LENGTH], data[_LENGTH:]), secret)
 
 
-def _session_of(request: "Request") -> MutableMapping[str, Any] | None:
+def _session_of(request: "Request") -> MutableMapping[str, object] | None:
     session = request.session
     return session if isinstance(session, MutableMapping) else None
 
 
-def _secret_of(session: MutableMapping[str, Any]) -> bytes | None:
+def _secret_of(session: MutableMapping[str, object]) -> bytes | None:
     stored = session.get(SESSION_KEY)
     return _octets(stored, _LENGTH) if isinstance(stored, str) else None
 

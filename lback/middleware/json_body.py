@@ -71,7 +71,7 @@ def _reason(body: bytes, error: Exception) -> str:
     return f"the body is not valid JSON: {error}"
 
 
-def _written(value: Any) -> bytes:
+def _written(value: object) -> bytes:
     try:
         return _encode(value)
     except OverflowError:  # an integer of more than 64 bits

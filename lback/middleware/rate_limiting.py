@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from functools import wraps
 from ipaddress import ip_address, ip_network
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, TypeAlias, TypeVar, cast
 
 from lback.cache.circuit_breaker import CircuitBreaker
 from lback.cache.redis import connection_arguments
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 CONTEXT = "rate_limiter"
 KeyOf: TypeAlias = "Callable[[Request], str]"
-V = TypeVar("V", bound=Callable[..., Any])
+V = TypeVar("V", bound=Callable[..., object])
 
 
 def client_key(request: "Request") -> str:
@@ -100,7 +100,7 @@ def rate_limit(
         scope = f"{view.__module__}.{view.__qualname__}"
 
         @wraps(view)
-        def limited(*args: Any, **kwargs: Any) -> Any:
+        def limited(*args: object, **kwargs: object) -> object:
             request = get_request(args, view)
             if not methods or request.method in methods:
                 _limiter_of(request).check(checked, scope, key(request))

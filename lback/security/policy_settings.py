@@ -1,6 +1,6 @@
 """The password policy that the settings describe."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lback.core.exceptions import ConfigurationError
 from lback.core.middleware_loader import create_middleware, import_object
@@ -30,10 +30,10 @@ def password_policy(config: "Config") -> PasswordPolicy:
     return PasswordPolicy(config.MIN_PASSWORD_LENGTH, words, validators)
 
 
-def _validator(item: Any, given: dict[str, Any]) -> PasswordValidator:
+def _validator(item: object, given: dict[str, object]) -> PasswordValidator:
     try:
         target = import_object(item) if isinstance(item, str) else item
-        validator: Any = create_middleware(target, given) if isinstance(target, type) else target
+        validator: object = create_middleware(target, given) if isinstance(target, type) else target
     except (ImportError, TypeError) as error:
         raise ConfigurationError(f"PASSWORD_VALIDATORS names {item!r}: {error}") from error
     if not callable(validator):

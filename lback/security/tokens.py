@@ -51,7 +51,7 @@ class TokenSigner:
         self._config = config
         self._clock = clock
 
-    def sign(self, purpose: str, data: Any) -> str:
+    def sign(self, purpose: str, data: object) -> str:
         """Return a URL-safe token that carries some data.
 
         Args:

@@ -4,7 +4,6 @@ import json
 import logging
 import time
 from collections.abc import Callable
-from typing import Any
 
 from lback.core.types import AppSession
 from lback.sessions.session_id import is_session_id, new_session_id
@@ -27,7 +26,7 @@ class _KeptSession(AppSession):
 
     def __init__(
         self,
-        data: dict[str, Any] | None = None,
+        data: dict[str, object] | None = None,
         session_id: str | None = None,
         record: SessionRecord | None = None,
     ) -> None:

@@ -119,7 +119,11 @@ class RedisSessionStore:
         self._run_save(session_id, expires_at, "")
 
     def _run_save(self, session_id: str, expires_at: float, data: str) -> bool:
-        arguments: list[Any] = [repr(expires_at), self._milliseconds_to(expires_at), data]
+        arguments: list[str | bytes | int] = [
+            repr(expires_at),
+            self._milliseconds_to(expires_at),
+            data,
+        ]
         return bool(self._call(lambda: self._save(keys=[_key(session_id)], args=arguments)))
 
     def replace(self, session_id: str, new_id: str, record: SessionRecord) -> bool:
@@ -134,7 +138,7 @@ class RedisSessionStore:
             False if the session does not exist any more; nothing is stored then.
         """
         keys = [_key(session_id), _key(new_id)]
-        arguments: list[Any] = [
+        arguments: list[str | bytes | int] = [
             record.data,
             repr(record.created_at),
             repr(record.expires_at),

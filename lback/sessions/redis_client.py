@@ -1,7 +1,7 @@
 """Redis client with short timeouts, whose connection errors become 503 responses."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from lback.core.exceptions import ConfigurationError
 from lback.distribution import install_hint
@@ -34,7 +34,7 @@ def connect(url: str) -> "Redis":
         raise ConfigurationError(
             f"the package redis is not installed; run: {install_hint('redis')}"
         ) from None
-    options: dict[str, Any] = {
+    options: dict[str, object] = {
         "socket_timeout": SECONDS_TO_WAIT,
         "socket_connect_timeout": SECONDS_TO_WAIT,
         # One retry for a server that was restarted; none after a timeout.

@@ -124,7 +124,7 @@ class Account:
 
 
 @event.listens_for(Account, "instrument_class", propagate=True)
-def _never_reuse_ids(mapper: Any, _: type[Any]) -> None:
+def _never_reuse_ids(mapper: Any, _: type[object]) -> None:
     """Give the table of every account model `AUTOINCREMENT` on SQLite."""
     mapper.local_table.kwargs.update(NEVER_REUSE_IDS)
 
