@@ -1,12 +1,12 @@
 """Commands of installed packages and of the project's apps, with dependencies injected by name."""
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import ExitStack
 from functools import wraps
 from importlib import import_module
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -74,17 +74,17 @@ def inject_dependencies(command: click.Command) -> click.Command:
     return command
 
 
-def _running(callback: Callable[..., Any]) -> Callable[..., Any]:
+def _running(callback: Callable[..., Coroutine[object, None, object]]) -> Callable[..., object]:
     """Return a plain function that runs the coroutine of an `async def` command."""
 
     @wraps(callback)
-    def call(*args: Any, **kwargs: Any) -> Any:
+    def call(*args: object, **kwargs: object) -> object:
         return run_coroutine(callback(*args, **kwargs))
 
     return call
 
 
-def _required(callback: Callable[..., Any]) -> list[str]:
+def _required(callback: Callable[..., object]) -> list[str]:
     """Return the names of parameters without a default, except `ctx` of `click.pass_context`."""
     parameters = inspect.signature(callback).parameters.values()
     return [
@@ -96,9 +96,9 @@ def _required(callback: Callable[..., Any]) -> list[str]:
     ]
 
 
-def _injecting(callback: Callable[..., Any], wanted: list[str]) -> Callable[..., Any]:
+def _injecting(callback: Callable[..., object], wanted: list[str]) -> Callable[..., object]:
     @wraps(callback)
-    def call(*args: Any, **kwargs: Any) -> Any:
+    def call(*args: object, **kwargs: object) -> object:
         app = open_project()
         with ExitStack() as stack:
             for name in wanted:
@@ -108,10 +108,10 @@ def _injecting(callback: Callable[..., Any], wanted: list[str]) -> Callable[...,
     return call
 
 
-def _dependency(app: "Application", name: str, stack: ExitStack) -> Any:
+def _dependency(app: "Application", name: str, stack: ExitStack) -> object:
     if name == SESSION:
         return stack.enter_context(app.db_manager.session())
-    known: Mapping[str, Any] = {"app": app, **app.app_controller.dependencies}
+    known: Mapping[str, object] = {"app": app, **app.app_controller.dependencies}
     if name not in known:
         setting = missing_setting(app.app_controller.dependencies, name)
         if setting is not None:

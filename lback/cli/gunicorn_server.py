@@ -4,7 +4,6 @@ import logging
 import time
 from collections.abc import Callable, Iterable
 from datetime import timedelta
-from typing import Any
 
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
@@ -21,14 +20,14 @@ RETRY_SECONDS = 2.0
 class LineLogger(Logger):  # type: ignore[misc]  # it has no types
     """Logs through the handlers of the project, which escape control characters."""
 
-    def setup(self, cfg: Any) -> None:
+    def setup(self, cfg: object) -> None:
         """Store the configuration without adding handlers; the process has its own."""
         self.cfg = cfg
         self.error_log.propagate = True
         # It writes request lines as they came.
         self.error_log.addFilter(RedactingFilter())
 
-    def access(self, resp: Any, req: Any, environ: Any, request_time: timedelta) -> None:
+    def access(self, resp: object, req: object, environ: object, request_time: timedelta) -> None:
         """Write nothing: the access log is that of Lback, the same on every server.
 
         Args:

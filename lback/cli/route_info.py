@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lback.auth.guards import SIGNED_IN, who_is_let_in
 from lback.core.router import Route
@@ -70,13 +70,13 @@ def _csrf(route: Route, methods: Iterable[str], *, checked: bool) -> str:
     return "exempt" if getattr(route.view, "csrf_exempt", False) else "checked"
 
 
-def _permission(view: Any) -> str:
+def _permission(view: object) -> str:
     # Class views have attributes; decorators set marks on functions.
     marks = (getattr(view, "permission_required", ()), *getattr(view, "permissions_wanted", ()))
     return ", ".join(filter(None, map(_listed, marks)))
 
 
-def _listed(mark: Any) -> str:
+def _listed(mark: object) -> str:
     """Return the mark of a decorator on a view as text."""
     if isinstance(mark, str):
         return mark

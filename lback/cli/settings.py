@@ -105,7 +105,7 @@ def about(settings: Config, name: str) -> dict[str, Any]:
 
 
 def _shadowed(
-    settings: Config, name: str, origins: list[tuple[str, Any]]
+    settings: Config, name: str, origins: list[tuple[str, object]]
 ) -> Iterator[tuple[str, str]]:
     seen = [settings.get(name)]
     for source, value in origins:
@@ -120,7 +120,7 @@ def source_of(source: str) -> str:
     return Path(source).name if "/" in source else source
 
 
-def masked(settings: Config, name: str, value: Any) -> str:
+def masked(settings: Config, name: str, value: object) -> str:
     """Return the `repr` of a value with all secrets masked, also those in nested values.
 
     Args:
@@ -131,7 +131,7 @@ def masked(settings: Config, name: str, value: Any) -> str:
     return Redactor(settings)(repr(_without_secrets(name, value)))
 
 
-def _without_secrets(name: str, value: Any) -> Any:
+def _without_secrets(name: str, value: object) -> object:
     if is_secret(name, value):
         return MASK if value else value
     if isinstance(value, dict):

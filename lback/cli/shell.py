@@ -4,7 +4,7 @@ import code
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -43,11 +43,11 @@ def _models() -> Iterator[tuple[str, type]]:
         yield mapper.class_.__name__, mapper.class_
 
 
-def _run(source: str, names: dict[str, Any]) -> None:
+def _run(source: str, names: dict[str, object]) -> None:
     exec(compile(source, "<lback shell>", "exec"), names)  # noqa: S102  what the user typed
 
 
-def _interact(app: "Application", names: dict[str, Any]) -> None:
+def _interact(app: "Application", names: dict[str, object]) -> None:
     with suppress(ImportError):  # not on every platform; adds completion and history
         import readline
         import rlcompleter

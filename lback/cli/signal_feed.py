@@ -10,12 +10,11 @@ import os
 import socket
 import stat
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from threading import Lock, Thread
-from typing import Any
 
 from lback.core.exceptions import ConfigurationError
 from lback.core.signals import SignalDispatcher
@@ -57,7 +56,7 @@ class SignalFeed:
         self._lock = Lock()
 
     def _receiver(self, name: str) -> Callable[..., None]:
-        def receive(sender: Any, **arguments: Any) -> None:
+        def receive(sender: object, **arguments: object) -> None:
             self._send(line_of(name, sender, arguments))
 
         return receive
@@ -87,7 +86,7 @@ class SignalFeed:
                     self._dispatcher.disconnect(name, receiver)
 
 
-def line_of(name: str, sender: Any, arguments: dict[str, Any]) -> str:
+def line_of(name: str, sender: object, arguments: Mapping[str, object]) -> str:
     """Return a signal as one line of text, whatever a client sent.
 
     Args:

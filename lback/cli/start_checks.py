@@ -7,7 +7,7 @@ from contextlib import closing
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from sqlalchemy import inspect
@@ -164,7 +164,7 @@ def _and_parents(package: str) -> Iterator[str]:
 
 
 def _contents_of(package: str) -> Iterator[str]:
-    places: list[Any] = list(getattr(importlib.import_module(package), "__path__", ()))
+    places: list[str] = list(getattr(importlib.import_module(package), "__path__", ()))
     if any((Path(place) / "templates").is_dir() for place in places):
         yield "templates"
     for name in ("models", "admin", "commands", "seeds"):

@@ -18,7 +18,7 @@ from lback.core.exceptions import ValidationError, did_you_mean
 from lback.database.missing_schema import HINT, is_missing_schema
 from lback.users import Account, AccountManager, AdminUser, user_model
 
-F = TypeVar("F", bound=Callable[..., Any])
+F = TypeVar("F", bound=Callable[..., object])
 
 _PASSWORD = click.option(
     "--password-stdin", is_flag=True, help="Read the password from standard input."
@@ -131,7 +131,7 @@ def list_users(table: str | None, as_json: bool) -> None:
         )
 
 
-def _row(table: str, account: Account) -> dict[str, Any]:
+def _row(table: str, account: Account) -> dict[str, object]:
     return {
         "table": table,
         "id": account.id,
@@ -149,14 +149,16 @@ def _text(value: object) -> str:
     return "" if value is None else str(value)
 
 
-def _all(app: Application, session: Session, table: str | None) -> Iterator[tuple[str, Any]]:
+def _all(app: Application, session: Session, table: str | None) -> Iterator[tuple[str, Account]]:
     for name, (model, _) in _tables(app, table).items():
         for account in session.scalars(select(model).order_by(model.id)):
             yield name, account
 
 
-def _tables(app: Application, table: str | None) -> dict[str, tuple[Any, AccountManager[Any]]]:
-    tables: dict[str, tuple[Any, AccountManager[Any]]] = {
+def _tables(
+    app: Application, table: str | None
+) -> dict[str, tuple[type[Account], AccountManager[Any]]]:
+    tables: dict[str, tuple[type[Account], AccountManager[Any]]] = {
         "site": (user_model(app.config), app.user_manager),
         "admin": (AdminUser, app.admin_user_manager),
     }
@@ -165,7 +167,7 @@ def _tables(app: Application, table: str | None) -> dict[str, tuple[Any, Account
 
 def _find(
     app: Application, session: Session, username: str, table: str | None
-) -> tuple[AccountManager[Any], Any]:
+) -> tuple[AccountManager[Any], Account]:
     """Return the manager and the account of a username.
 
     Raises:
@@ -187,7 +189,7 @@ def _find(
     return found[0]
 
 
-def _some_names(session: Session, models: list[Any]) -> list[str]:
+def _some_names(session: Session, models: list[type[Account]]) -> list[str]:
     # Limited, so that the suggestion costs no noticeable time.
     queries = [select(model.username).limit(5000) for model in models]
     return [name for query in queries for name in session.scalars(query)]

@@ -107,7 +107,7 @@ class Client:
         application: WsgiApplication,
         *,
         headers: Mapping[str, str] | None = None,
-        environ: Mapping[str, Any] | None = None,
+        environ: Mapping[str, object] | None = None,
         enforce_csrf: bool = False,
     ) -> None:
         develop = getattr(application, "develop", None)
@@ -256,12 +256,12 @@ class Client:
         method: str,
         url: str,
         *,
-        query: Mapping[str, Any] | None = None,
-        data: Mapping[str, Any] | bytes | str | None = None,
-        files: Mapping[str, Any] | None = None,
-        json: Any = None,
+        query: Mapping[str, object] | None = None,
+        data: Mapping[str, object] | bytes | str | None = None,
+        files: Mapping[str, object] | None = None,
+        json: object = None,
         headers: Mapping[str, str] | None = None,
-        environ: Mapping[str, Any] | None = None,
+        environ: Mapping[str, object] | None = None,
         follow_redirects: bool = False,
     ) -> ClientResponse:
         """Send a request and return the response.
@@ -336,7 +336,7 @@ class Client:
         url: str,
         body: bytes,
         headers: Mapping[str, str],
-        variables: Mapping[str, Any],
+        variables: Mapping[str, object],
     ) -> ClientResponse:
         environ = self._environ(method, url, body, headers)
         environ.update(variables)
@@ -346,7 +346,9 @@ class Client:
             environ.setdefault("HTTP_COOKIE", cookies)
         begun: list[Any] = []
 
-        def start_response(status: str, fields: list[tuple[str, str]], *_: Any) -> Any:
+        def start_response(
+            status: str, fields: list[tuple[str, str]], *_: object
+        ) -> Callable[[bytes], object]:
             begun[:] = [status, list(fields)]
             return begun.append
 
@@ -370,10 +372,10 @@ class Client:
 
     def _environ(
         self, method: str, url: str, body: bytes, headers: Mapping[str, str]
-    ) -> dict[str, Any]:
+    ) -> dict[str, object]:
         scheme, host, local = _split(url)
         path, _, query = local.partition("?")
-        environ: dict[str, Any] = {
+        environ: dict[str, object] = {
             "REQUEST_METHOD": method,
             "SCRIPT_NAME": "",
             "PATH_INFO": _unquoted(path),
@@ -416,7 +418,7 @@ def _unquoted(path: str) -> str:
     return unquote_to_bytes(path).decode("latin-1")
 
 
-def _with_query(url: str, query: Mapping[str, Any] | None) -> str:
+def _with_query(url: str, query: Mapping[str, object] | None) -> str:
     url = url.partition("#")[0]
     if not query:
         return url
@@ -440,7 +442,7 @@ def _place_of(environ: Mapping[str, Any]) -> Place:
     return Place(host, path, secure)
 
 
-def _body_of(data: Any, files: Any, json: Any) -> tuple[bytes, str | None]:
+def _body_of(data: Any, files: Any, json: object) -> tuple[bytes, str | None]:
     if sum(given is not None for given in (json, data if files is None else files)) > 1:
         raise ValueError("give json or data and files, not both")
     if json is not None:
@@ -452,7 +454,7 @@ def _body_of(data: Any, files: Any, json: Any) -> tuple[bytes, str | None]:
     return (data.encode() if isinstance(data, str) else data or b""), None
 
 
-def _multipart(data: Mapping[str, Any], files: Mapping[str, Any]) -> tuple[bytes, str]:
+def _multipart(data: Mapping[str, object], files: Mapping[str, object]) -> tuple[bytes, str]:
     boundary = f"----lback{token_hex(16)}"
     parts = [
         (f'name="{_escaped(name)}"', "", str(item).encode())

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sqlalchemy import MetaData, make_url
 
@@ -39,7 +39,7 @@ def load_config(root: Path) -> "Config":
 
 
 def build_application(
-    config: "Config", database_url: str, settings: Mapping[str, Any]
+    config: "Config", database_url: str, settings: Mapping[str, object]
 ) -> "Application":
     """Build the application of a project for a test.
 

@@ -4,7 +4,6 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from sqlalchemy import Engine, event
 
@@ -43,7 +42,7 @@ class QueryCounter:
         finally:
             event.remove(engine, "after_cursor_execute", self._note)
 
-    def _note(self, _: Any, __: Any, statement: str, *___: Any) -> None:
+    def _note(self, _: object, __: object, statement: str, *___: object) -> None:
         if not _SAVEPOINTS.match(statement):
             self.statements.append(statement)
 

@@ -20,7 +20,7 @@ class SentSignal:
     """
 
     name: str
-    sender: Any
+    sender: object
     arguments: dict[str, Any]
 
     def carries(self, arguments: dict[str, Any]) -> bool:
@@ -63,7 +63,7 @@ class SignalRecorder:
         """
         send = dispatcher.send
 
-        def record(signal_name: str, sender: Any | None = None, **arguments: Any) -> Any:
+        def record(signal_name: str, sender: object | None = None, **arguments: object) -> object:
             self.sent.append(SentSignal(signal_name, sender, arguments))
             return send(signal_name, sender, **arguments)
 
@@ -81,7 +81,7 @@ class SignalRecorder:
         """The names of the signals in order."""
         return [signal.name for signal in self.sent]
 
-    def named(self, name: str, /, **arguments: Any) -> list[SentSignal]:
+    def named(self, name: str, /, **arguments: object) -> list[SentSignal]:
         """Return the signals with a name and these arguments.
 
         Args:
@@ -95,7 +95,7 @@ class SignalRecorder:
         self.sent.clear()
 
     def assert_sent(
-        self, name: str, /, *, times: int | None = None, **arguments: Any
+        self, name: str, /, *, times: int | None = None, **arguments: object
     ) -> SentSignal:
         """Assert that a signal was sent, and return the last match.
 
@@ -113,7 +113,7 @@ class SignalRecorder:
         count = f"was sent {len(found)} times, not {times}" if found else "was not sent"
         raise AssertionError(f"the signal {_shown(name, arguments)} {count}; {self._instead(name)}")
 
-    def assert_not_sent(self, name: str, /, **arguments: Any) -> None:
+    def assert_not_sent(self, name: str, /, **arguments: object) -> None:
         """Assert that no signal was sent with a name and these arguments.
 
         Args:
@@ -151,5 +151,5 @@ class SignalRecorder:
         return f"sent instead: {', '.join(dict.fromkeys(self.names)) or 'none'}{near}"
 
 
-def _shown(name: str, arguments: dict[str, Any]) -> str:
+def _shown(name: str, arguments: dict[str, object]) -> str:
     return f"{name}({', '.join(f'{key}={value!r}' for key, value in arguments.items())})"
