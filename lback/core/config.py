@@ -80,16 +80,16 @@ class Config(Settings):
         self,
         config_file: str | os.PathLike[str] | None = "config.json",
         *,
-        settings: Mapping[str, Any] | None = None,
+        settings: Mapping[str, object] | None = None,
         env_file: EnvFile = NO_FILE,
     ) -> None:
         super().__init__()
         self._sources: dict[str, str] = {}
-        self._origins: dict[str, list[tuple[str, Any]]] = {}
+        self._origins: dict[str, list[tuple[str, object]]] = {}
         self._env_file = env_file
         self._warned = False
         self._allows_weak_keys = False
-        given: dict[str, Mapping[str, Any]] = {}
+        given: dict[str, Mapping[str, object]] = {}
         if config_file is not None:
             given[str(config_file)] = load_config(config_file)
         given["settings" if config_file is None else "settings.py"] = settings or {}
@@ -100,9 +100,9 @@ class Config(Settings):
             others = self.problems(deployed=deployed and "DEBUG" not in broken)
             raise _InvalidSettings({**others, **broken})
 
-    def _take(self, given: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    def _take(self, given: Mapping[str, Mapping[str, object]]) -> dict[str, str]:
         """Set the attributes, lowest precedence first; return the problems by name."""
-        values: dict[str, Any] = {}
+        values: dict[str, object] = {}
         for source, mapping in given.items():
             for name, value in _settings_in(mapping):
                 self._take_from(source, name, value)
@@ -121,7 +121,7 @@ class Config(Settings):
                 broken[name] = self._line(name, value, str(error))
         return broken
 
-    def _take_from(self, source: str, name: str, value: Any) -> None:
+    def _take_from(self, source: str, name: str, value: object) -> None:
         self._sources[name] = source
         self._origins.setdefault(name, []).append((source, value))
 
@@ -132,14 +132,14 @@ class Config(Settings):
         if name in os.environ and name not in self._env_file.loaded:
             yield "environment", os.environ[name]
 
-    def _typed(self, name: str, value: Any, like: Any) -> Any:
+    def _typed(self, name: str, value: Any, like: object) -> object:
         if name == "DATABASE_URI":
             raise ValueError("is made of other settings; write DATABASE_URL")
         if self._sources.get(name) in ("environment", ".env"):
             return parse_text(value, like)
         return fit(value, like) if name in self.DEFAULTS else value
 
-    def get(self, name: str, default: Any = None) -> Any:
+    def get(self, name: str, default: object = None) -> Any:
         """Return a setting, or the default.
 
         Args:
@@ -302,7 +302,7 @@ class Config(Settings):
         # Tokens can also be forged with a weak former key.
         return {"SECRET_KEY": [self.SECRET_KEY], "SECRET_KEY_FALLBACKS": self.SECRET_KEY_FALLBACKS}
 
-    def _line(self, name: str, value: Any, rule: str) -> str:
+    def _line(self, name: str, value: object, rule: str) -> str:
         # A mapping may contain nested secrets.
         text = f"a {type(value).__name__}" if isinstance(value, dict) else shown(name, value)
         return f"{name} = {text} ({self._sources.get(name, 'default')}): {rule}"
@@ -330,7 +330,7 @@ class Config(Settings):
         return f"<Config DEBUG={self.DEBUG} {address}>"
 
 
-def _settings_in(mapping: Mapping[Any, Any]) -> Iterator[tuple[str, Any]]:
+def _settings_in(mapping: Mapping[Any, object]) -> Iterator[tuple[str, object]]:
     for name, value in mapping.items():
         if not (isinstance(name, str) and name.isupper()):
             continue

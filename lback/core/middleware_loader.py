@@ -58,7 +58,7 @@ def import_object(class_path: str) -> Any:
 
 def create_middleware(
     middleware_class: type,
-    available_dependencies_instances: Mapping[str, Any],
+    available_dependencies_instances: Mapping[str, object],
     params: dict[str, Any] | None = None,
 ) -> Any:
     """Build a middleware, filling the parameters of its constructor with services by name.
@@ -103,7 +103,7 @@ def _parameters(middleware_class: type) -> Mapping[str, inspect.Parameter]:
 
 
 def _check_params(
-    name: str, accepted: Mapping[str, inspect.Parameter], params: Mapping[str, Any]
+    name: str, accepted: Mapping[str, inspect.Parameter], params: Mapping[str, object]
 ) -> None:
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in accepted.values()):
         return
@@ -116,7 +116,7 @@ def _check_params(
             raise TypeError(f"{name}() takes no parameter {given!r}; {hint}")
 
 
-def _nothing_fills(name: str, parameter: str, dependencies: Mapping[str, Any]) -> str:
+def _nothing_fills(name: str, parameter: str, dependencies: Mapping[str, object]) -> str:
     setting = missing_setting(dependencies, parameter)
     if setting is not None:
         return f"{name}() requires {parameter!r}, which needs the setting {setting}"
@@ -131,7 +131,7 @@ def _nothing_fills(name: str, parameter: str, dependencies: Mapping[str, Any]) -
 def load_middlewares_from_config(
     middleware_manager: MiddlewareManager,
     config: "Config",
-    available_dependencies_instances: Mapping[str, Any],
+    available_dependencies_instances: Mapping[str, object],
 ) -> None:
     """Build the middlewares of `config.MIDDLEWARES` and add them in that order, all or none.
 
@@ -169,7 +169,7 @@ def load_middlewares_from_config(
             ) from error
 
 
-def _read(entry: Any) -> tuple[type, dict[str, Any]]:
+def _read(entry: Any) -> tuple[type, dict[str, object]]:
     params: Any = {}
     if isinstance(entry, Mapping):
         if "class" not in entry or set(entry) - {"class", "params"}:

@@ -4,7 +4,7 @@ import inspect
 import logging
 import warnings
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
 from lback.core.base_middleware import SimpleMiddleware
 from lback.core.dispatcher_instance import SignalSender
@@ -389,7 +389,7 @@ def _problem_of(middleware: object) -> str | None:
     return None
 
 
-def _about(middleware: Middleware, request: "Request") -> dict[str, Any]:
+def _about(middleware: Middleware, request: "Request") -> dict[str, object]:
     return {
         "middleware_instance": middleware,
         "middleware_name": type(middleware).__name__,

@@ -65,7 +65,7 @@ def include(module_path: str, prefix: str = "", *, requires_auth: bool | None = 
 
 def path(
     pattern: str,
-    view: Callable[..., Any],
+    view: Callable[..., object],
     methods: Sequence[str] | None = None,
     name: str | None = None,
     requires_auth: bool = True,
@@ -211,7 +211,7 @@ def _module(module_path: str) -> ModuleType:
         ) from error
 
 
-def _urlpatterns(module_path: str) -> list[Any]:
+def _urlpatterns(module_path: str) -> list[object]:
     module = _module(module_path)
     patterns = getattr(module, "urlpatterns", None)
     if not isinstance(patterns, (list, tuple)):
@@ -222,7 +222,7 @@ def _urlpatterns(module_path: str) -> list[Any]:
     return list(patterns)
 
 
-def _route_of(entry: Any, prefix: str, requires_auth: bool | None, place: str) -> Route:
+def _route_of(entry: object, prefix: str, requires_auth: bool | None, place: str) -> Route:
     parts = _parts_of(entry, place)
     if requires_auth is not None:
         parts[4] = requires_auth
@@ -232,7 +232,7 @@ def _route_of(entry: Any, prefix: str, requires_auth: bool | None, place: str) -
         raise ConfigurationError(f"{place}: {error}") from error
 
 
-def _parts_of(entry: Any, place: str) -> list[Any]:
+def _parts_of(entry: object, place: str) -> list[Any]:
     if isinstance(entry, Route):
         return [entry.path, entry.view, entry.methods, entry.name, entry.requires_auth]
     if not isinstance(entry, (tuple, list)) or not 2 <= len(entry) <= 5:

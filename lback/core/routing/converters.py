@@ -39,7 +39,7 @@ class StringConverter(TypeConverter):
         """Return the text unchanged."""
         return value
 
-    def to_url(self, value: Any) -> str:
+    def to_url(self, value: object) -> str:
         """Return the text of the value, or raise `ValueError` if it contains a slash."""
         text = str(value)
         if "/" in text:
@@ -50,7 +50,7 @@ class StringConverter(TypeConverter):
 class PathConverter(StringConverter):
     """The non-empty rest of a path, slashes included."""
 
-    def to_url(self, value: Any) -> str:
+    def to_url(self, value: object) -> str:
         """Return the text of the value."""
         return str(value)
 
@@ -74,7 +74,7 @@ class IntegerConverter(TypeConverter):
             raise ValueError(f"not a whole number of at most {MAX_DIGITS} digits")
         return int(value)
 
-    def to_url(self, value: Any) -> str:
+    def to_url(self, value: object) -> str:
         """Return the digits of the number, or raise `ValueError`."""
         text = str(value)
         if isinstance(value, bool) or len(text) > MAX_DIGITS or not _DIGITS.fullmatch(text):
@@ -96,7 +96,7 @@ class UUIDConverter(TypeConverter):
             raise ValueError("not a UUID in canonical form")
         return UUID(value)
 
-    def to_url(self, value: Any) -> str:
+    def to_url(self, value: object) -> str:
         """Return the canonical text of a UUID, given as UUID or text, or raise `ValueError`."""
         if isinstance(value, UUID):
             return str(value)

@@ -31,7 +31,7 @@ REQUEST = "request"
 _ALIASES = {"current_user": "user", "app_session": "session"}
 
 
-def build_endpoint(route: "Route", dependencies: Mapping[str, Any]) -> Endpoint:
+def build_endpoint(route: "Route", dependencies: Mapping[str, object]) -> Endpoint:
     """Return a callable `(request, path variables) -> result` that calls the view of a route.
 
     The view is passed the request first, then by name each path variable that it takes. Any other
@@ -83,15 +83,15 @@ def _check_constructor(route: "Route", view: type) -> None:
 
 
 def _by_method(
-    handlers: Mapping[HTTPMethod, Endpoint], request: Request, params: dict[str, Any]
-) -> Any:
+    handlers: Mapping[HTTPMethod, Endpoint], request: Request, params: dict[str, object]
+) -> object:
     handler = handlers.get(request.method)  # type: ignore[call-overload]  # text finds its member
     if handler is None:
         raise MethodNotAllowed(request.path, str(request.method), supported_methods(handlers))
     return handler(request, params)
 
 
-def _function_endpoint(route: "Route", dependencies: Mapping[str, Any]) -> Endpoint:
+def _function_endpoint(route: "Route", dependencies: Mapping[str, object]) -> Endpoint:
     view = route.view
     takes_request, arguments = _arguments(route, view, dependencies)
     if not takes_request:
@@ -104,7 +104,7 @@ def _function_endpoint(route: "Route", dependencies: Mapping[str, Any]) -> Endpo
 
 
 def _handler_endpoint(
-    route: "Route", view: type, name: str, dependencies: Mapping[str, Any]
+    route: "Route", view: type, name: str, dependencies: Mapping[str, object]
 ) -> Endpoint:
     """Call a method of a new instance for each request, so that requests share no state."""
     found = inspect.getattr_static(view, name)
@@ -122,7 +122,7 @@ def _handler_endpoint(
 
 
 def _arguments(
-    route: "Route", view: "View", dependencies: Mapping[str, Any], *, takes_self: bool = False
+    route: "Route", view: "View", dependencies: Mapping[str, object], *, takes_self: bool = False
 ) -> tuple[bool, Arguments | None]:
     """Return whether a view takes the request by position, and a function for its other arguments.
 
@@ -154,7 +154,7 @@ def _arguments(
     if taken == variables and not sources:
         return takes_request, None
 
-    def arguments(request: Request, params: dict[str, Any]) -> dict[str, Any]:
+    def arguments(request: Request, params: dict[str, object]) -> dict[str, object]:
         given = {name: params[name] for name in taken}
         for name, source in sources.items():
             given[name] = source(request)
@@ -209,7 +209,7 @@ def _check_decorators(
         )
 
 
-def _own_parameters(layer: Callable[..., Any]) -> list[inspect.Parameter]:
+def _own_parameters(layer: Callable[..., object]) -> list[inspect.Parameter]:
     """Return the parameters of a decorated function itself, not of what it decorates."""
     try:
         return list(inspect.signature(layer, follow_wrapped=False).parameters.values())
@@ -217,7 +217,7 @@ def _own_parameters(layer: Callable[..., Any]) -> list[inspect.Parameter]:
         return []  # one written in C, such as lru_cache, passes all arguments on
 
 
-def read_parameters(function: Callable[..., Any], what: str) -> list[inspect.Parameter]:
+def read_parameters(function: Callable[..., object], what: str) -> list[inspect.Parameter]:
     """Return the parameters of a function.
 
     Args:
@@ -254,7 +254,7 @@ def refuse_positional_only(parameters: Iterable[inspect.Parameter], what: str) -
             )
 
 
-def fillable_names(dependencies: Mapping[str, Any]) -> list[str]:
+def fillable_names(dependencies: Mapping[str, object]) -> list[str]:
     """Return the names of the parameters that can be filled for every view, without duplicates."""
     return list(dict.fromkeys([REQUEST, *dependencies, *_values_of_request(), *_ALIASES]))
 
@@ -265,7 +265,7 @@ def _values_of_request() -> tuple[str, ...]:
 
 
 def source_of(
-    name: str, what: str, dependencies: Mapping[str, Any], variables: Sequence[str] = ()
+    name: str, what: str, dependencies: Mapping[str, object], variables: Sequence[str] = ()
 ) -> Source:
     """Return a function of the request that provides a parameter other than a path variable.
 
@@ -292,7 +292,7 @@ def source_of(
     )
 
 
-def _hint(name: str, dependencies: Mapping[str, Any], variables: Sequence[str]) -> str:
+def _hint(name: str, dependencies: Mapping[str, object], variables: Sequence[str]) -> str:
     setting = missing_setting(dependencies, name)
     if setting is not None:
         return f"{name!r} needs the setting {setting}"
@@ -381,7 +381,7 @@ def _changed(
     return response
 
 
-def _plain_response(value: Any, view: "View", status: Any, headers: Any) -> Response:
+def _plain_response(value: object, view: "View", status: Any, headers: Any) -> Response:
     if isinstance(value, Response):
         return value
     if isinstance(value, (dict, list)):
@@ -394,7 +394,7 @@ def _plain_response(value: Any, view: "View", status: Any, headers: Any) -> Resp
     )
 
 
-def get_request(args: tuple[Any, ...], view: Callable[..., Any]) -> Request:
+def get_request(args: tuple[object, ...], view: Callable[..., object]) -> Request:
     """Return the request from the arguments of a view; for a method it is the second one.
 
     Args:

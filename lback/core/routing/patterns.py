@@ -106,7 +106,7 @@ class PathPattern:
             variable.name: found.span(index) for index, variable in enumerate(self.variables, 1)
         }
 
-    def fill(self, values: Mapping[str, Any]) -> str:
+    def fill(self, values: Mapping[str, object]) -> str:
         """Return the percent-encoded path that matches with these values.
 
         Raises:
@@ -136,7 +136,7 @@ class PathPattern:
                 "no path begins with // or has a segment . or .."
             )
 
-    def _text(self, variable: Variable, values: Mapping[str, Any]) -> str:
+    def _text(self, variable: Variable, values: Mapping[str, object]) -> str:
         name = variable.name
         if name not in values:
             raise ValueError(f"{self.text!r} needs a value for {name!r}")

@@ -163,11 +163,11 @@ class RouteTree:
         return found
 
 
-def _params(route: "Route", segments: list[str], path: str) -> dict[str, Any] | None:
+def _params(route: "Route", segments: list[str], path: str) -> dict[str, object] | None:
     pattern = route.pattern
     if not pattern.is_plain:
         return pattern.match(path)
-    params: dict[str, Any] = {}
+    params: dict[str, object] = {}
     for name, index, to_python in pattern.places:
         text = segments[index]
         if to_python is None:

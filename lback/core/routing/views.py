@@ -37,7 +37,7 @@ def check_view(view: View, path: str) -> None:
             )
 
 
-def _calls_of(view: View) -> list[Any]:
+def _calls_of(view: View) -> list[object]:
     """Return the functions of a view that a request may call."""
     if not isinstance(view, type):
         return [view, type(view).__call__]

@@ -133,7 +133,7 @@ class DatabaseSandbox(ImmutableSandboxedEnvironment):
 
     intercepted_binops = frozenset({"*", "**", "%"})
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, **options: object) -> None:
         super().__init__(**options, finalize=_checked_output)
         for name in _REFUSED_FILTERS:
             del self.filters[name]
@@ -142,7 +142,7 @@ class DatabaseSandbox(ImmutableSandboxedEnvironment):
         for name in _BOUNDED_FILTERS:
             self.filters[name] = _bounded(self.filters[name])
 
-    def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:  # noqa: ARG002
+    def is_safe_attribute(self, obj: object, attr: str, value: object) -> bool:  # noqa: ARG002
         """Return True if the class of the object allows reading the attribute.
 
         Args:
