@@ -75,7 +75,7 @@ class Application:
         config: Config | None = None,
         *,
         dispatcher: SignalDispatcher = default_dispatcher,
-        **settings: Any,
+        **settings: object,
     ) -> None:
         if config is not None:
             if settings:
@@ -281,7 +281,7 @@ class Application:
         return register
 
     def add_exception_handler(
-        self, key: "int | type[Exception]", handler: Callable[..., Any]
+        self, key: "int | type[Exception]", handler: Callable[..., object]
     ) -> None:
         """Register a handler for exceptions of a class or with a status.
 
@@ -302,7 +302,7 @@ class Application:
         self._refuse_when_started(f"the exception handler of {key!r}")
         self.app_controller.exception_handlers.add(key, handler)
 
-    def add_middleware(self, middleware: Any, **params: Any) -> None:
+    def add_middleware(self, middleware: Any, **params: object) -> None:
         """Add a middleware at the end of the chain. Must be called before the first request.
 
         Args:

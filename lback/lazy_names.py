@@ -16,7 +16,7 @@ def lazy_names(
         modules: The module of each public name.
     """
 
-    def get(name: str) -> Any:
+    def get(name: str) -> object:
         if name not in modules:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         found = getattr(import_module(modules[name]), name)

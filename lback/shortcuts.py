@@ -1,6 +1,6 @@
 """Shortcuts for views: `render`, `redirect` and `reverse`."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lback.core.response import HTMLResponse, RedirectResponse
 
@@ -18,7 +18,7 @@ def render(
     *,
     status_code: int = 200,
     headers: "Mapping[str, HeaderValue] | None" = None,
-    **context: Any,
+    **context: object,
 ) -> HTMLResponse:
     """Render a template to an `HTMLResponse`.
 
@@ -62,7 +62,7 @@ def redirect(url: str, *, status_code: int = 302) -> RedirectResponse:
     return RedirectResponse(url, status_code)
 
 
-def reverse(request: "Request", name: str, /, **params: Any) -> str:
+def reverse(request: "Request", name: str, /, **params: object) -> str:
     """Return the path of a named route of the application that handles the request.
 
     Args:

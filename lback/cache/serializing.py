@@ -92,4 +92,4 @@ def import_serializer(name: str) -> Serializer:
     missing = [method for method in ("dumps", "loads") if not callable(getattr(module, method, 0))]
     if missing:
         raise ConfigurationError(f"the cache serializer {name!r} has no {' and no '.join(missing)}")
-    return module  # type: ignore[no-any-return]  # checked above
+    return module

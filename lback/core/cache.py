@@ -76,10 +76,10 @@ class Cache(SignalSender):
         self._dispatcher = dispatcher
         self._clock = clock
         self._max_entries = math.inf if max_entries is None else max_entries
-        self._items: dict[Any, CacheItem] = {}
+        self._items: dict[object, CacheItem] = {}
         # A heap of expiry times. The number prevents keys from being compared. Times of entries
         # that were replaced or deleted stay until `_push_moment` removes them.
-        self._moments: list[tuple[float, int, Any]] = []
+        self._moments: list[tuple[float, int, object]] = []
         self._numbers = count()
         # Reentrant: removing a value may run its destructor, which may use the cache.
         self._lock = RLock()
@@ -191,7 +191,7 @@ class Cache(SignalSender):
             items = self._items.copy()
         return [key for key, item in items.items() if not item.is_expired()]
 
-    def _get_observed(self, key: object, item: CacheItem | None) -> Any | None:
+    def _get_observed(self, key: object, item: CacheItem | None) -> object | None:
         outcome = "miss" if item is None else "hit"
         if item is not None and item.is_expired():
             if self._drop(key, item):
@@ -209,7 +209,7 @@ class Cache(SignalSender):
             del self._items[key]
             return True
 
-    def _sweep(self, now: float) -> list[tuple[Any, CacheItem]]:
+    def _sweep(self, now: float) -> list[tuple[object, CacheItem]]:
         """Remove a few expired entries and return them, to be signalled and freed outside the lock.
 
         Up to eight for each entry added: they cannot accumulate, and no call is slow.
@@ -226,7 +226,7 @@ class Cache(SignalSender):
                 expired.append((key, item))
         return expired
 
-    def _displaced(self) -> list[tuple[Any, CacheItem]]:
+    def _displaced(self) -> list[tuple[object, CacheItem]]:
         """Remove the oldest entries and return them.
 
         A hundredth of all at once, because finding the first item of a dict takes time in

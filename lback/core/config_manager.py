@@ -51,7 +51,7 @@ def load_config(config_file: StrPath = "config.json") -> dict[str, Any]:
 
 
 def update_config(
-    new_config: Mapping[str, Any], config_file: StrPath = "config.json"
+    new_config: Mapping[str, object], config_file: StrPath = "config.json"
 ) -> dict[str, Any]:
     """Merge values into the top level of a JSON file and return its new content.
 
@@ -147,7 +147,7 @@ def sync_settings_to_config(settings_path: StrPath, config_file: StrPath = "conf
     _write(_json_values(load_settings_module(settings_path)), Path(config_file))
 
 
-def _write(values: Mapping[str, Any], path: Path) -> None:
+def _write(values: Mapping[str, object], path: Path) -> None:
     shown = {name: value for name, value in values.items() if not _holds_secret(name, value)}
     with locked(path):
         before = load_config(path)
@@ -158,7 +158,7 @@ def _write(values: Mapping[str, Any], path: Path) -> None:
             replace_mapping(path, after)
 
 
-def _json_values(module: ModuleType) -> dict[str, Any]:
+def _json_values(module: ModuleType) -> dict[str, object]:
     """Return the settings that have a JSON form, as they are after a round trip."""
     found = {}
     for name, value in vars(module).items():
@@ -208,7 +208,7 @@ class SettingsFileHandler(SignalSender, FileSystemEventHandler):
         self._dispatcher = dispatcher
         self.settings_path = str(settings_path)
         self.config_file = str(config_file)
-        self._values: dict[str, Any] | None = None
+        self._values: dict[str, object] | None = None
         self._seen = b""
         self._lock = Lock()
 
@@ -283,14 +283,14 @@ class SettingsFileHandler(SignalSender, FileSystemEventHandler):
         self._values = values
         return sorted(_changes(before, values))
 
-    def _known(self, values: Mapping[str, Any]) -> dict[str, Any]:
+    def _known(self, values: Mapping[str, object]) -> dict[str, object]:
         # Before the first sync of this process, the file has the previous values, except secrets.
         recorded = load_config(self.config_file)
         synced = {name: recorded[name] for name in recorded.get(_SYNCED, ()) if name in recorded}
         return {n: v for n, v in values.items() if _holds_secret(n, v)} | synced
 
 
-def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
+def _changes(before: Mapping[str, object], after: Mapping[str, object]) -> Iterator[str]:
     for name in before.keys() | after.keys():
         if name not in before or name not in after or before[name] != after[name]:
             yield name

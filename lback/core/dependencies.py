@@ -19,7 +19,7 @@ class LazyService:
 
     __slots__ = ("build",)
 
-    def __init__(self, build: "Callable[[Dependencies], Any]") -> None:
+    def __init__(self, build: "Callable[[Dependencies], object]") -> None:
         self.build = build
 
 
@@ -54,7 +54,7 @@ class Dependencies(MutableMapping[str, Any]):
         (False, 'a clock', True)
     """
 
-    def __init__(self, instances: Mapping[str, Any]) -> None:
+    def __init__(self, instances: Mapping[str, object]) -> None:
         self.missing_settings = {
             name: value.setting
             for name, value in instances.items()
@@ -70,7 +70,7 @@ class Dependencies(MutableMapping[str, Any]):
         found = self._instances[name]
         return self._built(name) if found.__class__ is LazyService else found
 
-    def get(self, name: str, default: Any = None) -> Any:
+    def get(self, name: str, default: object = None) -> Any:
         """Return a service, built if necessary, or the default.
 
         Args:
@@ -80,7 +80,7 @@ class Dependencies(MutableMapping[str, Any]):
         found = self._instances.get(name, default)
         return self._built(name) if found.__class__ is LazyService else found
 
-    def _built(self, name: str) -> Any:
+    def _built(self, name: str) -> object:
         with self._lock:
             found = self._instances[name]
             if found.__class__ is LazyService:
@@ -91,7 +91,7 @@ class Dependencies(MutableMapping[str, Any]):
         """Return True if a service exists and has been built."""
         return name in self._instances and self._instances[name].__class__ is not LazyService
 
-    def __setitem__(self, name: str, value: Any) -> None:
+    def __setitem__(self, name: str, value: object) -> None:
         self._instances[name] = value
 
     def __delitem__(self, name: str) -> None:
@@ -107,7 +107,7 @@ class Dependencies(MutableMapping[str, Any]):
         return len(self._instances)
 
 
-def missing_setting(dependencies: Mapping[str, Any], name: str) -> str | None:
+def missing_setting(dependencies: Mapping[str, object], name: str) -> str | None:
     """Return the setting that an unavailable service needs, or `None`.
 
     Args:

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lback.core.dispatcher_instance import SignalSender
 from lback.core.errors.debug_page import failures
@@ -243,7 +243,7 @@ class ErrorHandler(SignalSender):
         self,
         status_code: int,
         message: str,
-        details: Any = None,
+        details: object = None,
         *,
         request: "Request | None" = None,
         exception: Exception | None = None,
@@ -310,7 +310,7 @@ class ErrorHandler(SignalSender):
             return f"{error.message}: {SIGN_IN_HINT}"
         return error.message
 
-    def _send_generated(self, response: Response, message: str, **about: Any) -> Response:
+    def _send_generated(self, response: Response, message: str, **about: object) -> Response:
         dispatcher = self.dispatcher
         if dispatcher.receivers:
             dispatcher.send(
@@ -363,9 +363,9 @@ _PAGES = {
 }
 
 
-def _exception_details(error: Exception, request: "Request") -> dict[str, Any]:
+def _exception_details(error: Exception, request: "Request") -> dict[str, object]:
     last = failures(error)[0]
-    details: dict[str, Any] = {
+    details: dict[str, object] = {
         "exception": last.kind,
         "message": redacted_text(last.message, request),
         "frames": [f"{frame.file}:{frame.line} {frame.function}" for frame in last.frames],

@@ -41,7 +41,7 @@ class HTTPException(FrameworkException):
         self,
         message: str | None = None,
         status_code: int | None = None,
-        data: Any | None = None,
+        data: object | None = None,
         *,
         headers: Mapping[str, str] | None = None,
     ) -> None:
@@ -61,7 +61,9 @@ class HTTPException(FrameworkException):
         return _restore, (type(self), self.args, self.__dict__.copy())
 
 
-def _restore(kind: type[HTTPException], args: tuple[Any, ...], state: dict[str, Any]) -> Any:
+def _restore(
+    kind: type[HTTPException], args: tuple[object, ...], state: dict[str, object]
+) -> object:
     error = kind.__new__(kind)
     error.args = args
     error.__dict__.update(state)
@@ -74,7 +76,7 @@ class _Fixed(HTTPException):
     def __init__(
         self,
         message: str | None = None,
-        data: Any | None = None,
+        data: object | None = None,
         *,
         headers: Mapping[str, str] | None = None,
     ) -> None:

@@ -156,7 +156,7 @@ def _level(config: Config) -> int:
         raise ConfigurationError(f"LOGGING_LEVEL = {config.LOGGING_LEVEL!r}: {error}") from None
 
 
-def _apply(settings: dict[str, Any]) -> None:
+def _apply(settings: dict[str, object]) -> None:
     import logging.config  # takes 16 ms, which only LOGGING needs
 
     # By default, dictConfig disables all existing loggers, including those of Lback.
@@ -168,7 +168,7 @@ def _apply(settings: dict[str, Any]) -> None:
         raise ConfigurationError(f"LOGGING cannot be applied: {reason}") from error
 
 
-def _copied(value: Any) -> Any:
+def _copied(value: object) -> Any:
     # dictConfig may change the mapping; its values, such as streams, cannot be deep-copied.
     if isinstance(value, dict):
         return {key: _copied(item) for key, item in value.items()}

@@ -69,10 +69,10 @@ _UNBOUND = ApplicationBinding()
 def _context_value(name: str, doc: str) -> Any:
     """Build a property that reads and writes one key of the request context."""
 
-    def read(request: "Request") -> Any:
+    def read(request: "Request") -> object:
         return request.get_context(name)
 
-    def write(request: "Request", value: Any) -> None:
+    def write(request: "Request", value: object) -> None:
         request._context[name] = value
 
     return property(read, write, doc=doc)
@@ -138,8 +138,8 @@ class Request:
         environ: dict[str, Any],
     ) -> None:
         self._environ = environ
-        self._context: dict[str, Any] = {}
-        self._lazy: dict[str, Callable[[Request], Any]] = {}
+        self._context: dict[str, object] = {}
+        self._lazy: dict[str, Callable[[Request], object]] = {}
         self.error = self.active_session = self.opened_session = self.uploads = None
         sent = environ.get("PATH_INFO")
         if sent:
@@ -527,7 +527,7 @@ class Request:
         """
         self._binding = binding
 
-    def set_context(self, **kwargs: Any) -> None:
+    def set_context(self, **kwargs: object) -> None:
         """Store values on the request, for later middlewares, the view and templates.
 
         Args:
@@ -551,7 +551,7 @@ class Request:
             else:
                 self._context[key] = value
 
-    def add_context(self, key: str, value: Any) -> None:
+    def add_context(self, key: str, value: object) -> None:
         """Store one value on the request; see `set_context`.
 
         Args:
@@ -560,7 +560,7 @@ class Request:
         """
         self.set_context(**{key: value})
 
-    def add_lazy_context(self, key: str, load: "Callable[[Request], Any]") -> None:
+    def add_lazy_context(self, key: str, load: "Callable[[Request], object]") -> None:
         """Register a value that is loaded when first read, as `session` and `user` are.
 
         A value that was set with `set_context` takes precedence, whenever it was set.
@@ -579,7 +579,7 @@ class Request:
         """Return a value that was already set or loaded, or None, without loading it."""
         return self._context.get(key)
 
-    def get_context(self, key: str, default: Any | None = None) -> Any | None:
+    def get_context(self, key: str, default: object | None = None) -> Any | None:
         """Return a context value, or the default.
 
         Values set on the request come first, then lazy values, then services of the application.

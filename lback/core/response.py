@@ -73,7 +73,7 @@ class Response:
 
     def __init__(
         self,
-        body: Any = None,
+        body: object = None,
         status_code: int = 200,
         headers: Mapping[str, HeaderValue] | None = None,
         content_type: str | None = None,
@@ -231,7 +231,7 @@ class Response:
 
     @staticmethod
     def json(
-        data: Any = None,
+        data: object = None,
         status_code: int = 200,
         headers: Mapping[str, HeaderValue] | None = None,
         message: str | None = None,
@@ -359,7 +359,7 @@ class JSONResponse(Response):
 
     def __init__(
         self,
-        data: Any = None,
+        data: object = None,
         status_code: int = 200,
         headers: Mapping[str, HeaderValue] | None = None,
         message: str | None = None,
@@ -444,13 +444,13 @@ def location_of(url: str, schemes: Collection[str] = WEB_SCHEMES) -> str:
     return quote(url.strip(), safe=_URL_RESERVED)
 
 
-def _status_of(status: Any) -> int:
+def _status_of(status: object) -> int:
     if isinstance(status, int) and not isinstance(status, bool) and 100 <= status <= 599:
         return int(status)
     raise ValueError(f"{status!r} is not an HTTP status: an integer from 100 to 599")
 
 
-def status_line(status: Any) -> str:
+def status_line(status: object) -> str:
     """Return a status with its phrase (RFC 9110 section 15).
 
     Raises:

@@ -138,7 +138,7 @@ class Router:
         route, params = found
         return route.view, params, route.requires_auth
 
-    def url_for(self, name: str, **params: Any) -> str:
+    def url_for(self, name: str, **params: object) -> str:
         """Return the percent-encoded path of a named route.
 
         Use `reverse` for a route with a variable called `name`.
@@ -152,7 +152,7 @@ class Router:
         """
         return self.reverse(name, **params)
 
-    def reverse(self, name: str, /, **params: Any) -> str:
+    def reverse(self, name: str, /, **params: object) -> str:
         """Return the percent-encoded path of a named route.
 
         Args:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from threading import Lock
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lback.core.config import Config
 from lback.core.config_manager import (
@@ -120,7 +120,7 @@ def serve(
     return body
 
 
-def _facts_of(environ: Environ) -> dict[str, Any]:
+def _facts_of(environ: Environ) -> dict[str, object]:
     path, query = environ.get("PATH_INFO") or "/", environ.get("QUERY_STRING")
     return {
         "method": environ["REQUEST_METHOD"],

@@ -71,7 +71,7 @@ class SignalDispatcher:
         logger.debug("disconnect: %r has no such receiver", signal_name)
 
     def send(
-        self, signal_name: str, sender: Any | None = None, **kwargs: Any
+        self, signal_name: str, sender: object | None = None, **kwargs: object
     ) -> list[tuple[Receiver, Any]]:
         """Call every receiver of a signal with the sender and the keyword arguments.
 
@@ -90,7 +90,7 @@ class SignalDispatcher:
         logger.debug(
             "signal %s from %s to %d receivers", signal_name, type(sender).__name__, len(receivers)
         )
-        results: list[tuple[Receiver, Any]] = []
+        results: list[tuple[Receiver, object]] = []
         for receiver in receivers:
             try:
                 results.append((receiver, receiver(sender=sender, **kwargs)))

@@ -1,7 +1,6 @@
 """Streaming responses, whose body is generated while it is sent."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
 
 from lback.core.http.headers import Headers, HeaderValue
 from lback.core.http.response_body import close, encode_chunk
@@ -84,9 +83,9 @@ class Chunks:
         source: Iterable of bytes and text.
     """
 
-    def __init__(self, source: Iterable[Any]) -> None:
+    def __init__(self, source: Iterable[object]) -> None:
         self._source = source
-        self._pieces: Iterator[Any] | None = None
+        self._pieces: Iterator[object] | None = None
         self._closed = False
 
     def __iter__(self) -> Iterator[bytes]:

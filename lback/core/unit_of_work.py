@@ -74,7 +74,7 @@ class UnitOfWork:
     """
 
     def __init__(
-        self, dependencies: "Mapping[str, Any]", dispatcher: "SignalDispatcher", sender: object
+        self, dependencies: "Mapping[str, object]", dispatcher: "SignalDispatcher", sender: object
     ) -> None:
         self._dependencies = dependencies
         self._dispatcher = dispatcher

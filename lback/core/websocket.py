@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, closing, contextmanager
 from functools import partial
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 from lback.core.http.hosts import LOOPBACK_HOSTS, host_name, is_allowed
 from lback.core.http.origins import origin_of
@@ -292,7 +292,7 @@ def _signals_calling(stop: Callable[[], None]) -> Iterator[None]:
         yield
         return
 
-    def handler(*_: Any) -> None:
+    def handler(*_: object) -> None:
         stop()
 
     numbers = (signal.SIGINT, signal.SIGTERM)

@@ -115,7 +115,7 @@ def _frame(frame: FrameType, line: int) -> Frame:
     return Frame(_short(name), line, frame.f_code.co_qualname, source, own)
 
 
-def _source(name: str, line: int, module: dict[str, Any] | None = None) -> list[tuple[int, str]]:
+def _source(name: str, line: int, module: dict[str, object] | None = None) -> list[tuple[int, str]]:
     lines = linecache.getlines(name, module)
     first = max(line - LINES_AROUND, 1)
     around = lines[first - 1 : line + LINES_AROUND]

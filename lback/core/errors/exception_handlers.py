@@ -65,7 +65,7 @@ class ExceptionHandlers:
         entries: The handlers by class or status.
     """
 
-    def __init__(self, dependencies: Mapping[str, Any], dispatcher: "SignalDispatcher") -> None:
+    def __init__(self, dependencies: Mapping[str, object], dispatcher: "SignalDispatcher") -> None:
         self._dependencies = dependencies
         self._dispatcher = dispatcher
         self.entries: dict[Key, ExceptionHandler] = {}

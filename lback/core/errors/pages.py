@@ -4,7 +4,7 @@ import base64
 import hashlib
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from jinja2 import Environment, FileSystemLoader, pass_context
 from jinja2.runtime import Context
@@ -55,7 +55,7 @@ def _environment() -> Environment:
 
 
 @pass_context
-def _redacted(context: Context, value: Any) -> Any:
+def _redacted(context: Context, value: object) -> object:
     """Mask secrets in what a template writes, before it is escaped, which would hide them."""
     redact = context.get("redact")
     is_text = isinstance(value, str) and not isinstance(value, Markup)

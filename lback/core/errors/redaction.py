@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote, quote_plus, unquote_plus
 
 import markupsafe
@@ -50,7 +50,7 @@ class Redactor:
         self._config = config
         self._router = router
         self._of_request = () if request is None else _spellings_of(_credentials(request, router))
-        self._known: list[Any] = []
+        self._known: list[object] = []
         self._of_settings: tuple[str, ...] = ()
 
     def __call__(self, text: str) -> str:
@@ -129,7 +129,7 @@ def _credentials(request: "Request", router: "Router | None") -> Iterator[str]:
             yield value
 
 
-def _credentials_of_fields(environ: Mapping[str, Any]) -> Iterator[str]:
+def _credentials_of_fields(environ: Mapping[str, object]) -> Iterator[str]:
     for name, value in environ.items():
         if name.startswith("HTTP_") and isinstance(value, str) and is_credential(name[5:]):
             yield value

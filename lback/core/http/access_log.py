@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from lback.core.exceptions import BadRequest
@@ -66,7 +66,7 @@ class AccessLog:
         started = perf_counter()
         answer: list[tuple[str, list[tuple[str, str]]]] = []
 
-        def start(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
+        def start(status: str, headers: list[tuple[str, str]], *rest: object) -> object:
             answer.append((status, headers))
             return start_response(status, headers, *rest)
 

@@ -28,16 +28,16 @@ class AppSession(MutableMapping[str, Any]):
     __slots__ = ("_data", "modified", "session_id")
 
     def __init__(
-        self, data: Mapping[str, Any] | None = None, session_id: str | None = None
+        self, data: Mapping[str, object] | None = None, session_id: str | None = None
     ) -> None:
-        self._data: dict[str, Any] = dict(data or {})
+        self._data: dict[str, object] = dict(data or {})
         self.session_id = session_id
         self.modified = False
 
     def __getitem__(self, key: str) -> Any:
         return self._data[key]
 
-    def __setitem__(self, key: str, value: Any) -> None:
+    def __setitem__(self, key: str, value: object) -> None:
         self._data[key] = value
         self.modified = True
 
@@ -54,7 +54,7 @@ class AppSession(MutableMapping[str, Any]):
     def __contains__(self, key: object) -> bool:
         return key in self._data
 
-    def set(self, key: str, value: Any) -> None:
+    def set(self, key: str, value: object) -> None:
         """Set a value; the same as `session[key] = value`.
 
         Args:

@@ -81,7 +81,7 @@ def _handler(shown: Callable[[str], str]) -> type[Any]:
     class QuietHandler(WSGIRequestHandler):
         """Logs a line for each request; rejects requests with an ambiguous body length."""
 
-        def log_request(self, code: Any = "-", size: Any = "-") -> None:
+        def log_request(self, code: object = "-", size: object = "-") -> None:
             target = shown(self.path)
             logger.info("%s %r %s %s", self.command, target, getattr(code, "value", code), size)
 
@@ -93,7 +93,7 @@ def _handler(shown: Callable[[str], str]) -> type[Any]:
                 self.send_error(400, problem)
             return problem is None
 
-        def make_environ(self) -> dict[str, Any]:
+        def make_environ(self) -> dict[str, object]:
             environ = super().make_environ()
             if environ.get("wsgi.input_terminated"):
                 environ["wsgi.input"] = ChunkedInput(environ["wsgi.input"])

@@ -24,7 +24,7 @@ def _plain_timedelta(value: timedelta) -> timedelta:
 
 
 # For each type, a function that converts a subclass to a type that msgspec supports; first match.
-_REDUCTIONS: tuple[tuple[Any, Callable[[Any], Any]], ...] = (
+_REDUCTIONS: tuple[tuple[Any, Callable[[Any], object]], ...] = (
     (str, str.__str__),
     (UserString, str),
     (int, int),
@@ -38,7 +38,7 @@ _REDUCTIONS: tuple[tuple[Any, Callable[[Any], Any]], ...] = (
 )
 
 
-def _reduced(value: object) -> Any:
+def _reduced(value: object) -> object:
     """Convert a value that msgspec does not support to one that it does."""
     for kind, reduce in _REDUCTIONS:
         if isinstance(value, kind):

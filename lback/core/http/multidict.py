@@ -71,7 +71,7 @@ class MultiDict(FormData):
         value = self[name]
         return list(value) if isinstance(value, list) else [value]
 
-    def add(self, name: str, value: Any) -> None:
+    def add(self, name: str, value: object) -> None:
         """Add a value, in addition to existing ones of the same name.
 
         Args:

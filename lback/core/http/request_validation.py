@@ -57,7 +57,7 @@ class RequestValidator:
             limit = self.limits.url_size
             request.error = HTTPException(f"the URL is longer than {limit} bytes", 414)
 
-    def _bound_body(self, request: "Request", environ: dict[str, Any]) -> None:
+    def _bound_body(self, request: "Request", environ: dict[str, object]) -> None:
         if "HTTP_TRANSFER_ENCODING" in environ and confuses_fields(environ):
             # That server ends a chunked body that was cut off as if it were whole.
             environ["wsgi.input"] = NO_BODY
@@ -100,7 +100,7 @@ class RequestValidator:
         return f": add {name!r} to ALLOWED_HOSTS"
 
 
-def _ports(environ: dict[str, Any]) -> frozenset[int]:
+def _ports(environ: dict[str, object]) -> frozenset[int]:
     """Return the ports that a host may name: those of the schemes, and that of the server."""
     own = str(environ.get("SERVER_PORT") or "")
     return _USUAL_PORTS | {int(own)} if own.isascii() and own.isdigit() else _USUAL_PORTS

@@ -24,7 +24,7 @@ _OPTIONS: Mapping[str, tuple[type, ...]] = {
 }
 
 
-def check_caches(value: Mapping[str, Any]) -> None:
+def check_caches(value: Mapping[str, object]) -> None:
     """Validate CACHES. No message shows a URL, which may contain a password.
 
     Raises:
@@ -53,7 +53,7 @@ def _check_entry(name: str, entry: Mapping[str, Any]) -> None:
         )
 
 
-def _check_option(name: str, option: Any, given: Any) -> None:
+def _check_option(name: str, option: Any, given: object) -> None:
     kinds = _OPTIONS.get(option)
     if kinds is None:
         rule = known_names(str(option), _OPTIONS)

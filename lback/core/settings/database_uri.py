@@ -76,13 +76,13 @@ def _sqlite_uri(name: str, root: str) -> str:
     return f"sqlite:///{Path(root) / name if root else name}"
 
 
-def _credentials(settings: Mapping[str, Any]) -> str:
+def _credentials(settings: Mapping[str, object]) -> str:
     password = settings.get("DB_PASSWORD")
     user = _quoted(settings["DB_USER"])
     return f"{user}:{_quoted(password)}" if password else user
 
 
-def _address(settings: Mapping[str, Any]) -> str:
+def _address(settings: Mapping[str, object]) -> str:
     host, port = str(settings["DB_HOST"]), settings.get("DB_PORT")
     if ":" in host and not host.startswith("["):
         host = f"[{host}]"

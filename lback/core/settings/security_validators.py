@@ -61,7 +61,7 @@ def check_rate(text: str) -> str:
     return text.strip()
 
 
-def _rates(value: list[Any]) -> None:
+def _rates(value: list[object]) -> None:
     for rate in _texts(value):
         check_rate(rate)
 
@@ -72,7 +72,7 @@ def _texts(value: list[Any]) -> list[str]:
     return value
 
 
-def _origins(value: list[Any]) -> None:
+def _origins(value: list[object]) -> None:
     for origin in _texts(value):
         if origin_of(origin) is None:
             raise ValueError(
@@ -81,7 +81,7 @@ def _origins(value: list[Any]) -> None:
             )
 
 
-def _origins_or_star(value: list[Any]) -> None:
+def _origins_or_star(value: list[object]) -> None:
     _origins([origin for origin in _texts(value) if origin != "*"])
 
 
@@ -90,7 +90,7 @@ def _not_negative(value: int) -> None:
         raise ValueError("must be 0 or more")
 
 
-def _policy(value: dict[str, Any]) -> None:
+def _policy(value: dict[str, object]) -> None:
     for directive, sources in value.items():
         if directive not in CSP_DIRECTIVES:
             rule = known_names(str(directive), CSP_DIRECTIVES)
@@ -99,7 +99,7 @@ def _policy(value: dict[str, Any]) -> None:
             _check_source(directive, source)
 
 
-def sources_of(value: Any) -> list[str]:
+def sources_of(value: object) -> list[str]:
     """Return the sources of a directive: a text with spaces, a list, or `None` for none.
 
     Raises:
@@ -126,7 +126,7 @@ def _check_source(directive: str, source: str) -> None:
         )
 
 
-def _fields(value: dict[str, Any]) -> None:
+def _fields(value: dict[str, object]) -> None:
     for name, text in value.items():
         if name not in SECURITY_FIELDS:
             rule = known_names(str(name), SECURITY_FIELDS)
@@ -135,7 +135,7 @@ def _fields(value: dict[str, Any]) -> None:
             _check_field(name, text, SECURITY_FIELDS[name])
 
 
-def _check_field(name: str, text: Any, allowed: tuple[str, ...]) -> None:
+def _check_field(name: str, text: object, allowed: tuple[str, ...]) -> None:
     if not isinstance(text, str) or not text.strip() or not (text.isascii() and text.isprintable()):
         raise ValueError(f"{name} must be text in visible ASCII, or None to leave the field out")
     wrong = [part.strip() for part in text.split(",") if part.strip() not in allowed]

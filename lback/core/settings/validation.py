@@ -33,7 +33,7 @@ _WANTED: Mapping[type, str] = {
 }
 
 
-def fit(value: Any, like: Any) -> Any:
+def fit(value: object, like: Any) -> Any:
     """Convert a value of `settings.py` or of a file to the type of the default.
 
     A path becomes text, a tuple a list, and a number in quotes that number; nothing else is
@@ -58,7 +58,7 @@ def fit(value: Any, like: Any) -> Any:
     raise ValueError(_WANTED[kind])
 
 
-def check(name: str, value: Any) -> None:
+def check(name: str, value: object) -> None:
     """Validate the value of a setting.
 
     Args:
@@ -158,13 +158,13 @@ def _one_of(*names: str) -> Callable[[str], None]:
     return rule
 
 
-def _texts(value: list[Any]) -> None:
+def _texts(value: list[object]) -> None:
     wrong = [item for item in value if not isinstance(item, str)]
     if wrong:
         raise ValueError("must be a list of texts")
 
 
-def _callables(value: list[Any]) -> None:
+def _callables(value: list[object]) -> None:
     if not all(callable(item) or (isinstance(item, str) and "." in item) for item in value):
         raise ValueError(
             "must be a list of functions or classes, or of their dotted names, such as "
@@ -172,7 +172,7 @@ def _callables(value: list[Any]) -> None:
         )
 
 
-def _paths(value: list[Any]) -> None:
+def _paths(value: list[object]) -> None:
     if not all(isinstance(item, (str, os.PathLike)) for item in value):
         raise ValueError("must be a list of texts or paths")
 

@@ -61,21 +61,21 @@ def _boolean(text: str) -> bool:
     raise ValueError("write true or false, 1 or 0, yes or no, on or off")
 
 
-def _number(text: str, kind: type, what: str) -> Any:
+def _number(text: str, kind: type, what: str) -> object:
     try:
         return kind(text)
     except ValueError:
         raise ValueError(f"write {what}") from None
 
 
-def _list(text: str) -> list[Any]:
+def _list(text: str) -> list[object]:
     if not text.startswith("["):
         return [item.strip() for item in text.split(",") if item.strip()]
-    value: list[Any] = _json(text, "a list: items with commas between them, or JSON")
+    value: list[object] = _json(text, "a list: items with commas between them, or JSON")
     return value
 
 
-def _mapping(text: str) -> dict[str, Any]:
+def _mapping(text: str) -> dict[str, object]:
     value = _json(text, "a JSON object")
     if not isinstance(value, dict):
         raise ValueError("write a JSON object")

@@ -45,7 +45,7 @@ def set_default_router(router: "Router | None") -> None:
     _default_router = router
 
 
-def custom_uppercase(value: Any) -> Any:
+def custom_uppercase(value: object) -> Any:
     """Return text in upper case, and any other value unchanged; the filter `uppercase`."""
     return value.upper() if isinstance(value, str) else value
 
@@ -60,7 +60,7 @@ def _local_text(value: Any, format: str, zone: tzinfo | None) -> Any:  # noqa: A
     return local.strftime(format) if format else local
 
 
-def custom_url_tag(name: str, **params: Any) -> str:
+def custom_url_tag(name: str, **params: object) -> str:
     """Return the path of a named route of the application that this process serves.
 
     Without such an application, the result is `"/url/"` and the name.
@@ -75,7 +75,7 @@ def custom_url_tag(name: str, **params: Any) -> str:
     return _url(name, **params)
 
 
-def _url(name: str, /, **params: Any) -> str:
+def _url(name: str, /, **params: object) -> str:
     # By position, so that a route may have a variable called `name`.
     if _default_router is None:
         return f"/url/{quote(name, safe='')}"
@@ -123,7 +123,7 @@ class TemplateRenderer(SignalSender):
         self,
         config: "Config",
         db_session: Any | None = None,
-        template_model: Any | None = None,
+        template_model: object | None = None,
         db_loader_func: DatabaseLoader | None = None,
         *,
         dispatcher: SignalDispatcher | None = None,
@@ -166,7 +166,7 @@ class TemplateRenderer(SignalSender):
         """
         self._request_values[name] = make
 
-    def add_global(self, name: str, value: Any) -> None:
+    def add_global(self, name: str, value: object) -> None:
         """Add a global variable for all templates.
 
         Args:
@@ -179,7 +179,7 @@ class TemplateRenderer(SignalSender):
         for environment in (self.environment, self._sandbox):
             environment.globals[name] = value
 
-    def render_to_string(self, template_name: str, **context: Any) -> str:
+    def render_to_string(self, template_name: str, **context: object) -> str:
         """Render a template file.
 
         Signals: `template_rendering_started`, then `template_rendered` or
@@ -203,7 +203,7 @@ class TemplateRenderer(SignalSender):
         """
         return self._render("file", self._file, template_name, context)
 
-    def render_from_db_to_string(self, template_name: str, **context: Any) -> str:
+    def render_from_db_to_string(self, template_name: str, **context: object) -> str:
         """Render a template of the database in the sandbox.
 
         Args:
@@ -219,7 +219,7 @@ class TemplateRenderer(SignalSender):
         """
         return self._render("db", self._row, template_name, context)
 
-    def render_template_from_db(self, template_name: str, **context: Any) -> dict[str, Any]:
+    def render_template_from_db(self, template_name: str, **context: object) -> dict[str, Any]:
         """Render a template of the database to a dict with `status_code`, `body` and `headers`.
 
         An error is logged and becomes status 404 or 500, with a fixed text as the body.
@@ -286,7 +286,7 @@ class TemplateRenderer(SignalSender):
         return self._compiled(content)
 
     def _render(
-        self, source: str, find: Callable[[str], Template], name: str, context: dict[str, Any]
+        self, source: str, find: Callable[[str], Template], name: str, context: dict[str, object]
     ) -> str:
         dispatcher = self.dispatcher
         observed = bool(dispatcher.receivers) and dispatcher.has_receivers(RENDERING_SIGNALS)
@@ -309,7 +309,7 @@ class TemplateRenderer(SignalSender):
             dispatcher.send("template_rendered", self, rendered_content=text, **about)
         return text
 
-    def _with_request_values(self, context: dict[str, Any]) -> dict[str, Any]:
+    def _with_request_values(self, context: dict[str, object]) -> dict[str, object]:
         request = context.get("request")
         if request is None or not self._request_values:
             return context

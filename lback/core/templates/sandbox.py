@@ -152,7 +152,7 @@ class DatabaseSandbox(ImmutableSandboxedEnvironment):
         """
         return not attr.startswith("_") and attr in readable_names(obj)
 
-    def getattr(self, obj: Any, attribute: str) -> Any:
+    def getattr(self, obj: object, attribute: str) -> Any:
         """Return an attribute, or an item of a plain container.
 
         Args:
@@ -175,7 +175,7 @@ class DatabaseSandbox(ImmutableSandboxedEnvironment):
             return _item(obj, attribute, missing)
         return self.unsafe_undefined(obj, attribute)
 
-    def getitem(self, obj: Any, argument: Any) -> Any:
+    def getitem(self, obj: object, argument: Any) -> Any:
         """Return an item of text or of a plain container, or an attribute as `getattr` does.
 
         Args:
@@ -189,7 +189,7 @@ class DatabaseSandbox(ImmutableSandboxedEnvironment):
             return _item(obj, argument, missing)
         return missing
 
-    def is_safe_callable(self, obj: Any) -> bool:
+    def is_safe_callable(self, obj: object) -> bool:
         """Return True for macros, globals of the environment, and methods that a class allows."""
         if isinstance(obj, (Macro, BlockReference, LoopContext, Joiner)) or self._is_global(obj):
             return True
@@ -199,7 +199,7 @@ class DatabaseSandbox(ImmutableSandboxedEnvironment):
         name = getattr(obj, "__name__", "")
         return owner is not None and self.is_safe_attribute(owner, name, obj)
 
-    def call(self, context: RenderContext, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
+    def call(self, context: RenderContext, obj: object, /, *args: object, **kwargs: object) -> Any:
         """Call an object if that is allowed. Globals of the application receive the real request.
 
         Args:
@@ -215,7 +215,7 @@ class DatabaseSandbox(ImmutableSandboxedEnvironment):
             args = tuple(a._request if isinstance(a, TemplateRequest) else a for a in args)
         return super().call(context, obj, *args, **kwargs)
 
-    def call_binop(self, context: RenderContext, operator: str, left: Any, right: Any) -> Any:
+    def call_binop(self, context: RenderContext, operator: str, left: object, right: object) -> Any:
         """Compute `*`, `**` and `%`, unless the result would be large.
 
         Args:
@@ -235,7 +235,7 @@ class DatabaseSandbox(ImmutableSandboxedEnvironment):
             raise SecurityError("this product is too large for a template from the database")
         return super().call_binop(context, operator, left, right)
 
-    def unsafe_undefined(self, obj: Any, attribute: str) -> Undefined:
+    def unsafe_undefined(self, obj: object, attribute: str) -> Undefined:
         """Return an undefined value that raises when used; the message says how to allow it.
 
         Args:
@@ -251,11 +251,11 @@ class DatabaseSandbox(ImmutableSandboxedEnvironment):
             exc=SecurityError,
         )
 
-    def _is_global(self, obj: Any) -> bool:
+    def _is_global(self, obj: object) -> bool:
         return callable(obj) and any(obj is value for value in self.globals.values())
 
 
-def readable_names(obj: Any) -> frozenset[str]:
+def readable_names(obj: object) -> frozenset[str]:
     """Return the attributes that templates from the database may read of an object."""
     names: set[str] = set()
     for kind, readable in _READABLE.items():
@@ -266,7 +266,7 @@ def readable_names(obj: Any) -> frozenset[str]:
     return frozenset(names.union(fields, declared))
 
 
-def is_plain(value: Any) -> bool:
+def is_plain(value: object) -> bool:
     """Return True for plain data: containers of the standard library or of a request, and scalars.
 
     The items of a container are not checked here, but when they are read.
@@ -281,7 +281,7 @@ def is_plain(value: Any) -> bool:
     return isinstance(value, (*_READABLE, Markup))
 
 
-def admitted(context: Mapping[str, Any]) -> dict[str, Any]:
+def admitted(context: Mapping[str, object]) -> dict[str, Any]:
     """Return a context that is safe for templates from the database.
 
     Args:
@@ -292,7 +292,7 @@ def admitted(context: Mapping[str, Any]) -> dict[str, Any]:
     return {name: _admitted(name, value) for name, value in context.items()}
 
 
-def _admitted(name: str, value: Any) -> Any:
+def _admitted(name: str, value: Any) -> object:
     if name == "request" and hasattr(value, "build_absolute_uri"):
         return TemplateRequest(value)
     if is_plain(value) or _is_shown(value):
@@ -304,13 +304,13 @@ def _admitted(name: str, value: Any) -> Any:
     )
 
 
-def _is_shown(value: Any) -> bool:
+def _is_shown(value: object) -> bool:
     """Return True if the class of an object declares `template_attributes`."""
     return isinstance(value, Undefined) or hasattr(type(value), "template_attributes")
 
 
 @pass_context  # so that constants are checked too; otherwise they are folded to text before
-def _checked_output(_: RenderContext, value: Any) -> Any:
+def _checked_output(_: RenderContext, value: object) -> object:
     if is_plain(value) or _is_shown(value):
         return value
     raise SecurityError(
@@ -319,18 +319,18 @@ def _checked_output(_: RenderContext, value: Any) -> Any:
     )
 
 
-def _item(obj: Any, key: Any, missing: Undefined) -> Any:
+def _item(obj: Any, key: object, missing: Undefined) -> object:
     try:
         return obj[key]
     except (AttributeError, TypeError, LookupError):
         return missing
 
 
-def _bounded(function: Callable[..., Any]) -> Callable[..., Any]:
+def _bounded(function: Callable[..., object]) -> Callable[..., object]:
     """Wrap a filter so that it refuses large numbers, which would produce large output."""
 
     @wraps(function)
-    def call(*args: Any, **kwargs: Any) -> Any:
+    def call(*args: object, **kwargs: object) -> object:
         numbers = [value for value in (*args, *kwargs.values()) if isinstance(value, int)]
         if any(number > _LARGEST_ARGUMENT for number in numbers):
             raise SecurityError(f"{_LARGEST_ARGUMENT} is the largest argument of this filter")
@@ -339,11 +339,11 @@ def _bounded(function: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-def _is_small_power(base: Any, exponent: Any) -> bool:
+def _is_small_power(base: Any, exponent: object) -> bool:
     return isinstance(exponent, (int, float)) and abs(exponent) <= 64 and abs(base) <= 2**64
 
 
-def _is_small_product(left: Any, right: Any) -> bool:
+def _is_small_product(left: object, right: object) -> bool:
     for sequence, number in ((left, right), (right, left)):
         if isinstance(sequence, (str, bytes, list, tuple)) and isinstance(number, int):
             return len(sequence) * number <= _LARGEST_PRODUCT
