@@ -179,7 +179,7 @@ def _mailer(services: "Services") -> "Mailer":
     return Mailer(services["config"])
 
 
-BUILDERS: dict[str, Callable[["Services"], Any]] = {
+BUILDERS: dict[str, Callable[["Services"], object]] = {
     "db_manager": _db_manager,
     "session_manager": _session_manager,
     "user_manager": _user_manager,

@@ -164,7 +164,7 @@ class Config(Settings):
         getattr(self, name)
         return self._sources.get(name, "default")
 
-    def origins_of(self, name: str) -> list[tuple[str, Any]]:
+    def origins_of(self, name: str) -> list[tuple[str, object]]:
         """Return all sources that set a setting, with their values, highest precedence first.
 
         The first pair is the one that is used; the others are shadowed by it. Values are as in
@@ -330,7 +330,7 @@ class Config(Settings):
         return f"<Config DEBUG={self.DEBUG} {address}>"
 
 
-def _settings_in(mapping: Mapping[Any, object]) -> Iterator[tuple[str, object]]:
+def _settings_in(mapping: Mapping[str, object]) -> Iterator[tuple[str, object]]:
     for name, value in mapping.items():
         if not (isinstance(name, str) and name.isupper()):
             continue

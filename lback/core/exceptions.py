@@ -55,7 +55,7 @@ class HTTPException(FrameworkException):
             self.headers = dict(headers)
         super().__init__(self.message)
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[object, ...]:
         # The default would call the constructor with the text alone, which fails for classes
         # with required arguments: copy the state instead of repeating the call.
         return _restore, (type(self), self.args, self.__dict__.copy())

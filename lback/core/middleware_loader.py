@@ -59,7 +59,7 @@ def import_object(class_path: str) -> Any:
 def create_middleware(
     middleware_class: type,
     available_dependencies_instances: Mapping[str, object],
-    params: dict[str, Any] | None = None,
+    params: Mapping[str, object] | None = None,
 ) -> Any:
     """Build a middleware, filling the parameters of its constructor with services by name.
 

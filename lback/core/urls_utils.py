@@ -11,7 +11,7 @@ from lback.core.exceptions import ConfigurationError
 from lback.core.router import Route
 from lback.core.routing.views import methods_of
 
-PathTuple: TypeAlias = tuple[str, Callable[..., Any], Sequence[str] | None, str | None, bool]
+PathTuple: TypeAlias = tuple[str, Callable[..., object], Sequence[str] | None, str | None, bool]
 
 # Defaults of methods, name and requires_auth.
 _REST = (None, None, True)

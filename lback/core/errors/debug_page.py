@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from traceback import walk_tb
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lback.core.errors.redaction import parameters, redacted_pairs, redacted_path
 from lback.core.routing.patterns import Variable
@@ -143,7 +143,7 @@ def request_facts(request: "Request") -> list[tuple[str, str]]:
     return [(name, value) for name, value in facts if value]
 
 
-def _path_of(request: Any) -> str:
+def _path_of(request: "Request") -> str:
     known = hasattr(request, "path_params") and hasattr(request, "router")
     return redacted_path(request) if known else str(getattr(request, "path", ""))
 

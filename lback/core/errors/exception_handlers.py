@@ -39,7 +39,7 @@ class ExceptionHandler:
     handler: Handler
     sources: Mapping[str, Source]
 
-    def __call__(self, request: "Request", error: Exception) -> Any:
+    def __call__(self, request: "Request", error: Exception) -> object:
         """Call the function and return its result.
 
         Args:

@@ -1,8 +1,11 @@
 """Resolves a location to an absolute URI, relative to a request (RFC 3986 section 5)."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 from urllib.parse import quote, urljoin, urlsplit
+
+if TYPE_CHECKING:
+    from wsgiref.types import WSGIEnvironment
 
 # Characters that need no quoting in a path (RFC 3986 section 3.3) and in a whole URI.
 _PATH_SAFE = "/:@&+$,-_.!~*'()"
@@ -40,7 +43,7 @@ def absolute_uri(
     return f"{base}?{quote(query, _URI_SAFE, encoding='latin-1', errors='replace')}"
 
 
-def server_host(environ: Mapping[str, Any]) -> str:
+def server_host(environ: "WSGIEnvironment") -> str:
     """Return host and port of the server (`SERVER_NAME`), for a request without a `Host` field."""
     name = environ.get("SERVER_NAME") or "localhost"
     port = str(environ.get("SERVER_PORT") or "80")

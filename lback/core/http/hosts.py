@@ -1,10 +1,13 @@
 """Host names, allowed hosts, trusted proxies and the address of the client."""
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from wsgiref.types import WSGIEnvironment
 
 # RFC 3986 section 3.2.2: a name, an IPv4 address or a bracketed IPv6 address, optionally a port.
 _HOST = re.compile(r"([A-Za-z0-9](?:[A-Za-z0-9._-]{0,253})|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?")
@@ -88,7 +91,7 @@ def is_trusted_proxy(address: str | None, proxies: Iterable[str]) -> bool:
     return _in_networks(address or "", tuple(proxies))
 
 
-def has_trusted_proxy(environ: Mapping[str, Any], proxies: Iterable[str]) -> bool:
+def has_trusted_proxy(environ: "WSGIEnvironment", proxies: Iterable[str]) -> bool:
     """Return True if what a request says of itself in forwarding fields is to be believed.
 
     Never on a server that gives `X_Forwarded_For` of a client the name of `X-Forwarded-For`.
@@ -101,7 +104,7 @@ def has_trusted_proxy(environ: Mapping[str, Any], proxies: Iterable[str]) -> boo
     return trusted and not confuses_fields(environ)
 
 
-def confuses_fields(environ: Mapping[str, Any]) -> bool:
+def confuses_fields(environ: "WSGIEnvironment") -> bool:
     """Return True if the server takes header names with `_` for those with `-`.
 
     Both are one variable of the environ (RFC 3875 section 4.1.18), and only the server can tell
@@ -110,7 +113,7 @@ def confuses_fields(environ: Mapping[str, Any]) -> bool:
     return environ.get("SERVER_SOFTWARE") in _CONFUSING_SERVERS
 
 
-def is_from_this_machine(environ: Mapping[str, Any]) -> bool:
+def is_from_this_machine(environ: "WSGIEnvironment") -> bool:
     """Return True if a request comes from this machine, and no proxy says otherwise.
 
     The `Host` header is not used for this, because any client can send `localhost`.
@@ -129,7 +132,7 @@ def _is_loopback(text: str) -> bool:
     return address is not None and address.is_loopback
 
 
-def client_address(environ: Mapping[str, Any], proxies: Iterable[str]) -> str:
+def client_address(environ: "WSGIEnvironment", proxies: Iterable[str]) -> str:
     """Return the IP address of the client, or an empty text if it is unknown.
 
     `X-Forwarded-For` is read from its end, where each proxy appends the address of its peer: the

@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterable
 from enum import Enum
 from functools import lru_cache
-from typing import Any
 
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 
@@ -28,14 +27,14 @@ class HTTPMethod(str, Enum):  # noqa: UP042  StrEnum would bring its own __str__
     OPTIONS = "OPTIONS"
     HEAD = "HEAD"
 
-    def __eq__(self, other: Any) -> bool:
+    def __eq__(self, other: object) -> bool:
         if self is other:
             return True
         if isinstance(other, str):
             return self._value_ == str.upper(other)
         return NotImplemented
 
-    def __ne__(self, other: Any) -> bool:
+    def __ne__(self, other: object) -> bool:
         # Without it, the one of `str` would be used, which compares case.
         return not self == other
 

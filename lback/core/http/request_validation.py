@@ -1,6 +1,6 @@
 """Request validation: hosts, URL length and body size are checked before routing."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lback.core.exceptions import BadRequest, HTTPException
 from lback.core.http.body import NO_BODY, body_stream
@@ -17,6 +17,7 @@ from lback.core.http.limits import Limits
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from wsgiref.types import WSGIEnvironment
 
     from lback.core.config import Config
     from lback.core.request import Request
@@ -40,7 +41,7 @@ class RequestValidator:
         self.limits = Limits.of(config)
         self._known_hosts: set[str] = set()
 
-    def validate(self, request: "Request", environ: dict[str, Any]) -> None:
+    def validate(self, request: "Request", environ: "WSGIEnvironment") -> None:
         """Validate a request and replace `wsgi.input` by a stream that ends with the body.
 
         Args:

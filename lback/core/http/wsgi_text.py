@@ -1,10 +1,12 @@
 """Decodes text of a WSGI environ: UTF-8 that was read as Latin-1 (PEP 3333, Unicode Issues)."""
 
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from lback.core.exceptions import BadRequest
+
+if TYPE_CHECKING:
+    from wsgiref.types import WSGIEnvironment
 
 # Characters that RFC 3986 allows unencoded in a path.
 _IN_PATH = "/:@!$&'()*+,;=-._~"
@@ -26,7 +28,7 @@ def decoded_path(path: str) -> str:
         raise BadRequest("the path is not UTF-8") from None
 
 
-def raw_path(environ: Mapping[str, Any], path: str) -> str:
+def raw_path(environ: "WSGIEnvironment", path: str) -> str:
     """Return a path as the client sent it, percent-encoded and without the query string.
 
     Args:

@@ -10,7 +10,7 @@ import os
 import threading
 from collections.abc import Coroutine
 from contextvars import Context, copy_context
-from typing import Any, TypeVar
+from typing import TypeVar
 
 logger = logging.getLogger(__name__)
 
@@ -18,7 +18,7 @@ T = TypeVar("T")
 _MISSING = object()
 
 
-def run_coroutine(coroutine: Coroutine[Any, Any, T]) -> T:
+def run_coroutine(coroutine: Coroutine[object, None, T]) -> T:
     """Run a coroutine to its end in this thread and return its result.
 
     Context variables that it sets keep their values afterwards, as those of a plain function do.

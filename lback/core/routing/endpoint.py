@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from lback.core.routing.route import Route
     from lback.core.routing.views import View
 
-Endpoint: TypeAlias = Callable[[Request, dict[str, Any]], Any]
-Source: TypeAlias = Callable[[Request], Any]
-Arguments: TypeAlias = Callable[[Request, dict[str, Any]], dict[str, Any]]
+Endpoint: TypeAlias = Callable[[Request, dict[str, object]], object]
+Source: TypeAlias = Callable[[Request], object]
+Arguments: TypeAlias = Callable[[Request, dict[str, object]], dict[str, object]]
 
 _BY_POSITION = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 _BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)

@@ -81,7 +81,7 @@ class PathPattern:
         self.is_plain = None not in self.segments
         self._fullmatch = re.compile(_expression(self.parts), re.DOTALL).fullmatch
 
-    def match(self, path: str) -> dict[str, Any] | None:
+    def match(self, path: str) -> dict[str, object] | None:
         """Return the converted variables of a path that matches, else `None`."""
         found = self._fullmatch(path)
         if found is None:

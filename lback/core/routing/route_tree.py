@@ -4,7 +4,7 @@ The result is always that of trying every route in the order of registration; th
 skips those that cannot match.
 """
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from lback.core.http.methods import METHODS
 from lback.core.routing.converters import MAX_DIGITS
@@ -12,7 +12,7 @@ from lback.core.routing.converters import MAX_DIGITS
 if TYPE_CHECKING:
     from lback.core.routing.route import Route
 
-Found: TypeAlias = "tuple[Route, dict[str, Any]]"
+Found: TypeAlias = "tuple[Route, dict[str, object]]"
 _Entry: TypeAlias = "tuple[int, Route]"
 
 

@@ -1,6 +1,7 @@
 """All settings of Lback, with types and default values."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 
@@ -19,7 +20,7 @@ class Settings:
     # Routes, apps, middlewares, templates and static files.
     ROOT_URLCONF: str = ""  # module with `urlpatterns`
     INSTALLED_APPS: list[str] = field(default_factory=list)  # packages, by dotted name
-    MIDDLEWARES: list[Any] = field(  # in the order of their request hooks
+    MIDDLEWARES: list[object] = field(  # in the order of their request hooks
         default_factory=lambda: [
             "lback.middleware.SecurityHeadersMiddleware",
             "lback.middleware.SessionMiddleware",
@@ -28,9 +29,11 @@ class Settings:
             "lback.middleware.CSRFMiddleware",
         ]
     )
-    TEMPLATE_DIRS: list[Any] = field(default_factory=list)  # text or paths
+    TEMPLATE_DIRS: list[str | Path] = field(default_factory=list)  # text or paths
     STATIC_URL: str = "/static/"  # where static files are served; a URL where another host does
-    STATICFILES_DIRS: list[Any] = field(default_factory=list)  # text or paths; empty: static/
+    STATICFILES_DIRS: list[str | Path] = field(
+        default_factory=list
+    )  # text or paths; empty: static/
     STATIC_ROOT: str = "staticfiles"  # where collectstatic puts them
     APPLICATION_CLASS: str = "lback.application.Application"
 
@@ -82,7 +85,7 @@ class Settings:
     LOGIN_URL: str = ""  # where visitors are redirected to sign in
     USER_MODEL: str = "lback.users.User"  # the class of the users, by dotted name
     MIN_PASSWORD_LENGTH: int = 12  # characters
-    PASSWORD_VALIDATORS: list[Any] = field(  # besides the length; functions or classes
+    PASSWORD_VALIDATORS: list[object] = field(  # besides the length; functions or classes
         default_factory=lambda: [
             "lback.security.CommonPasswordValidator",
             "lback.security.UserAttributeSimilarityValidator",
@@ -124,9 +127,11 @@ class Settings:
 
     # Security headers, CORS and rate limits; see docs/guides/security.md.
     CSRF_TRUSTED_ORIGINS: list[str] = field(default_factory=list)  # may send forms here
-    CONTENT_SECURITY_POLICY: dict[str, Any] = field(default_factory=dict)  # over the default
+    CONTENT_SECURITY_POLICY: dict[str, str | list[str] | None] = field(
+        default_factory=dict
+    )  # over the default
     CONTENT_SECURITY_POLICY_REPORT_ONLY: bool = False
-    SECURITY_HEADERS: dict[str, Any] = field(default_factory=dict)  # over the defaults
+    SECURITY_HEADERS: dict[str, str | None] = field(default_factory=dict)  # over the defaults
     HSTS_SECONDS: int = 3600  # sent over HTTPS alone; 0: never
     HSTS_SUBDOMAINS: bool = False
     HSTS_PRELOAD: bool = False

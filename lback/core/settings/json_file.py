@@ -6,7 +6,7 @@ import json
 import logging
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from threading import Lock
 from typing import Any, TypeAlias
@@ -16,7 +16,7 @@ from lback.durability import sync_directory
 
 logger = logging.getLogger(__name__)
 
-Parser: TypeAlias = Callable[[str, Path], Any]
+Parser: TypeAlias = Callable[[str, Path], object]
 
 _in_this_process = Lock()
 
@@ -47,7 +47,7 @@ def read_mapping(path: Path, parse: Parser) -> dict[str, Any]:
     return data
 
 
-def parse_json(text: str, path: Path) -> Any:
+def parse_json(text: str, path: Path) -> object:
     """Parse JSON, for `read_mapping`.
 
     Args:
@@ -67,7 +67,7 @@ def parse_json(text: str, path: Path) -> Any:
         raise ConfigurationError(f"{path}: {error}") from error
 
 
-def parse_yaml(text: str, path: Path) -> Any:
+def parse_yaml(text: str, path: Path) -> object:
     """Parse YAML with the safe loader, for `read_mapping`.
 
     Args:
@@ -110,7 +110,7 @@ def locked(path: Path) -> Iterator[None]:
             os.close(directory)
 
 
-def replace_mapping(path: Path, content: dict[str, Any]) -> None:
+def replace_mapping(path: Path, content: Mapping[str, object]) -> None:
     """Replace a file atomically by a mapping as JSON; call it inside `locked`.
 
     Readers see the old content or the new one, also after a crash. A new file is readable by its

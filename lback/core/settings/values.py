@@ -25,7 +25,7 @@ def shown(name: str, value: object) -> str:
     return repr(value)
 
 
-def parse_text(text: str, like: object) -> Any:
+def parse_text(text: str, like: object) -> object:
     """Convert text of an environment variable to the type of `like`.
 
     Args:

@@ -105,7 +105,7 @@ class TemplateRequest:
         return {name: held.getlist(name)[-1] for name in held}
 
     @property
-    def user(self) -> Any:  # noqa: D102
+    def user(self) -> object:  # noqa: D102
         return self._request.user
 
     def __repr__(self) -> str:
@@ -152,7 +152,7 @@ class DatabaseSandbox(ImmutableSandboxedEnvironment):
         """
         return not attr.startswith("_") and attr in readable_names(obj)
 
-    def getattr(self, obj: object, attribute: str) -> Any:
+    def getattr(self, obj: object, attribute: str) -> object:
         """Return an attribute, or an item of a plain container.
 
         Args:
@@ -199,7 +199,9 @@ class DatabaseSandbox(ImmutableSandboxedEnvironment):
         name = getattr(obj, "__name__", "")
         return owner is not None and self.is_safe_attribute(owner, name, obj)
 
-    def call(self, context: RenderContext, obj: object, /, *args: object, **kwargs: object) -> Any:
+    def call(
+        self, context: RenderContext, obj: object, /, *args: object, **kwargs: object
+    ) -> object:
         """Call an object if that is allowed. Globals of the application receive the real request.
 
         Args:
@@ -215,7 +217,9 @@ class DatabaseSandbox(ImmutableSandboxedEnvironment):
             args = tuple(a._request if isinstance(a, TemplateRequest) else a for a in args)
         return super().call(context, obj, *args, **kwargs)
 
-    def call_binop(self, context: RenderContext, operator: str, left: object, right: object) -> Any:
+    def call_binop(
+        self, context: RenderContext, operator: str, left: object, right: object
+    ) -> object:
         """Compute `*`, `**` and `%`, unless the result would be large.
 
         Args:
@@ -281,7 +285,7 @@ def is_plain(value: object) -> bool:
     return isinstance(value, (*_READABLE, Markup))
 
 
-def admitted(context: Mapping[str, object]) -> dict[str, Any]:
+def admitted(context: Mapping[str, object]) -> dict[str, object]:
     """Return a context that is safe for templates from the database.
 
     Args:
