@@ -32,7 +32,7 @@ CONNECT_ARGUMENTS: dict[str, dict[str, Any]] = {
     "mariadb": {"connect_timeout": CONNECT_SECONDS, "charset": "utf8mb4"},
 }
 
-SERVER_OPTIONS: dict[str, Any] = {
+SERVER_OPTIONS: dict[str, object] = {
     "pool_pre_ping": True,  # reconnects after a restart of the server
     "pool_recycle": 1800,  # seconds; servers and firewalls close idle connections
     # The default of PostgreSQL, and how `sqlite` behaves. The default of MySQL would read from the
@@ -63,7 +63,7 @@ class DatabaseSettings(Protocol):
         ...
 
     @property
-    def DEBUG(self) -> Any:  # noqa: N802  the name of a setting
+    def DEBUG(self) -> bool:  # noqa: N802  the name of a setting
         """Whether errors and logs of the database may show values."""
         ...
 

@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
-from typing import Any
 
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
@@ -27,7 +26,7 @@ class Seed:
     """
 
     name: str
-    function: Callable[..., Any]
+    function: Callable[..., object]
 
 
 def load_seeds(apps: list[str]) -> list[Seed]:

@@ -36,7 +36,7 @@ OUTSIDE = frozenset(
 )
 
 
-def engine_options(url: URL) -> dict[str, Any]:
+def engine_options(url: URL) -> dict[str, object]:
     """Return the arguments of `create_engine` for a SQLite URL."""
     # A database in memory exists in one connection, which all sessions share.
     return {"poolclass": StaticPool} if url.database in (None, "", ":memory:") else {}

@@ -16,7 +16,7 @@ from uuid import UUID
 
 from lback.database.migrations.kinds import MICROSECONDS, Kind
 
-Converter: TypeAlias = Callable[[Any, Kind, Kind], Any]
+Converter: TypeAlias = Callable[[Any, Kind, Kind], object]
 
 _INTEGER = re.compile(r"\s*[+-]?[0-9]+\s*")
 _NUMBER = re.compile(r"\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]{1,4})?\s*", re.I)
@@ -39,7 +39,7 @@ class Inexact(ValueError):
     """The new type cannot hold a value unchanged; the message says why."""
 
 
-def convert(value: object, old: Kind, new: Kind) -> Any:
+def convert(value: object, old: Kind, new: Kind) -> object:
     """Convert a Python value of one kind to another.
 
     Args:
@@ -225,7 +225,7 @@ class JSONText(str):
     __slots__ = ()
 
 
-def _number_to_int(value: Any, _: Kind, __: Kind) -> int:
+def _number_to_int(value: int | float | Decimal, _: Kind, __: Kind) -> int:
     number = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
     if not number.is_finite() or number != number.to_integral_value():
         raise Inexact("is not a whole number")
@@ -238,7 +238,7 @@ def _to_bool(value: int, _: Kind, __: Kind) -> bool:
     return bool(value)
 
 
-def _decimal_text(value: Any, old: Kind, __: Kind) -> str:
+def _decimal_text(value: Decimal, old: Kind, __: Kind) -> str:
     number = Decimal(value)
     if not number.is_finite() or old.scale is None:
         return format(number, "f")
@@ -274,7 +274,7 @@ def _bytes_to_text(value: bytes, _: Kind, __: Kind) -> str:
     return text
 
 
-def _float_to_decimal(value: Any, _: Kind, __: Kind) -> Decimal:
+def _float_to_decimal(value: float, _: Kind, __: Kind) -> Decimal:
     return Decimal(repr(float(value)))
 
 

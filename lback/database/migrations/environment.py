@@ -24,7 +24,7 @@ from lback.database.migrations.names import name_for
 from lback.database.migrations.sources import tables_in_schemas, temporary_defaults, texts
 from lback.database.models import Base
 
-Guard: TypeAlias = Callable[[Any], AbstractContextManager[Any]]
+Guard: TypeAlias = Callable[[Connection], AbstractContextManager[object]]
 
 ATTRIBUTE = "lback"
 

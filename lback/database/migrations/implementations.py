@@ -13,11 +13,10 @@ from alembic.ddl.sqlite import SQLiteImpl
 from alembic.operations.batch import ApplyBatchImpl, BatchOperationsImpl
 from alembic.util import CommandError
 from sqlalchemy import Connection, Constraint
-from sqlalchemy.types import TypeEngine
 
 from lback.database.migrations.conversions import is_known
 from lback.database.migrations.facts import has_expression
-from lback.database.migrations.kinds import Kind
+from lback.database.migrations.kinds import Kind, Type
 from lback.database.migrations.row_checks import check_conversion, check_not_null
 from lback.database.migrations.sqlite_changes import TableChanges
 from lback.database.migrations.sqlite_sql import tokens
@@ -123,9 +122,9 @@ class KeepingSQLiteImpl(SQLiteImpl):
     def correct_for_autogen_constraints(
         self,
         conn_unique_constraints: object,  # noqa: ARG002  the names are those of Alembic
-        conn_indexes: Any,
+        conn_indexes: set[sa.Index],
         metadata_unique_constraints: object,  # noqa: ARG002
-        metadata_indexes: Any,
+        metadata_indexes: set[sa.Index],
     ) -> None:
         """Leave indexes over expressions, which SQLAlchemy does not reflect, to `comparisons`.
 
@@ -163,7 +162,7 @@ class KeepingSQLiteImpl(SQLiteImpl):
             )
 
     def cast_for_batch_migrate(
-        self, existing: sa.Column[object], existing_transfer: Any, new_type: TypeEngine[Any]
+        self, existing: sa.Column[object], existing_transfer: Any, new_type: Type
     ) -> None:
         """Check that a copy of a table by Alembic does not convert values.
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from alembic import command
 from alembic.config import Config as AlembicConfig
@@ -166,7 +166,7 @@ class Migrations:
         """
         current: list[str] = []
 
-        def note(heads: Any, _: MigrationContext) -> list[object]:
+        def note(heads: tuple[str, ...], _: MigrationContext) -> list[object]:
             current.extend(heads)
             return []
 

@@ -4,7 +4,6 @@ Each one has a reverse operation and is rendered into a migration file.
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 from alembic.autogenerate import renderers
 from alembic.autogenerate.api import AutogenContext
@@ -17,7 +16,8 @@ from alembic.operations.ops import (
     ModifyTableOps,
 )
 from sqlalchemy import Column, text
-from sqlalchemy.types import TypeEngine
+
+from lback.database.migrations.kinds import Type
 
 # Placeholder of a default while the column is rendered.
 _PLACE = "'a temporary default'"
@@ -43,8 +43,8 @@ class RenameColumn(MigrateOperation):
     table: str
     old: str
     new: str
-    column: Column[Any]  # as it is in the database
-    type_: TypeEngine[Any]
+    column: Column[object]  # as it is in the database
+    type_: Type
     schema: str | None = None
 
     def reverse(self) -> "RenameColumn":
@@ -57,9 +57,9 @@ class AddFilledColumn(MigrateOperation):
     """Add a NOT NULL column with a value for existing rows."""
 
     table: str
-    column: Column[Any]
+    column: Column[object]
     value: str  # as it is written in Python
-    value_type: TypeEngine[Any]
+    value_type: Type
     schema: str | None = None
     keeps_default: bool = False  # whether the database gives the value until the next migration
 
@@ -74,7 +74,7 @@ class DropTemporaryDefault(MigrateOperation):
     """Drop the temporary server default of a column."""
 
     table: str
-    column: Column[Any]
+    column: Column[object]
     schema: str | None = None
 
     def reverse(self) -> ModifyTableOps:

@@ -3,15 +3,15 @@
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
 
-from sqlalchemy.types import JSON, Interval, TypeDecorator, TypeEngine
+from sqlalchemy.types import JSON, Interval, TypeDecorator
 
 from lback.core.exceptions import did_you_mean
 from lback.database.migrations.errors import MigrationError
+from lback.database.migrations.kinds import Type
 
 
-def kind_of(type_: TypeEngine[Any]) -> type | None:
+def kind_of(type_: Type) -> type | None:
     """Return the Python type of the values of a column type; None if it is unknown."""
     if isinstance(type_, Interval):
         return timedelta

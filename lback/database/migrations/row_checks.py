@@ -10,11 +10,10 @@ from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
-from sqlalchemy.types import TypeEngine
 
 from lback.database.migrations.conversions import Inexact, convert
 from lback.database.migrations.errors import MigrationError
-from lback.database.migrations.kinds import Kind, kind_of_type
+from lback.database.migrations.kinds import Kind, Type, kind_of_type
 
 SHOWN_ROWS = 3
 SHOWN_LENGTH = 60
@@ -30,8 +29,8 @@ class Finding:
         reason: Why the value cannot be kept.
     """
 
-    key: Mapping[str, Any]
-    value: Any
+    key: Mapping[str, object]
+    value: object
     reason: str
 
     def __str__(self) -> str:
@@ -65,7 +64,7 @@ def refuse(
 
 
 def check_conversion(
-    connection: Connection, table: sa.Table, column: str, new: TypeEngine[Any]
+    connection: Connection, table: sa.Table, column: str, new: Type
 ) -> tuple[Kind, Kind]:
     """Check that a new type can hold each value of a column.
 
@@ -125,7 +124,7 @@ def check_not_null(connection: Connection, table: sa.Table, column: str) -> None
     empty = table.c[column].is_(None)
     count = connection.scalar(sa.select(sa.func.count()).select_from(table).where(empty)) or 0
     if count:
-        chosen: list[Any] = [table.c[key] for key in keys] or [sa.literal(0)]
+        chosen: list[sa.ColumnElement[Any]] = [table.c[key] for key in keys] or [sa.literal(0)]
         query = sa.select(*chosen).where(empty).limit(SHOWN_ROWS)
         reason = "is NULL, which the column will not allow"
         found = [

@@ -6,11 +6,10 @@ import sqlalchemy as sa
 from alembic.util import CommandError
 from sqlalchemy import Connection, Constraint, Index
 from sqlalchemy.schema import CreateColumn, CreateIndex, DropIndex
-from sqlalchemy.types import TypeEngine
 
 from lback.database.migrations import sqlite_tables
 from lback.database.migrations.errors import MigrationError
-from lback.database.migrations.kinds import kind_of_type
+from lback.database.migrations.kinds import Type, kind_of_type
 from lback.database.migrations.sqlite_sql import (
     Column,
     default_of,
@@ -127,7 +126,7 @@ class TableChanges:
             )
             self._reopen()
 
-    def _change_type(self, column: Column, new: TypeEngine[Any], existing: object) -> None:
+    def _change_type(self, column: Column, new: Type, existing: object) -> None:
         old = self._type_of(column, existing)
         if normal(column.declared_type) == _UUID and not isinstance(new, _TEXTS):
             old = sa.Uuid()  # so that digits are not read as a number
@@ -147,15 +146,15 @@ class TableChanges:
             self._copy.converters[f"lback_try_{number}"] = trial(change)
             self._copy.sources[column.name] = f"lback_convert_{number}({quoted(column.name)})"
 
-    def _type_of(self, column: Column, existing: Any) -> TypeEngine[Any]:
+    def _type_of(self, column: Column, existing: Any) -> Type:
         """Return the type of a column, as the migration names it if that is more precise."""
         declared = normal(column.declared_type)
         if existing is not None:
-            given: TypeEngine[Any] = sa.types.to_instance(existing)
+            given: Type = sa.types.to_instance(existing)
             if normal(sqlite_tables.type_sql(given.compile(dialect=self._dialect))) == declared:
                 return given
         found = sa.inspect(self._connection).get_columns(self._table)
-        types: dict[str, TypeEngine[Any]] = {row["name"]: row["type"] for row in found}
+        types: dict[str, Type] = {row["name"]: row["type"] for row in found}
         return types.get(column.name, sa.types.NullType())
 
     def _change_nullable(self, column: Column, nullable: bool) -> None:

@@ -45,7 +45,7 @@ class Copy:
 
     table: Table
     sources: dict[str, str]
-    converters: dict[str, Callable[[Any], Any]] = field(default_factory=dict)
+    converters: dict[str, Callable[[object], object]] = field(default_factory=dict)
     dropped: set[str] = field(default_factory=set)
     not_null: list[Column] = field(default_factory=list)
     is_changed: bool = False

@@ -19,7 +19,7 @@ _STORED: dict[str, tuple[tuple[type, ...], str]] = {
 }
 
 
-def converter(old: Kind, new: Kind, dialect: Dialect) -> Callable[[Any], Any]:
+def converter(old: Kind, new: Kind, dialect: Dialect) -> Callable[[object], object]:
     """Return a function that converts stored values of one kind to another.
 
     The function raises `Inexact` if the value would change.
@@ -37,7 +37,7 @@ def converter(old: Kind, new: Kind, dialect: Dialect) -> Callable[[Any], Any]:
     return change
 
 
-def trial(change: Callable[[object], object]) -> Callable[[Any], str | None]:
+def trial(change: Callable[[object], object]) -> Callable[[object], str | None]:
     """Return a function that returns why a value cannot be converted, or None if it can."""
 
     def reason(stored: object) -> str | None:

@@ -11,10 +11,10 @@ import sqlalchemy as sa
 from sqlalchemy import ClauseElement
 from sqlalchemy.engine import Dialect
 from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.types import TypeDecorator, TypeEngine
+from sqlalchemy.types import TypeDecorator
 
 from lback.database.migrations.errors import MigrationError
-from lback.database.migrations.kinds import kind_of_type
+from lback.database.migrations.kinds import Type, kind_of_type
 
 _MYSQL = ("mysql", "mariadb")
 _SUBCLASSES: tuple[type, ...] = (int, float, str, bytes)
@@ -25,12 +25,12 @@ class TemporaryDefault(ClauseElement):
 
     inherit_cache = False
 
-    def __init__(self, value: object, type_: TypeEngine[Any]) -> None:
+    def __init__(self, value: object, type_: Type) -> None:
         self.value = value
         self.type_ = type_
 
 
-def temporary_default(value: object, type_: TypeEngine[Any]) -> TemporaryDefault:
+def temporary_default(value: object, type_: Type) -> TemporaryDefault:
     """Return a temporary server default for a new column.
 
     It fills existing rows and those that older code inserts while it still runs. The next migration
@@ -48,7 +48,7 @@ def _compile(element: TemporaryDefault, compiler: Any, **_: object) -> str:
     return literal(element.value, element.type_, compiler.dialect)
 
 
-def literal(value: Any, type_: TypeEngine[Any], dialect: Dialect) -> str:
+def literal(value: Any, type_: Type, dialect: Dialect) -> str:
     """Return a value as a literal of SQL, in the form in which a column stores it.
 
     Args:
@@ -108,7 +108,7 @@ def _quoted(text: str, dialect: Dialect) -> str:
     return str(process(text))
 
 
-def stored(value: object, type_: TypeEngine[Any], dialect: Dialect) -> tuple[Any, TypeEngine[Any]]:
+def stored(value: object, type_: Type, dialect: Dialect) -> tuple[Any, Type]:
     """Return a value of a model in stored form, with a type that does not depend on the project.
 
     `TypeDecorator.process_bind_param` is applied, a member of an enumeration becomes its text, and
@@ -132,7 +132,7 @@ def stored(value: object, type_: TypeEngine[Any], dialect: Dialect) -> tuple[Any
     return _plain_value(value), type_
 
 
-def _keeps_time_zone(type_: TypeEngine[Any], dialect: Dialect) -> bool:
+def _keeps_time_zone(type_: Type, dialect: Dialect) -> bool:
     """Return True if a column stores time zones. MariaDB rejects literals with one."""
     return dialect.name not in _MYSQL and bool(getattr(type_, "timezone", False))
 

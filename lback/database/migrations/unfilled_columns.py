@@ -22,7 +22,7 @@ from lback.database.migrations.stored import python_source, stored
 ValueFor = Callable[[UnfilledColumn], str]
 
 # Values for a column whose drop is reverted, as its data is lost.
-NOTHING: dict[type, Any] = {
+NOTHING: dict[type, object] = {
     bool: False, bytes: b"", date: date(1970, 1, 1), datetime: datetime(1970, 1, 1, tzinfo=UTC),
     Decimal: Decimal(0), dict: {}, float: 0.0, int: 0, list: [], str: "", time: time(),
     timedelta: timedelta(), UUID: UUID(int=0),
@@ -30,7 +30,7 @@ NOTHING: dict[type, Any] = {
 
 _TEXT, _SPAN = Kind("str", String()), Kind("interval", Interval())
 
-FROM_TEXT: dict[type, Callable[[str], Any]] = {
+FROM_TEXT: dict[type, Callable[[str], object]] = {
     bool: lambda text: {"true": True, "1": True, "false": False, "0": False}[text.lower()],
     bytes: str.encode,
     date: date.fromisoformat,
