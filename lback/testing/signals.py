@@ -20,7 +20,7 @@ class SentSignal:
     """
 
     name: str
-    sender: object
+    sender: Any
     arguments: dict[str, Any]
 
     def carries(self, arguments: dict[str, Any]) -> bool:
