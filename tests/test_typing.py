@@ -101,6 +101,166 @@ exception_handlers = {KeyError: missing, 404: not_found}
 '''
 
 
+# What a project writes by subclassing: overrides name the types that the project knows.
+SUBCLASSES = '''
+"""Fields, forms, an admin and a policy as a project that is checked strictly writes them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from markupsafe import Markup
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from lback import Request, Response
+from lback.admin import ModelAdmin, action, column, register
+from lback.auth.policies import Policy, policy, readable, scoped
+from lback.core.types import TypeConverter
+from lback.database import Base
+from lback.forms import (
+    CharField,
+    ChoiceField,
+    Field,
+    ForeignKeyField,
+    IntegerField,
+    Invalid,
+    ModelForm,
+    TextInput,
+    Widget,
+)
+from lback.users import AdminUser, User
+
+
+class Book(Base):
+    __tablename__ = "books"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    title: Mapped[str]
+    owner_id: Mapped[int]
+
+
+def quiet(value: str) -> None:
+    if value.isupper():
+        raise Invalid("Please do not shout.")
+
+
+class Isbn(Field):
+    def to_python(self, raw: str) -> str:
+        return self.token(raw).replace("-", "")
+
+    def check(self, value: str) -> None:
+        if len(value) != 13:
+            raise self.invalid("required")
+
+
+class Upper(CharField):
+    def __init__(self, *, loud: bool = False, **options: Any) -> None:
+        super().__init__(max_length=80, **options)
+        self.loud = loud
+
+    def to_python(self, raw: object) -> str:
+        return super().to_python(raw).upper()
+
+    def check(self, value: str) -> None:
+        super().check(value)
+
+
+class Stars(Widget):
+    def format(self, value: Any) -> str:
+        return "*" * int(value or 0)
+
+    def render(self, name: str, value: Any, attrs: Mapping[str, Any]) -> Markup:
+        return Markup("<i id={}>{}</i>").format(attrs["id"].strip(), self.format(value))
+
+
+class Shown(TextInput):
+    def format(self, value: str) -> str:
+        return value.upper()
+
+
+class BookForm(ModelForm):
+    title = Upper(validators=[quiet], label="Title")
+    size = IntegerField(min_value=1, widget=Stars, required=False)
+    kind = ChoiceField([(1, "Paper"), (2, "Film")])
+    isbn = Isbn(widget=Shown())
+    owner = ForeignKeyField(User, query=select(User), label_of_row=lambda user: user.username)
+
+    class Meta:
+        model = Book
+        fields = ("title",)
+
+    def clean_title(self) -> str:
+        title: str = self.cleaned_data["title"]
+        return title.strip()
+
+    def clean(self) -> dict[str, str]:
+        if self.instance.title == self.cleaned_data["title"]:
+            raise Invalid("Please choose another title.")
+        return {"title": self.cleaned_data["title"].strip()}
+
+
+@register(Book)
+class BookAdmin(ModelAdmin):
+    form = BookForm
+    actions = ("publish",)
+
+    def label_of(self, row: Book) -> str:
+        return row.title
+
+    def allows(self, user: AdminUser, action: str, row: Book | None = None) -> bool:
+        return row is None or row.title != "secret"
+
+    def fields_read_only(self, user: AdminUser, row: Book | None) -> Sequence[str]:
+        return () if row is None else ("title",)
+
+    def before_save(self, request: Request, form: ModelForm) -> None:
+        form.instance.owner_id = request.user.id
+
+    @action("Publish")
+    def publish(self, session: Session, rows: list[Book]) -> str:
+        return rows[0].title
+
+    @column("Length")
+    def length(self, row: Book) -> int:
+        return len(row.title)
+
+
+@policy(Book)
+class BookPolicy(Policy):
+    def scope(self, user: User | None, statement: Select[Any]) -> Select[Any]:
+        return statement.where(Book.owner_id == (user.id if user else 0))
+
+    def allows(self, user: User, action: str, row: Book) -> bool:
+        return row.owner_id == user.id
+
+
+class Year(TypeConverter):
+    regex = "[0-9]{4}"
+
+    def to_python(self, value: str) -> int:
+        return int(value)
+
+    def to_url(self, value: int) -> str:
+        return f"{value:04}"
+
+
+def show(request: Request) -> dict[str, object]:
+    rows = request.db_session.scalars(scoped(request.user, select(Book))).all()
+    first = readable(request.db_session, request.user, rows)[0]
+    form = BookForm.of(request, instance=first)
+    response = Response()
+    response.set_cookie("seen", first.title, max_age=60)
+    request.get_service("mailer").send(form.save().title)
+    return {
+        "title": first.title.strip(),
+        "size": form.cleaned_data["size"] + 1,
+        "tag": request.DATA["tags"][0],
+        "next": request.path_params["number"] + 1,
+        "agent": request.META["HTTP_USER_AGENT"].strip(),
+    }
+'''
+
+
 # Kept between runs, as that of the project: most of the time goes into what it imports.
 CACHE = ROOT / ".mypy_cache" / "typing"
 
@@ -140,6 +300,16 @@ def test_the_check_does_find_mistakes(tmp_path: Path) -> None:
     said = check(tmp_path)
     assert '"Request" has no attribute "raw_pth"' in said
     assert 'Argument 1 to "ValidationError" has incompatible type' in said
+
+
+def test_subclasses_with_the_types_of_a_project_pass_it(tmp_path: Path) -> None:
+    (tmp_path / "subclasses.py").write_text(SUBCLASSES)
+    assert check(tmp_path) == ""
+
+
+def test_a_misspelled_option_of_a_field_is_found(tmp_path: Path) -> None:
+    (tmp_path / "subclasses.py").write_text(SUBCLASSES.replace("min_value=1", "minimum=1"))
+    assert 'Unexpected keyword argument "minimum" for "IntegerField"' in check(tmp_path)
 
 
 def test_the_pages_of_the_documentation_pass_it(tmp_path: Path) -> None:
