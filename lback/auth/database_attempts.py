@@ -141,7 +141,7 @@ class DatabaseAttempts:
             if not self._create_table:
                 raise ConfigurationError(MISSING) from error
         metadata = MetaData()
-        cast("Table", Attempt.__table__).to_metadata(metadata)
+        cast(Table, Attempt.__table__).to_metadata(metadata)
         self._db_manager.create_tables(metadata)
         return work()
 

@@ -120,7 +120,7 @@ class _Form:
         self._memory_left = limits.memory
         self._field_count = self._file_count = 0
         self._part: MultipartSegment | None = None
-        self._name, self._filename, self._codec = "", cast("str | None", None), "utf-8"
+        self._name, self._filename, self._codec = "", cast(str | None, None), "utf-8"
         self._text = bytearray()
         self._file: SpooledTemporaryFile[bytes] | None = None
 
@@ -195,7 +195,7 @@ class _Form:
             self._codec = require_codec(part.charset or self._charset, self._what())
 
     def _end(self) -> None:
-        part, file = cast("MultipartSegment", self._part), self._file
+        part, file = cast(MultipartSegment, self._part), self._file
         if file is None:
             try:
                 self.fields.add(self._name, self._text.decode(self._codec))
@@ -216,7 +216,7 @@ class _Form:
         uploaded = UploadedFile(
             self._filename or "",
             part.content_type or "application/octet-stream",
-            cast("BinaryIO", file),
+            cast(BinaryIO, file),
             self._name,
             part.size,
             dict(part.headerlist),

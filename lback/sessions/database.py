@@ -222,7 +222,7 @@ class DatabaseSessionStore:
 def _own_metadata() -> MetaData:
     """Return metadata of this one table: the others are created by migrations or by the project."""
     metadata = MetaData()
-    cast("Table", StoredSession.__table__).to_metadata(metadata)
+    cast(Table, StoredSession.__table__).to_metadata(metadata)
     return metadata
 
 

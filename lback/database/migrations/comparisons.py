@@ -296,8 +296,8 @@ def _alter_default(changes: ModifyTableOps, found: Column[object], model: Column
         )
         changes.ops.append(alteration)
     if alteration.modify_server_default is False:
-        alteration.existing_server_default = cast("Any", found.server_default)
-        alteration.modify_server_default = cast("Any", model.server_default)
+        alteration.existing_server_default = cast(Any, found.server_default)
+        alteration.modify_server_default = cast(Any, model.server_default)
 
 
 # Indexes.

@@ -8,6 +8,8 @@ from sqlalchemy.dialects import mysql, postgresql
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
+# A SQL type of any column. TypeEngine is invariant in its Python type, so that no other argument
+# stands for all of them.
 Type: TypeAlias = TypeEngine[Any]
 
 # The first match counts, as some classes inherit from others.
