@@ -100,7 +100,7 @@ class Listing:
         return bool(self.search or self.chosen or self._span)
 
     @property
-    def _span(self) -> "tuple[datetime.date, datetime.date] | None":
+    def _span(self) -> "tuple[datetime.date, datetime.date | None] | None":
         return span_of(self.date) if self.date else None
 
     def query(self, *, walked: bool = False) -> Select[Any]:

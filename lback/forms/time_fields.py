@@ -238,7 +238,7 @@ class DateTimeField(_BoundedField):
             return value
         return value.replace(tzinfo=UTC if self.naive else self._zone)
 
-    def prepare(self, value: object) -> object:
+    def prepare(self, value: object) -> Any:
         """Return the datetime in the time zone of the field."""
         if not isinstance(value, datetime) or self.zone is None:
             return value
