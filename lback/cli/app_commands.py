@@ -14,7 +14,6 @@ from lback.cli.project import find_project, open_project
 from lback.core import server
 from lback.core.dependencies import missing_setting
 from lback.core.exceptions import ConfigurationError, did_you_mean
-from lback.core.routing.coroutines import run_coroutine
 
 if TYPE_CHECKING:
     from lback.application import Application
@@ -79,6 +78,8 @@ def _running(callback: Callable[..., Coroutine[object, None, object]]) -> Callab
 
     @wraps(callback)
     def call(*args: object, **kwargs: object) -> object:
+        from lback.core.routing.coroutines import run_coroutine  # asyncio takes long to import
+
         return run_coroutine(callback(*args, **kwargs))
 
     return call

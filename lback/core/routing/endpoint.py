@@ -13,7 +13,6 @@ from lback.core.http.headers import HeaderValue
 from lback.core.http.methods import METHODS, HTTPMethod, supported_methods
 from lback.core.request import Request
 from lback.core.response import JSON_TYPE, HTMLResponse, Response, json_encode, status_line
-from lback.core.routing.coroutines import run_coroutine
 from lback.core.routing.views import handled_methods, view_name
 
 if TYPE_CHECKING:
@@ -335,6 +334,9 @@ def response_of(result: object, view: "View", status: int = 200) -> Response:
         (201, b'{"id":1}')
     """
     if isinstance(result, CoroutineType):
+        # Imported here, because asyncio takes longer to import than the rest of the core.
+        from lback.core.routing.coroutines import run_coroutine
+
         result = run_coroutine(result)
     if not isinstance(result, tuple):
         return _plain_response(result, view, status, None)
