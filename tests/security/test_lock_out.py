@@ -53,6 +53,24 @@ def test_four_workers_take_no_more_guesses_than_one(workers: list[Application]) 
     assert answers.count(429) == 10
 
 
+def test_another_spelling_of_an_address_gives_no_more_guesses(workers: list[Application]) -> None:
+    app = workers[0]
+    with app.db_manager.session() as session:
+        app.user_manager.register(session, "lena", PASSWORD, "lena@b\xfccher.example")
+    client = Client(app)
+    domains = (
+        "b\xfccher",
+        "B\xdcCHER",
+        "bu\u0308cher",
+        "xn--bcher-kva",
+        "XN--bcher-KVA",
+        "b\xfcCHER",
+    )
+    spellings = [f"{name}@{domain}.example" for name in ("lena", "LENA") for domain in domains]
+    guesses = [sign_in(client, {**WRONG, "username": name}) for name in spellings]
+    assert guesses == [422] * 10 + [429] * 2
+
+
 @pytest.mark.parametrize("url", ["/accounts/sign-in", "/admin/sign-in"])
 def test_the_owner_gets_in_from_a_known_device_while_someone_guesses(
     workers: list[Application], url: str
