@@ -46,7 +46,7 @@ def authenticate(
     if request.db_session is None:
         raise ConfigurationError("authenticate() needs a database; set DATABASE_URL")
     address, counted = address_of(request), f"{manager.model.__tablename__}:{_counted(username)}"
-    device = device_of(request, manager.model.signs_in_as, counted)
+    device = device_of(request, manager, username)
     if isinstance(throttle, LoginThrottle):
         throttle.begin(counted, address, device)
     account: Account | None = manager.authenticate(request.db_session, username, password)

@@ -105,6 +105,22 @@ def test_a_device_of_one_account_is_none_of_another(workers: list[Application]) 
     assert sign_in(mallory, FORM) == 429
 
 
+def test_who_knew_the_password_keeps_no_count_of_their_own(workers: list[Application]) -> None:
+    app = workers[0]
+    devices = []
+    for _ in range(3):
+        thief = Client(app)
+        sign_in(thief, FORM)
+        thief.cookies.pop("session")
+        devices.append(thief)
+    with app.db_manager.session() as session:
+        ada = app.user_manager.get_by_username(session, "ada")
+        assert ada is not None
+        app.user_manager.set_password(session, ada, "battery staple")
+    answers = [sign_in(thief, WRONG) for thief in devices for _ in range(10)]
+    assert answers.count(422) == 10
+
+
 @pytest.mark.parametrize("value", ["", "x", "a.b.c", "\xfc", "=" * 500])
 def test_a_forged_device_is_none(workers: list[Application], value: str) -> None:
     forger = Client(workers[0])
