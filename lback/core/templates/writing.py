@@ -62,7 +62,12 @@ class CheckConcatenations(NodeTransformer):
 
 @pass_context  # so that constants are checked too; otherwise they are folded to text before
 def checked_output(_: RenderContext, value: Any) -> Any:
-    """Return a value that a template writes, or raise if it may not be written."""
+    """Return a value that a template writes, or raise if it may not be written.
+
+    Args:
+        _: Not used.
+        value: The value.
+    """
     return checked_text(value)
 
 
@@ -120,7 +125,15 @@ def _refused(value: Any) -> SecurityError:
 
 
 def check_sum(left: Any, right: Any) -> None:
-    """Raise SecurityError if the sum of two texts or lists would be too long."""
+    """Raise if the sum of two texts or lists would be too long.
+
+    Args:
+        left: Left operand.
+        right: Right operand.
+
+    Raises:
+        SecurityError: It would be.
+    """
     if isinstance(left, (*_TEXT_KINDS, list, tuple)) and isinstance(right, type(left)):
         limit = _LONGEST_TEXT if isinstance(left, _TEXT_KINDS) else _MOST_ITEMS
         if len(left) + len(right) > limit:
@@ -128,13 +141,29 @@ def check_sum(left: Any, right: Any) -> None:
 
 
 def check_power(base: Any, exponent: Any) -> None:
-    """Raise SecurityError if a power would be too large."""
+    """Raise if a power would be too large.
+
+    Args:
+        base: Left operand.
+        exponent: Right operand.
+
+    Raises:
+        SecurityError: It would be.
+    """
     if not (isinstance(exponent, (int, float)) and abs(exponent) <= 64 and abs(base) <= 2**64):
         raise SecurityError("this power is too large for a template from the database")
 
 
 def check_product(left: Any, right: Any) -> None:
-    """Raise SecurityError if a product of numbers, or a repeated text or list, is too large."""
+    """Raise if a product of numbers, or a repeated text or list, would be too large.
+
+    Args:
+        left: Left operand.
+        right: Right operand.
+
+    Raises:
+        SecurityError: It would be.
+    """
     is_small = True
     if isinstance(left, int) and isinstance(right, int):
         is_small = left.bit_length() + right.bit_length() <= _LARGEST_BITS
