@@ -78,6 +78,7 @@ class EditForm:
         add_autocomplete(request, self.form)
         self.user = user
         self.inlines = self._build_inlines(data, files) if writable else []
+        self._key = "" if request.config is None else str(request.config.SECRET_KEY)
         self.sent_state = str(request.POST.get(STATE, ""))
 
     def _drop_read_only(self, user: "AdminUser", *, writable: bool) -> None:
@@ -135,7 +136,7 @@ class EditForm:
             if name not in known.attrs
         ]
         rows = [row for formset in self.inlines for row in formset.rows if row is not None]
-        return state_of(self.row, collections, rows, more)
+        return state_of(self.row, collections, rows, more, key=self._key)
 
     @property
     def is_outdated(self) -> bool:

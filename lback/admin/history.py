@@ -1,10 +1,10 @@
 """Admin history: record changes of rows, and read the entries."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import inspect, select
+from sqlalchemy import func, inspect, select
 from sqlalchemy.orm import Session
 
 from lback.admin.columns import shown_with_zone
@@ -144,10 +144,27 @@ def recent(session: Session, slugs: Sequence[str], limit: int = 10) -> list[Admi
     return list(session.scalars(query.order_by(AdminEntry.id.desc()).limit(limit)))
 
 
+def last_deletions(session: Session, slug: str, keys: Iterable[str]) -> dict[str, int]:
+    """Return the id of the last deletion of each row that was deleted, by its key.
+
+    Entries up to it are about another row, whose id the database has given to the present one.
+
+    Args:
+        session: Database session.
+        slug: Slug of the registered model.
+        keys: Primary keys as text.
+    """
+    query = select(AdminEntry.row_key, func.max(AdminEntry.id)).where(
+        AdminEntry.section == slug, AdminEntry.row_key.in_(keys), AdminEntry.action == "delete"
+    )
+    rows = session.execute(query.group_by(AdminEntry.row_key))
+    return {row[0]: row[1] for row in rows}
+
+
 def of_row(
     session: Session, registered: RegisteredModel, key: str, limit: int = 200
 ) -> list[AdminEntry]:
-    """Return the latest entries of one row, newest first.
+    """Return the latest entries of one row, newest first, without those of a deleted one.
 
     Args:
         session: Database session.
@@ -156,7 +173,9 @@ def of_row(
         limit: Maximum number of entries.
     """
     query = select(AdminEntry).where(
-        AdminEntry.section == registered.slug, AdminEntry.row_key == key
+        AdminEntry.section == registered.slug,
+        AdminEntry.row_key == key,
+        AdminEntry.id > last_deletions(session, registered.slug, [key]).get(key, 0),
     )
     return list(session.scalars(query.order_by(AdminEntry.id.desc()).limit(limit)))
 

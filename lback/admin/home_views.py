@@ -13,7 +13,7 @@ from lback.admin.access import (
     user_of,
     visible_models,
 )
-from lback.admin.history import ACTIONS, of_row, recent
+from lback.admin.history import ACTIONS, last_deletions, of_row, recent
 from lback.admin.models import AdminEntry
 from lback.admin.page import page
 from lback.admin.registered_model import RegisteredModel
@@ -46,14 +46,20 @@ def visible_entries(
         session: Database session.
         entries: Entries to filter.
     """
-    user, found = user_of(request), set()
+    user, found, earlier = user_of(request), set(), set()
     for slug, registered in registry_of(request).registered_models.items():
         keys = {entry.row_key for entry in entries if entry.section == slug}
         if keys and (registered.has_scope or registered.has_row_rule):
+            last = {} if user.is_superuser else last_deletions(session, slug, keys)
+            earlier |= {
+                e.id for e in entries if e.section == slug and e.id <= last.get(e.row_key, 0)
+            }
             keys = _visible_keys(registered, user, keys, session)
         found |= {(slug, key) for key in keys}
     return [
-        ShownEntry(request, entry) for entry in entries if (entry.section, entry.row_key) in found
+        ShownEntry(request, entry)
+        for entry in entries
+        if (entry.section, entry.row_key) in found and entry.id not in earlier
     ]
 
 

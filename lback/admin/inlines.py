@@ -7,7 +7,9 @@ from lback.auth import policies
 from lback.core.exceptions import Forbidden
 from lback.forms import InlineFormset, ModelForm
 from lback.forms.formset import DELETE
+from lback.forms.identity import mapper_of
 from lback.forms.inline_formset import KEY
+from lback.users import Account
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
     from lback.forms.widgets import Values
     from lback.users import AdminUser
 
+# Attributes of accounts, which only their own page changes: it checks passwords, rights and
+# addresses, and ends sessions.
+ACCOUNT_FIELDS = frozenset({*Account.__annotations__, "roles", "is_superuser"})
 NO_ADDING = "You do not have permission to add rows here."
 
 
@@ -26,7 +31,8 @@ class AdminInlines(InlineFormset):
     """Formset of the inline rows that a user may view and edit.
 
     If the model of the rows is not registered, a user who may change the parent may edit the
-    rows, as far as their row policy allows.
+    rows, as far as their row policy allows. Fields that are read-only on the page of a row are left
+    out. Accounts are not added here, and their names, addresses, roles and passwords not changed.
 
     Args:
         form_class: `ModelForm` class of the rows.
@@ -49,7 +55,12 @@ class AdminInlines(InlineFormset):
     ) -> None:
         self._registered = registered
         self._user = user
-        self.can_add = registered is None or registered.has_permission(user, "add")
+        relations = mapper_of(type(options["parent"])).relationships
+        model = relations[options["relationship"]].mapper.class_
+        self._is_of_accounts = issubclass(model, Account)
+        self.can_add = not self._is_of_accounts and (
+            registered is None or registered.has_permission(user, "add")
+        )
         if not self.can_add:
             options["extra"] = 0
         super().__init__(form_class, data, files, **options)
@@ -85,6 +96,7 @@ class AdminInlines(InlineFormset):
     def build_form(self, number: int | str) -> ModelForm:
         """Return the form of one row with only the fields that the user may change."""
         form = super().build_form(number)
+        self._drop_read_only(form)
         narrow_rows(form, self._user)
         if not isinstance(number, int) or number >= len(self.rows):
             if not self.can_add:
@@ -96,6 +108,12 @@ class AdminInlines(InlineFormset):
         if row is not None and not self._may("delete", row):
             form.fields.pop(DELETE, None)
         return form
+
+    def _drop_read_only(self, form: ModelForm) -> None:
+        fixed = set(ACCOUNT_FIELDS) if self._is_of_accounts else set()
+        if self._registered is not None:
+            fixed |= set(self._registered.options.fields_read_only(self._user, form.instance))
+        self._keep_fields(form, [name for name in form.fields if name not in fixed])
 
     def _keep_fields(self, form: ModelForm, names: "Iterable[str]") -> None:
         for name in [name for name in form.fields if name not in names]:

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import unicodedata
 from calendar import monthrange
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime
@@ -216,8 +217,10 @@ def _line(values: list[str]) -> str:
 
 
 def _harmless(text: str) -> str:
-    # Spreadsheet programs run a cell that begins with one of these as a formula.
-    risky = text[:1] in ("=", "+", "-", "@", "\t", "\r")
+    # Spreadsheet programs run a cell that begins with one of these as a formula, some also in full
+    # width, and after white space or control characters.
+    begins = unicodedata.normalize("NFKC", text.lstrip()[:1])
+    risky = text[:1] in ("\t", "\r", "\n") or begins in ("=", "+", "-", "@")
     return f"'{text}" if risky and not _is_number(text) else text
 
 

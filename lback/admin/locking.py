@@ -16,6 +16,8 @@ def state_of(
     collections: Iterable[str] = (),
     inlines: Iterable[object] = (),
     more: Iterable[object] = (),
+    *,
+    key: str = "",
 ) -> str:
     """Return a digest of a row and of everything that is edited together with it.
 
@@ -24,11 +26,12 @@ def state_of(
         collections: Names of to-many relationships whose keys are included, such as "tags".
         inlines: Rows of inlines; all their columns are included.
         more: Further values to include.
+        key: A secret, without which the values of hidden columns could be guessed and compared.
 
     Returns:
         Hexadecimal text of 32 characters.
     """
-    digest = hashlib.blake2b(digest_size=16)
+    digest = hashlib.blake2b(digest_size=16, key=hashlib.sha256(key.encode()).digest())
     for item in (row, *inlines):
         for prop in mapper_of(type(item)).column_attrs:
             digest.update(repr((prop.key, getattr(item, prop.key))).encode("utf-8", "replace"))

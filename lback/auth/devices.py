@@ -8,34 +8,36 @@ import secrets
 from typing import TYPE_CHECKING, Any
 
 from lback.auth.environ_keys import DEVICE_COOKIES
-from lback.auth.throttle import account_key
 from lback.security.tokens import TokenSigner
 
 if TYPE_CHECKING:
     from lback.core.request import Request
     from lback.core.response import Response
-    from lback.users import Account
+    from lback.users import Account, AccountManager
 
 COOKIE = "lback_device_"
 SECONDS = 365 * 24 * 3600
 _PURPOSE = "device"
 
 
-def device_of(request: "Request", signs_in_as: str, counted: str) -> str | None:
+def device_of(request: "Request", manager: "AccountManager[Any]", username: str) -> str | None:
     """Return the key under which attempts of a known device are counted, or `None`.
 
     Args:
         request: The current request; its cookies are read.
-        signs_in_as: Kind of account: `"user"` or `"admin_user"`.
-        counted: The name under which attempts on the account are counted.
+        manager: The manager of the accounts.
+        username: Username or email address, as entered.
 
     Returns:
-        The key; `None` if the device has not signed in to this account before.
+        The key; `None` if the device has not signed in to this account before, or not since the
+        account was recovered: who knew the old password must not keep counters of their own.
     """
-    device = _device(request, COOKIE + signs_in_as)
-    return (
-        None if device is None or account_key(counted) not in device[1:] else f"device:{device[0]}"
-    )
+    signer, device = _signer(request), _device(request, COOKIE + manager.model.signs_in_as)
+    if signer is None or device is None:
+        return None
+    account = manager.find(request.db_session, username)
+    known = account is not None and device[1:] == [_state(signer, account)]
+    return f"device:{device[0]}" if known else None
 
 
 def remember_device(request: "Request", account: "Account") -> None:
@@ -51,15 +53,19 @@ def remember_device(request: "Request", account: "Account") -> None:
     signer = _signer(request)
     if signer is None:
         return
-    table: Any = type(account)
-    names = (account.username, account.email)
-    keys = [account_key(f"{table.__tablename__}:{name}") for name in names if name]
-    cookie = COOKIE + account.signs_in_as
+    cookie, state = COOKIE + account.signs_in_as, _state(signer, account)
     device = _device(request, cookie)
-    if device is not None and device[1:] == keys:
+    if device is not None and device[1:] == [state]:
         return
-    token = signer.sign(_PURPOSE, [secrets.token_urlsafe(12), *keys])
+    token = signer.sign(_PURPOSE, [secrets.token_urlsafe(12), state])
     request.environ.setdefault(DEVICE_COOKIES, {})[cookie] = token
+
+
+def _state(signer: TokenSigner, account: "Account") -> str:
+    """Return what a known device is bound to: the account, until its password is reset."""
+    table: Any = type(account)
+    parts = (table.__tablename__, account.id, account.created_at, account.keys_valid_from)
+    return signer.fingerprint("device", *parts)
 
 
 def set_cookies(request: "Request", response: "Response") -> None:
@@ -76,10 +82,10 @@ def set_cookies(request: "Request", response: "Response") -> None:
 
 
 def _device(request: "Request", cookie: str) -> list[str] | None:
-    """Return the nonce of a device and the keys of its account, from its cookie."""
+    """Return the nonce of a device and the state of its account, from its cookie."""
     token, signer = request.cookies.get(cookie), _signer(request)
     data = None if not token or signer is None else signer.read(_PURPOSE, token, SECONDS)
-    return data if isinstance(data, list) and data else None
+    return data if isinstance(data, list) and len(data) > 1 else None
 
 
 def _signer(request: "Request") -> TokenSigner | None:

@@ -7,6 +7,7 @@ from lback.auth.environ_keys import PASSWORD_CHECKED
 from lback.auth.throttle import LoginThrottle, address_of
 from lback.core.exceptions import ConfigurationError
 from lback.users import Account
+from lback.users.models import EMAIL_LENGTH, clean_email, clean_username
 
 if TYPE_CHECKING:
     from lback.core.request import Request
@@ -44,8 +45,8 @@ def authenticate(
     throttle = request.get_context("login_throttle")
     if request.db_session is None:
         raise ConfigurationError("authenticate() needs a database; set DATABASE_URL")
-    address, counted = address_of(request), f"{manager.model.__tablename__}:{username.strip()}"
-    device = device_of(request, manager.model.signs_in_as, counted)
+    address, counted = address_of(request), f"{manager.model.__tablename__}:{_counted(username)}"
+    device = device_of(request, manager, username)
     if isinstance(throttle, LoginThrottle):
         throttle.begin(counted, address, device)
     account: Account | None = manager.authenticate(request.db_session, username, password)
@@ -59,3 +60,10 @@ def authenticate(
     if account is None and request.dispatcher is not None:
         request.dispatcher.send("user_login_failed", manager, request=request, username=username)
     return account
+
+
+def _counted(username: str) -> str:
+    """Return the name under which attempts are counted: one for all spellings of an address."""
+    name = username.strip()
+    is_address = "@" in clean_username(name[: EMAIL_LENGTH + 1])
+    return (clean_email(name) or "") if is_address else name

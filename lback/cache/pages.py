@@ -36,9 +36,9 @@ def cache_page(
     Cached are responses to GET with status 200, by host, path, query and the request header
     fields that the response names in `Vary` (RFC 9111 section 4.1). A response that is meant for
     one visitor is never cached: one with a cookie, a CSRF token or a nonce, one marked `private`,
-    `no-store` or `no-cache`, a streamed one, one made after the session or the user was read, and
-    one to a request with `Authorization`. A cached response has the field `Age`; unless the view
-    sets `Cache-Control` itself, `max-age` is added.
+    `no-store` or `no-cache`, a streamed one, one made after the session, the user or a cookie was
+    read, and one to a request with `Authorization`. A cached response has the field `Age`; unless
+    the view sets `Cache-Control` itself, `max-age` is added.
 
     If the view's response depends on a header field that a middleware reads, the view must name
     that field in `Vary`.
@@ -171,7 +171,9 @@ def _is_cacheable(request: "Request", response: Response, *, private: bool) -> b
 
 
 def _is_touched(request: "Request") -> bool:
-    """Return True if the session or the user was read, so that the response may depend on it."""
+    """Return True if session, user or cookies were read: the response may depend on them."""
+    if "HTTP_COOKIE" in request.environ and "cookies" in vars(request):
+        return True
     return any(request.peek_context(name) is not None for name in ("session", "user"))
 
 

@@ -15,14 +15,19 @@ if TYPE_CHECKING:
 LINE = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 HANDLER = "lback"
 
-# Characters that end a line, move the cursor or change the reading direction: C0 except the tab,
-# DEL, C1, line and paragraph separators, bidirectional controls.
+# Characters that end a line, move the cursor, change the reading direction or are invisible: C0
+# except the tab, DEL, C1, line and paragraph separators, bidirectional controls, zero-width and tag
+# characters. And surrogates, which a stream cannot write, so that the line would be lost.
 _CONTROLS = (
     *(code for code in range(32) if code != 9),
     *range(0x7F, 0xA0),
-    *(0x200E, 0x200F, 0x2028, 0x2029),
+    *(0xAD, 0x61C, 0x180E, 0x2028, 0x2029, 0xFEFF),
+    *range(0x200B, 0x2010),
     *range(0x202A, 0x202F),
-    *range(0x2066, 0x206A),
+    *range(0x2060, 0x2070),
+    *range(0xD800, 0xE000),
+    *range(0xFFF9, 0xFFFC),
+    *range(0xE0000, 0xE0080),
 )
 _ESCAPES = {code: chr(code).encode("unicode_escape").decode() for code in _CONTROLS}
 _ESCAPES_OF_TRACES = {code: text for code, text in _ESCAPES.items() if code != 10}

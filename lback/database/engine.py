@@ -256,6 +256,8 @@ def _build_engine(url: URL, *, debug: bool) -> Engine:
     # Options in the URL take precedence.
     connect_args = {name: value for name, value in arguments if name not in url.query}
     driver_url = url
+    if dialect == "sqlite":
+        connect_args |= sqlite.connect_arguments(url)
     if url.get_driver_name() == "pymysql":
         driver_url, tls = mysql.driver_options(url)
         connect_args |= tls

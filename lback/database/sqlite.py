@@ -15,16 +15,18 @@ import re
 import sqlite3
 import time
 from contextlib import suppress
+from threading import Condition, get_ident
 from typing import Any
+from weakref import WeakSet
 
-from sqlalchemy import Engine, GenerativeSelect, event
+from sqlalchemy import Connection, Engine, GenerativeSelect, event
 from sqlalchemy.engine import URL
 from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 from sqlalchemy.pool import StaticPool
 
 BUSY_SECONDS = 5.0
 # Without an isolation level the driver does not begin transactions; `begin_to_write` does.
-# The pool gives a connection to one thread at a time.
+# The pool gives a connection to one thread at a time, except that of a database in memory.
 CONNECT_ARGUMENTS = {"timeout": BUSY_SECONDS, "isolation_level": None, "check_same_thread": False}
 
 # FULL, because in WAL mode NORMAL may lose the last commits in a power failure.
@@ -40,6 +42,72 @@ def engine_options(url: URL) -> dict[str, object]:
     """Return the arguments of `create_engine` for a SQLite URL."""
     # A database in memory exists in one connection, which all sessions share.
     return {"poolclass": StaticPool} if url.database in (None, "", ":memory:") else {}
+
+
+class SharedConnection(sqlite3.Connection):
+    """The connection of a database in memory, which all threads share.
+
+    A transaction belongs to the thread that begins it: others wait before they write, and their
+    commits and rollbacks leave it alone. Sessions of one thread share one transaction. Other
+    threads see its changes before the commit.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._changed = Condition()
+        self._owner: int | None = None
+        self._writers: WeakSet[Connection] = WeakSet()
+
+    def begin(self, writer: Connection | None) -> None:
+        """Begin a transaction, or join that of this thread, after that of another one has ended.
+
+        Args:
+            writer: SQLAlchemy's connection; another thread may commit what it writes.
+
+        Raises:
+            sqlite3.OperationalError: The other transaction takes longer than `BUSY_SECONDS`.
+        """
+        give_up_at = time.monotonic() + BUSY_SECONDS
+        with self._changed:
+            while not self._is_mine():
+                if time.monotonic() > give_up_at:
+                    raise sqlite3.OperationalError("database is locked")
+                # A transaction that ends by plain SQL sends no notification.
+                self._changed.wait(0.05)
+            if not self.in_transaction:
+                self.execute("BEGIN IMMEDIATE")
+                self._writers.clear()
+            self._owner = get_ident()
+            if writer is not None:
+                self._writers.add(writer)
+
+    def adopt(self, writer: Connection) -> None:
+        """Give the transaction to this thread if the connection has written in it."""
+        with self._changed:
+            if writer in self._writers:
+                self._owner = get_ident()
+
+    def commit(self) -> None:
+        """Commit the transaction, unless it belongs to another thread."""
+        with self._changed:
+            if self._is_mine():
+                super().commit()
+                self._changed.notify_all()
+
+    def rollback(self) -> None:
+        """Roll back the transaction, unless it belongs to another thread."""
+        with self._changed:
+            if self._is_mine():
+                super().rollback()
+                self._changed.notify_all()
+
+    def _is_mine(self) -> bool:
+        return not self.in_transaction or self._owner == get_ident()
+
+
+def connect_arguments(url: URL) -> dict[str, Any]:
+    """Return the arguments of `sqlite3.connect` for a SQLite URL."""
+    return {"factory": SharedConnection} if "poolclass" in engine_options(url) else {}
 
 
 def is_file(url: URL) -> bool:
@@ -93,18 +161,27 @@ def _switch_to_wal(cursor: DBAPICursor) -> None:
 
 def listen(engine: Engine) -> None:
     """Begin the transactions of an engine at their first write."""
-    # Not `before_cursor_execute`: errors in these events are reported as database errors. Listeners
-    # return None, so that the statement runs as usual.
+    # Not `before_cursor_execute`: errors in these events are reported as database errors. If a
+    # listener returns None, the statement runs as usual.
     for name in ("do_execute", "do_executemany"):
         event.listen(engine, name, begin_to_write)
     event.listen(engine, "do_execute_no_params", _begin_without_parameters)
+    if "poolclass" in engine_options(engine.url):
+        for name in ("commit", "rollback"):
+            event.listen(engine, name, _adopt)
 
 
-def _begin_without_parameters(cursor: DBAPICursor, statement: str, context: object) -> None:
-    begin_to_write(cursor, statement, None, context)
+def _adopt(connection: Connection) -> None:
+    shared = None if connection.invalidated else connection.connection.dbapi_connection
+    if isinstance(shared, SharedConnection):
+        shared.adopt(connection)
 
 
-def begin_to_write(cursor: DBAPICursor, statement: str, _: object, context: object) -> None:
+def _begin_without_parameters(cursor: DBAPICursor, statement: str, context: Any) -> bool | None:
+    return begin_to_write(cursor, statement, None, context)
+
+
+def begin_to_write(cursor: DBAPICursor, statement: str, _: Any, context: Any) -> bool | None:
     """Begin a transaction before the first statement that needs one.
 
     Args:
@@ -112,10 +189,19 @@ def begin_to_write(cursor: DBAPICursor, statement: str, _: object, context: obje
         statement: SQL of the statement.
         _: Its parameters; not used.
         context: SQLAlchemy's execution context.
+
+    Returns:
+        True if the statement was the beginning itself and need not be executed any more.
     """
     connection: Any = cursor.connection
+    if isinstance(connection, SharedConnection):
+        is_beginning = statement.startswith("BEGIN")
+        if is_beginning or needs_transaction(statement, context):
+            connection.begin(getattr(context, "root_connection", None))
+        return is_beginning or None
     if not connection.in_transaction and needs_transaction(statement, context):
         connection.execute("BEGIN IMMEDIATE")
+    return None
 
 
 def needs_transaction(statement: str, context: object) -> bool:

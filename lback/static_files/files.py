@@ -13,7 +13,7 @@ from lback.core.file_response import FileResponse
 from lback.core.router import Route
 from lback.static_files.manifest import FILE_NAME, Manifest, read_manifest
 from lback.static_files.serving import CollectedFiles
-from lback.static_files.sources import Sources
+from lback.static_files.sources import Sources, refuse_project
 
 if TYPE_CHECKING:
     from lback.core.config import Config
@@ -45,12 +45,7 @@ class StaticFiles:
         self.sources = Sources(config)
         project = Path(config.get("PROJECT_ROOT", "") or os.curdir).resolve()
         self.root = (project / config.STATIC_ROOT).resolve()
-        if self.root == project or self.root in project.parents:
-            raise ConfigurationError(
-                f"STATIC_ROOT = {str(config.STATIC_ROOT)!r} is the project directory or a parent "
-                "of it, whose files are not public; set it to a separate directory, such as "
-                "'staticfiles'"
-            )
+        refuse_project("STATIC_ROOT", config.STATIC_ROOT, project, "staticfiles")
         self._lock = Lock()
         self._checked_at = -SECONDS_BETWEEN_CHECKS
         self._stamp: tuple[int, ...] | None = None

@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lback.core.exceptions import NotFound
+from lback.core.exceptions import ConfigurationError, NotFound
 from lback.core.file_response import find_file
 from lback.core.templates import places_of
 
@@ -28,7 +28,7 @@ class Sources:
         config: Settings; `STATICFILES_DIRS`, `PROJECT_ROOT` and `INSTALLED_APPS` are read.
 
     Raises:
-        ConfigurationError: An installed app does not exist.
+        ConfigurationError: An installed app does not exist, or a directory contains the project.
     """
 
     def __init__(self, config: "Config") -> None:
@@ -76,6 +76,26 @@ def is_hidden(name: str) -> bool:
     return any(part.startswith(".") and part != WELL_KNOWN for part in name.split("/"))
 
 
+def refuse_project(setting: str, directory: object, project: Path, example: str) -> None:
+    """Raise if a directory of a setting contains the project, whose files are not public.
+
+    Args:
+        setting: Name of the setting.
+        directory: The directory, relative to the project.
+        project: Absolute path of the project.
+        example: A directory that can be used instead.
+
+    Raises:
+        ConfigurationError: It is the project directory or a parent of it.
+    """
+    place = (project / str(directory)).resolve()
+    if place == project or place in project.parents:
+        raise ConfigurationError(
+            f"{setting} = {str(directory)!r} is the project directory or a parent of it, whose "
+            f"files are not public; set it to a separate directory, such as {example!r}"
+        )
+
+
 def names_in(directory: Path) -> Iterator[str]:
     """Yield the relative paths of all files below a directory; directory links are not followed."""
     for place, _, files in os.walk(directory):
@@ -86,6 +106,8 @@ def names_in(directory: Path) -> Iterator[str]:
 def _directories(config: "Config") -> Iterator[Path]:
     given = config.get("STATICFILES_DIRS", None) or []
     root = Path(config.get("PROJECT_ROOT", "") or os.curdir).resolve()
+    for directory in given:
+        refuse_project("STATICFILES_DIRS", directory, root, "static")
     yield from [root / directory for directory in given] or [root / "static"]
     for app in config.get("INSTALLED_APPS", None) or []:
         yield from [place / "static" for place in places_of(app)]

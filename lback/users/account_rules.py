@@ -1,7 +1,13 @@
 """Validation of usernames and email addresses."""
 
 from lback.core.http.mail_address import mailed_address
-from lback.users.models import EMAIL_LENGTH, USERNAME_LENGTH, clean_email, clean_username
+from lback.users.models import (
+    EMAIL_LENGTH,
+    USERNAME_LENGTH,
+    clean_email,
+    clean_username,
+    username_key,
+)
 
 EMAIL_RULE = "Enter an email address such as ada@example.org."
 
@@ -38,7 +44,8 @@ def _shape_problem(username: str) -> str | None:
     cleaned = clean_username(username)
     if not 0 < len(cleaned) <= USERNAME_LENGTH:
         return f"Enter a username of 1 to {USERNAME_LENGTH} characters."
-    return None if cleaned.isprintable() else "Enter a username without invisible characters."
+    is_seen = cleaned.isprintable() and username_key(cleaned) != ""
+    return None if is_seen else "Enter a username without invisible characters."
 
 
 def email_problem(email: str | None) -> str | None:

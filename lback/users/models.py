@@ -27,6 +27,14 @@ NEVER_REUSE_IDS = {"sqlite_autoincrement": True}
 _FIRST_VERSIONS = 2**30
 
 
+# What Unicode calls default ignorable and `str.isprintable` does not refuse, and the empty braille
+# pattern: none of them is seen.
+_INVISIBLE = dict.fromkeys(
+    (0x34F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFFA0, *range(0x180B, 0x1810),
+     *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))
+)  # fmt: skip
+
+
 def clean_username(username: str) -> str:
     """Return a username as it is stored and shown: stripped, in Unicode normal form NFKC."""
     return unicodedata.normalize("NFKC", username).strip()
@@ -48,8 +56,8 @@ def clean_email(email: str | None) -> str | None:
 def username_key(username: str) -> str:
     """Return the text that is equal for usernames that count as the same.
 
-    It is the compatibility caseless match of Unicode (section 3.13, D145), so that "Ada" and "ADA"
-    in full-width letters are one account.
+    It is the identifier caseless match of Unicode (section 3.13, D146), so that "Ada" and "ADA" in
+    full-width letters are one account, and so is "Ada" with an invisible letter.
 
     Example:
         >>> username_key("Ada") == username_key("ADA")
@@ -57,7 +65,7 @@ def username_key(username: str) -> str:
     """
     key = unicodedata.normalize("NFD", username)
     for _ in range(2):
-        key = unicodedata.normalize("NFKD", key.casefold())
+        key = unicodedata.normalize("NFKD", key.casefold()).translate(_INVISIBLE)
     return unicodedata.normalize("NFKC", key).strip()
 
 

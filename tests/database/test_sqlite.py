@@ -202,6 +202,114 @@ def test_a_database_in_memory_is_the_same_in_every_thread() -> None:
     library.dispose()
 
 
+@pytest.fixture
+def memory() -> Iterator[DatabaseManager]:
+    manager = DatabaseManager.from_url("sqlite://")
+    manager.create_tables()
+    yield manager
+    manager.dispose()
+
+
+def test_a_thread_that_reads_a_database_in_memory_undoes_no_write_of_another(
+    memory: DatabaseManager,
+) -> None:
+    with ThreadPoolExecutor() as pool, memory.session() as session:
+        session.add(Volume(id=1))
+        session.flush()
+        pool.submit(books, memory).result()  # it rolls back, as every session does that only reads
+        session.add(Volume(id=2))
+        session.flush()
+        session.rollback()
+        assert books(memory) == 0
+        session.add(Volume(id=3))
+    assert books(memory) == 1
+
+
+def test_a_thread_waits_for_the_write_of_another_in_a_database_in_memory(
+    memory: DatabaseManager,
+) -> None:
+    def add() -> None:
+        with memory.session() as session:
+            session.add(Volume())
+
+    with ThreadPoolExecutor() as pool:
+        with memory.session() as session:
+            session.add(Volume())
+            session.flush()
+            other = pool.submit(add)
+            with pytest.raises(TimeoutError):
+                other.result(0.2)
+        other.result()
+        with memory.engine.connect() as connection:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            other = pool.submit(add)
+            with pytest.raises(TimeoutError):
+                other.result(0.2)
+            connection.exec_driver_sql("COMMIT")
+            other.result()
+    assert books(memory) == 3
+
+
+def test_a_thread_does_not_wait_for_ever_for_a_database_in_memory(
+    memory: DatabaseManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lback.database.sqlite.BUSY_SECONDS", 0.1)
+
+    def add() -> None:
+        with memory.session() as session:
+            session.add(Volume())
+
+    with ThreadPoolExecutor() as pool, memory.session() as session:
+        session.add(Volume())
+        session.flush()
+        with pytest.raises(OperationalError, match="database is locked"):
+            pool.submit(add).result()
+    assert books(memory) == 1
+
+
+def test_sessions_of_one_thread_share_the_transaction_of_a_database_in_memory(
+    memory: DatabaseManager,
+) -> None:
+    with memory.session() as outer:
+        outer.add(Volume())
+        outer.flush()
+        with memory.session() as inner:
+            inner.add(Volume())
+    assert books(memory) == 2
+
+
+def test_a_session_that_another_thread_commits_is_committed(memory: DatabaseManager) -> None:
+    session = memory.create_session()
+    session.add(Volume())
+    session.flush()
+    with ThreadPoolExecutor() as pool:
+        pool.submit(session.commit).result()
+        session.close()
+        assert pool.submit(books, memory).result() == 1
+        pool.submit(memory.dispose).result()
+
+
+def test_many_threads_lose_no_write_in_a_database_in_memory(memory: DatabaseManager) -> None:
+    def add(number: int) -> None:
+        with memory.session() as session:
+            session.add(Volume())
+        assert books(memory) > 0
+        with memory.create_session() as session:
+            session.add(Volume())
+            session.flush()
+            if number % 2:
+                session.rollback()
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(add, range(200)))
+    finally:
+        sys.setswitchinterval(interval)
+    assert books(memory) == 200
+
+
 WRITER = """
 import sys
 from lback.database import DatabaseManager

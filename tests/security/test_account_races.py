@@ -15,6 +15,7 @@ from lback.auth.refresh_tokens import RefreshFamily
 from lback.database import DatabaseManager
 from lback.security import TokenSigner
 from lback.users import AccountTokens, User, UserManager
+from lback.users.account_lock import end_sessions
 
 pytestmark = pytest.mark.usefixtures("quick_passwords")
 
@@ -265,6 +266,20 @@ def test_an_old_password_does_not_come_back_by_a_sign_in_that_renews_its_hash(
         with database.session() as session:
             assert users.authenticate(session, user.username, OLD) is None
             assert users.authenticate(session, user.username, OWNERS) is not None
+
+
+def test_a_slow_sign_out_everywhere_revives_no_session(database: DatabaseManager) -> None:
+    user = new_user(database, 0)
+    with database.session() as slow:
+        account = slow.get_one(User, user.id)
+        slow.commit()  # as loaded before the others, and not locked
+        for _ in range(2):
+            with database.session() as session:
+                end_sessions(session, session.get_one(User, user.id))
+        assert account.session_version == user.session_version
+        end_sessions(slow, account)
+    with database.session() as session:
+        assert session.get_one(User, user.id).session_version == user.session_version + 3
 
 
 def test_sessions_that_are_ended_twice_at_once_are_ended_by_both(

@@ -205,6 +205,18 @@ def test_each_thing_that_is_done_inline_has_a_permission_of_its_own(
     assert titles(app) == left
 
 
+def test_who_may_only_add_books_sees_none_inline(
+    app: Application, enter: Callable[..., Client]
+) -> None:
+    client = enter("writer.change", "book.add")
+    page = client.get("/admin/writer/row/1").text
+    assert "books-0-title" in page
+    assert "Raven" not in page
+    hostile(client)
+    hostile(client, **{"books-0-DELETE": "on"})
+    assert "The Raven" in titles(app)
+
+
 def test_an_inline_row_does_not_take_others_along_that_its_user_may_not_delete(
     app: Application, enter: Callable[..., Client]
 ) -> None:

@@ -289,6 +289,18 @@ def test_a_page_made_after_the_session_was_read_is_not_kept(
     assert app.cache.keys() == []
 
 
+def test_a_page_made_after_a_cookie_was_read_is_not_kept(counter: Counter) -> None:
+    def named(request: Request) -> Response:
+        return Response(f"hello {request.cookies.get('name')}")
+
+    app = build(page(counter, named))
+    headers = {"Cookie": "name=mallory"}
+    assert fetched(app, headers=headers) == "hello mallory"
+    assert app.cache.keys() == []
+    assert fetched(app) == "hello None"
+    assert fetched(app, headers={"Cookie": "name=eve"}) != "hello mallory"
+
+
 def test_a_page_that_left_the_session_alone_is_kept(
     counter: Counter, session_middleware: Any
 ) -> None:
@@ -455,3 +467,24 @@ def test_an_answer_that_sets_a_cookie_is_private_whatever_the_view_says(kind: st
     app = build(view, MIDDLEWARES=[SetsCookie] if kind == "set by a middleware" else [])
     for answer in (Client(app).get("/page"), Client(app).head("/page")):
         assert answer.headers["cache-control"] == "private, max-age=60"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "CDN-Cache-Control", "Cloudflare-CDN-Cache-Control", "Netlify-CDN-Cache-Control",
+        "Vercel-CDN-Cache-Control", "Surrogate-Control", "Edge-Control", "X-Accel-Expires",
+    ],
+)  # fmt: skip
+def test_no_field_of_another_cache_shares_an_answer_that_sets_a_cookie(name: str) -> None:
+    def view(request: Request, rest: str = "") -> Response:
+        response = Response("a", headers={name: "max-age=60"})
+        if rest == "cookie":
+            response.set_cookie("theme", "dark")
+        return response
+
+    client = Client(build(view))
+    assert name.lower() in client.get("/page").headers
+    shared = client.get("/page/cookie")
+    assert shared.text == "a"
+    assert name.lower() not in shared.headers

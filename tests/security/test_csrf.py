@@ -500,6 +500,16 @@ def test_the_log_says_why_without_the_token(
 # How it is put together.
 
 
+def test_the_record_itself_has_no_link(app: Application, caplog: pytest.LogCaptureFixture) -> None:
+    """A handler with a formatter of its own writes it as it is."""
+    app.add_route("/reset/{token}", lambda request, token: "", ["POST"], requires_auth=False)
+    answer = Client(app, enforce_csrf=True).post("/reset/s3cret-of-a-mail", data={"a": "b"})
+    assert answer.status_code == 403
+    assert "CSRF: POST '/reset/********' refused" in caplog.text
+    refusals = [r for r in caplog.records if r.name == "lback.middleware.csrf"]
+    assert not any("s3cret" in record.getMessage() for record in refusals)
+
+
 def test_without_a_session_middleware_there_is_no_start(tmp_path: Path) -> None:
     app = Application(**SETTINGS)
     app.add_middleware(CSRFMiddleware)

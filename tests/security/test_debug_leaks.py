@@ -1,17 +1,20 @@
 """Who sees the pages and logs of a developer learns no secret, however it is spelt."""
 
+import html
 import io
+import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
+import markupsafe
 import pytest
 from sqlalchemy.exc import IntegrityError
 
 from lback import Application, Config, Request
 from lback.core import setup_logging
-from lback.core.errors.redaction import without_values
+from lback.core.errors.redaction import Redactor, without_values
 from lback.testing import Client
 from lback.users import User
 
@@ -170,3 +173,16 @@ def test_messages_of_databases_lose_their_values(text: str) -> None:
 def test_what_holds_no_values_stays_as_it_is() -> None:
     error = IntegrityError("SELECT 1", None, Exception("no such column: adam"))
     assert without_values(str(error)) == str(error)
+
+
+@pytest.mark.parametrize(
+    "spelt",
+    [html.escape, lambda text: str(markupsafe.escape(text)), repr, json.dumps, quote, quote_plus],
+    ids=["html", "jinja", "repr", "json", "path", "query"],
+)
+def test_a_secret_is_masked_however_it_is_escaped(spelt: Callable[[str], str]) -> None:
+    secret = "k&y <of> the 'shop' \"9ZpW2\""
+    redact = Redactor(Config(None, settings={"SHOP_API_KEY": secret}))
+    text = redact(f"read {spelt(secret)} from the settings")
+    assert "9ZpW2" not in text
+    assert "shop" not in text

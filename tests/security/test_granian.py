@@ -115,6 +115,8 @@ def test_trusted_proxies_are_refused_where_names_are_confused(
     monkeypatch.chdir(shop)
     for name, value in {**ENVIRONMENT, "TRUSTED_PROXIES": "127.0.0.1"}.items():
         monkeypatch.setenv(name, value)
+    # Else the test would serve for ever where it is to fail.
+    monkeypatch.setattr("lback.cli.serve.run", lambda _: pytest.fail("the server was started"))
     assert run(["serve", "--port", "0", "--server", "granian"]) == 1
     assert "it takes X_Forwarded_For, which any client sends" in capsys.readouterr().err
 

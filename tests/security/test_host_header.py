@@ -15,7 +15,8 @@ HOSTILE = [
     "localhost@evil.example", "user:pass@localhost", "localhost:80@evil.example", "localhost:abc",
     "localhost, evil.example", "localhost evil.example", "localhost?x", "localhost#x",
     "local\\host",
-    "[::1", "localhost:80:80", "", " localhost", "localhost\t", "lo%63alhost", "<script>", "*",
+    "[::1", "localhost:80:80", "localhost..", "localhost..:80",
+    "", " localhost", "localhost\t", "lo%63alhost", "<script>", "*",
     "localhost;evil", "\u2025localhost", "xn--evil", "127.0.0.1.evil.example", "0x7f.1",
 ]  # fmt: skip
 

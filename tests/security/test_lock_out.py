@@ -53,6 +53,24 @@ def test_four_workers_take_no_more_guesses_than_one(workers: list[Application]) 
     assert answers.count(429) == 10
 
 
+def test_another_spelling_of_an_address_gives_no_more_guesses(workers: list[Application]) -> None:
+    app = workers[0]
+    with app.db_manager.session() as session:
+        app.user_manager.register(session, "lena", PASSWORD, "lena@b\xfccher.example")
+    client = Client(app)
+    domains = (
+        "b\xfccher",
+        "B\xdcCHER",
+        "bu\u0308cher",
+        "xn--bcher-kva",
+        "XN--bcher-KVA",
+        "b\xfcCHER",
+    )
+    spellings = [f"{name}@{domain}.example" for name in ("lena", "LENA") for domain in domains]
+    guesses = [sign_in(client, {**WRONG, "username": name}) for name in spellings]
+    assert guesses == [422] * 10 + [429] * 2
+
+
 @pytest.mark.parametrize("url", ["/accounts/sign-in", "/admin/sign-in"])
 def test_the_owner_gets_in_from_a_known_device_while_someone_guesses(
     workers: list[Application], url: str
@@ -85,6 +103,22 @@ def test_a_device_of_one_account_is_none_of_another(workers: list[Application]) 
     answers = [sign_in(mallory, WRONG) for _ in range(15)]
     assert answers.count(422) == 10
     assert sign_in(mallory, FORM) == 429
+
+
+def test_who_knew_the_password_keeps_no_count_of_their_own(workers: list[Application]) -> None:
+    app = workers[0]
+    devices = []
+    for _ in range(3):
+        thief = Client(app)
+        sign_in(thief, FORM)
+        thief.cookies.pop("session")
+        devices.append(thief)
+    with app.db_manager.session() as session:
+        ada = app.user_manager.get_by_username(session, "ada")
+        assert ada is not None
+        app.user_manager.set_password(session, ada, "battery staple")
+    answers = [sign_in(thief, WRONG) for thief in devices for _ in range(10)]
+    assert answers.count(422) == 10
 
 
 @pytest.mark.parametrize("value", ["", "x", "a.b.c", "\xfc", "=" * 500])

@@ -100,6 +100,18 @@ def test_no_request_starts_a_line_of_its_own(
     assert not [line for line in written.splitlines() if line.startswith("FAKE")]
 
 
+@pytest.mark.parametrize(
+    "hidden",
+    ["\u061c", "\u200b", "\u200d", "\u2060", "\ufeff", "\u180e", "\xad", "\ud800", "\udfff",
+     "\ufff9", "\u206a", "\U000e0041"],
+    ids=ascii,
+)  # fmt: skip
+def test_what_is_not_seen_in_a_line_is_spelt(log: io.StringIO, hidden: str) -> None:
+    logging.getLogger("shop").info("order of %s", f"ada{hidden}")
+    assert log.getvalue().strip().endswith("order of ada" + ascii(hidden)[1:-1])
+    log.getvalue().encode()  # a stream that cannot write a surrogate would lose the line
+
+
 def answer_to(app: Application, variables: dict[str, Any]) -> None:
     environ = {
         "REQUEST_METHOD": "GET",

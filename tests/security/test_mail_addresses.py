@@ -13,7 +13,7 @@ from lback.database import DatabaseManager
 from lback.mail import Mail, Mailer, SMTPBackend
 from lback.testing import Client
 from lback.users import UserManager
-from lback.users.account_rules import email_problem
+from lback.users.account_rules import email_problem, username_problem
 
 pytestmark = pytest.mark.usefixtures("quick_passwords")
 
@@ -169,6 +169,26 @@ def test_a_domain_has_one_form_that_is_kept_and_one_that_is_mailed(
     assert app.mailer.flush()
     assert server.recipients == ["<ada@xn--mnchen-3ya.example>"]
     assert "To: ada@xn--mnchen-3ya.example" in server.lines
+
+
+@pytest.mark.parametrize(
+    "twin",
+    ["ada\u3164", "ada\u2800", "a\u034fda", "ada\ufe0f", "\u115fada", "ada\u17b4", "ada\u1160",
+     "ada\U000e0100", "\uff21da\uffa0"],
+    ids=ascii,
+)  # fmt: skip
+def test_no_username_looks_exactly_like_another(database: DatabaseManager, twin: str) -> None:
+    users = UserManager()
+    with database.session() as session:
+        ada: Any = users.register(session, "ada", "correct horse")
+        with pytest.raises(ValidationError):
+            users.register(session, twin, "battery staple")
+        assert users.find(session, twin) is ada
+
+
+@pytest.mark.parametrize("name", ["\u3164", "\u2800\u2800", "\u115f\u1160", "\ufe0f"], ids=ascii)
+def test_no_username_is_seen_as_nothing(name: str) -> None:
+    assert username_problem(name, None) == "Enter a username without invisible characters."
 
 
 @pytest.mark.parametrize("at", ["@", "\uff20", "\ufe6b"], ids=ascii)

@@ -205,6 +205,9 @@ def masked(path: str, *patterns: str) -> str:
         ("/u/7/verify/s3cret", f"/u/7/verify/{MASK}"),
         ("/u/7/verify/s3cret/x", f"/u/7/verify/{MASK}/x"),
         ("/F47AC10B-58CC-4372-A567-0E02B2C3D479", f"/{MASK}"),
+        ("/reset/./s3cret", f"/reset/./{MASK}"),
+        ("/reset/.././s3cret", f"/reset/.././{MASK}"),
+        ("/./reset//../s3cret", f"/./reset//../{MASK}"),
         ("/file-7-s3cret.pdf", f"/file-7-{MASK}.pdf"),
     ],
 )

@@ -43,6 +43,22 @@ def test_a_link_to_the_project_is_refused(project: Path) -> None:
         build(project, "public")
 
 
+@pytest.mark.parametrize("directory", [".", "", "..", "/", "notes/..", "public"])
+@pytest.mark.parametrize("debug", [True, False])
+def test_the_project_is_not_a_source_of_static_files(
+    project: Path, directory: str, debug: bool
+) -> None:
+    (project / "public").symlink_to(project)
+    with pytest.raises(ConfigurationError, match=r"STATICFILES_DIRS = .* is the project directory"):
+        Application(
+            PROJECT_ROOT=str(project),
+            STATICFILES_DIRS=["static", directory],
+            DEBUG=debug,
+            SECRET_KEY="kT4-q9ZpW2_xR7mL8vNc",
+            ALLOWED_HOSTS=["localhost"],
+        )
+
+
 @pytest.mark.parametrize("name", ["models.py", "../settings.py", "%2e%2e/settings.py"])
 def test_a_directory_without_a_manifest_serves_nothing(project: Path, name: str) -> None:
     client = Client(build(project, "notes"))

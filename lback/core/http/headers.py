@@ -11,7 +11,9 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 # One directive of Cache-Control, with a quoted argument taken whole.
 _DIRECTIVE = re.compile(r'[^\s,"](?:[^,"]|"[^"]*"?)*')
 _FOR_SHARED = re.compile(r"(?:public|s-maxage|private\s*=)", re.IGNORECASE)
-_SHARED_CACHE_FIELDS = ("CDN-Cache-Control", "Surrogate-Control")
+# Fields that caches in front of the site obey before `Cache-Control`: those of RFC 9213, such as
+# Cloudflare-CDN-Cache-Control, of Akamai and Fastly, and of nginx.
+_FOR_SHARED_CACHES = ("cdn-cache-control", "surrogate-control", "edge-control", "x-accel-expires")
 _TYPE = "content-type"
 _KNOWN_NAMES: dict[str, str] = {}
 # By name and value: the key of the field and the pair that is sent.
@@ -196,8 +198,8 @@ class Headers(MutableMapping[str, "str | list[str]"]):
         if not names & {"private", "no-store"}:
             kept.insert(0, "private")
         self["Cache-Control"] = ", ".join(kept)
-        for name in _SHARED_CACHE_FIELDS:
-            self.pop(name, None)
+        for name in [name for name in self._fields if name.endswith(_FOR_SHARED_CACHES)]:
+            del self[name]
 
     def __getitem__(self, name: str) -> str | list[str]:
         key = name.lower()

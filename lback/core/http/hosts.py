@@ -27,7 +27,7 @@ def host_name(host: str) -> str | None:
         ('example.com', None)
     """
     found = _HOST.fullmatch(host)
-    return found[1].rstrip(".").lower() if found else None
+    return found[1].removesuffix(".").lower() if found else None
 
 
 def first_member(field: str | None) -> str:

@@ -11,8 +11,9 @@ if TYPE_CHECKING:
 
 MASK = "********"
 
-# A slash as paths, query strings and encoded referrers spell it. Bounded, so that no text is slow.
-_SLASH = r"(?:/|%(?:25){0,3}2[Ff]){1,4}"
+# A slash as paths, query strings and encoded referrers spell it, also with segments of dots alone.
+# Bounded, so that no text is slow.
+_SLASH = r"(?:(?:/|%(?:25){0,3}2[Ff])(?:\.{1,2}(?=/|%(?:25){0,3}2[Ff]))?){1,4}"
 _SEGMENT = r"[^\s/?#&\"'<>]"
 
 

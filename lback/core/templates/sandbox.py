@@ -1,72 +1,34 @@
 """The sandbox of templates from a database, which denies everything that is not allowed."""
 
-import datetime
-import types
-from collections.abc import Callable, Collection, Mapping
-from decimal import Decimal
-from enum import Enum
-from functools import wraps
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
-from jinja2 import StrictUndefined, Undefined, pass_context
+from jinja2 import StrictUndefined, Undefined, nodes
 from jinja2.environment import TemplateModule
 from jinja2.exceptions import SecurityError
 from jinja2.runtime import BlockReference, LoopContext, Macro, TemplateReference
 from jinja2.runtime import Context as RenderContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
-from jinja2.utils import Cycler, Joiner, Namespace
-from markupsafe import Markup
+from jinja2.utils import Joiner, Namespace
+
+from lback.core.templates.plain_data import CONTAINERS, is_plain, is_shown, readable_names
+from lback.core.templates.writing import (
+    CheckConcatenations,
+    check_method,
+    check_power,
+    check_product,
+    check_sum,
+    checked_output,
+    concatenated,
+    guard_filters,
+)
 
 if TYPE_CHECKING:
     from lback.core.request import Request
 
-_TEXT = (
-    "capitalize casefold count endswith find index isalnum isalpha isdecimal isdigit islower "
-    "isspace istitle isupper join lower lstrip partition removeprefix removesuffix replace rfind "
-    "rindex rpartition rsplit rstrip split splitlines startswith strip swapcase title upper"
-)
-_DATE = "day isocalendar isoformat isoweekday month strftime weekday year"
-_TIME = "hour microsecond minute second isoformat strftime tzname utcoffset"
-# Attributes of plain data that templates from the database may read, by type.
-_READABLE: Mapping[type, frozenset[str]] = {
-    kind: frozenset(names.split())
-    for kind, names in {
-        str: _TEXT,
-        bytes: "",
-        bool: "",
-        int: "",
-        float: "is_integer",
-        types.NoneType: "",
-        Decimal: "is_finite is_nan is_signed",
-        UUID: "hex",
-        datetime.datetime: f"{_DATE} {_TIME} date time timestamp",
-        datetime.date: _DATE,
-        datetime.time: _TIME,
-        datetime.timedelta: "days seconds microseconds total_seconds",
-        dict: "get items keys values",
-        list: "count index",
-        tuple: "count index",
-        set: "isdisjoint issubset issuperset",
-        frozenset: "isdisjoint issubset issuperset",
-        Enum: "name value",
-        LoopContext: (
-            "changed cycle depth depth0 first index index0 last length nextitem previtem "
-            "revindex revindex0"
-        ),
-        Cycler: "current next reset",
-        Namespace: "",
-        Macro: "",
-        BlockReference: "super",
-    }.items()
-}
-_CONTAINERS = (dict, list, tuple, set, frozenset)
 # Filters that reveal internals of objects, or produce large output from small input.
 _REFUSED_FILTERS = ("attr", "center", "format", "pprint")
 _REFUSED_GLOBALS = ("lipsum",)
-_BOUNDED_FILTERS = ("batch", "indent", "slice", "wordwrap")
-_LARGEST_ARGUMENT = 1000
-_LARGEST_PRODUCT = 100_000
 
 
 class TemplateRequest:
@@ -124,23 +86,29 @@ class DatabaseSandbox(ImmutableSandboxedEnvironment):
     It can call methods that are listed there, macros, and the globals of the environment.
     Sessions, forms, configuration and services list nothing, so that templates cannot read them.
 
-    A template can still use much time and memory, for example with nested loops: let only trusted
-    people edit rows.
+    What it writes is plain data, and objects whose class defines `__str__` beside
+    `template_attributes`: the `__repr__` of an object may show everything that it holds. A text has
+    at most ten million characters. A template can still use much time, for example with nested
+    loops: let only trusted people edit rows.
 
     Args:
         **options: Options of `jinja2.Environment`.
     """
 
-    intercepted_binops = frozenset({"*", "**", "%"})
+    intercepted_binops = frozenset({"+", "*", "**", "%"})
 
-    def __init__(self, **options: object) -> None:
-        super().__init__(**options, finalize=_checked_output)
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options, finalize=checked_output)
+        self.concat = concatenated  # type: ignore[method-assign]  # an attribute of the class
         for name in _REFUSED_FILTERS:
             del self.filters[name]
         for name in _REFUSED_GLOBALS:
             del self.globals[name]
-        for name in _BOUNDED_FILTERS:
-            self.filters[name] = _bounded(self.filters[name])
+        guard_filters(self)
+
+    def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
+        tree: nodes.Template = CheckConcatenations().visit(super()._parse(source, name, filename))
+        return tree.set_environment(self)  # type: ignore[return-value]  # the same tree
 
     def is_safe_attribute(self, obj: object, attr: str, value: object) -> bool:  # noqa: ARG002
         """Return True if the class of the object allows reading the attribute.
@@ -185,7 +153,7 @@ class DatabaseSandbox(ImmutableSandboxedEnvironment):
         missing = self.undefined(obj=obj, name=argument)
         if isinstance(argument, str) and not isinstance(obj, dict):
             return self.getattr(obj, argument)
-        if isinstance(obj, (str, *_CONTAINERS)) and is_plain(obj):
+        if isinstance(obj, (str, *CONTAINERS)) and is_plain(obj):
             return _item(obj, argument, missing)
         return missing
 
@@ -211,20 +179,19 @@ class DatabaseSandbox(ImmutableSandboxedEnvironment):
             **kwargs: Keyword arguments.
 
         Raises:
-            SecurityError: The object may not be called.
+            SecurityError: The object may not be called, or the result would be too long.
         """
         if self._is_global(obj):
             args = tuple(a._request if isinstance(a, TemplateRequest) else a for a in args)
+        args = check_method(getattr(obj, "__self__", None), getattr(obj, "__name__", ""), args)
         return super().call(context, obj, *args, **kwargs)
 
-    def call_binop(
-        self, context: RenderContext, operator: str, left: object, right: object
-    ) -> object:
-        """Compute `*`, `**` and `%`, unless the result would be large.
+    def call_binop(self, context: RenderContext, operator: str, left: Any, right: Any) -> Any:
+        """Compute `+`, `*`, `**` and `%`, unless the result would be large.
 
         Args:
             context: The context of the rendering.
-            operator: One of the three operators.
+            operator: One of the four operators.
             left: Left operand.
             right: Right operand.
 
@@ -233,10 +200,9 @@ class DatabaseSandbox(ImmutableSandboxedEnvironment):
         """
         if operator == "%" and isinstance(left, (str, bytes)):
             raise SecurityError("a template from the database may not format text with %")
-        if operator == "**" and not _is_small_power(left, right):
-            raise SecurityError("this power is too large for a template from the database")
-        if operator == "*" and not _is_small_product(left, right):
-            raise SecurityError("this product is too large for a template from the database")
+        check = {"+": check_sum, "*": check_product, "**": check_power}.get(operator)
+        if check is not None:
+            check(left, right)
         return super().call_binop(context, operator, left, right)
 
     def unsafe_undefined(self, obj: object, attribute: str) -> Undefined:
@@ -259,33 +225,7 @@ class DatabaseSandbox(ImmutableSandboxedEnvironment):
         return callable(obj) and any(obj is value for value in self.globals.values())
 
 
-def readable_names(obj: object) -> frozenset[str]:
-    """Return the attributes that templates from the database may read of an object."""
-    names: set[str] = set()
-    for kind, readable in _READABLE.items():
-        if isinstance(obj, kind) and (kind not in _CONTAINERS or is_plain(obj)):
-            names |= readable
-    fields: Collection[str] = getattr(type(obj), "_fields", ()) if isinstance(obj, tuple) else ()
-    declared: Collection[str] = getattr(type(obj), "template_attributes", ())
-    return frozenset(names.union(fields, declared))
-
-
-def is_plain(value: object) -> bool:
-    """Return True for plain data: containers of the standard library or of a request, and scalars.
-
-    The items of a container are not checked here, but when they are read.
-    """
-    if isinstance(value, _CONTAINERS):
-        module = type(value).__module__
-        return (
-            module in ("builtins", "collections")
-            or hasattr(value, "_fields")
-            or (module == "lback.core.http.multidict")
-        )
-    return isinstance(value, (*_READABLE, Markup))
-
-
-def admitted(context: Mapping[str, object]) -> dict[str, object]:
+def admitted(context: Mapping[str, Any]) -> dict[str, Any]:
     """Return a context that is safe for templates from the database.
 
     Args:
@@ -299,7 +239,7 @@ def admitted(context: Mapping[str, object]) -> dict[str, object]:
 def _admitted(name: str, value: Any) -> object:
     if name == "request" and hasattr(value, "build_absolute_uri"):
         return TemplateRequest(value)
-    if is_plain(value) or _is_shown(value):
+    if is_plain(value) or is_shown(value):
         return value
     return StrictUndefined(
         f"{name!r} is a {type(value).__name__}, which templates from the database may not use: "
@@ -308,47 +248,8 @@ def _admitted(name: str, value: Any) -> object:
     )
 
 
-def _is_shown(value: object) -> bool:
-    """Return True if the class of an object declares `template_attributes`."""
-    return isinstance(value, Undefined) or hasattr(type(value), "template_attributes")
-
-
-@pass_context  # so that constants are checked too; otherwise they are folded to text before
-def _checked_output(_: RenderContext, value: object) -> object:
-    if is_plain(value) or _is_shown(value):
-        return value
-    raise SecurityError(
-        f"templates from the database may not write a {type(value).__name__}: give plain data, or "
-        "name template_attributes in the class"
-    )
-
-
-def _item(obj: Any, key: object, missing: Undefined) -> object:
+def _item(obj: Any, key: Any, missing: Undefined) -> Any:
     try:
         return obj[key]
     except (AttributeError, TypeError, LookupError):
         return missing
-
-
-def _bounded(function: Callable[..., object]) -> Callable[..., object]:
-    """Wrap a filter so that it refuses large numbers, which would produce large output."""
-
-    @wraps(function)
-    def call(*args: object, **kwargs: object) -> object:
-        numbers = [value for value in (*args, *kwargs.values()) if isinstance(value, int)]
-        if any(number > _LARGEST_ARGUMENT for number in numbers):
-            raise SecurityError(f"{_LARGEST_ARGUMENT} is the largest argument of this filter")
-        return function(*args, **kwargs)
-
-    return call
-
-
-def _is_small_power(base: Any, exponent: object) -> bool:
-    return isinstance(exponent, (int, float)) and abs(exponent) <= 64 and abs(base) <= 2**64
-
-
-def _is_small_product(left: object, right: object) -> bool:
-    for sequence, number in ((left, right), (right, left)):
-        if isinstance(sequence, (str, bytes, list, tuple)) and isinstance(number, int):
-            return len(sequence) * number <= _LARGEST_PRODUCT
-    return True
