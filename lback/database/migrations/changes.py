@@ -98,8 +98,14 @@ def _ended_defaults(migration: MigrationContext) -> Iterator[DropTemporaryDefaul
     for schema, table, name in migration.opts.get(TEMPORARY, ()):
         if not inspector.has_table(table, schema=schema):
             continue
-        connection = migration.connection
-        found = Table(table, MetaData(), schema=schema, autoload_with=connection, resolve_fks=False)
+        found = Table(
+            table,
+            MetaData(),
+            schema=schema,
+            autoload_with=migration.connection,
+            resolve_fks=False,
+            listeners=[("column_reflect", migration.impl.autogen_column_reflect)],
+        )
         model = models.get(f"{schema}.{table}" if schema else table)
         wanted = model.c.get(name) if model is not None else None
         if name not in found.c or found.c[name].server_default is None:

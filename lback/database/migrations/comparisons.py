@@ -235,6 +235,26 @@ def checks_of_renamed(
     return drops, additions
 
 
+def hidden_indexes(connection: Connection, old: Table) -> list[DropIndexOp]:
+    """Return operations that drop indexes of a renamed table which Alembic does not see.
+
+    These are the indexes over expressions on SQLite.
+
+    Args:
+        connection: Connection to the database.
+        old: The table in the database.
+    """
+    if connection.dialect.name != "sqlite":
+        return []
+    facts = facts_of_table(connection, old.name, old.schema)
+    known = {index["name"] for index in sa.inspect(connection).get_indexes(old.name)}
+    return [
+        DropIndexOp.from_index(_index_as_it_is(old, name, facts))
+        for name in sorted(facts.indexes)
+        if name not in known
+    ]
+
+
 # Computed columns.
 
 

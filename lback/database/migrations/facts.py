@@ -5,6 +5,7 @@ create a temporary table of the model, and for SQLite the SQL of both is read. S
 and casts, which each database writes in its own way, do not count as differences.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -165,6 +166,9 @@ def _of_create_table(sql: str) -> Facts:
 
 # MariaDB and MySQL.
 
+_TEXT = re.compile(r"'(?:[^'\\]|\\.|'')*'", re.S)
+_ESCAPED_QUOTE = re.compile(r"((?<!\\)(?:\\\\)*)\\'")
+
 
 def _of_mysql(connection: Connection, name: str, schema: str | None) -> Facts:
     preparer = connection.dialect.identifier_preparer
@@ -172,6 +176,8 @@ def _of_mysql(connection: Connection, name: str, schema: str | None) -> Facts:
         preparer.quote(name) if not schema else f"{preparer.quote(schema)}.{preparer.quote(name)}"
     )
     sql = connection.exec_driver_sql(f"SHOW CREATE TABLE {full}".replace("%", "%%")).one()[1]
+    # Defaults of bytes are written with a backslash before a quote, those of text with two quotes.
+    sql = _TEXT.sub(lambda text: _ESCAPED_QUOTE.sub(r"\1''", text[0]), str(sql))
     return _of_create_table(str(sql).replace("CREATE TEMPORARY TABLE", "CREATE TABLE", 1))
 
 

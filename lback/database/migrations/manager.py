@@ -22,7 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from lback.core.exceptions import ConfigurationError
 from lback.database.creation import is_missing
 from lback.database.engine import DatabaseManager
-from lback.database.migrations import lineage, transaction
+from lback.database.migrations import lineage, progress, transaction
 from lback.database.migrations.changes import revise
 from lback.database.migrations.environment import ATTRIBUTE, Run
 from lback.database.migrations.errors import MigrationError, place_in, reason
@@ -241,6 +241,8 @@ class Migrations:
             ConfigurationError: The database cannot be reached.
         """
         history = self._history()
+        if not fake:
+            self._check_uninterrupted(but=lambda title: not progress.is_rollback(title))
         target = history.find(name) if name else history.only_head()
         current = self.current()
         applied = self._applied(history, current)
@@ -267,6 +269,7 @@ class Migrations:
             ConfigurationError: The database cannot be reached.
         """
         undone = self.undone_by(target)
+        self._check_uninterrupted(but=progress.is_rollback)
         if not undone:
             return []
         # For a merge any parent: Alembic reverts everything after it.
@@ -302,6 +305,7 @@ class Migrations:
     def _check_at_head(self, history: History) -> None:
         head = history.only_head()
         self._refuse_later()
+        self._check_uninterrupted()
         if self._applied(history) != set(history.names):
             raise MigrationError(
                 f"the database is not at the last migration, {head}, so changes of models cannot "
@@ -340,6 +344,13 @@ class Migrations:
             now = ", ".join(self.current()) or "no migration"
         except (ConfigurationError, SQLAlchemyError):
             return "The database cannot be reached; when it can, run: showmigrations"
+        unfinished = self._unfinished()
+        if unfinished:
+            begun = "".join(f"\n- {entry.statement}" for entry in unfinished)
+            return (
+                f"The database is at {now}. These statements were begun or committed:{begun}\n"
+                "Run the command again; it continues after them"
+            )
         if run.journal.kept:
             kept = "\n- ".join(["These statements were committed:", *run.journal.kept])
             cause = "committed before the end of the migration"
@@ -350,6 +361,24 @@ class Migrations:
                 "Revert them by hand, fix the migration and run it again"
             )
         return f"All changes were rolled back: the database is still at {now}"
+
+    def _unfinished(self) -> list[progress.Recorded]:
+        """Return the statements of an interrupted migration; empty without one."""
+        with self._db_manager.engine.connect() as connection:
+            return progress.read(connection)
+
+    def _check_uninterrupted(self, *, but: Callable[[str], bool] = lambda _: False) -> None:
+        """Check that no migration was interrupted, other than one that the command continues.
+
+        Raises:
+            MigrationError: One was; the message names the command that continues it.
+        """
+        for entry in self._unfinished()[:1]:
+            if not but(entry.migration):
+                command = "rollback" if progress.is_rollback(entry.migration) else "migrate"
+                raise MigrationError(
+                    f"{entry.migration} was interrupted; to continue it, run: {command}"
+                )
 
     @property
     def _dialect(self) -> str:

@@ -23,7 +23,7 @@ from alembic.operations.ops import (
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Column, Constraint, ForeignKeyConstraint, Table, UniqueConstraint
 
-from lback.database.migrations.comparisons import checks_of_renamed
+from lback.database.migrations.comparisons import checks_of_renamed, hidden_indexes
 from lback.database.migrations.operations import AddCheck, DropCheck, RenameColumn, RenameTable
 from lback.database.migrations.questions import Rename, kind_of
 
@@ -84,7 +84,9 @@ def _rename_table(
     dropped_checks, added_checks = _check_changes(context, dropped, created)
     changes = [*_column_changes(old, new, context), *added, *added_checks]
     schema = dropped.schema
-    operations.ops.append(ModifyTableOps(old.name, [*drops, *dropped_checks], schema=schema))
+    hidden = hidden_indexes(context.connection, old) if context.connection is not None else []
+    drops_of_old = [*drops, *dropped_checks, *hidden]
+    operations.ops.append(ModifyTableOps(old.name, drops_of_old, schema=schema))
     operations.ops.append(ModifyTableOps(new.name, changes, schema=schema))
     return RenameTable(old.name, new.name, schema)
 

@@ -89,6 +89,30 @@ def check_conversion(
     return old_kind, new_kind
 
 
+def check_has_no_values(
+    connection: Connection, place: tuple[str | None, str, str], new: TypeEngine[Any]
+) -> None:
+    """Check that a column that starts or ends to be a time span is empty, on MariaDB and MySQL.
+
+    Args:
+        connection: Connection to the database.
+        place: Schema, table and name of the column.
+        new: Type after the change.
+
+    Raises:
+        MigrationError: A row has a value.
+    """
+    schema, table, column = place
+    found = sa.table(table, sa.column(column), schema=schema)
+    filled = found.c[column].is_not(None)
+    if connection.scalar(sa.select(sa.literal(1)).select_from(found).where(filled).limit(1)):
+        raise MigrationError(
+            f"{table}.{column} cannot become {new.compile(connection.dialect)}, because MariaDB "
+            "and MySQL store a time span as a datetime and cannot convert it, and a value exists; "
+            "add a new column in the migration, fill it with op.execute(), and drop the old one"
+        )
+
+
 def _check_values(
     connection: Connection, table: sa.Table, column: str, kinds: tuple[Kind, Kind], type_: str
 ) -> None:
@@ -140,3 +164,42 @@ def _shown(value: Any) -> str:
     if isinstance(value, (date, time, UUID)):
         text = str(value)
     return text if len(text) <= SHOWN_LENGTH else f"{text[:SHOWN_LENGTH]}..."
+
+
+class Checking:
+    """Checks the rows of a table before a column is changed."""
+
+    connection: Connection | None
+    as_sql: bool
+
+    def check_rows(
+        self, table_name: str, column_name: str, schema: str | None, options: dict[str, Any]
+    ) -> tuple[Kind, Kind] | None:
+        """Check that a change of a column loses no data.
+
+        Args:
+            table_name: Name of the table.
+            column_name: Name of the column.
+            schema: Schema of the table; None for the default one.
+            options: Keyword arguments of `alter_column`.
+
+        Returns:
+            The kinds of the column before and after; None if its type does not change.
+
+        Raises:
+            MigrationError: Some rows would lose data; the message lists them.
+        """
+        type_, nullable = options.get("type_"), options.get("nullable")
+        if self.as_sql or self.connection is None or (type_ is None and nullable is not False):
+            return None
+        table = sa.Table(
+            table_name, sa.MetaData(), schema=schema, autoload_with=self.connection,
+            resolve_fks=False,
+        )  # fmt: skip
+        if column_name not in table.c:
+            return None
+        if nullable is False and table.c[column_name].nullable:
+            check_not_null(self.connection, table, column_name)
+        if type_ is None:
+            return None
+        return check_conversion(self.connection, table, column_name, sa.types.to_instance(type_))
