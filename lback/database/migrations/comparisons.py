@@ -161,7 +161,8 @@ def _compare_checks(
         if name == condition:
             _refuse_unnamed(changes, condition)
         # Before the types of its columns change.
-        changes.ops.insert(0, DropCheck(changes.table_name, name, condition, changes.schema))
+        written = current.written.get(name, condition)
+        changes.ops.insert(0, DropCheck(changes.table_name, name, written, changes.schema))
     for name, condition in _differences(target, current):
         if name == condition:
             _refuse_unnamed(changes, condition)
@@ -217,13 +218,14 @@ def checks_of_renamed(
     Returns:
         Checks to drop before the rename, and checks to add after it.
     """
-    now, then = (
-        facts_of_table(connection, old, model.schema).checks,
+    found, then = (
+        facts_of_table(connection, old, model.schema),
         facts_of_model(connection, model),
     )
+    now = found.checks
     kept = {name for name, text in now.items() if then.checks.get(name) == text}
     drops = [
-        DropCheck(old, name, text, model.schema)
+        DropCheck(old, name, found.written.get(name, text), model.schema)
         for name, text in now.items()
         if name not in kept and name != text
     ]
@@ -290,6 +292,26 @@ def _compare_defaults(
         if then is None and place in temporary:
             continue
         _alter_default(changes, found.c[column.name], column)
+
+
+def defaults_of_renamed(
+    connection: Connection, old: tuple[str, str], model: Column[Any], temporary: Collection[Any]
+) -> bool:
+    """Return True if the default of a renamed column, or of one of a renamed table, changes.
+
+    Args:
+        connection: Connection to the database.
+        old: Names of the table and the column in the database.
+        model: Column of the model.
+        temporary: Columns with temporary defaults: schema, table and name.
+    """
+    table, name = old
+    schema = model.table.schema
+    now = facts_of_table(connection, table, schema).defaults.get(name)
+    then = facts_of_model(connection, model.table).defaults.get(model.name)
+    if now == then or _is_numbered(model, now, then):
+        return False
+    return then is not None or (schema, table, name) not in temporary
 
 
 def _is_numbered(column: Column[Any], now: str | None, then: str | None) -> bool:

@@ -26,6 +26,7 @@ class Facts:
 
     Attributes:
         checks: Conditions by name of the constraint; without a name, by the condition itself.
+        written: The same conditions as they were written, where `checks` changes them.
         defaults: Server defaults by column.
         computed: Expressions of computed columns by column.
         indexes: Columns or expressions of indexes by name.
@@ -33,6 +34,7 @@ class Facts:
     """
 
     checks: dict[str, str] = field(default_factory=dict)
+    written: dict[str, str] = field(default_factory=dict)
     defaults: dict[str, str] = field(default_factory=dict)
     computed: dict[str, str] = field(default_factory=dict)
     indexes: dict[str, str] = field(default_factory=dict)
@@ -154,6 +156,7 @@ def _of_create_table(sql: str) -> Facts:
     for name, condition in sqlite_sql.checks(table):
         text = sqlite_sql.normal(condition)
         facts.checks[name or text] = text
+        facts.written[name or text] = condition
     for column in table.columns:
         default = sqlite_sql.default_of(column)
         computed = sqlite_sql.generation_of(column)

@@ -164,13 +164,16 @@ class Migrations:
         Raises:
             ConfigurationError: The database cannot be reached.
         """
+        return self._current(self._history())
+
+    def _current(self, history: History) -> list[str]:
         current: list[str] = []
 
         def note(heads: Any, _: MigrationContext) -> list[Any]:
             current.extend(heads)
             return []
 
-        history, config = self._history(), self._config(self._run())
+        config = self._config(self._run())
         with (
             self._explained(),
             EnvironmentContext(config, history.scripts, fn=note, dont_mutate=True),
@@ -185,7 +188,10 @@ class Migrations:
             MigrationError: The database was migrated by unrelated code.
             ConfigurationError: The database cannot be reached.
         """
-        history, current = self._history(), self.current()
+        history = self._history()
+        return self._later(history, self._current(history))
+
+    def _later(self, history: History, current: list[str]) -> list[str]:
         unknown = [name for name in current if name not in history.names]
         if unknown:
             history.known(unknown, self._lineage())
@@ -197,7 +203,7 @@ class Migrations:
 
     def _applied(self, history: History, current: list[str] | None = None) -> set[str]:
         """Return the applied migrations that have files."""
-        current = self.current() if current is None else current
+        current = self._current(history) if current is None else current
         unknown = set(current) - set(history.names)
         return history.before(current, self._lineage() if unknown else None)
 
@@ -287,8 +293,9 @@ class Migrations:
             ConfigurationError: The database cannot be reached.
         """
         history = self._history()
-        self._refuse_later()
-        applied = self._applied(history)
+        current = self._current(history)
+        self._refuse_later(history, current)
+        applied = self._applied(history, current)
         latest = [name for name in reversed(history.names) if name in applied]
         if target == NOTHING_YET:
             return latest
@@ -304,16 +311,17 @@ class Migrations:
 
     def _check_at_head(self, history: History) -> None:
         head = history.only_head()
-        self._refuse_later()
+        current = self._current(history)
+        self._refuse_later(history, current)
         self._check_uninterrupted()
-        if self._applied(history) != set(history.names):
+        if self._applied(history, current) != set(history.names):
             raise MigrationError(
                 f"the database is not at the last migration, {head}, so changes of models cannot "
                 "be detected; run migrate first"
             )
 
-    def _refuse_later(self) -> None:
-        later = self.later()
+    def _refuse_later(self, history: History, current: list[str]) -> None:
+        later = self._later(history, current)
         if later:
             raise MigrationError(
                 f"the database is at {' and '.join(later)}, which belongs to a later version of "

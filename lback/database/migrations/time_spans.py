@@ -48,9 +48,12 @@ class TimeSpans:
         self._dialect = dialect
         self._heads = heads
         self._known: dict[Place, bool] | None = None
+        # What the files of some migrations declare, and their names.
+        self._in_files: dict[Place, bool] = {}
+        self._read: list[str] = []
 
     def begin(self) -> None:
-        """Forget what earlier migrations of the run have changed, and read the files again."""
+        """Read the files of migrations that were applied since the last call."""
         self._known = None
 
     def declared(self, schema: str | None, table: str, column: str) -> bool | None:
@@ -106,11 +109,16 @@ class TimeSpans:
 
     def _places(self) -> dict[Place, bool]:
         if self._known is None:
-            self._known = {}
+            applied = _applied(self._scripts, self._heads())
+            names = [script.revision for script in applied]
+            if names[: len(self._read)] != self._read:
+                self._in_files, self._read = {}, []
+            self._known = self._in_files
             dialects = ("sqlite",) if self._dialect.name == "sqlite" else ("mysql", "mariadb")
-            for script in _applied(self._scripts, self._heads()):
+            for script in applied[len(self._read) :]:
                 for step in steps(script, dialects):
                     self._follow(step)
+            self._read, self._in_files = names, dict(self._known)
         return self._known
 
     def _follow(self, step: Step) -> None:

@@ -160,3 +160,79 @@ def test_mariadb_continues_at_each_statement(project: Project, after: bool) -> N
     assert failures > 3
     check(project)
     assert migrations.make() is None
+
+
+# What a person sees, with a run that ends as by Ctrl-C.
+
+MAKE = "op.create_table({!r}, sa.Column('id', sa.Integer, primary_key=True))"
+STOP = "raise KeyboardInterrupt"
+
+
+@pytest.fixture
+def stopped(project: Project) -> Project:
+    """A project on MariaDB whose first migration was interrupted after its first table."""
+    if project.kind != "mysql":
+        pytest.skip("other databases roll back")
+    project.write("0001_a", None, f"{MAKE.format('b')}\n    {STOP}", "op.drop_table('b')")
+    with pytest.raises(KeyboardInterrupt):
+        project.migrations().migrate()
+    assert project.tables == {"b"}
+    return project
+
+
+def test_what_follows_the_interruption_may_be_mended(stopped: Project) -> None:
+    stopped.write("0001_a", None, f"{MAKE.format('b')}\n    {MAKE.format('c')}")
+    assert stopped.migrations().migrate() == ["0001_a"]
+    assert stopped.tables == {"b", "c"}
+
+
+def test_a_file_that_was_changed_before_the_interruption_is_not_continued(
+    stopped: Project,
+) -> None:
+    stopped.write("0001_a", None, MAKE.format("other"))
+    for _ in range(2):
+        with pytest.raises(MigrationError) as refused:
+            stopped.migrations().migrate()
+        message = str(refused.value)
+        assert "0001_a was interrupted, and the migration has changed since" in message
+        assert message.count("CREATE TABLE b ") == 2
+        assert "DROP TABLE lback_unfinished" in message
+    stopped.execute("DROP TABLE b")
+    stopped.execute("DROP TABLE lback_unfinished")
+    stopped.migrations().migrate()
+    assert stopped.tables == {"other"}
+
+
+def test_a_failure_after_an_interruption_lists_all_that_stays(stopped: Project) -> None:
+    stopped.write(
+        "0001_a", None, f"{MAKE.format('b')}\n    op.execute('INSERT INTO nowhere VALUES (1)')"
+    )
+    with pytest.raises(MigrationError, match=r"were committed:\n- CREATE TABLE b .*\nRevert them"):
+        stopped.migrations().migrate()
+    stopped.execute("DROP TABLE b")
+    stopped.write("0001_a", None, MAKE.format("b"))
+    assert stopped.migrations().migrate() == ["0001_a"]
+
+
+def test_the_command_that_continues_is_named(stopped: Project) -> None:
+    with pytest.raises(
+        MigrationError, match="0001_a was interrupted; to continue it, run: migrate"
+    ):
+        stopped.migrations().make()
+    stopped.write("0001_a", None, MAKE.format("b"), f"op.drop_table('b')\n    {STOP}")
+    stopped.migrations().migrate()
+    with pytest.raises(KeyboardInterrupt):
+        stopped.migrations().rollback()
+    for refused in (stopped.migrations().migrate, stopped.migrations().make):
+        with pytest.raises(MigrationError, match=r"0001_a \(rollback\) was .*, run: rollback"):
+            refused()
+    stopped.write("0001_a", None, MAKE.format("b"), "op.drop_table('b')")
+    assert stopped.migrations().rollback() == ["0001_a"]
+    assert stopped.tables == set()
+    assert stopped.migrations().migrate() == ["0001_a"]
+
+
+def test_an_interrupted_migration_may_be_recorded_as_applied(stopped: Project) -> None:
+    stopped.migrations().migrate(fake=True)
+    assert stopped.migrations().current() == ["0001_a"]
+    assert stopped.migrations().migrate() == []
