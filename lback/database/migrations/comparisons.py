@@ -1,6 +1,6 @@
 """Compares what Alembic does not: checks, server defaults, and expressions of indexes."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any, NoReturn, cast
 
 import sqlalchemy as sa
@@ -10,7 +10,9 @@ from alembic.autogenerate.api import AutogenContext
 from alembic.operations.ops import (
     AlterColumnOp,
     CreateIndexOp,
+    DropConstraintOp,
     DropIndexOp,
+    MigrateOperation,
     ModifyTableOps,
 )
 from sqlalchemy import CheckConstraint, Column, Connection, Index, Table
@@ -68,6 +70,7 @@ def compare_rest(
     _compare_checks(connection, changes, (found, model), current, target)
     _compare_defaults(changes, (found, model), (current, target), autogen.opts[TEMPORARY])
     _compare_indexes(connection, changes, (found, model), current, target)
+    changes.ops.extend(indexes_of_dropped_keys(connection, found, model, changes.ops))
 
 
 def _refuse_expressions(connection: Connection, model: Table) -> None:
@@ -235,6 +238,34 @@ def checks_of_renamed(
         if name not in kept and name.lower() not in kept
     ]
     return drops, additions
+
+
+def indexes_of_dropped_keys(
+    connection: Connection, found: Table, model: Table, operations: Iterable[MigrateOperation]
+) -> list[DropIndexOp]:
+    """Return operations that drop the indexes which MariaDB made for dropped foreign keys.
+
+    Args:
+        connection: Connection to the database.
+        found: The table in the database.
+        model: Table of the model.
+        operations: Operations on the table.
+    """
+    if connection.dialect.name not in ("mysql", "mariadb"):
+        return []
+    keys = {
+        op.constraint_name
+        for op in operations
+        if isinstance(op, DropConstraintOp) and op.constraint_type == "foreignkey"
+    }
+    keys -= {op.index_name for op in operations if isinstance(op, DropIndexOp)}
+    keys -= {index.name for index in model.indexes}
+    indexes = sa.inspect(connection).get_indexes(found.name, schema=found.schema)
+    return [
+        DropIndexOp.from_index(Index(row["name"], *(found.c[str(c)] for c in row["column_names"])))
+        for row in indexes
+        if row["name"] in keys and not row["unique"]
+    ]
 
 
 def hidden_indexes(connection: Connection, old: Table) -> list[DropIndexOp]:

@@ -28,6 +28,7 @@ from lback.database.migrations.comparisons import (
     checks_of_renamed,
     defaults_of_renamed,
     hidden_indexes,
+    indexes_of_dropped_keys,
 )
 from lback.database.migrations.operations import AddCheck, DropCheck, RenameColumn, RenameTable
 from lback.database.migrations.questions import Rename, kind_of
@@ -91,7 +92,9 @@ def _rename_table(
     changes = [*_column_changes(old, new, context), *added, *added_checks]
     schema = dropped.schema
     hidden = hidden_indexes(context.connection, old) if context.connection is not None else []
-    drops_of_old = [*drops, *dropped_checks, *hidden]
+    drops_of_old: list[MigrateOperation] = [*drops, *dropped_checks, *hidden]
+    if context.connection is not None:
+        drops_of_old.extend(indexes_of_dropped_keys(context.connection, old, new, drops))
     operations.ops.append(ModifyTableOps(old.name, drops_of_old, schema=schema))
     operations.ops.append(ModifyTableOps(new.name, changes, schema=schema))
     return RenameTable(old.name, new.name, schema)

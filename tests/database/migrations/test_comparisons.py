@@ -389,3 +389,29 @@ def test_an_index_over_an_expression_goes_with_a_renamed_table(project: Project)
     migrations.rollback()
     project.execute("INSERT INTO items (name) VALUES ('Ada')")
     assert refuses(project, name="ADA")
+
+
+def test_a_dropped_foreign_key_takes_its_index(project: Project) -> None:
+    def change(*parts: Any, name: str = "items", renames: tuple[str, ...] = ()) -> Migrations:
+        metadata = MetaData(naming_convention=CONSTRAINT_NAMES)
+        Table("shelves", metadata, Column("id", Integer, primary_key=True))
+        Table(name, metadata, Column("id", Integer, primary_key=True), *parts)
+        migrations = Migrations(project.db_manager, project.root, metadata=metadata)
+        answers = Answers(renames=list(renames), keep_no_renames=not renames)
+        assert migrations.make(answers=answers) is not None
+        migrations.migrate()
+        assert migrations.make() is None
+        return migrations
+
+    def shelf() -> Column[int]:
+        return Column("shelf", sa.ForeignKey("shelves.id"))
+
+    change(shelf())
+    change(Column("shelf", Integer))
+    change(shelf())
+    change(Column("shelf", Integer), name="things", renames=("items=things",))
+    change(Column("shelf", Integer, index=True), name="things")
+    change(Column("shelf", sa.ForeignKey("shelves.id"), index=True), name="things")
+    change(Column("shelf", Integer, index=True), name="things").rollback("4")
+    [key] = project.inspector.get_foreign_keys("items")
+    assert key["constrained_columns"] == ["shelf"]
