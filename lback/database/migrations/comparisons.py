@@ -25,6 +25,7 @@ from lback.database.migrations.facts import (
     has_expression,
 )
 from lback.database.migrations.operations import AddCheck, DropCheck
+from lback.database.migrations.row_checks import single_percents
 from lback.database.migrations.sqlite_sql import tokens
 
 # Option of the Alembic environment that contains the temporary defaults.
@@ -141,7 +142,7 @@ def condition_of(connection: Connection, check: CheckConstraint) -> str:
         dialect=connection.dialect,
         compile_kwargs={"literal_binds": True, "include_table": False},
     )
-    return str(compiled)
+    return single_percents(str(compiled), connection.dialect)
 
 
 def _add_check(connection: Connection, changes: ModifyTableOps, check: CheckConstraint) -> AddCheck:

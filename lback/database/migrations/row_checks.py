@@ -9,7 +9,9 @@ from typing import Any, NoReturn
 from uuid import UUID
 
 import sqlalchemy as sa
+from alembic.ddl.impl import DefaultImpl
 from sqlalchemy import Connection
+from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeEngine
 
 from lback.database.migrations.conversions import Inexact, convert
@@ -166,11 +168,37 @@ def _shown(value: Any) -> str:
     return text if len(text) <= SHOWN_LENGTH else f"{text[:SHOWN_LENGTH]}..."
 
 
-class Checking:
+def single_percents(sql: str, dialect: Dialect) -> str:
+    """Return compiled SQL as a migration has to contain it.
+
+    For drivers with parameters such as `%s`, SQLAlchemy doubles each percent sign. If the result is
+    executed as the text of a migration, it is doubled once more.
+
+    Args:
+        sql: Compiled SQL.
+        dialect: Dialect of the database.
+    """
+    doubled = getattr(dialect.identifier_preparer, "_double_percents", False)
+    return sql.replace("%%", "%") if doubled else sql
+
+
+class Checking(DefaultImpl):
     """Checks the rows of a table before a column is changed."""
 
-    connection: Connection | None
-    as_sql: bool
+    def render_ddl_sql_expr(
+        self, expr: Any, is_server_default: bool = False, is_index: bool = False, **kw: Any
+    ) -> str:
+        """Return an expression of a default, an index or a computed column as SQL.
+
+        Args:
+            expr: The expression.
+            is_server_default: Whether it is a server default.
+            is_index: Whether it is in an index.
+            **kw: Other keyword arguments of Alembic.
+        """
+        given = {"is_server_default": is_server_default, "is_index": is_index}
+        sql: str = super().render_ddl_sql_expr(expr, **given, **kw)
+        return single_percents(sql, self.dialect)
 
     def check_rows(
         self, table_name: str, column_name: str, schema: str | None, options: dict[str, Any]

@@ -415,3 +415,29 @@ def test_a_dropped_foreign_key_takes_its_index(project: Project) -> None:
     change(Column("shelf", Integer, index=True), name="things").rollback("4")
     [key] = project.inspector.get_foreign_keys("items")
     assert key["constrained_columns"] == ["shelf"]
+
+
+def test_percent_signs_are_not_doubled(project: Project) -> None:
+    def value(table: str = "items") -> Any:
+        project.execute(f"INSERT INTO {table} (id) VALUES (1)")
+        [[found]] = project.execute(f"SELECT {name} FROM {table}")
+        project.execute(f"DELETE FROM {table}")
+        return found
+
+    name = "a"
+    check = CheckConstraint("a <> 'x' AND a LIKE '%%' AND a LIKE '%'", name="c")
+    become(project, described(server_default="5 %"))
+    become(project, described(server_default="5 %", comment="10 %"), check)
+    assert value() == "5 %"
+    name, check = "b", CheckConstraint("b <> 'x' AND b LIKE '%%' AND b LIKE '%'", name="c")
+    renamed: Any = Column("b", sa.Text, server_default="5 %", comment="10 %")
+    migrations = models(project, renamed, check, name="things")
+    migrations.make(answers=Answers(renames=["items=things", "things.a=b"]))
+    migrations.migrate()
+    assert migrations.make() is None
+    assert value("things") == "5 %"
+    name = "b"
+    models(project, Column("b", sa.Text), name="things").make()
+    migrations.migrate()
+    migrations.rollback()
+    assert value("things") == "5 %"
