@@ -126,6 +126,7 @@ def _check_values(
         for row in rows:
             try:
                 convert(row[-1], *kinds)
+                _check_word(connection, row[-1], kinds)
             except Inexact as reason:
                 count += 1
                 if len(findings) < SHOWN_ROWS:
@@ -134,6 +135,18 @@ def _check_values(
                     )
     if count:
         refuse(table.name, column, type_, count, findings)
+
+
+def _check_word(connection: Connection, value: Any, kinds: tuple[Kind, Kind]) -> None:
+    """Check that a database converts a text to a boolean, which MariaDB does for digits only.
+
+    Raises:
+        Inexact: It does not.
+    """
+    is_mysql = connection.dialect.name in ("mysql", "mariadb")
+    if is_mysql and kinds[1].name == "bool" and isinstance(value, str):
+        if value.strip() not in ("0", "1"):
+            raise Inexact("is a word, which MariaDB and MySQL do not convert; write 0 or 1")
 
 
 def check_not_null(connection: Connection, table: sa.Table, column: str) -> None:

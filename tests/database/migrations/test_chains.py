@@ -215,7 +215,7 @@ class Walk:
                 old_names[self._rename(model, name)] = name
             elif what == "rename table":
                 model.name = "u" if model.name == "t" else "t"
-            else:
+            elif name not in filled:
                 self._change_field(model, name, what)
         if model.name != self.model.name:
             renames.append(f"{self.model.full_name}={model.full_name}")

@@ -132,3 +132,11 @@ def test_undoing_is_checked_first_as_well(mariadb: Project) -> None:
     with pytest.raises(MigrationError, match=r"a\.x cannot become INTEGER"):
         mariadb.migrations().rollback()
     assert structure(mariadb) == before
+
+
+def test_a_word_does_not_become_a_boolean(mariadb: Project) -> None:
+    mariadb.become(("t", Column("c", sa.String(9))))
+    mariadb.execute("INSERT INTO t (c) VALUES ('1'), ('true')")
+    migrations = mariadb.migrations(("t", Column("c", sa.Boolean)))
+    migrations.make()
+    assert "id = 2: 'true' is a word, which MariaDB" in refused(mariadb, migrations)
