@@ -144,9 +144,9 @@ def _check_word(connection: Connection, value: Any, kinds: tuple[Kind, Kind]) ->
         Inexact: It does not.
     """
     is_mysql = connection.dialect.name in ("mysql", "mariadb")
-    if is_mysql and kinds[1].name == "bool" and isinstance(value, str):
-        if value.strip() not in ("0", "1"):
-            raise Inexact("is a word, which MariaDB and MySQL do not convert; write 0 or 1")
+    is_word = isinstance(value, str) and value.strip() not in ("0", "1")
+    if is_mysql and kinds[1].name == "bool" and is_word:
+        raise Inexact("is a word, which MariaDB and MySQL do not convert; write 0 or 1")
 
 
 def check_not_null(connection: Connection, table: sa.Table, column: str) -> None:

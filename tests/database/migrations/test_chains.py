@@ -206,21 +206,23 @@ class Walk:
             name = self.random.choice(list(model.fields) or ["-"])
             if what == "add" or name == "-":
                 filled.update(self._add(model))
-            elif what == "drop":
-                del model.fields[name]
-                model.forget(name)
-                filled.pop(name, None)
-                old_names.pop(name, None)
-            elif what == "rename" and name not in (*filled, *old_names):
-                old_names[self._rename(model, name)] = name
             elif what == "rename table":
                 model.name = "u" if model.name == "t" else "t"
-            elif name not in filled:
-                self._change_field(model, name, what)
+            elif name not in (*filled, *old_names):
+                self._change_one(model, name, what, old_names)
         if model.name != self.model.name:
             renames.append(f"{self.model.full_name}={model.full_name}")
         renames += [f"{model.full_name}.{old}={new}" for new, old in old_names.items()]
         return model, renames, filled, old_names
+
+    def _change_one(self, model: Model, name: str, what: str, old_names: dict[str, str]) -> None:
+        if what == "drop":
+            del model.fields[name]
+            model.forget(name)
+        elif what == "rename":
+            old_names[self._rename(model, name)] = name
+        else:
+            self._change_field(model, name, what)
 
     def _rename(self, model: Model, name: str) -> str:
         new = next(self.names)
