@@ -247,10 +247,10 @@ class Migrations:
             ConfigurationError: The database cannot be reached.
         """
         history = self._history()
-        if not fake:
-            self._check_uninterrupted(but=lambda title: not progress.is_rollback(title))
         target = history.find(name) if name else history.only_head()
         current = self.current()
+        if not fake:
+            self._check_uninterrupted(but=lambda title: not progress.is_rollback(title))
         applied = self._applied(history, current)
         if target is None or (target in applied and not name):
             return []
