@@ -2,7 +2,13 @@
 
 from collections.abc import Callable, Iterator
 
-from alembic.operations.ops import DowngradeOps, MigrationScript, ModifyTableOps, UpgradeOps
+from alembic.operations.ops import (
+    AlterColumnOp,
+    DowngradeOps,
+    MigrationScript,
+    ModifyTableOps,
+    UpgradeOps,
+)
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import MetaData, Table, inspect
 
@@ -81,12 +87,19 @@ def _put_drops_first(upgrade: UpgradeOps) -> None:
 
 
 def _forget_defaults(upgrade: UpgradeOps, ended: list[DropTemporaryDefault]) -> None:
-    """Keep renames, for which MySQL needs the whole column, from restoring a dropped default."""
-    old_names = {op.new: op.old for op in upgrade.ops if isinstance(op, RenameTable)}
+    """Keep changes, for which MySQL needs the whole column, from restoring a dropped default."""
+    old_tables = {op.new: op.old for op in upgrade.ops if isinstance(op, RenameTable)}
     gone = {(op.table, op.column.name) for op in ended}
     for op in upgrade.ops:
-        if isinstance(op, RenameColumn) and (old_names.get(op.table, op.table), op.old) in gone:
+        if isinstance(op, RenameColumn) and (old_tables.get(op.table, op.table), op.old) in gone:
             op.column.server_default = None
+            gone.add((old_tables.get(op.table, op.table), op.new))
+    for changes in upgrade.ops:
+        for op in changes.ops if isinstance(changes, ModifyTableOps) else ():
+            if isinstance(op, AlterColumnOp):
+                table = old_tables.get(op.table_name, op.table_name)
+                if (table, op.column_name) in gone:
+                    op.existing_server_default = False
 
 
 def _ended_defaults(migration: MigrationContext) -> Iterator[DropTemporaryDefault]:
@@ -98,8 +111,14 @@ def _ended_defaults(migration: MigrationContext) -> Iterator[DropTemporaryDefaul
     for schema, table, name in migration.opts.get(TEMPORARY, ()):
         if not inspector.has_table(table, schema=schema):
             continue
-        connection = migration.connection
-        found = Table(table, MetaData(), schema=schema, autoload_with=connection, resolve_fks=False)
+        found = Table(
+            table,
+            MetaData(),
+            schema=schema,
+            autoload_with=migration.connection,
+            resolve_fks=False,
+            listeners=[("column_reflect", migration.impl.autogen_column_reflect)],
+        )
         model = models.get(f"{schema}.{table}" if schema else table)
         wanted = model.c.get(name) if model is not None else None
         if name not in found.c or found.c[name].server_default is None:

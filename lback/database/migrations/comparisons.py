@@ -1,6 +1,6 @@
 """Compares what Alembic does not: checks, server defaults, and expressions of indexes."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any, NoReturn, cast
 
 import sqlalchemy as sa
@@ -10,7 +10,9 @@ from alembic.autogenerate.api import AutogenContext
 from alembic.operations.ops import (
     AlterColumnOp,
     CreateIndexOp,
+    DropConstraintOp,
     DropIndexOp,
+    MigrateOperation,
     ModifyTableOps,
 )
 from sqlalchemy import CheckConstraint, Column, Connection, Index, Table
@@ -23,6 +25,7 @@ from lback.database.migrations.facts import (
     has_expression,
 )
 from lback.database.migrations.operations import AddCheck, DropCheck
+from lback.database.migrations.row_checks import single_percents
 from lback.database.migrations.sqlite_sql import tokens
 
 # Option of the Alembic environment that contains the temporary defaults.
@@ -68,6 +71,7 @@ def compare_rest(
     _compare_checks(connection, changes, (found, model), current, target)
     _compare_defaults(changes, (found, model), (current, target), autogen.opts[TEMPORARY])
     _compare_indexes(connection, changes, (found, model), current, target)
+    changes.ops.extend(indexes_of_dropped_keys(connection, found, model, changes.ops))
 
 
 def _refuse_expressions(connection: Connection, model: Table) -> None:
@@ -138,7 +142,7 @@ def condition_of(connection: Connection, check: CheckConstraint) -> str:
         dialect=connection.dialect,
         compile_kwargs={"literal_binds": True, "include_table": False},
     )
-    return str(compiled)
+    return single_percents(str(compiled), connection.dialect)
 
 
 def _add_check(connection: Connection, changes: ModifyTableOps, check: CheckConstraint) -> AddCheck:
@@ -161,7 +165,8 @@ def _compare_checks(
         if name == condition:
             _refuse_unnamed(changes, condition)
         # Before the types of its columns change.
-        changes.ops.insert(0, DropCheck(changes.table_name, name, condition, changes.schema))
+        written = current.written.get(name, condition)
+        changes.ops.insert(0, DropCheck(changes.table_name, name, written, changes.schema))
     for name, condition in _differences(target, current):
         if name == condition:
             _refuse_unnamed(changes, condition)
@@ -217,13 +222,14 @@ def checks_of_renamed(
     Returns:
         Checks to drop before the rename, and checks to add after it.
     """
-    now, then = (
-        facts_of_table(connection, old, model.schema).checks,
+    found, then = (
+        facts_of_table(connection, old, model.schema),
         facts_of_model(connection, model),
     )
+    now = found.checks
     kept = {name for name, text in now.items() if then.checks.get(name) == text}
     drops = [
-        DropCheck(old, name, text, model.schema)
+        DropCheck(old, name, found.written.get(name, text), model.schema)
         for name, text in now.items()
         if name not in kept and name != text
     ]
@@ -233,6 +239,54 @@ def checks_of_renamed(
         if name not in kept and name.lower() not in kept
     ]
     return drops, additions
+
+
+def indexes_of_dropped_keys(
+    connection: Connection, found: Table, model: Table, operations: Iterable[MigrateOperation]
+) -> list[DropIndexOp]:
+    """Return operations that drop the indexes which MariaDB made for dropped foreign keys.
+
+    Args:
+        connection: Connection to the database.
+        found: The table in the database.
+        model: Table of the model.
+        operations: Operations on the table.
+    """
+    if connection.dialect.name not in ("mysql", "mariadb"):
+        return []
+    keys = {
+        op.constraint_name
+        for op in operations
+        if isinstance(op, DropConstraintOp) and op.constraint_type == "foreignkey"
+    }
+    keys -= {op.index_name for op in operations if isinstance(op, DropIndexOp)}
+    keys -= {index.name for index in model.indexes}
+    indexes = sa.inspect(connection).get_indexes(found.name, schema=found.schema)
+    return [
+        DropIndexOp.from_index(Index(row["name"], *(found.c[str(c)] for c in row["column_names"])))
+        for row in indexes
+        if row["name"] in keys and not row["unique"]
+    ]
+
+
+def hidden_indexes(connection: Connection, old: Table) -> list[DropIndexOp]:
+    """Return operations that drop indexes of a renamed table which Alembic does not see.
+
+    These are the indexes over expressions on SQLite.
+
+    Args:
+        connection: Connection to the database.
+        old: The table in the database.
+    """
+    if connection.dialect.name != "sqlite":
+        return []
+    facts = facts_of_table(connection, old.name, old.schema)
+    known = {index["name"] for index in sa.inspect(connection).get_indexes(old.name)}
+    return [
+        DropIndexOp.from_index(_index_as_it_is(old, name, facts))
+        for name in sorted(facts.indexes)
+        if name not in known
+    ]
 
 
 # Computed columns.
@@ -272,7 +326,27 @@ def _compare_defaults(
         _alter_default(changes, found.c[column.name], column)
 
 
-def _is_numbered(column: Column[object], now: str | None, then: str | None) -> bool:
+def defaults_of_renamed(
+    connection: Connection, old: tuple[str, str], model: Column[Any], temporary: Collection[Any]
+) -> bool:
+    """Return True if the default of a renamed column, or of one of a renamed table, changes.
+
+    Args:
+        connection: Connection to the database.
+        old: Names of the table and the column in the database.
+        model: Column of the model.
+        temporary: Columns with temporary defaults: schema, table and name.
+    """
+    table, name = old
+    schema = model.table.schema
+    now = facts_of_table(connection, table, schema).defaults.get(name)
+    then = facts_of_model(connection, model.table).defaults.get(model.name)
+    if now == then or _is_numbered(model, now, then):
+        return False
+    return then is not None or (schema, table, name) not in temporary
+
+
+def _is_numbered(column: Column[Any], now: str | None, then: str | None) -> bool:
     """Return True if the default of a column is its sequence or expression."""
     by_model = column.identity is not None or column.computed is not None
     counted = [text for text in (now, then) if text and "nextval(" in text]

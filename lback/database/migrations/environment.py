@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias
 from alembic import context
 from alembic.autogenerate.api import AutogenContext
 from alembic.operations.ops import MigrationScript
-from alembic.runtime.migration import MigrationContext
+from alembic.runtime.migration import MigrationContext, RevisionStep
 from sqlalchemy import Connection, MetaData
 from sqlalchemy.types import TypeEngine
 
@@ -19,9 +19,14 @@ from lback.core.exceptions import ConfigurationError
 from lback.database.engine import DatabaseManager
 from lback.database.migrations import comparisons, lineage, transaction
 from lback.database.migrations import implementations as _implementations  # noqa: F401  for Alembic
+from lback.database.migrations import mysql_tables as _mysql_tables  # noqa: F401  for Alembic
+from lback.database.migrations.early_checks import EarlyChecks
 from lback.database.migrations.journal import Journal
 from lback.database.migrations.names import name_for
+from lback.database.migrations.progress import Progress, title
 from lback.database.migrations.sources import tables_in_schemas, temporary_defaults, texts
+from lback.database.migrations.steps import steps as read_steps
+from lback.database.migrations.time_spans import DATABASES, OPTION, TimeSpans
 from lback.database.models import Base
 
 Guard: TypeAlias = Callable[[Connection], AbstractContextManager[object]]
@@ -87,11 +92,49 @@ def _run(run: Run, settings: dict[str, Any]) -> None:
     prepared, running = _guards(run)
     with engine.connect() as connection, prepared(connection):
         run.journal.follow(connection)
-        context.configure(connection=connection, **settings)
-        with context.begin_transaction(), running(connection):
+        progress = None
+        if _goes_somewhere() and not transaction.undoes_definitions(connection.dialect.name):
+            progress = Progress(connection, run.journal)
+        _configure(connection, settings, progress)
+        with context.begin_transaction(), running(connection), progress or nullcontext():
             context.run_migrations()
             if _goes_somewhere():
                 _note_lineage(connection)
+
+
+def _configure(connection: Connection, settings: dict[str, Any], progress: Progress | None) -> None:
+    """Configure Alembic, with preparations for each migration."""
+    dialect = connection.dialect
+    spans: TimeSpans | None = None
+    if dialect.name in DATABASES:
+        spans = TimeSpans(
+            context.script, dialect, lambda: context.get_context().get_current_heads()
+        )
+    context.configure(connection=connection, **{**settings, OPTION: spans})
+    migration = context.get_context()
+    if progress is not None:
+        migration.on_version_apply_callbacks += (progress.finish,)
+    steps: Any = migration._migrations_fn
+
+    def prepared(*arguments: Any) -> Iterator[Any]:
+        for step in steps(*arguments):
+            if spans is not None:
+                spans.begin()
+            if progress is not None and isinstance(step, RevisionStep):
+                progress.begin(title(step.revision.revision, is_upgrade=step.is_upgrade))
+                if not progress.continues:
+                    _check_early(connection, migration, step)
+            yield step
+
+    migration._migrations_fn = prepared
+
+
+def _check_early(connection: Connection, migration: MigrationContext, step: RevisionStep) -> None:
+    """Check the rows before a migration that cannot be rolled back."""
+    function = "upgrade" if step.is_upgrade else "downgrade"
+    operations = read_steps(step.revision, ("mysql", "mariadb"), function)
+    check: Any = migration.impl.check_rows  # type: ignore[attr-defined]
+    EarlyChecks(connection, check).run(operations)
 
 
 def _guards(run: Run) -> tuple[Guard, Guard]:

@@ -5,6 +5,7 @@ create a temporary table of the model, and for SQLite the SQL of both is read. S
 and casts, which each database writes in its own way, do not count as differences.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ class Facts:
 
     Attributes:
         checks: Conditions by name of the constraint; without a name, by the condition itself.
+        written: The same conditions as they were written, where `checks` changes them.
         defaults: Server defaults by column.
         computed: Expressions of computed columns by column.
         indexes: Columns or expressions of indexes by name.
@@ -32,6 +34,7 @@ class Facts:
     """
 
     checks: dict[str, str] = field(default_factory=dict)
+    written: dict[str, str] = field(default_factory=dict)
     defaults: dict[str, str] = field(default_factory=dict)
     computed: dict[str, str] = field(default_factory=dict)
     indexes: dict[str, str] = field(default_factory=dict)
@@ -153,6 +156,7 @@ def _of_create_table(sql: str) -> Facts:
     for name, condition in sqlite_sql.checks(table):
         text = sqlite_sql.normal(condition)
         facts.checks[name or text] = text
+        facts.written[name or text] = condition
     for column in table.columns:
         default = sqlite_sql.default_of(column)
         computed = sqlite_sql.generation_of(column)
@@ -165,6 +169,9 @@ def _of_create_table(sql: str) -> Facts:
 
 # MariaDB and MySQL.
 
+_TEXT = re.compile(r"'(?:[^'\\]|\\.|'')*'", re.S)
+_ESCAPED_QUOTE = re.compile(r"((?<!\\)(?:\\\\)*)\\'")
+
 
 def _of_mysql(connection: Connection, name: str, schema: str | None) -> Facts:
     preparer = connection.dialect.identifier_preparer
@@ -172,6 +179,8 @@ def _of_mysql(connection: Connection, name: str, schema: str | None) -> Facts:
         preparer.quote(name) if not schema else f"{preparer.quote(schema)}.{preparer.quote(name)}"
     )
     sql = connection.exec_driver_sql(f"SHOW CREATE TABLE {full}".replace("%", "%%")).one()[1]
+    # Defaults of bytes are written with a backslash before a quote, those of text with two quotes.
+    sql = _TEXT.sub(lambda text: _ESCAPED_QUOTE.sub(r"\1''", text[0]), str(sql))
     return _of_create_table(str(sql).replace("CREATE TEMPORARY TABLE", "CREATE TABLE", 1))
 
 

@@ -7,7 +7,6 @@ import re
 from typing import Any
 
 import sqlalchemy as sa
-from alembic.ddl.mysql import MariaDBImpl, MySQLImpl
 from alembic.ddl.postgresql import PostgresqlImpl
 from alembic.ddl.sqlite import SQLiteImpl
 from alembic.operations.batch import ApplyBatchImpl, BatchOperationsImpl
@@ -17,9 +16,10 @@ from sqlalchemy import Connection, Constraint
 from lback.database.migrations.conversions import is_known
 from lback.database.migrations.facts import has_expression
 from lback.database.migrations.kinds import Kind, Type
-from lback.database.migrations.row_checks import check_conversion, check_not_null
+from lback.database.migrations.row_checks import Checking
 from lback.database.migrations.sqlite_changes import TableChanges
 from lback.database.migrations.sqlite_sql import tokens
+from lback.database.migrations.time_spans import WithTimeSpans
 
 _CAST = re.compile(r'::[\w ".]+(\(\d+(,\s*\d+)?\))?(\[\])?$')
 # Features that a copy by Alembic, through SQLAlchemy, does not keep.
@@ -28,7 +28,7 @@ _LOST = frozenset(
 )
 
 
-class KeepingSQLiteImpl(SQLiteImpl):
+class KeepingSQLiteImpl(WithTimeSpans, SQLiteImpl):
     """Changes tables of SQLite and keeps all of their features."""
 
     __dialect__ = "sqlite"
@@ -55,8 +55,17 @@ class KeepingSQLiteImpl(SQLiteImpl):
         """
         changes = TableChanges(self._open_connection(table), table)
         for name, arguments, options in operations:
-            getattr(changes, name)(*arguments, **options)
+            if name == "alter_column":
+                self._alter(changes, arguments[1], options)
+            else:
+                getattr(changes, name)(*arguments, **options)
         changes.finish()
+
+    def _alter(self, changes: TableChanges, column: str, options: dict[str, Any]) -> None:
+        known = self.known_type(None, changes.name, column, options)
+        given = options if known is None else {**options, "existing_type": known}
+        changes.alter_column(changes.name, column, **given)
+        self.note_change(None, changes.name, column, options)
 
     def _open_connection(self, table: str) -> Connection:
         if self.as_sql or self.connection is None:
@@ -183,46 +192,7 @@ class KeepingSQLiteImpl(SQLiteImpl):
             )
 
 
-class _Checking:
-    """Checks the rows of a table before a column is changed."""
-
-    connection: Connection | None
-    as_sql: bool
-
-    def check_rows(
-        self, table_name: str, column_name: str, schema: str | None, options: dict[str, Any]
-    ) -> tuple[Kind, Kind] | None:
-        """Check that a change of a column loses no data.
-
-        Args:
-            table_name: Name of the table.
-            column_name: Name of the column.
-            schema: Schema of the table; None for the default one.
-            options: Keyword arguments of `alter_column`.
-
-        Returns:
-            The kinds of the column before and after; None if its type does not change.
-
-        Raises:
-            MigrationError: Some rows would lose data; the message lists them.
-        """
-        type_, nullable = options.get("type_"), options.get("nullable")
-        if self.as_sql or self.connection is None or (type_ is None and nullable is not False):
-            return None
-        table = sa.Table(
-            table_name, sa.MetaData(), schema=schema, autoload_with=self.connection,
-            resolve_fks=False,
-        )  # fmt: skip
-        if column_name not in table.c:
-            return None
-        if nullable is False and table.c[column_name].nullable:
-            check_not_null(self.connection, table, column_name)
-        if type_ is None:
-            return None
-        return check_conversion(self.connection, table, column_name, sa.types.to_instance(type_))
-
-
-class KeepingPostgresqlImpl(_Checking, PostgresqlImpl):
+class KeepingPostgresqlImpl(Checking, PostgresqlImpl):
     """Defines conversions of PostgreSQL, and rejects changes that would round or truncate."""
 
     __dialect__ = "postgresql"
@@ -309,31 +279,3 @@ def _using(column: str, type_: str, old: Kind, new: Kind) -> str | None:
     if old.name == "enum":
         return f"{column}::text::{type_}"
     return special.get((old.name, new.name), f"{column}::{type_}")
-
-
-class _CheckingMySQL(_Checking):
-    def alter_column(self, table_name: str, column_name: str, **options: Any) -> None:
-        """Change a column after checking its rows.
-
-        Args:
-            table_name: Name of the table.
-            column_name: Name of the column.
-            **options: Keyword arguments of Alembic's operation.
-
-        Raises:
-            MigrationError: Some rows would lose data; the message lists them.
-        """
-        self.check_rows(table_name, column_name, options.get("schema"), options)
-        super().alter_column(table_name, column_name, **options)  # type: ignore[misc]
-
-
-class KeepingMySQLImpl(_CheckingMySQL, MySQLImpl):
-    """Rejects changes that MySQL would round or truncate."""
-
-    __dialect__ = "mysql"
-
-
-class KeepingMariaDBImpl(_CheckingMySQL, MariaDBImpl):
-    """Rejects changes that MariaDB would round or truncate."""
-
-    __dialect__ = "mariadb"

@@ -13,6 +13,22 @@ _OURS = ("alembic_version", lineage.TABLE)
 SHOWN = 100
 
 
+def changes_something(statement: str) -> bool:
+    """Return True if a statement of a migration changes tables or rows."""
+    return bool(_CHANGES.match(statement)) and not any(name in statement for name in _OURS)
+
+
+def defines(statement: str) -> bool:
+    """Return True if a statement changes tables, which MariaDB and MySQL commit."""
+    return bool(_DEFINES.match(statement))
+
+
+def shown(statement: str) -> str:
+    """Return a statement on one line, shortened."""
+    words = " ".join(statement.split())
+    return words if len(words) <= SHOWN else f"{words[:SHOWN]}..."
+
+
 class Journal:
     """Records the statements on a connection.
 
@@ -48,12 +64,14 @@ class Journal:
         """
         self.done.extend(step.up_revision_ids)
 
-    def _note(self, _: object, __: object, statement: str, *___: object) -> None:
-        if _CHANGES.match(statement) and not any(name in statement for name in _OURS):
-            words = " ".join(statement.split())
-            shown = words if len(words) <= SHOWN else f"{words[:SHOWN]}..."
-            self._open.append((len(self.done), shown))
-            if self._definitions_commit and _DEFINES.match(statement):
+    def add_committed(self, statement: str) -> None:
+        """Record a statement that an earlier run of the migration has committed."""
+        self._committed.append((len(self.done), shown(statement)))
+
+    def _note(self, _: Any, __: Any, statement: str, *___: Any) -> None:
+        if changes_something(statement):
+            self._open.append((len(self.done), shown(statement)))
+            if self._definitions_commit and defines(statement):
                 self._commit()
 
     def _commit(self, *_: object) -> None:

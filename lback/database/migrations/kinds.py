@@ -18,7 +18,7 @@ _KINDS: tuple[tuple[str, tuple[type, ...]], ...] = (
     ("enum", (types.Enum,)),
     ("uuid", (types.Uuid,)),
     ("json", (types.JSON,)),
-    ("bytes", (types.LargeBinary, types.BINARY, types.VARBINARY)),
+    ("bytes", (types._Binary,)),  # as TINYBLOB of MariaDB inherits from no other class
     ("datetime", (types.DateTime,)),
     ("date", (types.Date,)),
     ("time", (types.Time,)),
@@ -114,7 +114,7 @@ def _plain(type_: Type, dialect: Dialect) -> Type:
         plain = plain.dialect_impl(dialect)
         if isinstance(plain, TypeDecorator) and not isinstance(plain, types.Interval):
             plain = plain.impl_instance
-    return plain if isinstance(plain, types.Interval) else plain.dialect_impl(dialect)
+    return plain.dialect_impl(dialect)
 
 
 def _limits(name: str, plain: Any, dialect: Dialect) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from lback.core.exceptions import ConfigurationError
 from lback.database.creation import is_missing
 from lback.database.engine import DatabaseManager
-from lback.database.migrations import lineage, transaction
+from lback.database.migrations import lineage, progress, transaction
 from lback.database.migrations.changes import revise
 from lback.database.migrations.environment import ATTRIBUTE, Run
 from lback.database.migrations.errors import MigrationError, place_in, reason
@@ -164,13 +164,16 @@ class Migrations:
         Raises:
             ConfigurationError: The database cannot be reached.
         """
+        return self._current(self._history())
+
+    def _current(self, history: History) -> list[str]:
         current: list[str] = []
 
         def note(heads: tuple[str, ...], _: MigrationContext) -> list[object]:
             current.extend(heads)
             return []
 
-        history, config = self._history(), self._config(self._run())
+        config = self._config(self._run())
         with (
             self._explained(),
             EnvironmentContext(config, history.scripts, fn=note, dont_mutate=True),
@@ -185,7 +188,10 @@ class Migrations:
             MigrationError: The database was migrated by unrelated code.
             ConfigurationError: The database cannot be reached.
         """
-        history, current = self._history(), self.current()
+        history = self._history()
+        return self._later(history, self._current(history))
+
+    def _later(self, history: History, current: list[str]) -> list[str]:
         unknown = [name for name in current if name not in history.names]
         if unknown:
             history.known(unknown, self._lineage())
@@ -197,7 +203,7 @@ class Migrations:
 
     def _applied(self, history: History, current: list[str] | None = None) -> set[str]:
         """Return the applied migrations that have files."""
-        current = self.current() if current is None else current
+        current = self._current(history) if current is None else current
         unknown = set(current) - set(history.names)
         return history.before(current, self._lineage() if unknown else None)
 
@@ -243,6 +249,8 @@ class Migrations:
         history = self._history()
         target = history.find(name) if name else history.only_head()
         current = self.current()
+        if not fake:
+            self._check_uninterrupted(but=lambda title: not progress.is_rollback(title))
         applied = self._applied(history, current)
         if target is None or (target in applied and not name):
             return []
@@ -267,6 +275,7 @@ class Migrations:
             ConfigurationError: The database cannot be reached.
         """
         undone = self.undone_by(target)
+        self._check_uninterrupted(but=progress.is_rollback)
         if not undone:
             return []
         # For a merge any parent: Alembic reverts everything after it.
@@ -284,8 +293,9 @@ class Migrations:
             ConfigurationError: The database cannot be reached.
         """
         history = self._history()
-        self._refuse_later()
-        applied = self._applied(history)
+        current = self._current(history)
+        self._refuse_later(history, current)
+        applied = self._applied(history, current)
         latest = [name for name in reversed(history.names) if name in applied]
         if target == NOTHING_YET:
             return latest
@@ -301,15 +311,17 @@ class Migrations:
 
     def _check_at_head(self, history: History) -> None:
         head = history.only_head()
-        self._refuse_later()
-        if self._applied(history) != set(history.names):
+        current = self._current(history)
+        self._refuse_later(history, current)
+        self._check_uninterrupted()
+        if self._applied(history, current) != set(history.names):
             raise MigrationError(
                 f"the database is not at the last migration, {head}, so changes of models cannot "
                 "be detected; run migrate first"
             )
 
-    def _refuse_later(self) -> None:
-        later = self.later()
+    def _refuse_later(self, history: History, current: list[str]) -> None:
+        later = self._later(history, current)
         if later:
             raise MigrationError(
                 f"the database is at {' and '.join(later)}, which belongs to a later version of "
@@ -340,6 +352,13 @@ class Migrations:
             now = ", ".join(self.current()) or "no migration"
         except (ConfigurationError, SQLAlchemyError):
             return "The database cannot be reached; when it can, run: showmigrations"
+        unfinished = self._unfinished()
+        if unfinished:
+            begun = "".join(f"\n- {entry.statement}" for entry in unfinished)
+            return (
+                f"The database is at {now}. These statements were begun or committed:{begun}\n"
+                "Run the command again; it continues after them"
+            )
         if run.journal.kept:
             kept = "\n- ".join(["These statements were committed:", *run.journal.kept])
             cause = "committed before the end of the migration"
@@ -350,6 +369,24 @@ class Migrations:
                 "Revert them by hand, fix the migration and run it again"
             )
         return f"All changes were rolled back: the database is still at {now}"
+
+    def _unfinished(self) -> list[progress.Recorded]:
+        """Return the statements of an interrupted migration; empty without one."""
+        with self._db_manager.engine.connect() as connection:
+            return progress.read(connection)
+
+    def _check_uninterrupted(self, *, but: Callable[[str], bool] = lambda _: False) -> None:
+        """Check that no migration was interrupted, other than one that the command continues.
+
+        Raises:
+            MigrationError: One was; the message names the command that continues it.
+        """
+        for entry in self._unfinished()[:1]:
+            if not but(entry.migration):
+                command = "rollback" if progress.is_rollback(entry.migration) else "migrate"
+                raise MigrationError(
+                    f"{entry.migration} was interrupted; to continue it, run: {command}"
+                )
 
     @property
     def _dialect(self) -> str:

@@ -4,8 +4,8 @@ Operations are ordered so that they can be reverted in reverse order: first drop
 old names, such as indexes, then renames, then everything that refers to new names.
 """
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, cast
 
 from alembic.operations.ops import (
     AddColumnOp,
@@ -23,7 +23,13 @@ from alembic.operations.ops import (
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Column, Constraint, ForeignKeyConstraint, Table, UniqueConstraint
 
-from lback.database.migrations.comparisons import checks_of_renamed
+from lback.database.migrations.comparisons import (
+    TEMPORARY,
+    checks_of_renamed,
+    defaults_of_renamed,
+    hidden_indexes,
+    indexes_of_dropped_keys,
+)
 from lback.database.migrations.operations import AddCheck, DropCheck, RenameColumn, RenameTable
 from lback.database.migrations.questions import Rename, kind_of
 
@@ -52,8 +58,9 @@ def write_renames(operations: UpgradeOps, context: MigrationContext, is_rename: 
             )
             if is_rename(rename, _are_alike(dropped, created)):
                 renamed.append(_rename_table(operations, context, dropped, created))
+    old_names = {op.new: op.old for op in renamed if isinstance(op, RenameTable)}
     for changes in _changes(operations):
-        renamed.extend(_rename_columns(changes, context, is_rename))
+        renamed.extend(_rename_columns(changes, context, is_rename, old_names))
     if renamed:
         operations.ops[:] = [*_take_drops(operations), *renamed, *operations.ops]
 
@@ -84,7 +91,11 @@ def _rename_table(
     dropped_checks, added_checks = _check_changes(context, dropped, created)
     changes = [*_column_changes(old, new, context), *added, *added_checks]
     schema = dropped.schema
-    operations.ops.append(ModifyTableOps(old.name, [*drops, *dropped_checks], schema=schema))
+    hidden = hidden_indexes(context.connection, old) if context.connection is not None else []
+    drops_of_old: list[MigrateOperation] = [*drops, *dropped_checks, *hidden]
+    if context.connection is not None:
+        drops_of_old.extend(indexes_of_dropped_keys(context.connection, old, new, drops))
+    operations.ops.append(ModifyTableOps(old.name, drops_of_old, schema=schema))
     operations.ops.append(ModifyTableOps(new.name, changes, schema=schema))
     return RenameTable(old.name, new.name, schema)
 
@@ -109,7 +120,8 @@ def _column_changes(
         if column.name not in old.c:
             yield AddColumnOp.from_column_and_tablename(new.schema, new.name, column)
         else:
-            yield from _alteration((new.schema, new.name), old.c[column.name], column, context)
+            place = (new.schema, new.name)
+            yield from _alteration(place, old.c[column.name], column, context, old.name)
     for column in old.c:
         if column.name not in new.c:
             yield DropColumnOp.from_column_and_tablename(new.schema, new.name, column)
@@ -117,23 +129,34 @@ def _column_changes(
 
 def _alteration(
     place: tuple[str | None, str],
-    old: Column[object],
-    new: Column[object],
+    old: Column[Any],
+    new: Column[Any],
     context: MigrationContext,
+    old_table: str,
 ) -> Iterator[AlterColumnOp]:
     """Yield an operation that changes a column of the database to that of the model."""
+    schema, table = place
     differs = context.impl.compare_type(old, new)
-    if differs or old.nullable != new.nullable:
-        schema, table = place
-        yield AlterColumnOp(
-            table,
-            new.name,
-            schema=schema,
-            existing_type=old.type if differs else new.type,
-            existing_nullable=old.nullable,
-            modify_type=new.type if differs else None,
-            modify_nullable=new.nullable if old.nullable != new.nullable else None,
-        )
+    change = AlterColumnOp(
+        table,
+        new.name,
+        schema=schema,
+        existing_type=old.type if differs else new.type,
+        existing_nullable=old.nullable,
+        existing_server_default=old.server_default or False,
+        existing_comment=old.comment,
+        modify_type=new.type if differs else None,
+        modify_nullable=new.nullable if old.nullable != new.nullable else None,
+    )
+    model = context.opts["target_metadata"].tables[_full(schema, table)].c[new.name]
+    if context.connection is not None and defaults_of_renamed(
+        context.connection, (old_table, old.name), model, context.opts.get(TEMPORARY, ())
+    ):
+        change.modify_server_default = cast(Any, model.server_default)
+    if context.dialect.supports_comments and old.comment != model.comment:
+        change.modify_comment = model.comment
+    if change.has_changes():
+        yield change
 
 
 def _constraint_changes(
@@ -162,7 +185,10 @@ def _signature(constraint: Any) -> tuple[object, ...]:
 
 
 def _rename_columns(
-    changes: ModifyTableOps, context: MigrationContext, is_rename: IsRename
+    changes: ModifyTableOps,
+    context: MigrationContext,
+    is_rename: IsRename,
+    old_names: Mapping[str, str],
 ) -> Iterator[RenameColumn]:
     table = changes.table_name
     for added in [op for op in changes.ops if isinstance(op, AddColumnOp)]:
@@ -177,7 +203,8 @@ def _rename_columns(
                 continue
             changes.ops.remove(added)
             changes.ops.remove(dropped)
-            alterations = list(_alteration((changes.schema, table), old, new, context))
+            old_table = old_names.get(table, table)
+            alterations = list(_alteration((changes.schema, table), old, new, context, old_table))
             changes.ops[:0] = alterations
             # If the types are equal, that of the model fits every database.
             kind = old.type if alterations and alterations[0].modify_type is not None else new.type

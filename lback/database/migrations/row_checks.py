@@ -9,7 +9,10 @@ from typing import Any, NoReturn
 from uuid import UUID
 
 import sqlalchemy as sa
+from alembic.ddl.impl import DefaultImpl
 from sqlalchemy import Connection
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeEngine
 
 from lback.database.migrations.conversions import Inexact, convert
 from lback.database.migrations.errors import MigrationError
@@ -88,6 +91,30 @@ def check_conversion(
     return old_kind, new_kind
 
 
+def check_has_no_values(
+    connection: Connection, place: tuple[str | None, str, str], new: TypeEngine[Any]
+) -> None:
+    """Check that a column that starts or ends to be a time span is empty, on MariaDB and MySQL.
+
+    Args:
+        connection: Connection to the database.
+        place: Schema, table and name of the column.
+        new: Type after the change.
+
+    Raises:
+        MigrationError: A row has a value.
+    """
+    schema, table, column = place
+    found = sa.table(table, sa.column(column), schema=schema)
+    filled = found.c[column].is_not(None)
+    if connection.scalar(sa.select(sa.literal(1)).select_from(found).where(filled).limit(1)):
+        raise MigrationError(
+            f"{table}.{column} cannot become {new.compile(connection.dialect)}, because MariaDB "
+            "and MySQL store a time span as a datetime and cannot convert it, and a value exists; "
+            "add a new column in the migration, fill it with op.execute(), and drop the old one"
+        )
+
+
 def _check_values(
     connection: Connection, table: sa.Table, column: str, kinds: tuple[Kind, Kind], type_: str
 ) -> None:
@@ -99,6 +126,7 @@ def _check_values(
         for row in rows:
             try:
                 convert(row[-1], *kinds)
+                _check_word(connection, row[-1], kinds)
             except Inexact as reason:
                 count += 1
                 if len(findings) < SHOWN_ROWS:
@@ -107,6 +135,18 @@ def _check_values(
                     )
     if count:
         refuse(table.name, column, type_, count, findings)
+
+
+def _check_word(connection: Connection, value: Any, kinds: tuple[Kind, Kind]) -> None:
+    """Check that a database converts a text to a boolean, which MariaDB does for digits only.
+
+    Raises:
+        Inexact: It does not.
+    """
+    is_mysql = connection.dialect.name in ("mysql", "mariadb")
+    is_word = isinstance(value, str) and value.strip() not in ("0", "1")
+    if is_mysql and kinds[1].name == "bool" and is_word:
+        raise Inexact("is a word, which MariaDB and MySQL do not convert; write 0 or 1")
 
 
 def check_not_null(connection: Connection, table: sa.Table, column: str) -> None:
@@ -139,3 +179,68 @@ def _shown(value: object) -> str:
     if isinstance(value, (date, time, UUID)):
         text = str(value)
     return text if len(text) <= SHOWN_LENGTH else f"{text[:SHOWN_LENGTH]}..."
+
+
+def single_percents(sql: str, dialect: Dialect) -> str:
+    """Return compiled SQL as a migration has to contain it.
+
+    For drivers with parameters such as `%s`, SQLAlchemy doubles each percent sign. If the result is
+    executed as the text of a migration, it is doubled once more.
+
+    Args:
+        sql: Compiled SQL.
+        dialect: Dialect of the database.
+    """
+    doubled = getattr(dialect.identifier_preparer, "_double_percents", False)
+    return sql.replace("%%", "%") if doubled else sql
+
+
+class Checking(DefaultImpl):
+    """Checks the rows of a table before a column is changed."""
+
+    def render_ddl_sql_expr(
+        self, expr: Any, is_server_default: bool = False, is_index: bool = False, **kw: Any
+    ) -> str:
+        """Return an expression of a default, an index or a computed column as SQL.
+
+        Args:
+            expr: The expression.
+            is_server_default: Whether it is a server default.
+            is_index: Whether it is in an index.
+            **kw: Other keyword arguments of Alembic.
+        """
+        given = {"is_server_default": is_server_default, "is_index": is_index}
+        sql: str = super().render_ddl_sql_expr(expr, **given, **kw)
+        return single_percents(sql, self.dialect)
+
+    def check_rows(
+        self, table_name: str, column_name: str, schema: str | None, options: dict[str, Any]
+    ) -> tuple[Kind, Kind] | None:
+        """Check that a change of a column loses no data.
+
+        Args:
+            table_name: Name of the table.
+            column_name: Name of the column.
+            schema: Schema of the table; None for the default one.
+            options: Keyword arguments of `alter_column`.
+
+        Returns:
+            The kinds of the column before and after; None if its type does not change.
+
+        Raises:
+            MigrationError: Some rows would lose data; the message lists them.
+        """
+        type_, nullable = options.get("type_"), options.get("nullable")
+        if self.as_sql or self.connection is None or (type_ is None and nullable is not False):
+            return None
+        table = sa.Table(
+            table_name, sa.MetaData(), schema=schema, autoload_with=self.connection,
+            resolve_fks=False,
+        )  # fmt: skip
+        if column_name not in table.c:
+            return None
+        if nullable is False and table.c[column_name].nullable:
+            check_not_null(self.connection, table, column_name)
+        if type_ is None:
+            return None
+        return check_conversion(self.connection, table, column_name, sa.types.to_instance(type_))

@@ -2,10 +2,21 @@
 
 import ast
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
 Place = tuple[str | None, str, str]
 _MARK = "temporary_default"
+
+
+@lru_cache(maxsize=512)
+def parsed(source: str) -> ast.Module:
+    """Return the syntax tree of a migration, which must not be changed.
+
+    Args:
+        source: Text of the file. A run reads the same files several times.
+    """
+    return ast.parse(source)
 
 
 def temporary_defaults(path: Path) -> Iterator[Place]:
@@ -13,7 +24,7 @@ def temporary_defaults(path: Path) -> Iterator[Place]:
     source = path.read_text("utf-8")
     if _MARK not in source:
         return
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(parsed(source)):
         if isinstance(node, ast.With):
             table = _call(node.items[0].context_expr, "batch_alter_table")
             if table is not None:
@@ -27,14 +38,14 @@ def temporary_defaults(path: Path) -> Iterator[Place]:
 
 def texts(path: Path) -> Iterator[str]:
     """Yield each string literal of a file."""
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for node in ast.walk(parsed(path.read_text("utf-8"))):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield node.value
 
 
 def tables_in_schemas(path: Path) -> Iterator[tuple[str, str]]:
     """Yield schema and name of each table with a schema."""
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for node in ast.walk(parsed(path.read_text("utf-8"))):
         schema = _keyword(node, "schema") if isinstance(node, ast.Call) else None
         if schema is not None and isinstance(node, ast.Call):
             for argument in node.args[:2]:

@@ -41,6 +41,11 @@ class TableChanges:
         self._table = table
         self._copy = sqlite_tables.open_copy(connection, table)
 
+    @property
+    def name(self) -> str:
+        """Name of the table."""
+        return self._table
+
     def finish(self) -> None:
         """Carry out deferred operations with one copy.
 

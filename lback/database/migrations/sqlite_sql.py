@@ -14,7 +14,7 @@ _TOKEN = re.compile(
     r"""|(?P<quoted>"(?:[^"]|"")*"|`(?:[^`]|``)*`|\[[^\]]*\])"""
     r"""|(?P<word>[^\W\d][\w$]*)"""
     r"""|(?P<number>\d[\w.]*|\.\d\w*)"""
-    r"""|(?P<sign>.)""",
+    r"""|(?P<sign><>|<=|>=|!=|==|\|\||<<|>>|->>|->|.)""",
     re.S | re.X,
 )
 # Keywords that end the type of a column and start a constraint.

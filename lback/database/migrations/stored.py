@@ -91,11 +91,6 @@ def literal(value: Any, type_: Type, dialect: Dialect) -> str:
 def _bytes_literal(value: bytes, dialect: Dialect) -> str:
     if dialect.name == "postgresql":
         return f"'\\x{value.hex()}'"
-    # SQLAlchemy 2 does not find the comment of a column of MariaDB behind a default such as X'00'
-    # or one with a quote.
-    plain = value.isascii() and value.decode().isprintable() and b"'" not in value
-    if dialect.name in _MYSQL and plain:
-        return _quoted(value.decode(), dialect)
     return f"X'{value.hex()}'"
 
 

@@ -62,7 +62,8 @@ class Project:
 
     @property
     def tables(self) -> set[str]:
-        return set(self.inspector.get_table_names()) - {"alembic_version", "lback_migrations"}
+        own = {"alembic_version", "lback_migrations", "lback_unfinished"}
+        return set(self.inspector.get_table_names()) - own
 
     def columns(self, table: str) -> set[str]:
         return {column["name"] for column in self.inspector.get_columns(table)}

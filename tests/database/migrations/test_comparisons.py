@@ -309,3 +309,135 @@ def a_value(gap: UnfilledColumn) -> str:
     texts = {"date": "2024-05-06", "datetime": "2024-05-06", "time": "12:30", "timedelta": "1 day"}
     kind = gap.kind.__name__ if gap.kind else "str"
     return {**texts, "UUID": "1" * 32, "str": "a", "dict": "{}"}.get(kind, "1")
+
+
+# Found by chains of random changes.
+
+
+def described(**options: Any) -> Column[str]:
+    return Column("a", options.pop("type_", String(20)), **options)
+
+
+def test_a_renamed_table_keeps_comments_and_defaults(project: Project) -> None:
+    become(project, described(comment="it's", server_default="x:y"))
+    migrations = models(
+        project, described(comment="it's", server_default="x:y", type_=String(30)), name="things"
+    )
+    migrations.make(answers=Answers(renames=["items=things"]))
+    migrations.migrate()
+    assert migrations.make() is None
+    project.execute("INSERT INTO things (id) VALUES (1)")
+    assert project.execute("SELECT a FROM things") == [("x:y",)]
+
+
+@pytest.mark.parametrize(
+    "renames", [["items=things"], ["items.a=b"], ["items=things", "things.a=b"]]
+)
+def test_a_rename_may_change_comments_and_defaults(project: Project, renames: list[str]) -> None:
+    become(project, described(comment="old", server_default="x"))
+    name = "b" if renames[-1].endswith("b") else "a"
+    new: Any = Column(name, String(20), comment="new", server_default="y")
+    migrations = models(project, new, name="things" if len(renames[0]) > 10 else "items")
+    migrations.make(answers=Answers(renames=renames))
+    migrations.migrate()
+    assert migrations.make() is None
+
+
+def test_a_renamed_column_does_not_get_its_temporary_default_back(project: Project) -> None:
+    become(project)
+    become(project, Column("a", String(20), default="x", nullable=False, comment="it's"))
+    migrations = models(project, Column("b", sa.Text, nullable=False, comment="it's"))
+    migrations.make(answers=Answers(renames=["items.a=b"]))
+    migrations.migrate()
+    assert migrations.make() is None
+    columns = {column["name"]: column for column in project.inspector.get_columns("items")}
+    assert columns["b"]["default"] is None
+
+
+def test_a_changed_column_does_not_get_its_temporary_default_back(project: Project) -> None:
+    become(project)
+    become(project, Column("a", String(20), default="x", nullable=False))
+    become(project, Column("a", sa.Text, nullable=False))
+    columns = {column["name"]: column for column in project.inspector.get_columns("items")}
+    assert columns["a"]["default"] is None
+
+
+@pytest.mark.parametrize("name", ["price", "order"])
+def test_a_dropped_check_can_be_added_again(project: Project, name: str) -> None:
+    column: Any = Column(name, Integer)
+    quoted = project.db_manager.engine.dialect.identifier_preparer.quote(name)
+    condition = f"{quoted} <> 7 AND {quoted} >= 1 AND {quoted} != 9 OR {quoted} <= -5"
+    check = CheckConstraint(condition, name="c")
+    become(project, column, check)
+    become(project, column._copy())
+    models(project).rollback()
+    (project.root / "migrations" / "versions" / "0002_change_items.py").unlink()
+    assert models(project, column._copy(), check._copy()).changes() == ""
+
+
+def test_an_index_over_an_expression_goes_with_a_renamed_table(project: Project) -> None:
+    if project.kind == "mysql":
+        pytest.skip("MariaDB has no indexes over expressions")
+    name: Any = Column("name", String(80))
+    index = Index("uq_name", sa.func.lower(sa.text("name")), unique=True)
+    become(project, name, index)
+    renamed = Index("uq_name", sa.func.lower(sa.text("name")), unique=True)
+    migrations = models(project, name._copy(), renamed, name="things")
+    migrations.make(answers=Answers(renames=["items=things"]))
+    migrations.migrate()
+    assert migrations.make() is None
+    migrations.rollback()
+    project.execute("INSERT INTO items (name) VALUES ('Ada')")
+    assert refuses(project, name="ADA")
+
+
+def test_a_dropped_foreign_key_takes_its_index(project: Project) -> None:
+    def change(*parts: Any, name: str = "items", renames: tuple[str, ...] = ()) -> Migrations:
+        metadata = MetaData(naming_convention=CONSTRAINT_NAMES)
+        Table("shelves", metadata, Column("id", Integer, primary_key=True))
+        Table(name, metadata, Column("id", Integer, primary_key=True), *parts)
+        migrations = Migrations(project.db_manager, project.root, metadata=metadata)
+        answers = Answers(renames=list(renames), keep_no_renames=not renames)
+        assert migrations.make(answers=answers) is not None
+        migrations.migrate()
+        assert migrations.make() is None
+        return migrations
+
+    def shelf() -> Column[int]:
+        return Column("shelf", sa.ForeignKey("shelves.id"))
+
+    change(shelf())
+    change(Column("shelf", Integer))
+    change(shelf())
+    change(Column("shelf", Integer), name="things", renames=("items=things",))
+    change(Column("shelf", Integer, index=True), name="things")
+    change(Column("shelf", sa.ForeignKey("shelves.id"), index=True), name="things")
+    change(Column("shelf", Integer, index=True), name="things").rollback("4")
+    [key] = project.inspector.get_foreign_keys("items")
+    assert key["constrained_columns"] == ["shelf"]
+
+
+def test_percent_signs_are_not_doubled(project: Project) -> None:
+    def value(table: str = "items") -> Any:
+        project.execute(f"INSERT INTO {table} (id) VALUES (1)")
+        [[found]] = project.execute(f"SELECT {name} FROM {table}")
+        project.execute(f"DELETE FROM {table}")
+        return found
+
+    name = "a"
+    check = CheckConstraint("a <> 'x' AND a LIKE '%%' AND a LIKE '%'", name="c")
+    become(project, described(server_default="5 %"))
+    become(project, described(server_default="5 %", comment="10 %"), check)
+    assert value() == "5 %"
+    name, check = "b", CheckConstraint("b <> 'x' AND b LIKE '%%' AND b LIKE '%'", name="c")
+    renamed: Any = Column("b", sa.Text, server_default="5 %", comment="10 %")
+    migrations = models(project, renamed, check, name="things")
+    migrations.make(answers=Answers(renames=["items=things", "things.a=b"]))
+    migrations.migrate()
+    assert migrations.make() is None
+    assert value("things") == "5 %"
+    name = "b"
+    models(project, Column("b", sa.Text), name="things").make()
+    migrations.migrate()
+    migrations.rollback()
+    assert value("things") == "5 %"

@@ -169,3 +169,25 @@ def test_a_dropped_span_comes_back_with_rows(project: Project) -> None:
     project.migrations().rollback()
     with project.db_manager.engine.connect() as connection:
         assert connection.scalar(sa.select(table.c.pause)) == timedelta()
+
+
+@pytest.mark.parametrize(
+    "value", [b"abc", b"it's", b"\xff\x00'", "ä".encode(), b"a\\", b"\\'x", b"", b'%s:x \n\t"']
+)
+@pytest.mark.parametrize("type_", [sa.LargeBinary(), sa.LargeBinary(20)], ids=["blob", "sized"])
+def test_bytes_as_a_default_with_a_comment(project: Project, type_: Any, value: bytes) -> None:
+    def column(comment: str, default: Any = None) -> Any:
+        return Column("a", type_, nullable=False, default=default, comment=comment)
+
+    project.become(("t",))
+    project.execute("INSERT INTO t (id) VALUES (1)")
+    project.become(("t", column("it's: a %\\", value)))
+    with project.db_manager.engine.connect() as connection:
+        assert (
+            connection.scalar(sa.select(sa.column("a", type_)).select_from(sa.table("t"))) == value
+        )
+    text = project.become(("t", column("it's: a %\\", value), Column("b", sa.Integer)))
+    assert "server_default=None" in text, "the temporary default is dropped"
+    if project.kind != "sqlite":
+        columns = {c["name"]: c for c in project.inspector.get_columns("t")}
+        assert (columns["a"]["comment"], columns["a"]["default"]) == ("it's: a %\\", None)
