@@ -106,6 +106,7 @@ def _session_manager(services: "Services") -> "SessionManager":
         session_store(config, services["db_manager"]),
         lifetime=config.SESSION_LIFETIME,
         idle_timeout=config.SESSION_IDLE_TIMEOUT,
+        clock_tolerance=config.CLOCK_TOLERANCE,
     )
 
 
@@ -133,7 +134,8 @@ def _admin_registry(services: "Services") -> "AdminRegistry":  # noqa: ARG001  a
 def _token_signer(services: "Services") -> "TokenSigner":
     from lback.security import TokenSigner
 
-    return TokenSigner(services["config"])
+    config: Config = services["config"]
+    return TokenSigner(config, clock_tolerance=config.CLOCK_TOLERANCE)
 
 
 def _account_tokens(services: "Services") -> "AccountTokens[Any]":

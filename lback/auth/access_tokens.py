@@ -2,12 +2,14 @@
 
 import hashlib
 import secrets
+import sys
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from lback.core.exceptions import ConfigurationError
 from lback.distribution import install_hint
+from lback.security.clock_tolerance import ClockTolerance
 
 if TYPE_CHECKING:
     from joserfc.jwk import Key
@@ -20,8 +22,10 @@ SYMMETRIC = ("HS256", "HS384", "HS512")
 ALGORITHMS = (*SYMMETRIC, "RS256", "PS256", "ES256", "Ed25519")
 _TYPE = "at+jwt"  # RFC 9068 §2.1, so that no other JWT of the same key is taken for one
 _LONGEST = 4096
-# How much the clocks of two machines may differ.
+# Seconds after its expiry for which a token is accepted. CLOCK_TOLERANCE does not extend it.
 _LEEWAY = 5
+# Times that the clock of another machine, which issued the token, may set in the future.
+_ISSUED = ("iat", "nbf")
 
 
 class AccessTokens:
@@ -32,8 +36,9 @@ class AccessTokens:
 
     Args:
         config: Reads `JWT_AUDIENCE`, `JWT_ISSUER` (empty: the audience), `JWT_ALGORITHM`,
-            `JWT_ACCESS_SECONDS` and `JWT_KEY`. The key is a private key as PEM for asymmetric
-            algorithms; empty for HMAC, where keys are derived from `SECRET_KEY` and its fallbacks.
+            `JWT_ACCESS_SECONDS`, `CLOCK_TOLERANCE` and `JWT_KEY`. The key is a private key as PEM
+            for asymmetric algorithms; empty for HMAC, where keys are derived from `SECRET_KEY` and
+            its fallbacks.
         clock: Returns the seconds since the epoch.
 
     Raises:
@@ -53,6 +58,7 @@ class AccessTokens:
         self._jwk, self._jwt, self._error = jwk, jwt, JoseError
         self._config = config
         self._clock = clock
+        self._tolerance = ClockTolerance(config.CLOCK_TOLERANCE, clock=clock)
         self._algorithm = config.JWT_ALGORITHM
         self._issuer = config.JWT_ISSUER or config.JWT_AUDIENCE
         self.seconds = config.JWT_ACCESS_SECONDS
@@ -105,18 +111,25 @@ class AccessTokens:
 
         Returns:
             The claims, or `None` if the token is malformed, expired, signed with another key or
-            algorithm, or meant for another issuer or audience.
+            algorithm, meant for another issuer or audience, or issued further in the future than
+            `CLOCK_TOLERANCE` allows.
         """
         if len(token) > _LONGEST or not token.isascii():
             return None
         decoded = next(filter(None, (self._verified(token, key) for key in self._keys())), None)
         if decoded is None or decoded.header.get("typ") != _TYPE:
             return None
+        claims = dict(decoded.claims)
+        return claims if self._is_valid(claims) else None
+
+    def _is_valid(self, claims: dict[str, Any]) -> bool:
+        issued: dict[str, Any] = {name: claims.get(name) for name in _ISSUED}
         try:
-            self._registry().validate(decoded.claims)
+            self._registry().validate({k: v for k, v in claims.items() if k not in _ISSUED})
+            self._registry_of_issued().validate(issued)
         except self._error:
-            return None
-        return dict(decoded.claims)
+            return False
+        return not any(self._tolerance.refuses(issued[k], "an access token") for k in _ISSUED)
 
     def _verified(self, token: str, key: "Key") -> "Token | None":
         try:
@@ -132,8 +145,12 @@ class AccessTokens:
             aud={"essential": True, "value": self._config.JWT_AUDIENCE},
             sub={"essential": True},
             exp={"essential": True},
-            iat={"essential": True},
-            nbf={"essential": True},
+        )
+
+    def _registry_of_issued(self) -> Any:
+        # Validates the types alone.
+        return self._jwt.JWTClaimsRegistry(
+            now=0, leeway=sys.maxsize, iat={"essential": True}, nbf={"essential": True}
         )
 
     def _keys(self) -> "list[Key]":

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from lback.auth.attempts import CLOCK_SKEW, Count
 from lback.core.exceptions import ConfigurationError
 from lback.database import Base, DatabaseManager
+from lback.security import clock_tolerance as tolerance
 
 T = TypeVar("T")
 
@@ -49,6 +50,7 @@ class DatabaseAttempts:
         db_manager: Opens database sessions.
         create_table: Create the table if it is missing, for applications without migrations.
         clock: Returns the seconds since the epoch.
+        clock_tolerance: Seconds by which the clock of another machine may be ahead.
     """
 
     def __init__(
@@ -57,10 +59,12 @@ class DatabaseAttempts:
         *,
         create_table: bool = True,
         clock: Callable[[], float] = time.time,
+        clock_tolerance: float = tolerance.SECONDS,
     ) -> None:
         self._db_manager = db_manager
         self._create_table = create_table
         self._clock = clock
+        self._clock_tolerance = clock_tolerance
         self._cleaned_at = 0.0
 
     def add(self, key: str, seconds: float) -> Count:
@@ -79,7 +83,7 @@ class DatabaseAttempts:
     def _added(self, key: str, seconds: float, session: Session) -> Count | None:
         now = self._clock()
         # A window that ends later than possible began before the clock was set back.
-        latest = now + seconds + CLOCK_SKEW
+        latest = now + seconds + self._clock_tolerance
         is_over = (Attempt.ends_at <= now) | (Attempt.ends_at > latest)
         # In this order, because MySQL reads values that it has assigned already.
         statement = (

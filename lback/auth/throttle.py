@@ -126,7 +126,11 @@ def _attempts(config: "Config", db_manager: "DatabaseManager | None") -> Attempt
     from lback.auth.database_attempts import DatabaseAttempts
 
     # In a project migrations create the tables, and would fail if one existed already.
-    return DatabaseAttempts(db_manager, create_table=not config.PROJECT_ROOT)
+    return DatabaseAttempts(
+        db_manager,
+        create_table=not config.PROJECT_ROOT,
+        clock_tolerance=config.CLOCK_TOLERANCE,
+    )
 
 
 def account_key(name: str) -> str:

@@ -27,7 +27,9 @@ class SessionMiddleware(BaseMiddleware):
     unless the status is 500 or above; the cookie is sent if the session id is new. Changes that a
     streamed response makes while it is sent are lost.
 
-    The cookie is `HttpOnly`, and `Secure` if the request came over HTTPS.
+    The cookie is `HttpOnly`, and `Secure` if the request came over HTTPS. A session that was
+    created further in the future than `CLOCK_TOLERANCE` allows is not valid; its cookie stays, and
+    changes are not saved, until the visitor signs in or out.
 
     Args:
         config: Settings; `SESSION_COOKIE_NAME` is read at start-up.
@@ -60,10 +62,7 @@ class SessionMiddleware(BaseMiddleware):
         request.add_lazy_context("session", self._load)
 
     def _load(self, request: "Request") -> "AppSession":
-        sessions = self._sessions_of(request)
-        session_id = request.cookies.get(self._cookie)
-        found = sessions.load(session_id) if session_id else None
-        return sessions.create() if found is None else found
+        return self._sessions_of(request).open(request.cookies.get(self._cookie))
 
     def _sessions_of(self, request: "Request") -> "SessionManager":
         # Read per request, so that a process without sessions does not build their store.
@@ -103,6 +102,8 @@ class SessionMiddleware(BaseMiddleware):
         if not session.modified:
             _refresh(session, sessions)
             return
+        if sessions.is_substitute(session):
+            return  # another machine may still accept the session of the cookie
         if session.session_id is None and not session:
             sessions.delete(session)
             if self._cookie in request.cookies:

@@ -9,6 +9,8 @@ from typing import Any, Protocol
 from itsdangerous import BadSignature, TimestampSigner, URLSafeTimedSerializer
 
 from lback.core.exceptions import ConfigurationError
+from lback.security import clock_tolerance as tolerance
+from lback.security.clock_tolerance import ClockTolerance
 
 _SALT = "lback."
 _FINGERPRINT_LENGTH = 32
@@ -37,6 +39,7 @@ class TokenSigner:
     Args:
         config: `SECRET_KEY` and `SECRET_KEY_FALLBACKS`, read when they are used.
         clock: Returns the seconds since the epoch.
+        clock_tolerance: Seconds by which the clock of another machine may be ahead.
 
     Example:
         >>> signer = TokenSigner(Application(SECRET_KEY="kT4-q9ZpW2_xR7mL8vNc").config)
@@ -47,9 +50,16 @@ class TokenSigner:
         True
     """
 
-    def __init__(self, config: SigningSettings, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        config: SigningSettings,
+        *,
+        clock: Callable[[], float] = time.time,
+        clock_tolerance: float = tolerance.SECONDS,
+    ) -> None:
         self._config = config
         self._clock = clock
+        self._tolerance = ClockTolerance(clock_tolerance, clock=clock)
 
     def sign(self, purpose: str, data: object) -> str:
         """Return a URL-safe token that carries some data.
@@ -76,7 +86,7 @@ class TokenSigner:
 
         Returns:
             The data; `None` for a wrong signature or purpose, and for a token that is too old or
-            dated in the future.
+            dated further in the future than the clock of another machine may be ahead.
 
         Raises:
             ConfigurationError: `SECRET_KEY` is empty.
@@ -84,9 +94,13 @@ class TokenSigner:
         if not token.isascii():
             return None  # a lone surrogate could not be encoded
         try:
-            return self._serializer(purpose).loads(token, max_age=int(max_age))
+            data, signed_at = self._serializer(purpose).loads(token, return_timestamp=True)
         except BadSignature:
             return None
+        moment = int(signed_at.timestamp())
+        if int(self._clock()) - moment > int(max_age):
+            return None
+        return None if self._tolerance.refuses(moment, "a signed token") else data
 
     def fingerprint(self, *parts: object) -> str:
         """Return a keyed hash of some values, which reveals nothing about them.

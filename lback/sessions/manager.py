@@ -5,15 +5,15 @@ import logging
 import time
 from collections.abc import Callable
 
+from lback.core.http.app_session import CSRF_KEY
 from lback.core.types import AppSession
+from lback.security import clock_tolerance as tolerance
+from lback.security.clock_tolerance import ClockTolerance
 from lback.sessions.session_id import is_session_id, new_session_id
 from lback.sessions.store import SessionRecord, SessionStore
 
 logger = logging.getLogger(__name__)
 
-# How much the clocks of two machines may differ. A session that was created later than this from
-# now is from before a clock was set back: its expiry is unknown, so it has ended.
-CLOCK_SKEW = 60.0
 SECONDS_BETWEEN_CLEANINGS = 3600.0
 # A session that is only read is written again after this part of the idle timeout.
 PART_BEFORE_REFRESH = 0.1
@@ -22,7 +22,7 @@ PART_BEFORE_REFRESH = 0.1
 class _KeptSession(AppSession):
     """A session with its times, and the id of the session that it replaces."""
 
-    __slots__ = ("created_at", "expires_at", "replaced_id", "restarted")
+    __slots__ = ("created_at", "expires_at", "is_substitute", "replaced_id", "restarted")
 
     def __init__(
         self,
@@ -32,6 +32,8 @@ class _KeptSession(AppSession):
     ) -> None:
         super().__init__(data, session_id)
         self.replaced_id: str | None = None
+        # True if it stands for one that only machines with another clock accept.
+        self.is_substitute = False
         # True after a sign-in or sign-out: it may be saved although its old record is gone.
         self.restarted = False
         self.created_at = None if record is None else record.created_at
@@ -46,6 +48,7 @@ class SessionManager:
         lifetime: Seconds after which a session ends, however much it is used.
         idle_timeout: Seconds after which an unused session ends.
         clock: Returns the seconds since the epoch.
+        clock_tolerance: Seconds by which the clock of another machine may be ahead.
 
     Example:
         >>> from lback.sessions import MemorySessionStore
@@ -65,11 +68,13 @@ class SessionManager:
         lifetime: float = 14 * 24 * 3600,
         idle_timeout: float = 7 * 24 * 3600,
         clock: Callable[[], float] = time.time,
+        clock_tolerance: float = tolerance.SECONDS,
     ) -> None:
         self._store = store
         self._lifetime = lifetime
         self._idle_timeout = min(idle_timeout, lifetime)
         self._clock = clock
+        self._tolerance = ClockTolerance(clock_tolerance, clock=clock)
         self._cleaned_at: float | None = None
 
     def create(self) -> AppSession:
@@ -81,20 +86,59 @@ class SessionManager:
 
         Ids that are malformed, unknown or expired give `None` and are never taken over for a new
         session (session fixation). An expired session is deleted, so that a clock that is set back
-        does not revive it.
+        does not revive it. A session that was created further in the future than the clock of
+        another machine may be ahead gives `None` as well, with a log line once an hour.
 
         Args:
             session_id: The id from the cookie.
         """
         if not is_session_id(session_id):
             return None
-        record, now = self._store.load(session_id), self._clock()
-        if record is None or record.created_at > now + CLOCK_SKEW:
+        record = self._store.load(session_id)
+        if record is None or self._tolerance.refuses(record.created_at, "a session"):
             return None
-        if min(record.expires_at, record.created_at + self._lifetime) <= now:
+        if min(record.expires_at, record.created_at + self._lifetime) <= self._clock():
             self._store.delete(session_id)
             return None
         return _KeptSession(json.loads(record.data), session_id, record)
+
+    def open(self, session_id: str | None) -> AppSession:
+        """Return the session with an id that a client sent, or a new one.
+
+        In place of a session from the future it returns a substitute: machines with the right
+        clock still accept that session, so the substitute is not stored and its id is not sent,
+        until a user signs in. The substitute has the CSRF secret of the session, so that forms,
+        such as for the sign-in, work.
+
+        Args:
+            session_id: The id from the cookie; None without a cookie.
+        """
+        session = self.load(session_id) if session_id else None
+        # The store is asked again only in processes where a session was refused.
+        if session is None and session_id and self._tolerance.is_exceeded:
+            session = self._substitute_for(session_id)
+        return self.create() if session is None else session
+
+    def _substitute_for(self, session_id: str) -> AppSession | None:
+        record = self._store.load(session_id) if is_session_id(session_id) else None
+        if record is None or not self._tolerance.refuses(record.created_at, "a session"):
+            return None
+        data = json.loads(record.data)
+        session = _KeptSession({CSRF_KEY: data[CSRF_KEY]} if CSRF_KEY in data else None)
+        session.replaced_id, session.is_substitute = session_id, True
+        return session
+
+    def is_substitute(self, session: AppSession) -> bool:
+        """Return True if a session replaces one from the future and must not be stored.
+
+        After a sign-in or sign-out it is False: the session then ends the one that it replaces.
+
+        Args:
+            session: A session of this manager.
+        """
+        if not isinstance(session, _KeptSession):
+            return False
+        return session.is_substitute and not session.restarted
 
     def save(self, session: AppSession) -> bool:
         """Store a session and restart its idle timeout; a new session gets its id.
@@ -106,13 +150,15 @@ class SessionManager:
             session: The session to be stored.
 
         Returns:
-            True if the session was stored.
+            True if the session was stored; False also for a substitute, see `open`.
 
         Raises:
             TypeError: A value cannot be stored as JSON; nothing is stored.
             SessionsUnavailable: The session store cannot be reached.
         """
         data = _to_json(session)
+        if self.is_substitute(session):
+            return False
         if session.session_id is None:
             is_stored = self._save_new(session, data)
         else:
@@ -135,7 +181,7 @@ class SessionManager:
         session.session_id = session_id
         if isinstance(session, _KeptSession):
             session.created_at, session.expires_at = record.created_at, record.expires_at
-            session.restarted = False
+            session.restarted = session.is_substitute = False
         self._delete_replaced(session)
         self._clean(now)
         return True

@@ -98,6 +98,36 @@ def test_a_token_ends_in_time_and_a_clock_set_back_revives_none(clock: Clock) ->
     assert tokens.read(token) is None
 
 
+@pytest.mark.parametrize(
+    ("settings", "accepted", "refused"),
+    [({}, 60, 61), ({"CLOCK_TOLERANCE": 0}, 0, 1), ({"CLOCK_TOLERANCE": 600}, 600, 601)],
+)
+def test_the_clock_of_the_issuer_may_be_ahead(
+    clock: Clock,
+    settings: dict[str, Any],
+    accepted: int,
+    refused: int,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    tokens = access(clock, **settings)
+    token = tokens.issue("7", 0)
+    clock.now -= accepted
+    assert tokens.read(token)
+    clock.now -= refused - accepted
+    assert tokens.read(token) is None
+    assert tokens.read(token) is None
+    assert [line.partition(":")[0] for line in caplog.messages] == [
+        f"refused an access token from {refused} s in the future"
+    ]
+
+
+def test_the_tolerance_does_not_extend_the_life_of_a_token(clock: Clock) -> None:
+    tokens = access(clock, CLOCK_TOLERANCE=600)
+    token = tokens.issue("7", 0)
+    clock.now += 906
+    assert tokens.read(token) is None
+
+
 def forged(header: dict[str, Any], claims: dict[str, Any], signature: str = "") -> str:
     def part(data: Any) -> str:
         return base64.urlsafe_b64encode(json.dumps(data).encode()).rstrip(b"=").decode()
@@ -131,6 +161,8 @@ def test_what_is_changed_of_a_good_token_makes_it_a_bad_one(clock: Clock) -> Non
         *(signed(clock, **{name: None}) for name in ("iss", "aud", "sub", "exp", "nbf", "iat")),
         signed(clock, sub=7),
         signed(clock, exp="tomorrow"),
+        signed(clock, iat="today"),
+        signed(clock, nbf=True),
         signed(clock, header={"typ": "JWT"}),
         signed(clock, header={"alg": "HS512"}),
         signed(clock, key=jwk.OctKey.import_key("x" * 64)),

@@ -175,6 +175,66 @@ def test_caches_are_told_where_the_session_was_touched() -> None:
         assert client.get(path).headers["vary"] == "Cookie"
 
 
+class Clock:
+    now = 1_700_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def app_with_a_clock() -> tuple[Application, Clock]:
+    app, clock = build(), Clock()
+    app.dependencies["session_manager"] = SessionManager(MemorySessionStore(), clock=clock)
+    for view in (empty, enter):
+        app.add_route(f"/{view.__name__}", view, requires_auth=False)
+    return app, clock
+
+
+def empty(request: Request) -> str:
+    """Change the session, and leave nothing in it."""
+    session = session_of(request)
+    session["x"] = 1
+    session.clear()
+    return "emptied"
+
+
+def enter(request: Request) -> str:
+    """Do with the session what a sign-in does."""
+    manager = request.session_manager
+    assert manager is not None
+    manager.rotate(session_of(request), restart=True)
+    session_of(request)["user"] = 7
+    return "entered"
+
+
+@pytest.mark.parametrize("path", ["/look", "/count", "/say", "/empty", "/missing"])
+def test_a_session_from_the_future_keeps_its_cookie(path: str) -> None:
+    app, clock = app_with_a_clock()
+    client = Client(app)
+    client.get("/count")
+    clock.now -= 300
+    assert client.get("/look").json() == {"keys": []}
+    answer = client.get(path)
+    assert cookie_of(answer) is None
+    assert answer.headers["vary"] == "Cookie"
+    clock.now += 300
+    assert client.get("/count").json() == {"count": 2}
+
+
+def test_signing_in_and_out_replaces_the_cookie_of_a_session_from_the_future() -> None:
+    app, clock = app_with_a_clock()
+    client = Client(app)
+    client.get("/count")
+    clock.now -= 300
+    assert cookie_of(client.get("/enter")) is not None
+    assert client.get("/look").json() == {"keys": ["user"]}
+    client.get("/forget")
+    clock.now += 300
+    client.get("/count")
+    clock.now -= 300
+    assert "Max-Age=0" in (cookie_of(client.get("/forget")) or "")
+
+
 @pytest.mark.parametrize("chosen", ["a" * 43, "x", "", "a" * 43 + "\\n", '"; path=/'])
 def test_an_id_that_a_client_chose_is_never_adopted(chosen: str) -> None:
     client = Client(build(), headers={"Cookie": f"session={chosen}"})

@@ -257,10 +257,111 @@ def test_a_clock_set_back_revives_nothing(sessions: SessionManager, clock: Clock
     assert sessions.load(unseen) is None
 
 
-def test_clocks_of_two_machines_may_differ_a_little(sessions: SessionManager, clock: Clock) -> None:
+@pytest.mark.parametrize("ahead", [1, 30, 60])
+def test_a_machine_may_be_ahead_by_the_tolerance(
+    sessions: SessionManager, clock: Clock, ahead: int
+) -> None:
+    session_id = saved(sessions, user_id=7)
+    clock.advance(-ahead)
+    assert values(sessions, session_id) == {"user_id": 7}
+    assert dict(sessions.open(session_id)) == {"user_id": 7}
+
+
+def test_the_tolerance_can_be_chosen(store: MemorySessionStore, clock: Clock) -> None:
+    strict = SessionManager(store, clock=clock, clock_tolerance=0)
+    generous = SessionManager(store, clock=clock, clock_tolerance=600)
+    session_id = saved(strict, user_id=7)
+    clock.advance(-300)
+    assert strict.load(session_id) is None
+    assert values(generous, session_id) == {"user_id": 7}
+
+
+def test_a_session_from_the_future_is_not_valid_and_not_replaced(
+    sessions: SessionManager, store: MemorySessionStore, clock: Clock
+) -> None:
+    session_id = saved(sessions, user_id=7, _csrf="secret")
+    clock.advance(-300)
+    session = sessions.open(session_id)
+    # Forms work, so that a visitor can sign in at a machine whose clock is behind.
+    assert dict(session) == {"_csrf": "secret"}
+    assert session.session_id is None
+    session["seen"] = True
+    sessions.rotate(session)
+    assert sessions.is_substitute(session)
+    assert not sessions.save(session)
+    sessions.refresh(session)
+    assert session.session_id is None
+    clock.advance(300)
+    assert values(sessions, session_id) == {"user_id": 7, "_csrf": "secret"}
+    assert not sessions.is_substitute(sessions.open(session_id))
+
+
+def test_a_sign_in_replaces_a_session_from_the_future(
+    sessions: SessionManager, clock: Clock
+) -> None:
+    session_id = saved(sessions, user_id=7)
+    clock.advance(-300)
+    session = sessions.open(session_id)
+    sessions.rotate(session, restart=True)
+    session["user_id"] = 8
+    assert not sessions.is_substitute(session)
+    assert sessions.save(session)
+    assert values(sessions, session.session_id) == {"user_id": 8}
+    clock.advance(300)
+    assert sessions.load(session_id) is None
+
+
+def test_a_sign_out_ends_a_session_from_the_future(sessions: SessionManager, clock: Clock) -> None:
+    session_id = saved(sessions, user_id=7)
+    clock.advance(-300)
+    session = sessions.open(session_id)
+    sessions.delete(session)
+    clock.advance(300)
+    assert sessions.load(session_id) is None
+
+
+def test_a_difference_of_clocks_is_logged_once_an_hour(
+    sessions: SessionManager, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
     session_id = saved(sessions)
-    clock.advance(-30)
-    assert sessions.load(session_id) is not None
+    clock.advance(-300)
+    for _ in range(3):
+        assert sessions.load(session_id) is None
+    message = (
+        "refused a session from 300 s in the future: the clocks of the machines differ by more "
+        "than CLOCK_TOLERANCE (60 s); synchronize them"
+    )
+    assert caplog.messages.count(message) == 1
+    clock.advance(-3600)
+    assert sessions.load(session_id) is None
+    assert sum("in the future" in line for line in caplog.messages) == 2
+
+
+class Counting(MemorySessionStore):
+    looked_up = 0
+
+    def load(self, session_id: str) -> SessionRecord | None:
+        self.looked_up += 1
+        return super().load(session_id)
+
+
+class Bound(SessionManager):
+    """A manager of a project, which accepts some sessions only."""
+
+    def load(self, session_id: str) -> AppSession | None:
+        session = super().load(session_id)
+        return None if session is None or session.get("banned") else session
+
+
+def test_sessions_are_opened_by_load_of_a_subclass(clock: Clock) -> None:
+    store = Counting()
+    manager = Bound(store, clock=clock)
+    banned, good = saved(manager, banned=True), saved(manager, name="Ada")
+    assert dict(manager.open(banned)) == {}
+    assert dict(manager.open(good)) == {"name": "Ada"}
+    assert dict(manager.open(None)) == {}
+    assert dict(manager.open("a" * 43)) == {}
+    assert store.looked_up == 3, "one look-up each"
 
 
 def test_signing_in_changes_the_id_and_keeps_the_values(sessions: SessionManager) -> None:

@@ -16,6 +16,7 @@ class Settings:
     ALLOWED_HOSTS: list[str] = field(default_factory=list)  # names served; ".x" with subdomains
     TRUSTED_PROXIES: list[str] = field(default_factory=list)  # addresses, networks, "unix"
     USE_X_FORWARDED_HOST: bool = False  # believe that header from trusted proxies
+    CLOCK_TOLERANCE: int = 60  # seconds by which the clock of another machine may be ahead
 
     # Routes, apps, middlewares, templates and static files.
     ROOT_URLCONF: str = ""  # module with `urlpatterns`

@@ -259,6 +259,7 @@ VALIDATORS: Mapping[str, Callable[[Any], None]] = {
     "PORT": _port,
     "SERVER": _server,
     "WORKERS": _not_negative,
+    "CLOCK_TOLERANCE": _not_negative,
     "SESSION_COOKIE_NAME": _cookie_name,
     "SECRET_KEY_FALLBACKS": _keys,
     "SESSION_STORE": _session_store,
