@@ -7,9 +7,12 @@ from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 
 from lback.database import utc_now
+from lback.security import clock_tolerance
 from lback.users.models import Account
 
 _ONE_STEP = timedelta(microseconds=1)
+# The clock of the machine that made a key may be ahead of this one.
+_AHEAD = timedelta(seconds=clock_tolerance.SECONDS)
 
 
 def lock_account(session: Session, account: Account) -> bool:
@@ -56,10 +59,10 @@ def end_sessions(session: Session, account: Account) -> None:
 
 def end_api_keys(account: Account) -> None:
     """End all API keys that an account has; keys that are made later are valid."""
-    now = utc_now()
+    moment = utc_now() + _AHEAD
     if account.keys_valid_from is not None:
-        now = max(now, account.keys_valid_from + _ONE_STEP)  # a clock that was set back
-    account.keys_valid_from = now
+        moment = max(moment, account.keys_valid_from + _ONE_STEP)  # a clock that was set back
+    account.keys_valid_from = moment
 
 
 def renew_hash(session: Session, account: Account, password_hash: str) -> None:

@@ -124,6 +124,18 @@ def test_keys_end_when_an_administrator_sets_the_password(app: Application) -> N
         assert keys.account(session, owners) is user
 
 
+def test_keys_that_a_machine_ahead_of_this_one_made_end(app: Application) -> None:
+    keys = app.dependencies["api_key_manager"]
+    with app.db_manager.session() as session:
+        user = session.get_one(User, 1)
+        backdoor, row = keys.create(session, user, "backdoor")
+        row.created_at = utc_now() + timedelta(seconds=50)
+        app.user_manager.set_password(session, user, NEW)
+        assert keys.account(session, backdoor) is None
+        owners, _ = keys.create(session, user, "deployment")
+        assert keys.account(session, owners) is user
+
+
 def test_keys_of_someone_who_knows_the_password_stay(app: Application, thief: Client) -> None:
     keys = app.dependencies["api_key_manager"]
     with app.db_manager.session() as session:
