@@ -27,6 +27,7 @@ from lback.core.settings.cache_validators import DEFAULT_CACHE
 from lback.core.signals import SignalDispatcher
 from lback.core.templates import TemplateRenderer
 from lback.core.urls_utils import load_routes
+from lback.monitoring import HealthChecks
 from lback.services import build_configured_services, lazy_services
 from lback.sessions.messages import flashed
 from lback.static_files import StaticFiles
@@ -339,9 +340,15 @@ class Application:
             Config.validate(self.config)
             check_order(self.middleware_manager.middlewares)
             self.app_controller.warn_of_closed_routes()
+            self._add_health_checks()
             self.static_files.warn_if_not_collected()
             self._prepare_admin()
             self._prepared = True
+
+    def _add_health_checks(self) -> None:
+        # Last, because a route of the project with the same path is kept.
+        checks = HealthChecks(self.config, lambda: self.db_manager)
+        self.app_controller.early_answers = checks.register(self.router)
 
     def _prepare_admin(self) -> None:
         if "lback.admin.registry" not in sys.modules:

@@ -5,13 +5,13 @@ import stat
 import subprocess
 from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
-from ipaddress import ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lback.cli.problems import Check, Problem, run_checks, without_silenced
 from lback.cli.route_info import SAFE, route_info
 from lback.cli.route_lock import FILE_NAME
+from lback.cli.shared_state import SHARED_STATE_CHECKS
 from lback.cli.start_checks import START_CHECKS
 from lback.core.settings.key_strength import LONG_KEY_LENGTH, NEW_KEY, weakness_of_key
 from lback.core.settings.secret_names import is_secret
@@ -84,20 +84,6 @@ def _hosts(app: "Application") -> Iterator[Problem]:
             "a client can choose the host in links of emails and cached pages",
             "name the hosts, such as ALLOWED_HOSTS=example.com,www.example.com",
         )
-
-
-def _proxies(app: "Application") -> Iterator[Problem]:
-    for proxy in app.config.TRUSTED_PROXIES:
-        try:
-            is_any = ip_network(proxy, strict=False).prefixlen == 0
-        except ValueError:
-            continue  # not an address, such as the name for sockets
-        if is_any:
-            yield Problem(
-                f"TRUSTED_PROXIES contains {proxy!r}, which matches every address",
-                "any client can forge its address and scheme",
-                "list the addresses of your own proxies only",
-            )
 
 
 def _file_modes(app: "Application") -> Iterator[Problem]:
@@ -173,15 +159,6 @@ def _sign_in(app: "Application") -> Iterator[Problem]:
         )
 
 
-def _login_attempts(app: "Application") -> Iterator[Problem]:
-    if app.config.LOGIN_ATTEMPTS_STORE == "memory":
-        yield Problem(
-            "LOGIN_ATTEMPTS_STORE is 'memory'",
-            "each worker counts failed logins separately and loses the counts on restart",
-            "set it to 'database' or 'redis'",
-        )
-
-
 def _sqlite(app: "Application") -> Iterator[Problem]:
     if app.db_manager.url.get_backend_name() == "sqlite":
         yield Problem(
@@ -243,16 +220,15 @@ CHECKS: Mapping[str, Check] = {
     "deploy.secret_key": _secret_key,
     "deploy.secrets": _secrets_in_settings,
     "deploy.hosts": _hosts,
-    "deploy.proxies": _proxies,
     "deploy.file_modes": _file_modes,
     "deploy.version_control": _in_version_control,
     "deploy.csrf": _csrf,
     "deploy.headers": _headers,
     "deploy.sign_in": _sign_in,
-    "deploy.login_attempts": _login_attempts,
     "deploy.sqlite": _sqlite,
     "deploy.static_files": _static_files,
     "deploy.server": _server,
     "deploy.routes_lock": _routes_lock,
     "deploy.logging": _logging,
+    **SHARED_STATE_CHECKS,
 }

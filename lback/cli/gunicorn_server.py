@@ -11,6 +11,7 @@ from gunicorn.errors import HaltServer
 from gunicorn.glogging import Logger
 
 from lback.cli.probe import Serving, read_settings_in_subprocess
+from lback.core.http.stopping import stop_flag
 from lback.core.logging_setup import HANDLER, LineFormatter, RedactingFilter
 from lback.core.wsgi_entry import create_served_app
 
@@ -43,6 +44,7 @@ class Site(BaseApplication):  # type: ignore[misc]  # it has no types
 
     def __init__(self, serving: Serving) -> None:
         self._serving = serving
+        self.drain_seconds = serving.drain_seconds
         super().__init__()
 
     def load_config(self) -> None:
@@ -77,6 +79,29 @@ class Master(Arbiter):  # type: ignore[misc]  # it has no types
     """
 
     _no_worker_before = 0.0
+    _stop_at: float | None = None
+
+    def handle_term(self) -> None:
+        """Report that the server stops, serve for `DRAIN_SECONDS`, then stop; at once if repeated.
+
+        Raises:
+            StopIteration: It is time to stop; running requests are completed.
+        """
+        stop_flag.set()
+        if self._stop_at is not None or not self.app.drain_seconds:
+            raise StopIteration
+        self._stop_at = time.monotonic() + self.app.drain_seconds
+        self.log.info("stopping in %d seconds", self.app.drain_seconds)
+
+    def murder_workers(self) -> None:
+        """Kill workers that hang, about once a second, and stop when the time has come.
+
+        Raises:
+            StopIteration: It is time to stop.
+        """
+        if self._stop_at is not None and time.monotonic() >= self._stop_at:
+            raise StopIteration
+        super().murder_workers()
 
     def reload(self) -> None:
         """Replace the workers, unless the application cannot be built."""
@@ -115,4 +140,5 @@ def run(serving: Serving) -> None:
     handler.setFormatter(LineFormatter())
     logging.getLogger().addHandler(handler)
     logging.getLogger().setLevel(logging.INFO)
+    stop_flag.share()
     Master(Site(serving)).run()

@@ -29,6 +29,7 @@ class Serving:
     workers: int
     threads: int
     shutdown_timeout: int
+    drain_seconds: int
     has_proxies: bool
 
 
@@ -44,6 +45,7 @@ def read_settings() -> Serving:
         workers=config.WORKERS or min(8, 2 * len(os.sched_getaffinity(0))),
         threads=config.THREADS,
         shutdown_timeout=config.SHUTDOWN_TIMEOUT,
+        drain_seconds=config.DRAIN_SECONDS,
         has_proxies=bool(config.TRUSTED_PROXIES),
     )
 

@@ -1,7 +1,7 @@
 """Handles a request: middlewares, routing, view, database commit, and the response hooks."""
 
 import logging
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any
 
 from lback.core.dependencies import Dependencies
@@ -18,7 +18,7 @@ from lback.core.http.methods import HTTPMethod, supported_methods
 from lback.core.http.request_validation import RequestValidator
 from lback.core.middleware_manager import MiddlewareManager
 from lback.core.request import ApplicationBinding, Request
-from lback.core.response import Response
+from lback.core.response import Environ, Response, WsgiResponse
 from lback.core.router import Route, Router
 from lback.core.routing.endpoint import Endpoint, build_endpoint, response_of
 from lback.core.routing.views import View, methods_of
@@ -114,6 +114,8 @@ class AppController:
             self.dependencies, self.request_validator.limits, self._unit_of_work.open
         )
         self._time_zone = config.get("TIME_ZONE", "UTC")
+        # Answers by path that need neither middlewares nor a valid host, such as health checks.
+        self.early_answers: dict[str, Callable[[Environ], WsgiResponse]] = {}
         self._endpoints: dict[Route, Endpoint] = {}
         self._guard_checked = False
         self._load_components()

@@ -81,6 +81,12 @@ def serve(
     Returns:
         The body. The WSGI server closes it, which runs the jobs of `after_answer`.
     """
+    # Health checks: before the middlewares, the check of the host and the signals.
+    early = controller.early_answers.get(environ.get("PATH_INFO", ""))
+    if early is not None:
+        status, headers, body = early(environ)
+        start_response(status, headers)
+        return body
     observed = signals.has_receivers(EDGE_SIGNALS) if signals.receivers else False
     if observed:
         started = perf_counter()

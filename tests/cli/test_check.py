@@ -20,6 +20,7 @@ FIT: dict[str, Any] = {
     "ALLOWED_HOSTS": ["example.com"],
     "MIDDLEWARES": [],
     "HSTS_SECONDS": 31_536_000,
+    "TRUSTED_PROXIES": ["127.0.0.1"],
 }
 
 

@@ -51,6 +51,8 @@ def test_the_table_tells_where_each_address_leads_and_who_is_let_in(
         "GET,POST /edit/{number:int} edit urls.edit signed in notes.change, notes.view checked "
         "5 per minute",
         "* /any urls.view signed in checked",
+        "GET /health/live lback.monitoring.health.HealthChecks.live public",
+        "GET /health/ready lback.monitoring.health.HealthChecks.ready public",
     ]
     assert lines[4].index("signed in") == lines[0].index("AUTH")
 
@@ -104,6 +106,8 @@ def test_the_table_tells_what_views_ask_for_by_themselves(lback: Run, project: P
     auth = {(route["path"], *route["methods"][:1]): route["auth"] for route in facts}
     assert {path: word for (path, _), word in auth.items() if not path.startswith("/admin")} == {
         "/static/{name:path}": "public",
+        "/health/live": "public",
+        "/health/ready": "public",
         "/login": "signed in",
         "/permission": "signed in",
         "/mixed": "signed in",
@@ -142,7 +146,7 @@ def test_the_audit_fails_where_a_route_became_more_open(lback: Run, project: Pat
     assert missing.returncode == 1
     assert f"Error: {lock} does not exist; review the output of 'lback routes'" in missing.stderr
 
-    assert lback("routes", "--lock", cwd=project).stdout == f"Wrote {lock}: 6 routes.\n"
+    assert lback("routes", "--lock", cwd=project).stdout == f"Wrote {lock}: 8 routes.\n"
     assert lock.read_text().splitlines()[2:] == [
         "GET\t/\tpublic",
         "*\t/any\tsigned-in=yes\tcsrf=yes",
@@ -150,6 +154,8 @@ def test_the_audit_fails_where_a_route_became_more_open(lback: Run, project: Pat
         "\tlimits=5 per minute",
         "POST\t/edit/{number:int}\tsigned-in=yes\tpermission=notes.change, notes.view\tcsrf=yes"
         "\tlimits=5 per minute",
+        "GET\t/health/live\tpublic",
+        "GET\t/health/ready\tpublic",
         "POST\t/hook\tpublic",
         "GET\t/static/{name:path}\tpublic",
     ]

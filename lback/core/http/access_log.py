@@ -18,12 +18,20 @@ logger = logging.getLogger("lback.access")
 
 # Set where a line was written already.
 LOGGED = "lback.access_logged"
+# Level of the line, if it is not INFO.
+LEVEL = "lback.access_level"
 # What a path (RFC 3986 section 3.3) and a method hold unquoted; the star is that of a mask.
 _SAFE = "/:@!$&'()*+,;=~-._"
 
 
 def log_answer(
-    address: str, method: str, path: str, status: str, seconds: float, request_id: str
+    address: str,
+    method: str,
+    path: str,
+    status: str,
+    seconds: float,
+    request_id: str,
+    level: int = logging.INFO,
 ) -> None:
     """Write the line of one answer.
 
@@ -34,8 +42,10 @@ def log_answer(
         status: Three digits.
         seconds: From the request to the first byte of the answer.
         request_id: Or "-".
+        level: Level of the line.
     """
-    logger.info(
+    logger.log(
+        level,
         "%s %s %s %s %.1fms %s",
         address or "-", quote(method, safe=_SAFE), quote(path, safe=_SAFE), status,
         seconds * 1000, quote(request_id, safe=_SAFE),
@@ -71,7 +81,8 @@ class AccessLog:
             return start_response(status, headers, *rest)
 
         body = self._application(environ, start)
-        if answer and LOGGED not in environ and logger.isEnabledFor(logging.INFO):
+        level = environ.get(LEVEL, logging.INFO)
+        if answer and LOGGED not in environ and logger.isEnabledFor(level):
             status, headers = answer[-1]
             ids = (value for name, value in headers if name.lower() == "x-request-id")
             log_answer(
@@ -81,6 +92,7 @@ class AccessLog:
                 status[:3],
                 perf_counter() - started,
                 next(ids, "-"),
+                level,
             )
         return body
 

@@ -16,6 +16,15 @@ UNIX_SOCKET = "unix"
 # Set by the test client, whose tests choose REMOTE_ADDR; no header of a request can do it.
 ANY_PEER = "lback.any_peer"
 _CONFUSING_SERVERS = frozenset({"Granian"})
+_FORWARDING_FIELDS = (
+    "HTTP_FORWARDED",
+    "HTTP_VIA",
+    "HTTP_X_FORWARDED_FOR",
+    "HTTP_X_FORWARDED_HOST",
+    "HTTP_X_FORWARDED_PORT",
+    "HTTP_X_FORWARDED_PROTO",
+    "HTTP_X_REAL_IP",
+)
 LOOPBACK_HOSTS = ("localhost", ".localhost", "127.0.0.1", "[::1]")
 
 
@@ -125,6 +134,21 @@ def is_from_this_machine(environ: "WSGIEnvironment") -> bool:
     if environ.get("HTTP_FORWARDED") or environ.get("HTTP_X_REAL_IP"):
         return False
     return all(_is_loopback(hop) for hop in [peer, *(forwarded.split(",") if forwarded else ())])
+
+
+def is_trusted_peer(environ: Mapping[str, Any], proxies: Iterable[str]) -> bool:
+    """Return True if this machine or a trusted proxy sent a request of its own.
+
+    A request that a proxy passes on for a client has a forwarding field.
+
+    Args:
+        environ: The WSGI environ.
+        proxies: Addresses and networks, as in `TRUSTED_PROXIES`.
+    """
+    if any(field in environ for field in _FORWARDING_FIELDS):
+        return False
+    peer = environ.get("REMOTE_ADDR")
+    return is_trusted_proxy(peer, proxies) or (peer is not None and _is_loopback(peer))
 
 
 def _is_loopback(text: str) -> bool:

@@ -62,6 +62,8 @@ class Settings:
     THREADS: int = 8  # in each worker
     SHUTDOWN_TIMEOUT: int = 30  # seconds to wait for running requests
     ACCESS_LOG: bool = True  # a line for each request
+    HEALTH_PATH: str = "/health"  # where /live and /ready are answered; empty: nowhere
+    DRAIN_SECONDS: int = 0  # how long to serve on after SIGTERM while /ready answers 503
 
     # Findings that `lback check` leaves out.
     SILENCED_CHECKS: list[str] = field(default_factory=list)  # names such as "deploy.csrf"

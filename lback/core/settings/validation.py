@@ -24,6 +24,8 @@ _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 # RFC 3986 §2.3: what stands for itself in a path; patterns of routes give no meaning to it.
 _STATIC_URL = re.compile(r"(?:https?://[\w.:\[\]-]+/|/[\w.~-]+/)(?:[\w.~-]+/)*", re.ASCII)
 
+_HEALTH_PATH = re.compile(r"(?:/[\w.~-]+)+", re.ASCII)
+
 _WANTED: Mapping[type, str] = {
     bool: "must be true or false, without quotes",
     int: "must be a whole number",
@@ -185,6 +187,13 @@ def _static_url(value: str) -> None:
         )
 
 
+def _health_path(value: str) -> None:
+    if value and not _HEALTH_PATH.fullmatch(value):
+        raise ValueError(
+            "must be a path such as '/health', without a slash at its end, or empty for no checks"
+        )
+
+
 def _not_empty(value: str) -> None:
     if not value:
         raise ValueError("must not be empty")
@@ -260,6 +269,8 @@ VALIDATORS: Mapping[str, Callable[[Any], None]] = {
     "SERVER": _server,
     "WORKERS": _not_negative,
     "CLOCK_TOLERANCE": _not_negative,
+    "HEALTH_PATH": _health_path,
+    "DRAIN_SECONDS": _not_negative,
     "SESSION_COOKIE_NAME": _cookie_name,
     "SECRET_KEY_FALLBACKS": _keys,
     "SESSION_STORE": _session_store,
