@@ -12,7 +12,13 @@ from lback.core.http.after_answer import Job, after_answer, run_jobs
 from lback.core.http.body import NO_BODY, BodyStream, input_of
 from lback.core.http.cookies import parse_cookies
 from lback.core.http.headers import RequestHeaders
-from lback.core.http.hosts import client_address, first_member, has_trusted_proxy, host_name
+from lback.core.http.hosts import (
+    client_address,
+    first_member,
+    has_trusted_proxy,
+    host_name,
+    with_forwarded_port,
+)
 from lback.core.http.limits import DEFAULT_LIMITS, Limits
 from lback.core.http.methods import METHODS, HTTPMethod, is_token
 from lback.core.http.multidict import FormData, MultiDict, NoFields, parse_query
@@ -371,7 +377,8 @@ class Request:
         """The host that the request was sent to, with its port if one was sent.
 
         `X-Forwarded-Host` is used only if it comes from a proxy in `TRUSTED_PROXIES` and
-        `USE_X_FORWARDED_HOST` is on.
+        `USE_X_FORWARDED_HOST` is on; `X-Forwarded-Port` of such a proxy is the port of a host
+        that names none.
 
         Raises:
             BadRequest: The `Host` field is malformed.
@@ -384,7 +391,8 @@ class Request:
             return server_host(self._environ)
         if host_name(host) is None:
             raise BadRequest("the Host field is not a valid host name")
-        return host
+        port = self.headers.get("X-FORWARDED-PORT")
+        return with_forwarded_port(host, port) if port and self._proxy_is_trusted else host
 
     @cached_property
     def client_address(self) -> str:

@@ -140,3 +140,74 @@ def test_a_proxy_names_no_other_port_either() -> None:
     app = build(TRUSTED_PROXIES=["127.0.0.1"], USE_X_FORWARDED_HOST=True)
     fields = {"X-Forwarded-Host": "localhost:4444", "Host": "localhost"}
     assert Client(app).get("/reset", headers=fields).status_code == 400
+
+
+PROXIED: dict[str, Any] = {"TRUSTED_PROXIES": ["127.0.0.1"], "ALLOWED_HOSTS": [".example.com"]}
+
+
+@pytest.mark.parametrize(
+    ("fields", "link"),
+    [
+        ({"X-Forwarded-Port": "8443"}, "http://shop.example.com:8443/reset"),
+        (
+            {"X-Forwarded-Port": "8443", "X-Forwarded-Proto": "https"},
+            "https://shop.example.com:8443/reset",
+        ),
+        # The first member is that of the proxy next to the client, as of the other lists.
+        ({"X-Forwarded-Port": "8443, 80"}, "http://shop.example.com:8443/reset"),
+        ({"X-Forwarded-Port": " 8443 ,\t9000"}, "http://shop.example.com:8443/reset"),
+        # The ports of the schemes need not be named; an inner proxy may see the other one.
+        (
+            {"X-Forwarded-Port": "443", "X-Forwarded-Proto": "https"},
+            "https://shop.example.com/reset",
+        ),
+        (
+            {"X-Forwarded-Port": "80", "X-Forwarded-Proto": "https"},
+            "https://shop.example.com/reset",
+        ),
+        ({"X-Forwarded-Port": "80"}, "http://shop.example.com/reset"),
+        # The port that a browser names is the one it used.
+        (
+            {"Host": "shop.example.com:443", "X-Forwarded-Port": "8443"},
+            "http://shop.example.com:443/reset",
+        ),
+        *(
+            ({"X-Forwarded-Port": port}, "http://shop.example.com/reset")
+            for port in (
+                "",
+                "0",
+                "65536",
+                "-1",
+                "8443@evil",
+                "8443/x",
+                "\u0664",
+                "99999999999",
+                ",8443",
+                "x",
+            )
+        ),
+    ],
+)
+def test_the_port_of_a_trusted_proxy_is_part_of_links(fields: dict[str, str], link: str) -> None:
+    wire = {name: value.encode().decode("latin-1") for name, value in fields.items()}
+    client = Client(build(**PROXIED), headers={"Host": "shop.example.com"})
+    answer = client.get("/reset", headers=wire)
+    assert (answer.status_code, answer.text) == (200, link)
+
+
+def test_the_port_of_another_peer_is_not_believed() -> None:
+    settings = {**PROXIED, "TRUSTED_PROXIES": ["10.0.0.1"]}
+    client = Client(build(**settings), headers={"Host": "shop.example.com"})
+    answer = client.get("/reset", headers={"X-Forwarded-Port": "8443"})
+    assert answer.text == "http://shop.example.com/reset"
+
+
+def test_the_port_belongs_to_the_forwarded_host() -> None:
+    app = build(**PROXIED, USE_X_FORWARDED_HOST=True)
+    fields = {"Host": "10.0.0.11:8000", "X-Forwarded-Host": "shop.example.com"}
+    answer = Client(app).get("/reset", headers={**fields, "X-Forwarded-Port": "8443"})
+    assert answer.text == "http://shop.example.com:8443/reset"
+    ipv6 = build(**{**PROXIED, "ALLOWED_HOSTS": ["[2001:db8::1]"]})
+    fields = {"Host": "[2001:db8::1]", "X-Forwarded-Port": "8443"}
+    answer = Client(ipv6).get("/reset", headers=fields)
+    assert answer.text == "http://[2001:db8::1]:8443/reset"

@@ -15,6 +15,7 @@ _WITH_PORT = re.compile(r"\[([0-9A-Fa-f:.]+)\](?::[0-9]{1,5})?|([0-9.]+):[0-9]{1
 UNIX_SOCKET = "unix"
 # Set by the test client, whose tests choose REMOTE_ADDR; no header of a request can do it.
 ANY_PEER = "lback.any_peer"
+_USUAL_PORTS = frozenset({80, 443})
 _CONFUSING_SERVERS = frozenset({"Granian"})
 _FORWARDING_FIELDS = (
     "HTTP_FORWARDED",
@@ -48,6 +49,27 @@ def host_port(host: str) -> int | None:
     """Return the port of a `Host` field, or `None` where it names none or is malformed."""
     found = _HOST.fullmatch(host)
     return int(found[2][1:]) if found and found[2] else None
+
+
+def with_forwarded_port(host: str, field: str | None) -> str:
+    """Return a `Host` field with the port of `X-Forwarded-Port`, if it names none itself.
+
+    The ports 80 and 443 are not added: behind several proxies, an inner one may see the port of
+    the other scheme.
+
+    Args:
+        host: A well-formed `Host` field.
+        field: `X-Forwarded-Port` of a trusted proxy; a list counts by its first member.
+
+    Example:
+        >>> with_forwarded_port("example.com", "8443, 80"), with_forwarded_port("a.org:81", "8443")
+        ('example.com:8443', 'a.org:81')
+    """
+    text = first_member(field)
+    if not (text.isascii() and text.isdigit()) or len(text) > 5 or host_port(host) is not None:
+        return host
+    port = int(text)
+    return host if port in _USUAL_PORTS or not 0 < port < 65536 else f"{host}:{port}"
 
 
 def is_allowed(host: str, patterns: Iterable[str], ports: Collection[int] | None = None) -> bool:

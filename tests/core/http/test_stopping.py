@@ -26,7 +26,7 @@ assert seen_by_a_child(flag, set_there=True)
 assert flag.is_set(), "the child shares it"
 
 flag.share()
-assert not flag.is_set(), "a server has a flag of its own, whoever started it"
+assert not flag.is_set(), "each server has a flag of its own"
 
 flag = StopFlag()
 assert seen_by_a_child(flag, set_there=True)
