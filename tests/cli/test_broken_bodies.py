@@ -30,6 +30,7 @@ DEPLOYED = {
 }
 SERVERS = {
     "gunicorn": ("serve", "--port", "0", "--workers", "1", "--threads", "4"),
+    "granian": ("serve", "--port", "0", "--workers", "1", "--threads", "4", "--server", "granian"),
     "development": ("runserver", "--port", "0"),
 }
 HEAD = "Host: localhost\r\nContent-Type: multipart/form-data; boundary=b\r\n"
@@ -57,12 +58,17 @@ def served(
         yield program
 
 
-def send(served: Running, text: str) -> bytes:
-    """Send a request, say that nothing follows, and return the answer."""
+def send(served: Running, text: str, *, is_all: bool = True) -> bytes:
+    """Send a request, say that nothing follows if it is all, and return the answer."""
     with closing(socket.create_connection(("127.0.0.1", served.port), timeout=20)) as connection:
         connection.sendall(text.encode())
-        connection.shutdown(socket.SHUT_WR)
+        if is_all:
+            connection.shutdown(socket.SHUT_WR)
         return b"".join(iter(lambda: connection.recv(65536), b""))
+
+
+def refuses_chunks(served: Running, kind: str) -> bool:
+    return "granian" in served.process.args and CHUNKED in BROKEN[kind]  # type: ignore[operator]
 
 
 @pytest.mark.parametrize("path", ["/form", "/raw"])
@@ -72,9 +78,12 @@ def test_it_is_a_bad_request_of_one_line(served: Running, path: str, kind: str) 
 
     answer = send(served, f"POST {path} HTTP/1.1\r\n{BROKEN[kind]}")
 
-    assert answer.startswith(b"HTTP/1.1 400 ")
-    added = served.printed.splitlines()[before:]
-    assert len([line for line in added if "answered 400: the " in line]) == 1
+    status = answer.decode().split(" ")[1]
+    # Granian takes no body in chunks, which it would end early without an error.
+    assert status == "400" or (status == "411" and refuses_chunks(served, kind))
+    line = f"answered {status}: "
+    served.until(lambda: any(line in text for text in served.printed.splitlines()[before:]))
+    assert sum(line in text for text in served.printed.splitlines()[before:]) == 1
     assert "Traceback" not in served.printed
     assert served.get("/") == (200, "home")
 
@@ -89,6 +98,7 @@ def test_a_client_that_is_gone_leaves_no_traceback(served: Running, path: str) -
 
 
 def test_options_of_the_whole_server(served: Running) -> None:
-    answer = send(served, "OPTIONS * HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+    text = "OPTIONS * HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    answer = send(served, text, is_all=False)  # Granian leaves a client that says it is gone
     assert answer.startswith(b"HTTP/1.1 204 ")
     assert b"GET, HEAD, OPTIONS, POST" in answer
