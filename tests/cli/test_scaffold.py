@@ -1,5 +1,6 @@
 """New projects and apps: whole, private where they hold secrets, never over what is there."""
 
+import json
 import os
 import re
 import stat
@@ -12,6 +13,7 @@ import pytest
 import yaml
 
 from lback.cli.names import model_name
+from lback.core.settings.defaults import Settings
 from tests.cli.conftest import Run
 
 VARIANTS = [(), ("--minimal",)]
@@ -216,6 +218,23 @@ def test_the_files_for_machines_are_what_machines_read(shop: Path) -> None:
     assert {"run": "pip install -r requirements-dev.txt"} in workflow["jobs"]["tests"]["steps"]
     for step in ("lback migrate", "lback test"):
         assert {"run": step} in workflow["jobs"]["tests"]["steps"]
+
+
+def test_the_files_for_machines_agree_on_health_and_on_stopping(shop: Path) -> None:
+    services = yaml.safe_load((shop / "compose.yaml").read_text())["services"]
+    longest = Settings().SHUTDOWN_TIMEOUT + 10  # the guide drains for ten seconds
+
+    assert "/health/ready" in services["web"]["healthcheck"]["test"][-1]
+    assert int(services["web"]["stop_grace_period"].removesuffix("s")) > longest
+    assert json.loads(services["web"]["environment"]["CACHES"])["default"] == {"backend": "redis"}
+    assert services["redis"]["command"] == "redis-server --appendonly yes"
+    assert services["redis"]["volumes"] == ["redis:/data"]
+    unit = (shop / "deploy" / "shop.service").read_text()
+    assert int(re.findall(r"^TimeoutStopSec=(\d+)$", unit, re.MULTILINE)[0]) > longest
+    for name in (".env.example", ".env"):
+        assert "another one on each machine" not in (shop / name).read_text()
+    lock = (shop / "routes.lock").read_text()
+    assert "GET\t/health/live\tpublic\nGET\t/health/ready\tpublic\n" in lock
 
 
 def test_systemd_takes_the_unit(shop: Path, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Two machines behind a balancer that asks `/health/ready`: a deploy loses no request."""
 
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -16,10 +17,11 @@ from sqlalchemy import make_url
 from lback.database import DatabaseManager
 from tests.cli.serving import PATIENCE, Running, running
 from tests.conftest import new_postgresql
-from tests.integration.machines import SERVE, Site
+from tests.integration.machines import SERVE, Site, visit
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.integration]
 
+STYLE = re.compile(r'href="(/static/style\.\w+\.css)"')
 READY = (200, '{"status": "ok"}')
 
 
@@ -74,9 +76,26 @@ class Balancer:
             return False
 
 
+def styles_of_both_releases_are_served(site: Site, *machines: Running) -> None:
+    """Collect a changed style sheet on each machine, while the old code serves."""
+    (before,) = STYLE.findall(machines[0].get("/")[1])
+    for one in machines:
+        style = one.project / "static" / "style.css"
+        style.write_text(f"{style.read_text()}\nbody {{ color: #123 }}\n")
+        site.lback("collectstatic", cwd=one.project)
+    for one in machines:
+        one.until(lambda: before not in one.get("/")[1])  # noqa: B023  ends in this round
+        (after,) = STYLE.findall(one.get("/")[1])
+        for other in machines:
+            other.until(lambda: other.get(after)[0] == 200)  # noqa: B023
+            assert "#123" in other.get(after)[1]
+            assert "#123" not in other.get(before)[1]
+
+
 def test_a_machine_that_stops_is_left_in_time(site: Site) -> None:
     with machine(site, "one") as one, machine(site, "two") as two:
         assert readiness(one) == readiness(two) == READY
+        styles_of_both_releases_are_served(site, one, two)
         balancer = Balancer([one, two])
         with ThreadPoolExecutor() as pool:
             asking = pool.submit(balancer.run)
@@ -127,13 +146,20 @@ def test_new_code_waits_for_its_migrations_and_old_code_stays_ready(site: Site) 
     with machine(site, "old") as old:
         assert readiness(old) == READY
         newer = site.machine("new")
-        site.lback("makemigrations", "--empty", "-m", "later", cwd=newer)
+        (models,) = (path for path in newer.glob("*/models.py"))
+        models.write_text(
+            f"{models.read_text()}    rating: Mapped[int] = mapped_column(default=3)\n"
+        )
+        site.lback("makemigrations", "--no-input", cwd=newer)
         with running(*SERVE, cwd=newer, **site.settings) as new:
             assert "1 not applied, the first is 0002_" in problems(new)["migrations"]
             assert readiness(old) == READY
             site.lback("migrate", cwd=newer)
             new.until(lambda: readiness(new) == READY)
             old.until(lambda: readiness(old) == READY)
+            # Old code still writes rows, which have no value for the new column.
+            for one in (old, new):
+                assert visit(one).submit("/", {"title": "A row", "name": "A row"}).status == 303
         with machine(site, "older") as again:  # old code that starts after the migration
             assert readiness(again) == READY
             assert "not ready" not in again.printed

@@ -1,7 +1,9 @@
 """Health checks: what they answer, to whom, and what they leave alone."""
 
 import json
+import socket
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -184,6 +186,16 @@ def test_an_unreachable_database_is_not_ready_and_alive(
     assert caplog.messages.count("not ready: database: unreachable") == 1
     assert Answer(app, "/health/live").status == 200
     assert "hunter2" not in caplog.text
+
+
+def test_a_database_that_does_not_answer_is_not_waited_for(tmp_path: Path) -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as silent:
+        url = f"postgresql://app@127.0.0.1:{silent.getsockname()[1]}/shop?connect_timeout=6"
+        app = build(tmp_path, DATABASE_URL=url)
+        for _ in range(3):
+            answer = Answer(app, "/health/ready")
+            assert answer.json()["problems"] == {"database": "no result in 2 seconds"}
+        assert Answer(app, "/health/live").status == 200
 
 
 def test_a_database_that_comes_back_is_ready(tmp_path: Path, caplog: Any) -> None:
