@@ -27,7 +27,7 @@ from lback.core.settings.cache_validators import DEFAULT_CACHE
 from lback.core.signals import SignalDispatcher
 from lback.core.templates import TemplateRenderer
 from lback.core.urls_utils import load_routes
-from lback.monitoring import HealthChecks
+from lback.monitoring.health import HealthChecks
 from lback.services import build_configured_services, lazy_services
 from lback.sessions.messages import flashed
 from lback.static_files import StaticFiles
