@@ -85,17 +85,21 @@ class HealthChecks:
         return _response(self._answer_ready(request.environ))
 
     def _answer_live(self, environ: Environ) -> WsgiResponse:
-        return _answer(environ, {})
+        return _answer(environ, {"status": "ok"})
 
     def _answer_ready(self, environ: Environ) -> WsgiResponse:
+        problems = self._problems() if _is_read(environ) else {}
+        facts: dict[str, Any] = {"status": "unavailable" if problems else "ok"}
+        if problems and is_trusted_peer(environ, self._config.TRUSTED_PROXIES):
+            facts["problems"] = problems
+        return _answer(environ, facts, UNAVAILABLE if problems else OK)
+
+    def _problems(self) -> dict[str, str]:
         if self._stopping.is_set():
-            problems = {"server": "stopping"}
-        else:
-            if self._readiness is None:
-                self._readiness = self._build_readiness()
-            problems = self._readiness.problems()
-        is_trusted = is_trusted_peer(environ, self._config.TRUSTED_PROXIES)
-        return _answer(environ, problems, is_trusted=is_trusted)
+            return {"server": "stopping"}
+        if self._readiness is None:
+            self._readiness = self._build_readiness()
+        return self._readiness.problems()
 
     def _build_readiness(self) -> "Readiness":
         # Imported here because it loads SQLAlchemy, which an application may not need.
@@ -104,19 +108,18 @@ class HealthChecks:
         return Readiness(self._db_manager, self._config.PROJECT_ROOT)
 
 
-def _answer(
-    environ: Environ, problems: dict[str, str], *, is_trusted: bool = False
-) -> WsgiResponse:
+def _is_read(environ: Environ) -> bool:
+    return environ["REQUEST_METHOD"] in ("GET", "HEAD")
+
+
+def _answer(environ: Environ, facts: dict[str, Any], status: str = OK) -> WsgiResponse:
     environ[LEVEL] = logging.DEBUG
-    method = environ["REQUEST_METHOD"]
-    if method not in ("GET", "HEAD"):
-        return "405 Method Not Allowed", [("Allow", "GET, HEAD"), ("Content-Length", "0")], []
-    facts: dict[str, Any] = {"status": "unavailable" if problems else "ok"}
-    if problems and is_trusted:
-        facts["problems"] = problems
-    body = json.dumps(facts).encode()
-    fields = [*_FIELDS, ("Content-Length", str(len(body)))]
-    return UNAVAILABLE if problems else OK, fields, [] if method == "HEAD" else [body]
+    body, fields = json.dumps(facts).encode(), _FIELDS
+    if not _is_read(environ):
+        status, fields = "405 Method Not Allowed", [*_FIELDS, ("Allow", "GET, HEAD")]
+        body = json.dumps({"status": "method not allowed"}).encode()
+    fields = [*fields, ("Content-Length", str(len(body)))]
+    return status, fields, [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
 
 
 def _response(answer: WsgiResponse) -> Response:

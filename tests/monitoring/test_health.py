@@ -101,6 +101,7 @@ def test_get_and_head_alone(app: Application, path: str) -> None:
     for method in ("POST", "PUT", "DELETE", "OPTIONS", "TRACE", "BREW"):
         answer = Answer(app, path, method)
         assert (answer.status, answer.headers["allow"]) == (405, "GET, HEAD")
+        assert answer.headers["cache-control"] == "no-store"
 
 
 @pytest.mark.parametrize(
