@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     from redis import Redis
 
 PREFIX = "lback:attempts:"
-# How much the clocks of two machines may differ.
-CLOCK_SKEW = 60.0
 # Clients choose names and addresses: they must not fill the memory.
 MAX_KEYS = 100_000
 

@@ -9,7 +9,7 @@ from sqlalchemy import Double, MetaData, String, Table, case, delete, inspect, s
 from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from lback.auth.attempts import CLOCK_SKEW, Count
+from lback.auth.attempts import Count
 from lback.core.exceptions import ConfigurationError
 from lback.database import Base, DatabaseManager
 from lback.security import clock_tolerance as tolerance

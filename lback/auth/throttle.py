@@ -5,8 +5,9 @@ from ipaddress import ip_address
 from math import ceil
 from typing import TYPE_CHECKING
 
-from lback.auth.attempts import CLOCK_SKEW, Attempts, MemoryAttempts, RedisAttempts
+from lback.auth.attempts import Attempts, MemoryAttempts, RedisAttempts
 from lback.core.exceptions import HTTPException
+from lback.security import clock_tolerance as tolerance
 from lback.users.models import USERNAME_LENGTH, username_key
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class LoginThrottle:
         per_address: Wrong passwords from one address, for any names, before it is locked. IPv6
             addresses are counted by their /64 network, which is what a provider gives one customer.
         seconds: Length of the window in which attempts are counted, and the longest time to wait.
+        clock_tolerance: Seconds by which the clock of another machine may be ahead.
     """
 
     def __init__(
@@ -47,11 +49,13 @@ class LoginThrottle:
         per_account: int = 10,
         per_address: int = 50,
         seconds: float = 600,
+        clock_tolerance: float = tolerance.SECONDS,
     ) -> None:
         self._attempts = attempts
         self._per_account = per_account
         self._per_address = per_address
         self._seconds = seconds
+        self._clock_tolerance = clock_tolerance
 
     @classmethod
     def of(cls, config: "Config", db_manager: "DatabaseManager | None" = None) -> "LoginThrottle":
@@ -70,6 +74,7 @@ class LoginThrottle:
             per_account=config.LOGIN_ATTEMPTS_PER_ACCOUNT,
             per_address=config.LOGIN_ATTEMPTS_PER_ADDRESS,
             seconds=config.LOGIN_ATTEMPTS_SECONDS,
+            clock_tolerance=config.CLOCK_TOLERANCE,
         )
 
     def begin(self, name: str, address: str, device: str | None = None) -> None:
@@ -92,7 +97,7 @@ class LoginThrottle:
             return
         from_there = self._attempts.peek(address_key(address))
         # A window that ends later than possible began before a clock was set back.
-        is_possible = from_there.seconds_left <= self._seconds + CLOCK_SKEW
+        is_possible = from_there.seconds_left <= self._seconds + self._clock_tolerance
         if from_there.number >= self._per_address and is_possible:
             raise TooManyAttempts(from_there.seconds_left)
         self._add(account_key(name))
