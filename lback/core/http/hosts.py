@@ -158,7 +158,7 @@ def is_from_this_machine(environ: "WSGIEnvironment") -> bool:
     return all(_is_loopback(hop) for hop in [peer, *(forwarded.split(",") if forwarded else ())])
 
 
-def is_trusted_peer(environ: Mapping[str, Any], proxies: Iterable[str]) -> bool:
+def is_trusted_peer(environ: "WSGIEnvironment", proxies: Iterable[str]) -> bool:
     """Return True if this machine or a trusted proxy sent a request of its own.
 
     A request that a proxy passes on for a client has a forwarding field.
