@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal, cast
 
 from lback.core.http.hosts import LOOPBACK_HOSTS, host_name, is_allowed
 from lback.core.http.origins import origin_of
+from lback.core.http.websocket_backlog import Backlogs
 
 if TYPE_CHECKING:
     from websockets.asyncio.server import ServerConnection
@@ -52,6 +53,10 @@ class WebSocketServer:
             connection with 1009.
         close_timeout: Seconds for a client to acknowledge a close, and again as many for a handler
             to end, before the connection is dropped.
+        max_unread_size: Maximum bytes that wait for a client that reads slowly; beyond it the
+            connection is dropped.
+        read_timeout: Seconds that a client for which bytes wait may read nothing, before its
+            connection is dropped.
 
     Attributes:
         connections: The registered connections.
@@ -70,6 +75,8 @@ class WebSocketServer:
         max_connections: int = 1000,
         max_message_size: int = 1024 * 1024,
         close_timeout: float = 10,
+        max_unread_size: int = 4 * 1024 * 1024,
+        read_timeout: float = 30,
     ) -> None:
         self.host = host
         self.port = port
@@ -77,6 +84,9 @@ class WebSocketServer:
         self.max_connections = max_connections
         self.max_message_size = max_message_size
         self.close_timeout = close_timeout
+        self.max_unread_size = max_unread_size
+        self.read_timeout = read_timeout
+        self._backlogs = Backlogs(max_unread_size, read_timeout)
         self.connections: set[ServerConnection] = set()
         # Reentrant: `stop` may be called by a signal handler during another call.
         self._lock = threading.RLock()
@@ -111,12 +121,13 @@ class WebSocketServer:
     async def broadcast(self, message: str | bytes) -> None:
         """Send a message to all registered connections, without waiting for slow ones.
 
-        Messages for a slow client are buffered in memory until it fails to answer a ping (sent
-        every 20 seconds, with a timeout of 20 seconds) and is closed.
+        Messages for a slow client are buffered in memory, until it is dropped for `max_unread_size`
+        or `read_timeout`.
         """
         from websockets.asyncio.server import broadcast
 
         broadcast(self.connections, message)
+        self._backlogs.drop_over_limit()
 
     async def websocket_handler(
         self, websocket: "ServerConnection", path: str | None = None
@@ -217,9 +228,11 @@ class WebSocketServer:
         async def handle(websocket: "ServerConnection") -> None:
             async with asyncio.timeout(None) as limit:
                 limits.add(limit)
+                self._backlogs.add(websocket)
                 try:
                     await self.websocket_handler(websocket)
                 finally:
+                    self._backlogs.remove(websocket)
                     limits.discard(limit)
 
         server = await serve(
@@ -234,9 +247,11 @@ class WebSocketServer:
             logger=_WithoutFrames(logger),
         )
         self.port = server.sockets[0].getsockname()[1]
+        watcher = asyncio.create_task(self._backlogs.watch())
         try:
             yield
         finally:
+            watcher.cancel()
             server.close()
             # The library would wait for the handlers without a limit.
             deadline = asyncio.get_running_loop().time() + 2 * self.close_timeout

@@ -241,6 +241,65 @@ def test_a_broadcast_reaches_every_registered_connection(message: str | bytes) -
     run(story())
 
 
+class Unread:
+    """A client that completes the handshake and then never reads."""
+
+    def __init__(self, port: int) -> None:
+        self.socket = socket.socket()
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        self.socket.connect(("127.0.0.1", port))
+        self.socket.sendall(
+            f"GET / HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\n"
+            "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+            "Sec-WebSocket-Version: 13\r\n\r\n".encode()
+        )
+
+    def close(self) -> None:
+        self.socket.close()
+
+
+def test_a_client_that_stops_reading_is_dropped_at_a_bound_of_bytes(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def story() -> None:
+        server = local_server(max_unread_size=200_000)
+        async with server.running():
+            silent = Unread(server.port)
+            async with connect(address(server)) as reader:
+                await until(lambda: len(server.connections) == 2)
+                sent = 0
+                while len(server.connections) == 2:
+                    await server.broadcast(os.urandom(50_000))
+                    await reader.recv()
+                    sent += 1
+                    assert sent < 400
+                await server.broadcast("still here")
+                assert await reader.recv() == "still here"
+            silent.close()
+
+    run(story())
+    assert "websocket dropped: the client does not read, " in caplog.text
+    assert "bytes wait for it" in caplog.text
+
+
+def test_a_client_that_stops_reading_is_dropped_after_a_while_without_progress(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def story() -> None:
+        server = local_server(read_timeout=0.2)
+        async with server.running():
+            silent = Unread(server.port)
+            async with connect(address(server), max_size=None) as reader:
+                await until(lambda: len(server.connections) == 2)
+                await server.broadcast(os.urandom(3_900_000))
+                await reader.recv()
+                await until(lambda: len(server.connections) == 1)
+            silent.close()
+
+    run(story())
+    assert "it has read nothing for 0.2 s" in caplog.text
+
+
 def test_a_broadcast_to_no_one_is_not_an_error() -> None:
     run(WebSocketServer().broadcast("anybody?"))
 
