@@ -92,10 +92,19 @@ def build_configured_services(config: "Config", services: "Services") -> None:
 
 def _db_manager(services: "Services") -> "DatabaseManager":
     from lback.database import DatabaseManager
+    from lback.database.monitor import DatabaseLimits
 
     for module in MODELS:
         import_module(module)
-    return DatabaseManager(services["config"])
+    config: Config = services["config"]
+    app = services.get("app")
+    direct = config.DATABASE_DIRECT_URL
+    return DatabaseManager(
+        config,
+        limits=DatabaseLimits.of(config),
+        is_serving=lambda: app is not None and app.app_controller.has_served,
+        direct=DatabaseManager.from_url(direct) if direct else None,
+    )
 
 
 def _session_manager(services: "Services") -> "SessionManager":

@@ -203,7 +203,7 @@ def showmigrations() -> None:
 def init_db() -> None:
     """Create the database if it does not exist, and its tables."""
     app = open_project()
-    if create_database(app.db_manager):
+    if create_database(app.db_manager.direct):
         click.echo(f"Created the database {app.db_manager.shown_url}")
     migrations = _migrations(app)
     if migrations.names:

@@ -110,6 +110,8 @@ class AppController:
         self.exception_handlers = ExceptionHandlers(self.dependencies, dispatcher)
         self.dependencies["exception_handlers"] = self.exception_handlers
         self._unit_of_work = UnitOfWork(self.dependencies, dispatcher, self)
+        # Time limits of the database hold where requests are served, not in commands.
+        self.has_served = False
         self.binding = ApplicationBinding(
             self.dependencies, self.request_validator.limits, self._unit_of_work.open
         )
@@ -180,6 +182,7 @@ class AppController:
                 handler; then the exception is raised unchanged.
         """
         manager = self.middleware_manager
+        self.has_served = True
         request.bind(self.binding)
         CURRENT_ZONE.set(self._time_zone)
         dispatcher = self.dispatcher

@@ -6,9 +6,8 @@ from contextlib import AbstractContextManager, contextmanager
 from threading import Lock
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, Engine, MetaData, create_engine, event, make_url
-from sqlalchemy.engine import URL, Dialect
-from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy import Connection, Engine, MetaData, create_engine, make_url
+from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from lback.core.exceptions import ConfigurationError
@@ -16,20 +15,21 @@ from lback.core.settings.database_uri import database_uri
 from lback.core.settings.secret_names import is_secret
 from lback.core.unit_of_work import current
 from lback.database import missing_schema, mysql, sqlite, unavailable, unstorable, utc
+from lback.database.connector import Connector, refused_options
 from lback.database.models import Base
+from lback.database.monitor import DEFAULT_LIMITS, DatabaseLimits, block_limit
+from lback.database.pool import MonitoredPool
 from lback.database.sessions import Session
-from lback.database.unavailable import CannotConnect, OutageLog
+from lback.database.unavailable import OutageLog
 from lback.distribution import install_hint
 
-DEFAULT_PORTS = {"postgresql": 5432, "mysql": 3306, "mariadb": 3306}
 EXTRAS = {"postgresql": "postgres", "mysql": "mysql", "mariadb": "mysql"}
 
-CONNECT_SECONDS = 5
 CONNECT_ARGUMENTS: dict[str, dict[str, Any]] = {
     "sqlite": sqlite.CONNECT_ARGUMENTS,
-    "postgresql": {"connect_timeout": CONNECT_SECONDS},
-    "mysql": {"connect_timeout": CONNECT_SECONDS, "charset": "utf8mb4"},
-    "mariadb": {"connect_timeout": CONNECT_SECONDS, "charset": "utf8mb4"},
+    "postgresql": {},
+    "mysql": {"charset": "utf8mb4"},
+    "mariadb": {"charset": "utf8mb4"},
 }
 
 SERVER_OPTIONS: dict[str, object] = {
@@ -83,6 +83,10 @@ class DatabaseManager:
 
     Args:
         config: Settings; see `DatabaseSettings`.
+        limits: Time limits.
+        is_serving: Returns True if this process serves requests. Otherwise, statements may take
+            any time, unless `time_limit` sets one.
+        direct: The same database without a pooler; see the attribute. None if there is none.
 
     Example:
         >>> from sqlalchemy import text
@@ -92,8 +96,18 @@ class DatabaseManager:
         2
     """
 
-    def __init__(self, config: DatabaseSettings) -> None:
+    def __init__(
+        self,
+        config: DatabaseSettings,
+        *,
+        limits: DatabaseLimits = DEFAULT_LIMITS,
+        is_serving: Callable[[], bool] = bool,
+        direct: "DatabaseManager | None" = None,
+    ) -> None:
         self._config = config
+        self._limits = limits
+        self._is_serving = is_serving
+        self._direct = direct
         # By process id. After a fork the engine of the parent stays here, unused and not closed,
         # because its connections belong to the parent.
         self._engines: dict[int, Engine] = {}
@@ -151,7 +165,21 @@ class DatabaseManager:
         return engine
 
     def _build(self) -> Engine:
-        return _build_engine(self.url, debug=bool(self._config.DEBUG))
+        return _build_engine(
+            self.url,
+            debug=bool(self._config.DEBUG),
+            limits=self._limits,
+            is_serving=self._is_serving,
+            pooled=self._direct is not None,
+        )
+
+    @property
+    def direct(self) -> "DatabaseManager":
+        """The manager for what needs a session of the server, such as locks of migrations.
+
+        It connects to `DATABASE_DIRECT_URL`. Without that setting, it is this manager.
+        """
+        return self if self._direct is None else self._direct
 
     def create_session(self) -> Session:
         """Open a session that the caller commits and closes.
@@ -211,6 +239,22 @@ class DatabaseManager:
         """
         return self.engine.connect() if self._shared is None else _savepoint(self._shared())
 
+    def time_limit(self, seconds: float | None) -> AbstractContextManager[None]:
+        """Limit each statement in a `with` block, instead of the setting `DB_STATEMENT_TIMEOUT`.
+
+        A statement that takes longer is answered with 503, and its connection is closed. The limit
+        holds for this thread; SQLite and drivers other than psycopg and PyMySQL have none.
+
+        Args:
+            seconds: The limit; None for no limit.
+
+        Example:
+            >>> manager = DatabaseManager.from_url("sqlite://")
+            >>> with manager.time_limit(300), manager.session() as session:
+            ...     pass
+        """
+        return block_limit(seconds)
+
     def create_tables(self, metadata: MetaData = Base.metadata) -> None:
         """Create missing tables. Several processes may do so at the same time.
 
@@ -232,6 +276,8 @@ class DatabaseManager:
         engine = self._engines.pop(os.getpid(), None)
         if engine is not None:
             engine.dispose()
+        if self._direct is not None:
+            self._direct.dispose()
 
     def __repr__(self) -> str:
         used = os.getpid() in self._engines
@@ -245,34 +291,33 @@ def _savepoint(connection: Connection) -> Iterator[Connection]:
         yield connection
 
 
-def _build_engine(url: URL, *, debug: bool) -> Engine:
+def _build_engine(
+    url: URL, *, debug: bool, limits: DatabaseLimits, is_serving: Callable[[], bool], pooled: bool
+) -> Engine:
     dialect = url.get_backend_name()
     if dialect not in TABLES_LOCK:
         raise ConfigurationError(
             f"the database {dialect!r} is not supported; supported: sqlite, postgresql, mysql"
         )
-    options = sqlite.engine_options(url) if dialect == "sqlite" else SERVER_OPTIONS
-    arguments = CONNECT_ARGUMENTS[dialect].items()
-    # Options in the URL take precedence.
-    connect_args = {name: value for name, value in arguments if name not in url.query}
-    driver_url = url
-    if dialect == "sqlite":
-        connect_args |= sqlite.connect_arguments(url)
-    if url.get_driver_name() == "pymysql":
-        driver_url, tls = mysql.driver_options(url)
-        connect_args |= tls
+    log = OutageLog(_shown(url))
+    connector = Connector(url, log, limit=limits.statement, is_serving=is_serving)
+    options = sqlite.engine_options(url) if dialect == "sqlite" else {
+        **SERVER_OPTIONS,
+        "pool_timeout": limits.pool,
+        "poolclass": MonitoredPool.monitored_by(connector.monitor),
+    }  # fmt: skip
+    driver_url, arguments = _connect_arguments(url, limits, pooled=pooled)
     try:
         engine = create_engine(
-            driver_url, hide_parameters=not debug, connect_args=connect_args, **options
+            driver_url, hide_parameters=not debug, connect_args=arguments, **options
         )
     except (ModuleNotFoundError, NoSuchModuleError) as error:
         raise ConfigurationError(_missing_driver(url, dialect)) from error
     except (TypeError, ValueError) as error:
         if not url.query:
             raise
-        raise ConfigurationError(_refused_options(url, error)) from error
-    log = OutageLog(_shown(url))
-    _Connector(url, log).listen(engine)
+        raise ConfigurationError(refused_options(url, error)) from error
+    connector.listen(engine)
     unavailable.listen(engine, log)
     missing_schema.listen(engine)
     unstorable.listen(engine)
@@ -280,6 +325,25 @@ def _build_engine(url: URL, *, debug: bool) -> Engine:
     if dialect == "sqlite":
         sqlite.listen(engine)
     return engine
+
+
+def _connect_arguments(
+    url: URL, limits: DatabaseLimits, *, pooled: bool
+) -> tuple[URL, dict[str, Any]]:
+    """Return the URL for the driver, and arguments that it does not contain."""
+    arguments = dict(CONNECT_ARGUMENTS[url.get_backend_name()])
+    if url.get_backend_name() == "sqlite":
+        arguments |= {"timeout": limits.lock, **sqlite.connect_arguments(url)}
+    else:
+        arguments["connect_timeout"] = limits.connect
+    if pooled and url.get_driver_name() == "psycopg":
+        # Prepared statements belong to a connection, and a pooler changes it per transaction.
+        arguments["prepare_threshold"] = None
+    arguments = {name: value for name, value in arguments.items() if name not in url.query}
+    if url.get_driver_name() != "pymysql":
+        return url, arguments
+    driver_url, tls = mysql.driver_options(url)
+    return driver_url, arguments | tls
 
 
 def _shown(url: URL) -> str:
@@ -294,60 +358,3 @@ def _missing_driver(url: URL, dialect: str) -> str:
             f"run: {install_hint(EXTRAS[dialect])}"
         )
     return f"unknown database driver {url.drivername!r}; use sqlite:///file"
-
-
-def _refused_options(url: URL, error: Exception) -> str:
-    names, words = ", ".join(sorted(url.query)), " ".join(str(error).split())
-    return f"the driver rejects an option of the database URL ({names}): {words}"
-
-
-class _Connector:
-    """Opens the connections of an engine, and explains why the first one fails."""
-
-    def __init__(self, url: URL, log: OutageLog) -> None:
-        self._url = url
-        self._log = log
-        self._was_connected = False
-
-    def listen(self, engine: Engine) -> None:
-        event.listen(engine, "do_connect", self.connect, named=True)
-
-    def connect(
-        self, dialect: Dialect, cargs: list[object], cparams: dict[str, object], **_: object
-    ) -> DBAPIConnection:
-        """Open a connection.
-
-        Raises:
-            CannotConnect: The first connection fails. Later ones raise the error of the driver,
-                as the URL was valid and the database is temporarily unavailable.
-        """
-        try:
-            if dialect.name == "sqlite":
-                sqlite.make_private_file(self._url)
-            connection = dialect.connect(*cargs, **cparams)
-            if dialect.name == "sqlite":
-                sqlite.prepare(connection)
-        except dialect.loaded_dbapi.Error as error:
-            if self._was_connected:
-                raise
-            self._log.failed(error)
-            raise CannotConnect(self._refusal(error)) from error
-        except (TypeError, ValueError, AttributeError) as error:
-            if self._was_connected or not self._url.query:
-                raise
-            raise ConfigurationError(_refused_options(self._url, error)) from error
-        self._was_connected = True
-        return connection
-
-    def _refusal(self, error: Exception) -> str:
-        url, words = self._url, " ".join(str(error).split())
-        if url.get_backend_name() == "sqlite":
-            return (
-                f"cannot open the SQLite database {url.database!r}: {words}; "
-                "check DATABASE_URL or DB_NAME"
-            )
-        return (
-            f"cannot connect to the database {url.database!r} as user {url.username!r} "
-            f"at {url.host}:{url.port or DEFAULT_PORTS[url.get_backend_name()]}: {words}; "
-            "check DATABASE_URL or the settings DB_…, and that the server runs"
-        )

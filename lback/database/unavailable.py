@@ -1,15 +1,20 @@
 """Unavailable databases: errors with status 503 or 507, logged once per outage."""
 
 import logging
+from collections.abc import Callable
 from threading import Lock
+from time import monotonic
 
 from sqlalchemy import Engine, event
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import OperationalError
 
 from lback.core.exceptions import ConfigurationError, ServiceUnavailable
+from lback.database.monitor import TimeLimitReached
 
 logger = logging.getLogger(__name__)
+
+_PAUSE_SECONDS = 60.0
 
 # Result codes of SQLite: busy, locked, I/O error; the extended ones hold them in the low byte.
 _SQLITE_AWAY, _SQLITE_FULL = frozenset({5, 6, 10}), 13
@@ -62,20 +67,39 @@ class OutageLog:
 
     Args:
         database: URL of the database without its password.
+        clock: Monotonic clock in seconds.
     """
 
-    def __init__(self, database: str) -> None:
+    def __init__(self, database: str, clock: Callable[[], float] = monotonic) -> None:
         self._database = database
+        self._clock = clock
         self._is_out = False
+        self._statement_failed_at = -_PAUSE_SECONDS
         self._lock = Lock()
 
-    def failed(self, error: BaseException) -> None:
+    def failed(self, error: object) -> None:
         """Log the error unless an outage was logged already."""
         with self._lock:
             is_new, self._is_out = not self._is_out, True
         if is_new:
-            words = " ".join(str(error).split())
-            logger.error("database unavailable: %s: %s", self._database, words)
+            self._write(error)
+
+    def statement_failed(self, error: object) -> None:
+        """Log the error of a statement on a connection that works: a lock, a full disk.
+
+        Others succeed meanwhile, such as those that read. So a line is written unless another
+        statement failed in the minute before, and none for the end.
+        """
+        with self._lock:
+            now = self._clock()
+            is_new = now - self._statement_failed_at >= _PAUSE_SECONDS
+            self._statement_failed_at = now
+        if is_new:
+            self._write(error)
+
+    def _write(self, error: object) -> None:
+        words = " ".join(str(error).split())
+        logger.error("database unavailable: %s: %s", self._database, words)
 
     def worked(self) -> None:
         """Log that the outage is over, if there was one."""
@@ -96,9 +120,19 @@ def listen(engine: Engine, log: OutageLog) -> None:
     """
 
     def translate(context: ExceptionContext) -> None:
+        if isinstance(context.original_exception, TimeLimitReached):
+            # The server is alive: the other connections of the pool stay.
+            context.invalidate_pool_on_disconnect = False
+            logger.warning(
+                "database statement ended: %s: %.200s",
+                context.original_exception.args[-1],
+                " ".join((context.statement or "").split()),
+            )
+            raise DatabaseUnavailable(context, 503)
         status = None if context.is_pre_ping else _status_of(context)
         if status is not None:
-            log.failed(context.original_exception)
+            works = context.connection is not None and not context.is_disconnect
+            (log.statement_failed if works else log.failed)(context.original_exception)
             raise DatabaseUnavailable(context, status)
 
     event.listen(engine, "handle_error", translate)

@@ -51,7 +51,7 @@ def build_application(
     Raises:
         ConfigurationError: Settings, routes or middlewares are invalid.
     """
-    values = {"DATABASE_URL": database_url, **settings}
+    values = {"DATABASE_URL": database_url, "DATABASE_DIRECT_URL": "", **settings}
     if config.ALLOWED_HOSTS and "ALLOWED_HOSTS" not in settings:
         values["ALLOWED_HOSTS"] = [*config.ALLOWED_HOSTS, TEST_HOST]
     if not config.SECRET_KEY:

@@ -46,6 +46,12 @@ class Settings:
     DB_PASSWORD: str = ""
     DB_HOST: str = ""
     DB_PORT: int = 0  # 0: the usual port of the engine
+    DATABASE_DIRECT_URL: str = ""  # the same database without PgBouncer, for migrations
+    # Time limits in seconds.
+    DB_CONNECT_TIMEOUT: int = 5  # for opening a connection
+    DB_STATEMENT_TIMEOUT: int = 30  # for a statement of a request; 0: none
+    DB_POOL_TIMEOUT: int = 5  # for a free connection of the pool
+    DB_LOCK_TIMEOUT: int = 5  # for another writer of a SQLite database
 
     # Dates and times.
     TIME_ZONE: str = "UTC"  # in which times are read and shown, such as Europe/Berlin
@@ -124,6 +130,7 @@ class Settings:
 
     # The Redis or Valkey server for sessions, rate limits and caches.
     REDIS_URL: str = "redis://127.0.0.1:6379/0"
+    REDIS_TIMEOUT: float = 0.2  # seconds to wait for each of its answers
 
     # Caches by name; empty: one in memory.
     CACHES: dict[str, Any] = field(default_factory=dict)

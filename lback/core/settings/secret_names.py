@@ -67,7 +67,7 @@ def is_secret(name: str, value: object = None) -> bool:
     words = _words(name)
     if not words or isinstance(value, bool):
         return False
-    if words[-1] in ("url", "uri", "dsn") and words[-2:-1] and words[-2] in _URLS:
+    if words[-1] in ("url", "uri", "dsn") and not _URLS.isdisjoint(words[:-1]):
         return not isinstance(value, str) or "@" in value or "?" in value
     if words[0] == "secret" and words[-1] not in _ABOUT:
         return True

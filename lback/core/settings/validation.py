@@ -1,6 +1,7 @@
 """Validators of settings, and the conversion of values to the types of the defaults."""
 
 import logging
+import math
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -10,6 +11,7 @@ from typing import Any
 from lback.core.exceptions import known_names
 from lback.core.http.hosts import UNIX_SOCKET, host_name
 from lback.core.settings.cache_validators import check_caches
+from lback.core.settings.database_uri import database_uri
 from lback.core.settings.key_strength import SECRET_KEY_LENGTH
 from lback.core.settings.security_validators import SECURITY_VALIDATORS
 from lback.core.settings.values import parse_text
@@ -29,6 +31,7 @@ _HEALTH_PATH = re.compile(r"(?:/[\w.~-]+)+", re.ASCII)
 _WANTED: Mapping[type, str] = {
     bool: "must be true or false, without quotes",
     int: "must be a whole number",
+    float: "must be a number",
     str: "must be text, in quotes",
     list: "must be a list",
     dict: "must be a mapping",
@@ -55,7 +58,9 @@ def fit(value: object, like: Any) -> Any:
         return str(value)
     if kind is list and isinstance(value, tuple):
         return list(value)
-    if kind is int and isinstance(value, str):
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if kind in (int, float) and isinstance(value, str):
         return parse_text(value, like)
     raise ValueError(_WANTED[kind])
 
@@ -105,8 +110,16 @@ def _port(value: int) -> None:
         raise ValueError("must be a port: 0 to 65535")
 
 
-def _positive(value: int) -> None:
-    if value <= 0:
+def _database_url(value: str) -> None:
+    if value:
+        try:
+            database_uri({"DATABASE_URL": value})
+        except ValueError as error:
+            raise ValueError(str(error).replace("DATABASE_URL", "it")) from None
+
+
+def _positive(value: float) -> None:
+    if not 0 < value < math.inf:
         raise ValueError("must be greater than 0")
 
 
@@ -249,6 +262,10 @@ _SIZES = (
     "LOGIN_ATTEMPTS_SECONDS",
     "JWT_ACCESS_SECONDS",
     "JWT_REFRESH_SECONDS",
+    "DB_CONNECT_TIMEOUT",
+    "DB_POOL_TIMEOUT",
+    "DB_LOCK_TIMEOUT",
+    "REDIS_TIMEOUT",
 )
 
 VALIDATORS: Mapping[str, Callable[[Any], None]] = {
@@ -263,6 +280,8 @@ VALIDATORS: Mapping[str, Callable[[Any], None]] = {
     "STATICFILES_DIRS": _paths,
     "STATIC_ROOT": _not_empty,
     "DB_PORT": _port,
+    "DATABASE_DIRECT_URL": _database_url,
+    "DB_STATEMENT_TIMEOUT": _not_negative,
     "TIME_ZONE": _time_zone,
     "LOGGING_LEVEL": _level,
     "PORT": _port,

@@ -168,7 +168,7 @@ def _run_of_the_project() -> Run:
     server.initialize_core_components()
     if server.db_manager is None:
         raise ConfigurationError("the application of this project has no database")
-    return Run(server.db_manager, Base.metadata)
+    return Run(server.db_manager.direct, Base.metadata)
 
 
 def _settings(run: Run) -> dict[str, object]:

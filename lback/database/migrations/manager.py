@@ -53,7 +53,8 @@ class Migrations:
         *,
         metadata: MetaData = Base.metadata,
     ) -> None:
-        self._db_manager = db_manager
+        # Locks belong to a session, which a pooler such as PgBouncer does not keep.
+        self._db_manager = db_manager.direct
         self._root = Path(root).resolve()
         self._metadata = metadata
         self.directory = self._root / "migrations"
