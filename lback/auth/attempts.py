@@ -5,7 +5,7 @@ from collections.abc import Callable
 from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from lback.sessions.redis_client import Calls, connect
+from lback.sessions.redis_client import SECONDS_TO_WAIT, Calls, connect
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -117,17 +117,21 @@ class RedisAttempts:
     def __init__(self, client: "Redis") -> None:
         self._client = client
         # Without Redis attempts fail with 503: guessing must not be unlimited meanwhile.
-        self._call = Calls()
+        self._call = Calls(client)
         self._add = client.register_script(ADD)
 
     @classmethod
-    def from_url(cls, url: str) -> "RedisAttempts":
+    def from_url(cls, url: str, timeout: float = SECONDS_TO_WAIT) -> "RedisAttempts":
         """Return a counter for a URL such as `"redis://127.0.0.1:6379/0"`; connects when used.
+
+        Args:
+            url: A URL with the scheme `redis`, `rediss` or `unix`.
+            timeout: Seconds to wait for a connection and for each reply.
 
         Raises:
             ConfigurationError: The package redis is not installed, or the URL is not valid.
         """
-        return cls(connect(url))
+        return cls(connect(url, timeout))
 
     def add(self, key: str, seconds: float) -> Count:
         """Count one more attempt, and return how many there are now.

@@ -124,7 +124,7 @@ class LoginThrottle:
 
 def _attempts(config: "Config", db_manager: "DatabaseManager | None") -> Attempts:
     if config.LOGIN_ATTEMPTS_STORE == "redis":
-        return RedisAttempts.from_url(config.REDIS_URL)
+        return RedisAttempts.from_url(config.REDIS_URL, config.REDIS_TIMEOUT)
     if config.LOGIN_ATTEMPTS_STORE == "memory" or db_manager is None:
         return MemoryAttempts()
     # Imported here because it loads SQLAlchemy.

@@ -2,12 +2,42 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from threading import Lock
+from typing import Any
 
 logger = logging.getLogger(__name__)
 
 PAUSE = 1.0
+
+# By address of the server. All that this process keeps on one server meets its outage together:
+# were there a breaker for each part, each part would wait for a server that is known not to answer.
+_breakers: "dict[str, CircuitBreaker]" = {}
+_lock = Lock()
+
+
+def shared_breaker(connection: Mapping[str, Any]) -> "CircuitBreaker":
+    """Return the circuit breaker of a Redis server, shared by all parts of this process.
+
+    Args:
+        connection: Connection arguments of a client: `connection_pool.connection_kwargs`.
+
+    Example:
+        >>> from lback.cache.circuit_breaker import shared_breaker
+        >>> first = shared_breaker({"host": "redis.example", "port": 6379, "db": 0})
+        >>> first is shared_breaker({"host": "redis.example", "port": 6379, "db": 1})
+        True
+    """
+    address = connection.get("path") or (
+        f"{connection.get('host', 'localhost')}:{connection.get('port', 6379)}"
+    )
+    with _lock:
+        if address not in _breakers:
+            _breakers[address] = CircuitBreaker(
+                f"Redis at {address} is unreachable (caches miss, sessions are answered 503, rate "
+                "limits count in each worker)"
+            )
+        return _breakers[address]
 
 
 class CircuitBreaker:

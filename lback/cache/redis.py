@@ -8,7 +8,7 @@ from itertools import islice
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from lback.cache.circuit_breaker import CircuitBreaker
+from lback.cache.circuit_breaker import CircuitBreaker, shared_breaker
 from lback.cache.keys import key_of, text_of
 from lback.cache.serializing import UNREADABLE, MessagePack, Serializer, import_serializer
 from lback.core.cache import check_ttl
@@ -43,8 +43,9 @@ class RedisCache(SignalSender):
     objects); `cache_item_expired` is not sent, because Redis drops expired entries itself.
 
     An unreachable server is not an error: `get` returns None, `set` does nothing, the outage is
-    logged once, and the server is tried again once per second (see `CircuitBreaker`). Keys that
-    could not be written are deleted after the outage, so that no outdated value reappears.
+    logged once, and the server is tried again once per second (see `CircuitBreaker`). Sessions and
+    other caches on the same server share the outage. Keys that could not be written are deleted
+    after it, so that no outdated value reappears.
 
     Signals: those of `Cache`, except `cache_item_expired`.
 
@@ -52,7 +53,8 @@ class RedisCache(SignalSender):
         options: Connection options.
         dispatcher: Signal dispatcher. None uses the dispatcher of the process.
         serializer: Serializer of the values. None uses that of the options, or MessagePack.
-        clock: Monotonic clock in seconds, for the pauses during an outage.
+        clock: Monotonic clock in seconds, for the pauses during an outage; then nothing is
+            shared with sessions and other caches.
 
     Raises:
         ConfigurationError: The library `redis` is not installed, or the URL or the serializer is
@@ -65,7 +67,7 @@ class RedisCache(SignalSender):
         *,
         dispatcher: SignalDispatcher | None = None,
         serializer: Serializer | None = None,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] | None = None,
     ) -> None:
         self._dispatcher = dispatcher
         self._prefix = f"{options.prefix}cache:"
@@ -73,9 +75,8 @@ class RedisCache(SignalSender):
             named = options.serializer
             serializer = import_serializer(named) if named else MessagePack()
         self._serializer = serializer
-        self._client, self._error = _connect(options)
-        self._breaker = CircuitBreaker("the Redis cache is unreachable, its values are missing",
-                              clock=clock)  # fmt: skip
+        self._client, self._unreachable, self._error = _connect(options)
+        self._breaker, self._refusals = _breakers(self._client, clock)
         self._stale: set[str] = set()
         self.dispatcher.send("cache_initialized", self)
 
@@ -197,16 +198,20 @@ class RedisCache(SignalSender):
 
     def _call(self, command: Callable[[], T], otherwise: T) -> T:
         """Call the server; return `otherwise` if it is unreachable."""
-        if not self._breaker.allows_call():
+        if not (self._refusals.allows_call() and self._breaker.allows_call()):
             return otherwise
         try:
             if self._stale:
                 self._drop_stale()
             answer = command()
-        except self._error as error:
+        except self._unreachable as error:
             self._breaker.record_failure(error)
             return otherwise
+        except self._error as error:  # the server answers, and sessions may work
+            self._refusals.record_failure(error)
+            return otherwise
         self._breaker.record_success()
+        self._refusals.record_success()
         return answer
 
     def _change(self, name: str, change: Callable[[], object]) -> object:
@@ -262,7 +267,10 @@ def connection_arguments(options: "RedisOptions") -> dict[str, Any]:
     }
 
 
-def _connect(options: "RedisOptions") -> "tuple[Redis, type[Exception]]":
+def _connect(
+    options: "RedisOptions",
+) -> "tuple[Redis, tuple[type[Exception], ...], type[Exception]]":
+    """Return a client, its errors of an unreachable server, and the class of all its errors."""
     arguments = connection_arguments(options)
     import redis  # optional extra "redis"
 
@@ -273,7 +281,27 @@ def _connect(options: "RedisOptions") -> "tuple[Redis, type[Exception]]":
         raise ConfigurationError(
             "the url of a cache is not valid; write redis://user:password@host:6379/0"
         ) from None
-    return client, redis.RedisError
+    return client, connection_errors(), redis.RedisError
+
+
+def connection_errors() -> tuple[type[Exception], ...]:
+    """Return the exceptions of the library `redis` for a server that cannot be reached in time."""
+    import redis  # optional extra "redis"
+
+    return redis.ConnectionError, redis.TimeoutError
+
+
+def _breakers(
+    client: "Redis", clock: Callable[[], float] | None
+) -> tuple[CircuitBreaker, CircuitBreaker]:
+    """Return the breaker of the server and that of errors which the server answers."""
+    timer = time.monotonic if clock is None else clock
+    refusals = CircuitBreaker("the Redis cache rejects commands, its values are missing",
+                              clock=timer)  # fmt: skip
+    if clock is None:
+        return shared_breaker(client.connection_pool.connection_kwargs), refusals
+    what = "the Redis cache is unreachable, its values are missing"
+    return CircuitBreaker(what, clock=clock), refusals
 
 
 def _milliseconds(ttl: float | None) -> int | None:

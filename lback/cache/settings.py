@@ -22,7 +22,7 @@ class RedisOptions(NamedTuple):
 
     url: str
     prefix: str = "lback:"
-    timeout: float = 0.5
+    timeout: float = 0.2
     serializer: str = ""
 
 
@@ -51,7 +51,8 @@ def redis_options(config: "Config", name: str = DEFAULT_CACHE) -> RedisOptions |
     """Return the connection options of a cache, or None if its backend is "memory".
 
     Args:
-        config: Settings; `CACHES` and, for an entry without `url`, `REDIS_URL` are read.
+        config: Settings; `CACHES` is read and, for an entry without `url` or `timeout`, `REDIS_URL`
+            and `REDIS_TIMEOUT`.
         name: Name of the cache.
 
     Raises:
@@ -60,4 +61,4 @@ def redis_options(config: "Config", name: str = DEFAULT_CACHE) -> RedisOptions |
     entry = dict(cache_entry(config, name))
     if entry.pop("backend", "memory") != "redis":
         return None
-    return RedisOptions(**{"url": config.REDIS_URL, **entry})
+    return RedisOptions(**{"url": config.REDIS_URL, "timeout": config.REDIS_TIMEOUT, **entry})

@@ -7,8 +7,8 @@ from functools import wraps
 from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING, TypeAlias, TypeVar, cast
 
-from lback.cache.circuit_breaker import CircuitBreaker
-from lback.cache.redis import connection_arguments
+from lback.cache.circuit_breaker import CircuitBreaker, shared_breaker
+from lback.cache.redis import connection_arguments, connection_errors
 from lback.cache.settings import redis_options
 from lback.core.base_middleware import SimpleMiddleware
 from lback.core.exceptions import ConfigurationError, HTTPException
@@ -19,7 +19,6 @@ from lback.distribution import install_hint
 
 if TYPE_CHECKING:
     from limits import RateLimitItem
-    from limits.storage import Storage
     from limits.strategies import RateLimiter as Strategy
 
     from lback.core.config import Config
@@ -149,18 +148,21 @@ class RateLimiter:
         self._here: Strategy = strategy(storage.MemoryStorage())
         self._shared: Strategy | None = None
         self._errors: type[Exception] | tuple[type[Exception], ...] = ()
+        self._unreachable: tuple[type[Exception], ...] = ()
         options = redis_options(config, cache_name)
+        self._breaker = self._refusals = CircuitBreaker(
+            "rate limits: Redis rejects commands, each worker counts for itself"
+        )
         if options is not None:
-            shared: Storage = storage.RedisStorage(
+            shared = storage.RedisStorage(
                 options.url,
                 key_prefix=f"{options.prefix}rate",
                 **connection_arguments(options),
             )
             self._shared = strategy(shared)
             self._errors = shared.base_exceptions
-        self._breaker = CircuitBreaker(
-            "rate limits: Redis is unreachable, each worker counts for itself"
-        )
+            self._unreachable = connection_errors()
+            self._breaker = shared_breaker(shared.storage.connection_pool.connection_kwargs)
 
     def check(self, rates: Sequence[str], *identifiers: str) -> None:
         """Count one request against some rates.
@@ -191,13 +193,16 @@ class RateLimiter:
         return item
 
     def _wait(self, item: "RateLimitItem", identifiers: tuple[str, ...]) -> float | None:
-        if self._shared is not None and self._breaker.allows_call():
+        shared = self._shared
+        if shared is not None and self._refusals.allows_call() and self._breaker.allows_call():
             try:
-                wait = _hit(self._shared, item, identifiers)
+                wait = _hit(shared, item, identifiers)
             except self._errors as error:
-                self._breaker.record_failure(error)
+                is_away = isinstance(error, self._unreachable)
+                (self._breaker if is_away else self._refusals).record_failure(error)
             else:
                 self._breaker.record_success()
+                self._refusals.record_success()
                 return wait
         return _hit(self._here, item, identifiers)
 

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from lback.sessions.redis_client import Calls, connect
+from lback.sessions.redis_client import SECONDS_TO_WAIT, Calls, connect
 from lback.sessions.session_id import hash_of
 from lback.sessions.store import SessionRecord
 
@@ -54,19 +54,23 @@ class RedisSessionStore:
     def __init__(self, client: "Redis", *, clock: Callable[[], float] = time.time) -> None:
         self._client = client
         self._clock = clock
-        self._call = Calls()
+        self._call = Calls(client)
         self._save = client.register_script(SAVE)
         self._replace = client.register_script(REPLACE)
         self._delete = client.register_script(DELETE)
 
     @classmethod
-    def from_url(cls, url: str) -> "RedisSessionStore":
+    def from_url(cls, url: str, timeout: float = SECONDS_TO_WAIT) -> "RedisSessionStore":
         """Return a store for a URL such as `"redis://127.0.0.1:6379/0"`; it connects when used.
+
+        Args:
+            url: A URL with the scheme `redis`, `rediss` or `unix`.
+            timeout: Seconds to wait for a connection and for each reply.
 
         Raises:
             ConfigurationError: The package redis is not installed, or the URL is not valid.
         """
-        return cls(connect(url))
+        return cls(connect(url, timeout))
 
     def load(self, session_id: str) -> SessionRecord | None:
         """Return the record of a session, expired or not; `None` if there is none."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
+from lback.cache.circuit_breaker import shared_breaker
 from lback.core.exceptions import ConfigurationError
 from lback.distribution import install_hint
 from lback.sessions.store import SessionsUnavailable
@@ -12,14 +13,15 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-SECONDS_TO_WAIT = 2.0
+SECONDS_TO_WAIT = 0.2  # the default of the setting REDIS_TIMEOUT
 
 
-def connect(url: str) -> "Redis":
+def connect(url: str, timeout: float = SECONDS_TO_WAIT) -> "Redis":
     """Return a client for a URL such as `"redis://127.0.0.1:6379/0"`; it connects when used.
 
     Args:
         url: A URL with the scheme `redis`, `rediss` or `unix`.
+        timeout: Seconds to wait for a connection and for each reply.
 
     Raises:
         ConfigurationError: The package redis is not installed, or the URL is not valid.
@@ -35,8 +37,8 @@ def connect(url: str) -> "Redis":
             f"the package redis is not installed; run: {install_hint('redis')}"
         ) from None
     options: dict[str, object] = {
-        "socket_timeout": SECONDS_TO_WAIT,
-        "socket_connect_timeout": SECONDS_TO_WAIT,
+        "socket_timeout": timeout,
+        "socket_connect_timeout": timeout,
         # One retry for a server that was restarted; none after a timeout.
         "retry": Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
     }
@@ -50,14 +52,22 @@ def connect(url: str) -> "Redis":
 
 
 class Calls:
-    """Runs calls to Redis and turns connection errors into `SessionsUnavailable` (503)."""
+    """Runs calls to Redis and turns connection errors into `SessionsUnavailable` (503).
 
-    def __init__(self) -> None:
+    After an error, one call per second waits for the server and all others fail at once; caches on
+    the same server share this.
+
+    Args:
+        client: A client of the package `redis`.
+    """
+
+    def __init__(self, client: "Redis") -> None:
         # Imported here because Redis is an optional extra.
         from redis.exceptions import ConnectionError as RedisConnectionError
         from redis.exceptions import TimeoutError as RedisTimeoutError
 
         self._errors = (RedisConnectionError, RedisTimeoutError)
+        self._breaker = shared_breaker(client.connection_pool.connection_kwargs)
 
     def __call__(self, work: Callable[[], T]) -> T:
         """Run a function and return its result.
@@ -66,9 +76,15 @@ class Calls:
             work: Calls Redis.
 
         Raises:
-            SessionsUnavailable: Redis cannot be reached, or does not answer within two seconds.
+            SessionsUnavailable: Redis cannot be reached, does not answer in time, or did not a
+                moment ago.
         """
+        if not self._breaker.allows_call():
+            raise SessionsUnavailable
         try:
-            return work()
+            answer = work()
         except self._errors as error:
+            self._breaker.record_failure(error)
             raise SessionsUnavailable from error
+        self._breaker.record_success()
+        return answer

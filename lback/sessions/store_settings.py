@@ -35,7 +35,7 @@ def session_store(config: "Config", db_manager: "DatabaseManager") -> SessionSto
     if name == "memory":
         return MemorySessionStore()
     if name == "redis":
-        return RedisSessionStore.from_url(config.REDIS_URL)
+        return RedisSessionStore.from_url(config.REDIS_URL, config.REDIS_TIMEOUT)
     try:
         check("SESSION_STORE", name)  # one-file applications build it before settings are checked
         dependencies = {"config": config, "db_manager": db_manager}

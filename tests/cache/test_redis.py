@@ -16,12 +16,14 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from redis import Connection
+from redis import Connection, Redis
 
 from lback import Application, ConfigurationError
 from lback.cache import RedisCache, RedisOptions
+from lback.cache.circuit_breaker import shared_breaker
 from lback.cache.keys import key_of, text_of
 from lback.core import Cache, SignalDispatcher
+from lback.sessions import RedisSessionStore, SessionRecord, SessionsUnavailable
 
 MakeCache = Callable[..., RedisCache]
 NAMES = ("initialized", "item_fetched", "hit", "miss", "item_set", "item_deleted", "cleared")
@@ -481,3 +483,51 @@ def test_the_missing_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "redis", None)
     with pytest.raises(ConfigurationError, match=r'pip install "lback-web\[redis\]"'):
         RedisCache(RedisOptions("redis://127.0.0.1"))
+
+
+def test_a_server_that_hangs_is_waited_for_once_by_cache_and_sessions(
+    own_server: OwnServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    cache = RedisCache(RedisOptions(own_server.url))
+    sessions = RedisSessionStore.from_url(own_server.url)
+    record = SessionRecord("{}", time(), time() + 60)
+    sessions.create("id", record)
+    own_server.pause()
+    try:
+        asked: list[Any] = []
+        send: Any = Connection.send_packed_command
+
+        def count(connection: Connection, *arguments: Any, **options: Any) -> None:
+            asked.append(arguments)
+            send(connection, *arguments, **options)
+
+        monkeypatch.setattr(Connection, "send_packed_command", count)
+        shared_breaker(connection_of(own_server))._pause = 60
+        for _ in range(50):
+            assert cache.get("key") is None
+            with pytest.raises(SessionsUnavailable):
+                sessions.load("id")
+        assert len(asked) <= 2, "one call waited, the others failed at once"
+    finally:
+        own_server.resume()
+    shared_breaker(connection_of(own_server))._next_probe_at = 0.0
+    assert sessions.load("id") == record
+    cache.set("key", "value")
+    assert cache.get("key") == "value"
+    about = [line for line in caplog.messages if f"Redis at 127.0.0.1:{own_server.port}" in line]
+    assert [line.rpartition(": ")[2] for line in about][1:] == ["resolved"]
+
+
+def test_an_error_that_the_server_answers_does_not_end_sessions(own_server: OwnServer) -> None:
+    cache = RedisCache(RedisOptions(own_server.url))
+    sessions = RedisSessionStore.from_url(own_server.url)
+    sessions.create("id", SessionRecord("{}", time(), time() + 60))
+    with Redis.from_url(own_server.url) as client:
+        client.config_set("maxmemory", "1")
+    cache.set("key", "value")
+    assert cache.get("key") is None
+    assert sessions.load("id") is not None
+
+
+def connection_of(server: OwnServer) -> dict[str, Any]:
+    return {"host": "127.0.0.1", "port": server.port}

@@ -192,7 +192,7 @@ def test_without_redis_each_worker_counts_by_itself(caplog: pytest.LogCaptureFix
         client = Client(build(RATE_LIMITS=["2/hour"], CACHES=with_redis(url)))
         assert statuses(client, times=4) == [200, 200, 429, 429]
     assert len(caplog.records) == 1
-    assert "each worker counts for itself" in caplog.text
+    assert "rate limits count in each worker" in caplog.text
     assert "secret" not in caplog.text
 
 

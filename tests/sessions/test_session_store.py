@@ -173,14 +173,14 @@ def test_a_redis_that_is_away_is_said_so() -> None:
     assert raised.value.headers["Retry-After"] == "5"
 
 
-def test_a_redis_that_does_not_answer_is_waited_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lback.sessions.redis_client.SECONDS_TO_WAIT", 0.1)
+def test_a_redis_that_does_not_answer_is_waited_for_once() -> None:
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
         store = RedisSessionStore.from_url(f"redis://127.0.0.1:{silent.getsockname()[1]}/0")
-        with pytest.raises(SessionsUnavailable):
-            store.load(ID)
+        for _ in range(50):
+            with pytest.raises(SessionsUnavailable):
+                store.load(ID)
         silent.settimeout(0)
         silent.accept()[0].close()
         with pytest.raises(BlockingIOError):  # one connection was made, and no second one
