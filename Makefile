@@ -18,7 +18,7 @@ PIP_INSTALL := -m pip install --quiet --quiet --disable-pip-version-check --no-c
 
 .DEFAULT_GOAL := help
 .PHONY: help run install format lint types imports test test-newest test-lowest test-random test-alone fuzz \
-	cover check reference docs bench upgrade wheel clean
+	faults cover check reference docs bench upgrade wheel clean
 
 help:  ## List the commands
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -62,6 +62,9 @@ test-alone: $(VENV)/.dev  ## Run every test file by itself
 
 fuzz: $(VENV)/.dev  ## Fuzz every parser for SECONDS=60 each; ARGS="cookies json_body" chooses
 	@nice $(BIN)/python -m tests.fuzz.run --seconds $(or $(SECONDS),60) $(ARGS)
+
+faults: $(VENV)/.dev  ## Take away database, Redis and disk under load; ARGS="--log redis-cache" chooses
+	@nice $(BIN)/python -m tests.faults.run $(ARGS)
 
 cover: $(VENV)/.dev  ## Run the tests and list the branches that no test covers
 	@$(BIN)/coverage erase
