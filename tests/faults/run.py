@@ -59,6 +59,9 @@ def measure(
     """Cause a fault under load and return what became of the requests."""
     load.start()
     until(lambda: len(load.answers) > 20 * load.clients, "the site does not answer")
+    wrong = [answer for answer in load.answers if answer.status not in (200, 201)]
+    if wrong:
+        raise RuntimeError(f"the site answers {wrong[0]} before the fault: {site.log[-20:]}")
     lines = len(site.log)
     began = time.monotonic()
     begin()

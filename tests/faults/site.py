@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 from tests.faults.servers import PATIENCE, until
@@ -76,7 +75,7 @@ def cached(request: Request, cache: Cache) -> str:
 
 @csrf_exempt
 def upload(request: Request) -> dict[str, int]:
-    file = request.FILES["file"]
+    file = request.files["file"]
     file.save(Path(os.environ["UPLOADS"]) / file.filename)
     return {"size": file.size}
 '''
@@ -165,4 +164,3 @@ class Site:
                 os.killpg(self._process.pid, signal.SIGKILL)
                 self._process.wait(PATIENCE)
         shutil.rmtree(self.folder, ignore_errors=True)
-        time.sleep(0)

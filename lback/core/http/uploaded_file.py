@@ -1,6 +1,7 @@
 """Uploaded files of multipart forms."""
 
 import errno
+import logging
 import os
 import re
 import shutil
@@ -8,11 +9,16 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
+from time import monotonic
 from typing import BinaryIO
 
-from lback.core.exceptions import HTTPException
+from lback.core.exceptions import ServiceUnavailable
 from lback.durability import sync_directory
 
+logger = logging.getLogger(__name__)
+
+_LOG_PAUSE = 60.0  # seconds without a full disk after which the next one is logged
 _PIECE = 1024 * 1024
 # File systems without hard links, such as FAT and some network shares.
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
@@ -84,7 +90,7 @@ class UploadedFile:
 
         Raises:
             FileExistsError: The target exists and `overwrite` is false.
-            HTTPException: Status 507: the disk is full.
+            DiskFull: Status 507.
             OSError: The directory is missing or not writable.
         """
         target = Path(path)
@@ -158,12 +164,38 @@ def _rename(temporary: Path, target: Path, *, overwrite: bool) -> None:
             raise
 
 
+class DiskFull(ServiceUnavailable):
+    """A disk or quota is full (status 507, RFC 4918 section 11.5)."""
+
+    status_code = 507
+    message = "Insufficient Storage"
+
+
+class _DiskLog:
+    """Logs a full disk once, not for each request that meets it."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._full_at = -_LOG_PAUSE
+
+    def full(self, error: OSError) -> None:
+        with self._lock:
+            now = monotonic()
+            is_new, self._full_at = now - self._full_at >= _LOG_PAUSE, now
+        if is_new:
+            logger.error("disk full: uploads are answered with 507: %s", error)
+
+
+_disk_log = _DiskLog()
+
+
 @contextmanager
 def full_disk_is_507() -> Iterator[None]:
-    """Raise an HTTPException with status 507 if a disk or quota is full (RFC 4918 section 11.5)."""
+    """Raise `DiskFull` if a disk or quota is full."""
     try:
         yield
     except OSError as error:
         if error.errno not in _FULL:
             raise
-        raise HTTPException("the disk is full", 507) from error
+        _disk_log.full(error)
+        raise DiskFull from error

@@ -196,7 +196,7 @@ def view(request):
     return "saved"
 
 client = Client(app)
-for size in (400_000, 10_000):
+for size in (400_000, 400_000, 10_000):
     print(client.post("/", files={"f": ("a", b"x" * size)}).status_code, os.listdir(disk))
 """
 
@@ -215,5 +215,6 @@ def test_a_full_disk_is_507_and_leaves_nothing(tmp_path: Path, place: str) -> No
     )  # fmt: skip
     if "unshare" in run.stderr or "mount:" in run.stderr:
         pytest.skip(f"no disk of a test's own: {run.stderr}")
-    assert run.stdout.splitlines() == ["507 []", "200 ['a.bin']"], run.stderr
+    assert run.stdout.splitlines() == ["507 []", "507 []", "200 ['a.bin']"], run.stderr
     assert "Traceback" not in run.stderr
+    assert run.stderr.count("disk full") == len(run.stderr.splitlines()) == 1
