@@ -125,7 +125,7 @@ def database_ends(kind: type[PostgreSQL | MariaDB]) -> Result:
 
 def pooled_database_hangs() -> Result:
     database = PostgreSQL()
-    bouncer = PgBouncer(database)
+    bouncer = PgBouncer(database.port)
     settings = {"DATABASE_URL": bouncer.url, "DATABASE_DIRECT_URL": database.url}
     with running(database, bouncer), served(**settings) as site:
         return measure(site, database.freeze, database.thaw, Load(site.port, DATABASE))

@@ -224,12 +224,16 @@ class Redis(Server):
 
 
 class PgBouncer(Server):
-    """PgBouncer in transaction mode before a PostgreSQL server."""
+    """PgBouncer in transaction mode before a PostgreSQL server on this machine.
+
+    Args:
+        target: Port of the server.
+    """
 
     programs = ("pgbouncer",)
     user = "postgres"
 
-    def __init__(self, target: PostgreSQL) -> None:
+    def __init__(self, target: int) -> None:
         super().__init__()
         self._target = target
 
@@ -242,7 +246,7 @@ class PgBouncer(Server):
         users.write_text('"postgres" ""\n')
         file = self.folder / "pgbouncer.ini"
         file.write_text(
-            f"[databases]\n* = host=127.0.0.1 port={self._target.port}\n"
+            f"[databases]\n* = host=127.0.0.1 port={self._target}\n"
             f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {self.port}\n"
             f"auth_type = trust\nauth_file = {users}\nunix_socket_dir =\n"
             "pool_mode = transaction\ndefault_pool_size = 4\nmax_client_conn = 200\n"
