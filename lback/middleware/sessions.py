@@ -4,8 +4,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from lback.core.base_middleware import BaseMiddleware
-from lback.core.exceptions import ConfigurationError
-from lback.sessions.store import SessionsUnavailable
+from lback.core.exceptions import ConfigurationError, ServiceUnavailable
 
 if TYPE_CHECKING:
     from lback.core.config import Config
@@ -82,7 +81,7 @@ class SessionMiddleware(BaseMiddleware):
         try:
             if response.status_code < 500:
                 self._save(request, response, session, self._sessions_of(request))
-        except (SessionsUnavailable, ConfigurationError, TypeError) as error:
+        except (ServiceUnavailable, ConfigurationError, TypeError) as error:
             if request.error_handler is None:
                 raise
             handlers = request.get_context("exception_handlers")
@@ -130,6 +129,6 @@ class SessionMiddleware(BaseMiddleware):
 def _refresh(session: "AppSession", sessions: "SessionManager") -> None:
     try:
         sessions.refresh(session)
-    except SessionsUnavailable:
+    except ServiceUnavailable:
         # The response does not depend on it, and the next request tries again.
         logger.warning("sessions: lifetime not extended: the store is unavailable")

@@ -26,6 +26,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from lback.core.exceptions import ConfigurationError
 from lback.database import Base, DatabaseManager
+from lback.database.pool import NoConnection
 from lback.sessions.session_id import hash_of
 from lback.sessions.store import SessionRecord, SessionsUnavailable
 
@@ -200,6 +201,8 @@ class DatabaseSessionStore:
         """Do the work, and do it again if the table had to be created first."""
         try:
             return work()
+        except NoConnection as error:
+            raise SessionsUnavailable from error
         except (OperationalError, ProgrammingError) as error:
             if error.connection_invalidated or self._has_table():
                 raise _unavailable(error) from error
@@ -215,7 +218,7 @@ class DatabaseSessionStore:
     def _has_table(self) -> bool:
         try:
             return inspect(self._db_manager.engine).has_table(StoredSession.__tablename__)
-        except DBAPIError as error:
+        except (DBAPIError, NoConnection) as error:
             raise _unavailable(error) from error
 
 
@@ -227,4 +230,5 @@ def _own_metadata() -> MetaData:
 
 
 def _unavailable(error: Exception) -> Exception:
-    return SessionsUnavailable() if isinstance(error, OperationalError) else error
+    is_temporary = isinstance(error, (OperationalError, NoConnection))
+    return SessionsUnavailable() if is_temporary else error

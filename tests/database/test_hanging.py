@@ -66,6 +66,22 @@ def test_a_server_that_hangs_is_503_until_it_answers(
     assert "Traceback" not in caplog.text
 
 
+def test_a_session_that_cannot_be_saved_is_no_success(proxy: Proxy) -> None:
+    app = build(proxy.url, MIDDLEWARES=["lback.middleware.SessionMiddleware"])
+
+    def count(request: Request) -> dict[str, int]:
+        request.session["visits"] = request.session.get("visits", 0) + 1
+        return {"visits": request.session["visits"]}
+
+    app.add_route("/visits", count, requires_auth=False)
+    assert Client(app, headers=JSON).get("/visits").json() == {"visits": 1}
+    proxy.hang()
+    for _ in range(3):
+        assert Client(app, headers=JSON).get("/visits").status_code == 503
+    proxy.go_on()
+    app.db_manager.dispose()
+
+
 def test_requests_that_wait_at_once_all_end(proxy: Proxy, app: Application) -> None:
     client = Client(app, headers=JSON)
     client.get("/")

@@ -20,7 +20,7 @@ JSON = {"Accept": "application/json"}
 
 def build(url: str, **settings: Any) -> Application:
     app = Application(DEBUG=False, SECRET_KEY="kT4-q9ZpW2_xR7mL8vNc", ALLOWED_HOSTS=["localhost"],
-                      DATABASE_URL=url, MIDDLEWARES=[], **settings)  # fmt: skip
+                      DATABASE_URL=url, **{"MIDDLEWARES": [], **settings})  # fmt: skip
 
     def read(request: Request, db_session: Session) -> dict[str, Any]:
         return {"answer": db_session.scalar(text("SELECT 42"))}
