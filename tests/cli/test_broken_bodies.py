@@ -29,8 +29,11 @@ DEPLOYED = {
     "SECRET_KEY": "kT4-q9ZpW2_xR7mL8vNc5sHd1yGf6jBa3e",
 }
 SERVERS = {
-    "gunicorn": ("serve", "--port", "0", "--workers", "1", "--threads", "4"),
-    "granian": ("serve", "--port", "0", "--workers", "1", "--threads", "4", "--server", "granian"),
+    "granian": ("serve", "--port", "0", "--workers", "1", "--threads", "4"),
+    "gunicorn": (
+        *("serve", "--port", "0", "--workers", "1", "--threads", "4"),
+        *("--server", "gunicorn"),
+    ),
     "development": ("runserver", "--port", "0"),
 }
 HEAD = "Host: localhost\r\nContent-Type: multipart/form-data; boundary=b\r\n"
