@@ -122,7 +122,7 @@ def _tcp_socket(host: str, port: int, timeout: int) -> socket.socket:
 
 def _unix_socket(path: Path) -> socket.socket:
     if path.exists() and stat.S_ISSOCK(path.stat().st_mode):
-        # Left by a server that was killed, unless somebody answers there.
+        # A server that was killed has left it, unless one answers there.
         with socket.socket(socket.AF_UNIX) as probe, contextlib.suppress(ConnectionRefusedError):
             probe.connect(str(path))
             raise click.ClickException(f"{path} is used by another server")
