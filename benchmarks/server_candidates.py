@@ -75,7 +75,7 @@ KINDS = {"granian-wsgi": granian_wsgi, "waitress": waitress, "uvicorn": uvicorn}
 def main() -> None:
     kind, port, workers, threads = sys.argv[1], *map(int, sys.argv[2:5])
     sys.path.insert(0, str(Path.cwd()))
-    nothing = Serving(False, "", "127.0.0.1", port, kind, workers, threads, 10, 30, 10**7, 0, 0)
+    nothing = Serving(False, "", "127.0.0.1", port, kind, workers, threads, 10, 0, 30, 10**7, 0, 0)
     listeners = Listeners.open(nothing)
 
     def work(sockets: list[socket.socket], channel: socket.socket) -> int:
