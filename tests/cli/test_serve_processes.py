@@ -128,6 +128,18 @@ def test_a_stop_has_a_limit_and_ends_with_exit_functions(shop: Path) -> None:
             answer.result()
 
 
+def test_a_drained_server_answers_and_says_that_it_stops(shop: Path) -> None:
+    options = {**DEPLOYED, "DRAIN_SECONDS": "30", "HEALTH_PATH": "/health"}
+    with running(*OPTIONS, cwd=shop, **options) as program:
+        program.until(lambda: ready(program) == 2)
+        assert program.get("/health/ready")[0] == 200
+        program.process.send_signal(signal.SIGTERM)
+        program.until(lambda: program.get("/health/ready")[0] == 503)
+        assert program.get("/")[0] == 200
+        assert program.stop() == 0
+        assert "stopping in 30 seconds" in program.printed
+
+
 def test_waiting_connections_are_answered_then_new_ones_refused(shop: Path) -> None:
     with running(*OPTIONS, cwd=shop, **DEPLOYED) as program:
         program.until(lambda: ready(program) == 2)
