@@ -184,7 +184,7 @@ def _static_files(app: "Application") -> Iterator[Problem]:
 
 def _server(app: "Application") -> Iterator[Problem]:
     if find_spec(app.config.SERVER) is None:
-        extra = {"gunicorn": "serve"}.get(app.config.SERVER, app.config.SERVER)
+        extra = {"granian": "serve"}.get(app.config.SERVER, app.config.SERVER)
         yield Problem(
             f"the server {app.config.SERVER} is not installed",
             "lback serve cannot start",

@@ -26,8 +26,8 @@ EXTRAS = {
     "mysql": "pymysql",
     "redis": "redis",
     "jwt": "joserfc",
-    "serve": "gunicorn",
-    "granian": "granian",
+    "serve": "granian",
+    "gunicorn": "gunicorn",
     "ratelimit": "limits",
     "zstd": "zstandard",
 }

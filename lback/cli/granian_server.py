@@ -1,45 +1,54 @@
-"""Runs Granian: faster than Gunicorn, but loses some requests when a worker dies."""
+"""Runs Granian's listeners under the supervisor of Lback, one process for each worker."""
 
-from granian import Granian
-from granian.constants import HTTPModes, Interfaces
+import importlib.metadata
+import logging
+import resource
+import socket
+import sys
 
+from lback.cli.granian_worker import Worker
+from lback.cli.listeners import Listeners
 from lback.cli.probe import Serving
-from lback.core.http.development_server import free_port
+from lback.cli.supervisor import Supervisor
+from lback.core.http.stopping import stop_flag
+from lback.core.logging_setup import HANDLER, LineFormatter
 
-# Seconds for which an old worker keeps serving beside a new one.
-OVERLAP = 1.0
-
-# Its own lines hold tracebacks of the application.
-LOGGING = {
-    "formatters": {"generic": {"()": "lback.core.logging_setup.LineFormatter"}},
-    "handlers": {
-        "console": {
-            "class": "logging.StreamHandler",
-            "formatter": "generic",
-            "stream": "ext://sys.stdout",
-        }
-    },
-    "loggers": {"_granian": {"handlers": ["console"], "level": "INFO", "propagate": False}},
-}
+logger = logging.getLogger("lback.server")
 
 
 def run(serving: Serving) -> None:
-    """Serve until SIGTERM or SIGINT."""
-    Granian(
-        "lback.core.wsgi_entry:create_served_app",
-        factory=True,
-        interface=Interfaces.WSGI,
-        address=serving.host,
-        # Each worker opens its own socket, so the port must be known before.
-        port=serving.port or free_port(serving.host),
-        http=HTTPModes.http1,
-        websockets=False,
-        workers=serving.workers,
-        blocking_threads=serving.threads,
-        respawn_failed_workers=True,
-        respawn_interval=OVERLAP,
-        workers_kill_timeout=serving.shutdown_timeout,
-        # The access log is that of Lback, the same on every server.
-        log_access=False,
-        log_dictconfig=LOGGING,
-    ).serve()
+    """Serve until SIGTERM or SIGINT and exit the process.
+
+    Args:
+        serving: The settings.
+
+    Raises:
+        ClickException: The address cannot be used.
+    """
+    handler = logging.StreamHandler()
+    handler.set_name(HANDLER)  # so that the settings of the project replace it in each worker
+    handler.setFormatter(LineFormatter())
+    logging.getLogger().addHandler(handler)
+    logging.getLogger().setLevel(logging.INFO)
+    _allow_many_connections()
+    listeners = Listeners.open(serving)
+    logger.info(
+        "listening at %s: granian %s, %d workers, %d threads each",
+        listeners.addresses(),
+        importlib.metadata.version("granian"),
+        serving.workers,
+        serving.threads,
+    )
+
+    def work(sockets: list[socket.socket], channel: socket.socket) -> int:
+        return Worker(serving, sockets, channel).run()
+
+    stop_flag.share()
+    times = serving.shutdown_timeout, serving.drain_seconds
+    sys.exit(Supervisor(listeners, work, serving.workers, *times).run())
+
+
+def _allow_many_connections() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 65536), hard))

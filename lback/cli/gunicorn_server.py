@@ -10,6 +10,7 @@ from gunicorn.arbiter import Arbiter
 from gunicorn.errors import HaltServer
 from gunicorn.glogging import Logger
 
+from lback.cli.listeners import is_unix
 from lback.cli.probe import Serving, read_settings_in_subprocess
 from lback.core.http.stopping import stop_flag
 from lback.core.logging_setup import HANDLER, LineFormatter, RedactingFilter
@@ -50,14 +51,15 @@ class Site(BaseApplication):  # type: ignore[misc]  # it has no types
     def load_config(self) -> None:
         """Set the options that differ from the defaults of Gunicorn."""
         serving = self._serving
-        host = f"[{serving.host}]" if ":" in serving.host else serving.host
         options = {
-            "bind": f"{host}:{serving.port}",
+            "bind": _address(serving),
             "workers": serving.workers,
             "worker_class": "gthread",
             "threads": serving.threads,
             "graceful_timeout": serving.shutdown_timeout,
             "keepalive": 5,
+            "max_requests": serving.max_requests,
+            "max_requests_jitter": serving.max_requests // 10,
             "logger_class": LineLogger,
             # The setting TRUSTED_PROXIES alone decides whose forwarding headers count.
             "forwarded_allow_ips": "",
@@ -133,6 +135,13 @@ class Master(Arbiter):  # type: ignore[misc]  # it has no types
             super().spawn_workers()
 
 
+def _address(serving: Serving) -> str:
+    if is_unix(serving.host):
+        return serving.host
+    host = f"[{serving.host}]" if ":" in serving.host else serving.host
+    return f"{host}:{serving.port}"
+
+
 def run(serving: Serving) -> None:
     """Serve until SIGTERM or SIGINT and exit the process."""
     handler = logging.StreamHandler()
@@ -141,4 +150,7 @@ def run(serving: Serving) -> None:
     logging.getLogger().addHandler(handler)
     logging.getLogger().setLevel(logging.INFO)
     stop_flag.share()
+    logging.getLogger("lback.server").info(
+        "starting gunicorn: %d workers, %d threads each", serving.workers, serving.threads
+    )
     Master(Site(serving)).run()

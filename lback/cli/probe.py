@@ -30,7 +30,10 @@ class Serving:
     threads: int
     shutdown_timeout: int
     drain_seconds: int
-    has_proxies: bool
+    client_timeout: int
+    body_limit: int
+    max_requests: int
+    max_memory: int
 
 
 def read_settings() -> Serving:
@@ -46,15 +49,19 @@ def read_settings() -> Serving:
         threads=config.THREADS,
         shutdown_timeout=config.SHUTDOWN_TIMEOUT,
         drain_seconds=config.DRAIN_SECONDS,
-        has_proxies=bool(config.TRUSTED_PROXIES),
+        client_timeout=config.CLIENT_TIMEOUT,
+        body_limit=config.MAX_REQUEST_BODY_SIZE,
+        max_requests=config.WORKER_MAX_REQUESTS,
+        max_memory=config.WORKER_MAX_MEMORY,
     )
+
+
+COMMAND = [sys.executable, "-P", "-m", "lback.cli.probe"]
 
 
 def read_settings_in_subprocess() -> Serving | None:
     """Call `read_settings` in a separate process; return None if that failed and printed why."""
-    result = subprocess.run(
-        [sys.executable, "-P", "-m", "lback.cli.probe"], stdout=subprocess.PIPE, check=False
-    )
+    result = subprocess.run(COMMAND, stdout=subprocess.PIPE, check=False)  # noqa: S603  of our own
     if result.returncode:
         return None
     # Output of the project itself comes before.

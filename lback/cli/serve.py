@@ -7,18 +7,19 @@ from importlib import import_module
 import click
 
 from lback.cli.click_classes import Command
+from lback.cli.listeners import has_passed_sockets, is_unix
 from lback.cli.probe import Serving, read_settings_in_subprocess
 from lback.cli.project import find_project
 from lback.core.http.development_server import check_address
 from lback.core.settings.validation import SERVERS
 from lback.distribution import install_hint
 
-# For the choice of servers see docs/decisions/0031-production-server.md
+# For the choice of servers see docs/decisions/0118-granian-under-a-supervisor.md
 RUNNERS: Mapping[str, str] = {
     "gunicorn": "lback.cli.gunicorn_server",
     "granian": "lback.cli.granian_server",
 }
-EXTRAS = {"gunicorn": "serve", "granian": "granian"}
+EXTRAS = {"gunicorn": "gunicorn", "granian": "serve"}
 
 
 @click.command(
@@ -59,12 +60,8 @@ def serve(force: bool, **options: int | str | None) -> None:
         )
     given = {name: value for name, value in options.items() if value is not None}
     serving = replace(serving, **given)  # type: ignore[arg-type]  # Click has checked them
-    if serving.has_proxies and serving.server == "granian":
-        raise click.ClickException(
-            "TRUSTED_PROXIES cannot be kept with the server granian: it takes X_Forwarded_For, "
-            "which any client sends, for X-Forwarded-For; use SERVER=gunicorn behind a proxy"
-        )
-    check_address(serving.host, serving.port)
+    if not is_unix(serving.host) and not has_passed_sockets():
+        check_address(serving.host, serving.port)
     run(serving)
 
 

@@ -163,7 +163,7 @@ def test_a_missing_server_is_an_error(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr("lback.cli.deployment.find_spec", lambda name: None)
 
     (problem,) = [p for p in problems_of(build(tmp_path)) if p.is_error]
-    assert problem.what == "the server gunicorn is not installed"
+    assert problem.what == "the server granian is not installed"
     assert problem.fix == 'pip install "lback-web[serve]"'
 
 

@@ -135,7 +135,7 @@ def test_a_missing_driver_is_answered_with_the_extra(
         ('DB_ENGINE = "postgresql"', "DB_ENGINE 'postgresql' needs DB_NAME, DB_USER, DB_HOST"),
         ("DEBUG = true", "settings.py, line 4: NameError: name 'true' is not defined"),
         ("PORT = 80000", "PORT = 80000 (settings.py): must be a port: 0 to 65535"),
-        ('SERVER = "gunicron"', "must be one of gunicorn, granian; did you mean gunicorn?"),
+        ('SERVER = "gunicron"', "must be one of granian, gunicorn; did you mean gunicorn?"),
     ],
 )
 def test_a_slip_in_the_settings(settings: str, words: str, lback: Run, project: Path) -> None:

@@ -74,6 +74,11 @@ def test_a_killed_worker_is_replaced_while_the_other_answers(served: Running) ->
     served.until(lambda: len(served.workers()) == 2 and set(served.workers()) != first)
 
 
+def test_the_log_names_server_workers_and_threads(served: Running) -> None:
+    assert ": granian 2." in served.printed
+    assert ", 2 workers, 4 threads each" in served.printed
+
+
 def test_the_access_log_has_a_line_a_request_and_no_query(served: Running) -> None:
     served.get("/?token=swordfish")
     served.get("/no%0Asuch")
@@ -152,12 +157,10 @@ def test_a_stop_answers_what_is_under_way_and_ends_well(served: Running) -> None
         assert answer.result() == (200, "slow")
 
 
-def test_granian_serves_as_well(shop: Path) -> None:
-    # Now and then one of its workers does not hear the first signal, and is ended after a while.
-    options = {**DEPLOYED, "SHUTDOWN_TIMEOUT": "3"}
-    with running(*OPTIONS, "--server", "granian", cwd=shop, **options) as program:
+def test_gunicorn_serves_as_well(shop: Path) -> None:
+    with running(*OPTIONS, "--server", "gunicorn", cwd=shop, **DEPLOYED) as program:
         assert program.get("/?token=swordfish") == (200, "home of Corner")
-        program.until(lambda: "Started worker-2" in program.printed)
+        assert "starting gunicorn: 2 workers, 4 threads each" in program.printed
         assert program.stop() == 0
         assert "127.0.0.1 GET / 200" in program.printed
         assert "swordfish" not in program.printed
@@ -199,7 +202,7 @@ def test_a_taken_port_is_answered_with_a_free_one(lback: Run, shop: Path) -> Non
     )
 
 
-@pytest.mark.parametrize(("server", "extra"), [("gunicorn", "serve"), ("granian", "granian")])
+@pytest.mark.parametrize(("server", "extra"), [("gunicorn", "gunicorn"), ("granian", "serve")])
 def test_a_missing_server_is_answered_with_the_extra(
     server: str, extra: str, python: Run, shop: Path
 ) -> None:

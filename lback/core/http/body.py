@@ -8,6 +8,9 @@ from typing import Any, BinaryIO, Final
 from lback.core.exceptions import BadRequest, HTTPException
 from lback.core.http.limits import DEFAULT_LIMITS
 
+# Set in the environ by a server that could not read the body: the HTTPException to answer with.
+BODY_ERROR = "lback.body_error"
+
 _PIECE = 65536
 _SERVER_ERRORS = frozenset(
     {errno.ENOSPC, errno.EDQUOT, errno.ENOMEM, errno.ENOBUFS, errno.EMFILE, errno.ENFILE, errno.EIO}

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from lback.core.exceptions import BadRequest, HTTPException
-from lback.core.http.body import NO_BODY, body_stream
+from lback.core.http.body import BODY_ERROR, NO_BODY, body_stream
 from lback.core.http.hosts import (
     ANY_PEER,
     LOOPBACK_HOSTS,
@@ -63,6 +63,11 @@ class RequestValidator:
             # That server ends a chunked body that was cut off as if it were whole.
             environ["wsgi.input"] = NO_BODY
             request.error = HTTPException("send the body with a Content-Length", 411)
+            return
+        unread = environ.get(BODY_ERROR)
+        if isinstance(unread, HTTPException):
+            environ["wsgi.input"] = NO_BODY
+            request.error = unread
             return
         try:
             environ["wsgi.input"] = body_stream(environ, self.limits.body_size)

@@ -61,12 +61,15 @@ class Settings:
     LOGGING: dict[str, Any] = field(default_factory=dict)  # for logging.config.dictConfig
 
     # Address of `runserver` and `serve`, and the processes of `serve`.
-    HOST: str = "127.0.0.1"
+    HOST: str = "127.0.0.1"  # or a Unix socket for `serve`: unix:/run/shop.sock
     PORT: int = 8000  # 0: one that is free
-    SERVER: str = "gunicorn"  # or granian
+    SERVER: str = "granian"  # or gunicorn
     WORKERS: int = 0  # processes; 0: twice the processors, at most 8
     THREADS: int = 8  # in each worker
     SHUTDOWN_TIMEOUT: int = 30  # seconds to wait for running requests
+    CLIENT_TIMEOUT: int = 30  # seconds for a client that sends or reads too slowly
+    WORKER_MAX_REQUESTS: int = 0  # a worker is replaced after so many; 0: never
+    WORKER_MAX_MEMORY: int = 0  # MiB over which a worker is replaced; 0: no limit
     ACCESS_LOG: bool = True  # a line for each request
     HEALTH_PATH: str = "/health"  # where /live and /ready are answered; empty: nowhere
     DRAIN_SECONDS: int = 0  # how long to serve on after SIGTERM while /ready answers 503

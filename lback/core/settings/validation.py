@@ -17,7 +17,7 @@ from lback.core.settings.security_validators import SECURITY_VALIDATORS
 from lback.core.settings.values import parse_text
 from lback.time_zones import zone_of
 
-SERVERS = ("gunicorn", "granian")
+SERVERS = ("granian", "gunicorn")
 SESSION_STORES = ("database", "memory", "redis")
 
 # RFC 6265 §4.1.1: the name of a cookie is a token.
@@ -256,6 +256,7 @@ _SIZES = (
     "SESSION_IDLE_TIMEOUT",
     "THREADS",
     "SHUTDOWN_TIMEOUT",
+    "CLIENT_TIMEOUT",
     "MIN_PASSWORD_LENGTH",
     "LOGIN_ATTEMPTS_PER_ACCOUNT",
     "LOGIN_ATTEMPTS_PER_ADDRESS",
@@ -290,6 +291,8 @@ VALIDATORS: Mapping[str, Callable[[Any], None]] = {
     "CLOCK_TOLERANCE": _not_negative,
     "HEALTH_PATH": _health_path,
     "DRAIN_SECONDS": _not_negative,
+    "WORKER_MAX_REQUESTS": _not_negative,
+    "WORKER_MAX_MEMORY": _not_negative,
     "SESSION_COOKIE_NAME": _cookie_name,
     "SECRET_KEY_FALLBACKS": _keys,
     "SESSION_STORE": _session_store,

@@ -120,7 +120,7 @@ def test_a_level_is_written_in_any_case(level: str) -> None:
         ({"LOGIN_ATTEMPTS_STORE": "file"}, "must be one of database, redis, memory"),
         ({"MAIL_BACKEND": "smpt"}, "smtp, console, file, memory, none; did you mean smtp?"),
         ({"MAIL_SECURITY": "ssl"}, "must be one of starttls, tls, none"),
-        ({"SERVER": "gunikorn"}, "must be one of gunicorn, granian; did you mean gunicorn?"),
+        ({"SERVER": "gunikorn"}, "must be one of granian, gunicorn; did you mean gunicorn?"),
         ({"JWT_ALGORITHM": "HS265"}, "Ed25519; did you mean HS256?"),
         ({"LOGGING_LEVEL": "INF"}, "did you mean INFO?"),
         ({"DB_ENGINE": "postgress"}, "mysql, mariadb; did you mean postgres?"),
