@@ -30,6 +30,7 @@ from lback.middleware import SessionMiddleware
 from lback.security import passwords
 from lback.services import MODELS
 from lback.sessions import MemorySessionStore, SessionManager
+from lback.time_zones import CURRENT_ZONE
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -57,6 +58,12 @@ def logging_as_before() -> Iterator[None]:
     yield
     root.handlers[:] = handlers
     root.setLevel(level)
+
+
+@pytest.fixture(autouse=True)
+def no_zone_of_a_request() -> None:
+    """Forget the time zone of a request that an earlier test sent without a client."""
+    CURRENT_ZONE.set(None)
 
 
 @pytest.fixture(autouse=True)

@@ -15,6 +15,7 @@ class Proxy:
         self._target = (made.host or "127.0.0.1", made.port or 0)
         self._server: ThreadingTCPServer | None = None
         self._pairs: list[socket.socket] = []
+        self.accepted = 0
         self._forwards = threading.Event()
         self._forwards.set()
         with socket.socket() as probe:
@@ -27,6 +28,7 @@ class Proxy:
 
         class Handler(BaseRequestHandler):
             def handle(self) -> None:
+                proxy.accepted += 1
                 server = socket.create_connection(proxy._target)
                 proxy._pairs += [server, self.request]
                 back = threading.Thread(

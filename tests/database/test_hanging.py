@@ -53,10 +53,10 @@ def test_a_server_that_hangs_is_503_until_it_answers(
         refused = client.get("/")
         assert refused.status_code == 503
         assert refused.headers["retry-after"] == "5"
-        began = time.monotonic()
+        before = proxy.accepted
         for _ in range(50):
             assert client.get("/").status_code == 503
-        assert time.monotonic() - began < 20, "each request waited for the server"
+        assert proxy.accepted - before < 50, "each request tried the server"
         proxy.go_on()
         eventually(lambda: client.get("/").json() == {"answer": 42})
     own = [line for line in caplog.messages if f":{proxy.port}/" in line]
