@@ -14,9 +14,10 @@ import os
 import re
 import sqlite3
 import time
+from collections import deque
 from contextlib import suppress
-from threading import Condition, get_ident
-from typing import Any
+from threading import Condition, RLock, get_ident
+from typing import Any, Self
 from weakref import WeakSet
 
 from sqlalchemy import Connection, Engine, GenerativeSelect, event
@@ -44,6 +45,39 @@ def engine_options(url: URL) -> dict[str, object]:
     return {"poolclass": StaticPool} if url.database in (None, "", ":memory:") else {}
 
 
+class SharedCursor(sqlite3.Cursor):
+    """A cursor that reads all rows at once: a rollback of another thread would end the reading."""
+
+    _rows: deque[Any] = deque()
+
+    def execute(self, *arguments: Any) -> Self:
+        """Execute a statement and read its rows."""
+        with self.connection.lock:
+            super().execute(*arguments)
+            self._rows = deque(super().fetchall())
+        return self
+
+    def executemany(self, *arguments: Any) -> Self:
+        """Execute a statement several times and read its rows."""
+        with self.connection.lock:
+            super().executemany(*arguments)
+            self._rows = deque(super().fetchall())
+        return self
+
+    def fetchone(self) -> Any:
+        """Return the next row, or None."""
+        return self._rows.popleft() if self._rows else None
+
+    def fetchmany(self, size: int | None = None) -> list[Any]:
+        """Return the next rows."""
+        return [self._rows.popleft() for _ in range(min(size or self.arraysize, len(self._rows)))]
+
+    def fetchall(self) -> list[Any]:
+        """Return all rows that are left."""
+        rows, self._rows = list(self._rows), deque()
+        return rows
+
+
 class SharedConnection(sqlite3.Connection):
     """The connection of a database in memory, which all threads share.
 
@@ -54,9 +88,18 @@ class SharedConnection(sqlite3.Connection):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._changed = Condition()
+        self.lock = RLock()
+        self._changed = Condition(self.lock)
         self._owner: int | None = None
         self._writers: WeakSet[Connection] = WeakSet()
+
+    def cursor(self, factory: type[sqlite3.Cursor] = SharedCursor) -> Any:
+        """Return a cursor.
+
+        Args:
+            factory: Its class.
+        """
+        return super().cursor(factory)
 
     def begin(self, writer: Connection | None) -> None:
         """Begin a transaction, or join that of this thread, after that of another one has ended.
