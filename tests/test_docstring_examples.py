@@ -43,8 +43,10 @@ def failures(module: ModuleType) -> list[str]:
     runner, reports = doctest.DocTestRunner(verbose=False, optionflags=OPTIONS), list[str]()
     for test in doctest.DocTestFinder(exclude_empty=True).find(module):
         if test.examples:
-            test.globs.update(namespace())
+            names = namespace()
+            test.globs.update(names)
             runner.run(test, out=reports.append)
+            names["app"].db_manager.dispose()
     return reports
 
 

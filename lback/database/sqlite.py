@@ -48,18 +48,21 @@ def engine_options(url: URL) -> dict[str, object]:
 class SharedCursor(sqlite3.Cursor):
     """A cursor that reads all rows at once: a rollback of another thread would end the reading."""
 
-    _rows: deque[Any] = deque()
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        super().__init__(connection)
+        self._lock: Any = getattr(connection, "lock")  # noqa: B009  of SharedConnection
+        self._rows: deque[Any] = deque()
 
     def execute(self, *arguments: Any) -> Self:
         """Execute a statement and read its rows."""
-        with self.connection.lock:
+        with self._lock:
             super().execute(*arguments)
             self._rows = deque(super().fetchall())
         return self
 
     def executemany(self, *arguments: Any) -> Self:
         """Execute a statement several times and read its rows."""
-        with self.connection.lock:
+        with self._lock:
             super().executemany(*arguments)
             self._rows = deque(super().fetchall())
         return self
@@ -93,13 +96,13 @@ class SharedConnection(sqlite3.Connection):
         self._owner: int | None = None
         self._writers: WeakSet[Connection] = WeakSet()
 
-    def cursor(self, factory: type[sqlite3.Cursor] = SharedCursor) -> Any:
-        """Return a cursor.
+    def __del__(self) -> None:
+        # Nothing is lost: the database ends with its only connection.
+        self.close()
 
-        Args:
-            factory: Its class.
-        """
-        return super().cursor(factory)
+    def cursor(self, *_: Any) -> Any:
+        """Return a cursor that other threads do not disturb."""
+        return super().cursor(SharedCursor)
 
     def begin(self, writer: Connection | None) -> None:
         """Begin a transaction, or join that of this thread, after that of another one has ended.

@@ -106,6 +106,7 @@ def test_what_it_writes_is_committed_and_rolled_back_with_an_error(tmp_path: Pat
     assert client.get("/bad").status_code == 400
     with app.db_manager.session() as session:
         assert session.execute(text("SELECT body FROM notes")).scalars().all() == ["good"]
+    app.db_manager.dispose()
 
 
 def test_exceptions_reach_their_handlers_which_may_be_async_too() -> None:
