@@ -45,8 +45,9 @@ def failures(module: ModuleType) -> list[str]:
         if test.examples:
             names = namespace()
             test.globs.update(names)
-            runner.run(test, out=reports.append)
-            names["app"].db_manager.dispose()
+            runner.run(test, out=reports.append, clear_globs=False)
+            for app in (names["app"], test.globs["app"]):  # an example may have one of its own
+                app.db_manager.dispose()
     return reports
 
 

@@ -56,11 +56,10 @@ def deployed(project: Path) -> Path:
     return project
 
 
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """One server for the tests that leave it as it was."""
-    project = deployed(tmp_path_factory.mktemp("shop"))
-    with running(*OPTIONS, cwd=project, **DEPLOYED) as program:
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Running]:
+    """A server with two workers that answer."""
+    with running(*OPTIONS, cwd=deployed(tmp_path), **DEPLOYED) as program:
         program.until(lambda: len(program.workers()) == 2)
         yield program
 
