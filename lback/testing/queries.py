@@ -24,6 +24,7 @@ class QueryCounter:
         ...     rows = connection.execute(text("SELECT 1"))
         >>> counter.count
         1
+        >>> engine.dispose()
     """
 
     def __init__(self) -> None:
