@@ -1,7 +1,7 @@
 """Exception handlers: which one answers an error, with what, and what around it still happens."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
@@ -43,11 +43,24 @@ class Teapot(HTTPException):
     message = "short and stout"
 
 
+built: list[Application] = []
+
+
+@pytest.fixture(autouse=True)
+def closed_databases() -> Iterator[None]:
+    """Close the databases of the applications that a test has built."""
+    yield
+    while built:
+        built.pop().db_manager.dispose()
+
+
 def build(debug: bool = False, **settings: Any) -> Application:
-    return Application(
+    app = Application(
         dispatcher=SignalDispatcher(), DEBUG=debug, SECRET_KEY="kT4-q9ZpW2_xR7mL8vNc",
         ALLOWED_HOSTS=["localhost"], **settings,
     )  # fmt: skip
+    built.append(app)
+    return app
 
 
 def app_raising(error: Exception, debug: bool = False, **settings: Any) -> Application:
