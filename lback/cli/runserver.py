@@ -1,6 +1,5 @@
 """`lback runserver`: the development server, which restarts on changes and survives errors."""
 
-import logging
 from collections.abc import Iterable
 from contextlib import ExitStack
 
@@ -74,7 +73,6 @@ def print_pending_migrations(database: DatabaseManager, root: str) -> None:
         database: Database of the project.
         root: Directory of the project, which contains `migrations`.
     """
-    logging.getLogger("alembic").setLevel(logging.WARNING)  # it logs each inspection
     # Takes 200 ms, which a restart after an edit should not wait for.
     from lback.database.migrations import Migrations
 

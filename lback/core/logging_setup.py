@@ -150,6 +150,8 @@ def setup_logging(config: Config) -> None:
     root.setLevel(level)
     # It logs every event of every file, which does not concern the application.
     logging.getLogger("watchdog").setLevel(max(level, logging.INFO))
+    # It logs each inspection of the database, as of a health check.
+    logging.getLogger("alembic").setLevel(max(level, logging.WARNING))
 
 
 def _level(config: Config) -> int:

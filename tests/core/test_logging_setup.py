@@ -24,12 +24,14 @@ def own_logging(monkeypatch: pytest.MonkeyPatch) -> Iterator[logging.Logger]:
     for name in ("DEBUG", "LOGGING", "LOGGING_LEVEL"):
         monkeypatch.delenv(name, raising=False)
     root, watchdog = logging.getLogger(), logging.getLogger("watchdog")
-    before = (root.level, root.handlers[:], watchdog.level)
+    alembic = logging.getLogger("alembic")
+    before = (root.level, root.handlers[:], watchdog.level, alembic.level)
     root.handlers[:] = []
     yield root
     root.handlers[:] = before[1]
     root.setLevel(before[0])
     watchdog.setLevel(before[2])
+    alembic.setLevel(before[3])
     logger.handlers[:] = []
     logger.setLevel(logging.NOTSET)
     logger.disabled = False
@@ -112,6 +114,12 @@ def test_an_unknown_level_names_those_that_are_known(
 def test_the_events_of_every_file_are_not_logged_in_development() -> None:
     configured(DEBUG=True)
     assert not logging.getLogger("watchdog.observers").isEnabledFor(logging.DEBUG)
+
+
+@pytest.mark.parametrize("debug", [False, True])
+def test_each_inspection_of_the_database_is_not_logged(debug: bool) -> None:
+    configured(DEBUG=debug)
+    assert not logging.getLogger("alembic.runtime.migration").isEnabledFor(logging.INFO)
 
 
 # --- LOGGING
