@@ -226,7 +226,7 @@ class BooleanField(Field):
         super().__init__(required=required, **options)
 
     def is_empty(self, raw: object) -> bool:
-        """Return True if the value is no."""
+        """Return True if the value means "no"."""
         return not is_on(raw)
 
     def to_python(self, raw: object) -> bool:

@@ -26,6 +26,8 @@ _NO_TRANSFORM = re.compile(r"(?:^|[,\s])no-transform(?:[,\s]|$)", re.IGNORECASE)
 # They describe the bytes as they are (RFC 9530), or a part of them.
 _BOUND_TO_THE_BYTES = ("Content-Encoding", "Content-Range", "Content-Digest", "Repr-Digest")
 _TAG_OF_CODING = re.compile(r';(?:gzip|zstd)"')
+# Credentials that browsers add by themselves, beside cookies (RFC 7617).
+_BASIC = re.compile(r"\s*basic\b", re.IGNORECASE)
 _OWN_PAGES = frozenset({"same-origin", "none"})
 
 
@@ -49,8 +51,8 @@ class CompressionMiddleware(BaseMiddleware):
 
     A page that contains a secret and a value of the request reveals the secret by its compressed
     size to another site that makes the browser send many requests (BREACH). So a response to a
-    request with cookies is compressed only if the browser says, by `Sec-Fetch-Site`, that a page of
-    this origin or the visitor asked for it.
+    request with cookies or Basic credentials is compressed only if the browser says, by
+    `Sec-Fetch-Site`, that a page of this origin or the visitor asked for it.
 
     Attributes:
         minimum_size: Bytes below which a body is not compressed.
@@ -172,9 +174,11 @@ class _CompressedPieces:
 
 
 def _may_be_measured(request: "Request") -> bool:
-    """Return True if another site may have sent the request with the cookies of the visitor."""
+    """Return True if another site may have made the browser send its credentials."""
     environ = request.environ
-    return "HTTP_COOKIE" in environ and environ.get("HTTP_SEC_FETCH_SITE") not in _OWN_PAGES
+    if "HTTP_COOKIE" not in environ and not _BASIC.match(environ.get("HTTP_AUTHORIZATION", "")):
+        return False
+    return environ.get("HTTP_SEC_FETCH_SITE") not in _OWN_PAGES
 
 
 def _mark(response: Response, coding: str) -> None:

@@ -301,6 +301,10 @@ def test_a_weak_tag_stays() -> None:
         ({"Cookie": "session=x", "Sec_Fetch_Site": "cross-site"}, False),
         ({"Cookie": "session=x", "Sec_Fetch_Site": "same-site"}, False),
         ({"Cookie": "session=x"}, False),
+        ({"Authorization": "Basic YWRhOng=", "Sec_Fetch_Site": "same-origin"}, True),
+        ({"Authorization": "Basic YWRhOng=", "Sec_Fetch_Site": "cross-site"}, False),
+        ({"Authorization": "basic YWRhOng="}, False),
+        ({"Authorization": "Bearer YWRhOng="}, True),
         ({"Sec_Fetch_Site": "cross-site"}, True),
     ],
 )
