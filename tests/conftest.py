@@ -19,7 +19,7 @@ from argon2 import PasswordHasher
 from hypothesis import HealthCheck, settings
 from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
-from sqlalchemy import inspect, make_url
+from sqlalchemy import Table, inspect, make_url
 
 from lback import Config
 from lback.cache import RedisCache, RedisOptions
@@ -68,7 +68,7 @@ def no_zone_of_a_request() -> None:
 
 @pytest.fixture(autouse=True)
 def imports_as_before(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Forget what a test made importable: its directories, and the modules that lay there."""
+    """Forget what a test made importable: its directories, and the modules and models in them."""
     path, before = list(sys.path), set(sys.modules)
     theirs = str(tmp_path_factory.getbasetemp())
     yield
@@ -77,6 +77,14 @@ def imports_as_before(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
         file = getattr(sys.modules[name], "__file__", None) or ""
         if file.startswith(theirs):
             del sys.modules[name]
+            forget_models_of(name)
+
+
+def forget_models_of(module: str) -> None:
+    """Remove the tables of a module of a test, which migrations of a later test would create."""
+    for mapper in list(Base.registry.mappers):
+        if mapper.class_.__module__ == module and isinstance(mapper.local_table, Table):
+            Base.metadata.remove(mapper.local_table)
 
 
 @pytest.fixture(params=DATABASES)
