@@ -10,14 +10,17 @@ logger = logging.getLogger(__name__)
 
 PAUSE = 1.0
 
-# By address of the server. All that this process keeps on one server meets its outage together:
+# By address of the server and credentials, for wrong ones are an error of their own. All that this process keeps on one server meets its outage together:
 # were there a breaker for each part, each part would wait for a server that is known not to answer.
-_breakers: "dict[str, CircuitBreaker]" = {}
+_breakers: "dict[tuple[str, object, object], CircuitBreaker]" = {}
 _lock = Lock()
 
 
 def shared_breaker(connection: Mapping[str, Any]) -> "CircuitBreaker":
     """Return the circuit breaker of a Redis server, shared by all parts of this process.
+
+    Parts with other credentials have another one, because the server rejects wrong ones with an
+    error of the same kind as an outage.
 
     Args:
         connection: Connection arguments of a client: `connection_pool.connection_kwargs`.
@@ -31,13 +34,14 @@ def shared_breaker(connection: Mapping[str, Any]) -> "CircuitBreaker":
     address = connection.get("path") or (
         f"{connection.get('host', 'localhost')}:{connection.get('port', 6379)}"
     )
+    key = address, connection.get("username"), connection.get("password")
     with _lock:
-        if address not in _breakers:
-            _breakers[address] = CircuitBreaker(
+        if key not in _breakers:
+            _breakers[key] = CircuitBreaker(
                 f"Redis at {address} is unreachable (caches miss, sessions are answered 503, rate "
                 "limits count in each worker)"
             )
-        return _breakers[address]
+        return _breakers[key]
 
 
 class CircuitBreaker:

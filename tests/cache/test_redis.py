@@ -518,6 +518,17 @@ def test_a_server_that_hangs_is_waited_for_once_by_cache_and_sessions(
     assert [line.rpartition(": ")[2] for line in about][1:] == ["resolved"]
 
 
+def test_a_wrong_password_of_the_cache_does_not_end_sessions(own_server: OwnServer) -> None:
+    sessions = RedisSessionStore.from_url(own_server.url)
+    record = SessionRecord("{}", time(), time() + 60)
+    sessions.create("id", record)
+    cache = RedisCache(RedisOptions(own_server.url.replace("//", "//:swordfish@")))
+
+    for _ in range(3):
+        assert cache.get("key") is None
+        assert sessions.load("id") == record
+
+
 def test_an_error_that_the_server_answers_does_not_end_sessions(own_server: OwnServer) -> None:
     cache = RedisCache(RedisOptions(own_server.url))
     sessions = RedisSessionStore.from_url(own_server.url)
