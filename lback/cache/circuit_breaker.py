@@ -10,8 +10,9 @@ logger = logging.getLogger(__name__)
 
 PAUSE = 1.0
 
-# By address of the server and credentials, for wrong ones are an error of their own. All that this process keeps on one server meets its outage together:
-# were there a breaker for each part, each part would wait for a server that is known not to answer.
+# By address of the server and credentials, as wrong ones are an error of their own. All that this
+# process keeps on one server meets its outage together: were there a breaker for each part, each
+# part would wait for a server that is known not to answer.
 _breakers: "dict[tuple[str, object, object], CircuitBreaker]" = {}
 _lock = Lock()
 

@@ -519,10 +519,12 @@ def test_a_server_that_hangs_is_waited_for_once_by_cache_and_sessions(
 
 
 def test_a_wrong_password_of_the_cache_does_not_end_sessions(own_server: OwnServer) -> None:
-    sessions = RedisSessionStore.from_url(own_server.url)
+    with Redis.from_url(own_server.url) as client:
+        client.config_set("requirepass", "open sesame")
+    sessions = RedisSessionStore.from_url(own_server.url.replace("//", "//:open%20sesame@"))
+    cache = RedisCache(RedisOptions(own_server.url.replace("//", "//:swordfish@")))
     record = SessionRecord("{}", time(), time() + 60)
     sessions.create("id", record)
-    cache = RedisCache(RedisOptions(own_server.url.replace("//", "//:swordfish@")))
 
     for _ in range(3):
         assert cache.get("key") is None
