@@ -16,7 +16,7 @@ import sqlite3
 import time
 from collections import deque
 from contextlib import suppress
-from threading import Condition, RLock, get_ident
+from threading import Condition, Lock, RLock, get_ident
 from typing import Any, Self
 from weakref import WeakSet
 
@@ -24,6 +24,7 @@ from sqlalchemy import Connection, Engine, GenerativeSelect, event
 from sqlalchemy.engine import URL
 from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 from sqlalchemy.pool import StaticPool
+from sqlalchemy.pool.base import _ConnectionRecord  # of `SharedPool`
 
 BUSY_SECONDS = 5.0
 # Without an isolation level the driver does not begin transactions; `begin_to_write` does.
@@ -42,7 +43,41 @@ OUTSIDE = frozenset(
 def engine_options(url: URL) -> dict[str, object]:
     """Return the arguments of `create_engine` for a SQLite URL."""
     # A database in memory exists in one connection, which all sessions share.
-    return {"poolclass": StaticPool} if url.database in (None, "", ":memory:") else {}
+    return {"poolclass": SharedPool} if url.database in (None, "", ":memory:") else {}
+
+
+class _SharedEntry(_ConnectionRecord):
+    def checkin(self, _fairy_was_created: bool = True) -> None:
+        """Return the connection, which another thread may have returned just before."""
+        # With True, SQLAlchemy warns: "Double checkin attempted".
+        super().checkin(_fairy_was_created=False)
+
+
+class SharedPool(StaticPool):
+    """A pool of one connection that several threads may take and return at once."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._connecting = Lock()
+        self._entry: _SharedEntry | None = None
+
+    @property
+    def connection(self) -> _ConnectionRecord:
+        """The entry of the connection: only the first thread connects, the others wait for it."""
+        with self._connecting:
+            if self._entry is None:
+                self._entry = _SharedEntry(self)
+            return self._entry
+
+    def dispose(self) -> None:
+        """Close the connection, and with it the database."""
+        entry, self._entry = self._entry, None
+        if entry is not None:
+            entry.close()
+
+    def _do_get(self) -> _ConnectionRecord:
+        # A connection that was invalidated is replaced by `get_connection` of its entry.
+        return self.connection
 
 
 class SharedCursor(sqlite3.Cursor):

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 from time import sleep
 from typing import Any
 
@@ -308,6 +309,35 @@ def test_many_threads_lose_no_write_in_a_database_in_memory(memory: DatabaseMana
     finally:
         sys.setswitchinterval(interval)
     assert books(memory) == 200
+
+
+def test_threads_that_connect_first_at_once_share_one_database_in_memory() -> None:
+    def add(library: DatabaseManager) -> None:
+        start.wait()
+        with library.session() as session:
+            session.connection().exec_driver_sql("CREATE TABLE IF NOT EXISTS seen (number)")
+            session.connection().exec_driver_sql("INSERT INTO seen VALUES (1)")
+
+    for _ in range(20):
+        library = DatabaseManager.from_url("sqlite://")
+        start = Barrier(4)
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(add, [library] * 4))
+        with library.session() as session:
+            rows = session.connection().exec_driver_sql("SELECT count(*) FROM seen").scalar()
+        library.dispose()
+        assert rows == 4
+
+
+def test_the_connection_of_a_database_in_memory_may_be_returned_twice(
+    memory: DatabaseManager,
+) -> None:
+    # As two threads do: both see that it is out, and each returns it.
+    pool: Any = memory.engine.pool
+    with memory.engine.connect() as connection:
+        pool.connection.checkin()
+        assert connection.scalar(text("SELECT 1")) == 1
+    pool.connection.checkin()
 
 
 WRITER = """
