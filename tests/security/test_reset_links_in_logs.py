@@ -134,6 +134,7 @@ def wander(server: Running, link: str, token: str) -> list[str]:
             ("GET", f"{link}/", {}),
             ("GET", link.replace("/reset/", "//reset//"), {}),
             ("GET", link.replace("/reset/", "/RESET/"), {}),
+            ("GET", link.replace("/reset/", ";v=1/reset/"), {}),
             ("GET", f"{link}%20and%20more", {}),
             ("GET", f"/?token={token}", {}),
             ("GET", f"/?{token}", {}),
@@ -198,6 +199,10 @@ def masked(path: str, *patterns: str) -> str:
         ("/reset/s3cret", f"/reset/{MASK}"),
         ("/reset/s3cret/", f"/reset/{MASK}/"),
         ("//reset//s3cret", f"//reset//{MASK}"),
+        ("/u;v=1/7/verify/s3cret", f"/u;v=1/7/verify/{MASK}"),
+        ("/u/7/verify;x/s3cret", f"/u/7/verify;x/{MASK}"),
+        ("/u%3Bx%2F7%2Fverify%2Fs3cret", f"/u%3Bx%2F7%2Fverify%2F{MASK}"),
+        ("/u;/7/verify/s3cret;p=1", f"/u;/7/verify/{MASK}"),
         ("/Reset/s3cret", f"/Reset/{MASK}"),
         ("/en/reset/s3cret", f"/en/reset/{MASK}"),
         ("/reset/form", "/reset/form"),
@@ -248,5 +253,12 @@ def test_a_hostile_path_is_masked_in_one_pass() -> None:
     paths = SecretPaths()
     for index in range(20):
         paths.add(PathPattern(f"/a/{{x}}/b/{{y}}/reset{index}/{{token}}"))
-    for hostile in ("/" * 8000, "/a/x/b" * 1500, "%2F" * 3000, "/a" * 4000, "/a/" + "x" * 8000):
+    for hostile in (
+        "/" * 8000,
+        "/a/x/b" * 1500,
+        "%2F" * 3000,
+        "/a" * 4000,
+        "/a/" + "x" * 8000,
+        ";" * 8000,
+    ):
         assert MASK not in paths.in_path(hostile)

@@ -11,9 +11,11 @@ if TYPE_CHECKING:
 
 MASK = "********"
 
-# A slash as paths, query strings and encoded referrers spell it, also with segments of dots alone.
-# Bounded, so that no text is slow.
-_SLASH = r"(?:(?:/|%(?:25){0,3}2[Ff])(?:\.{1,2}(?=/|%(?:25){0,3}2[Ff]))?){1,4}"
+# A slash as paths, query strings and encoded referrers spell it, also with segments of dots alone,
+# and after a parameter of a segment, such as `;v=1` (RFC 3986 section 3.3). Bounded, so that no
+# text is slow.
+_PARAMETER = r"(?:(?:;|%(?:25){0,3}3[Bb])[^\s/?#&\"'<>%]{0,64}+)?+"
+_SLASH = _PARAMETER + r"(?:(?:/|%(?:25){0,3}2[Ff])(?:\.{1,2}(?=/|%(?:25){0,3}2[Ff]))?){1,4}"
 _SEGMENT = r"[^\s/?#&\"'<>]"
 
 
