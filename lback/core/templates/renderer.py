@@ -17,6 +17,7 @@ from lback.core.dispatcher_instance import SignalSender
 from lback.core.exceptions import ConfigurationError
 from lback.core.signals import SignalDispatcher
 from lback.core.templates.sandbox import DatabaseSandbox, admitted
+from lback.core.templates.writing import limited_time
 from lback.time_zones import CURRENT_ZONE, localtime, zone_of
 
 if TYPE_CHECKING:
@@ -295,7 +296,8 @@ class TemplateRenderer(SignalSender):
             dispatcher.send("template_rendering_started", self, **about)
         try:
             values = self._with_request_values(context)
-            text = find(name).render(values if source == "file" else admitted(values))
+            template = find(name)
+            text = template.render(values) if source == "file" else _of_row(template, values)
         except Exception as error:
             shown = self._explained(error)
             dispatcher.send(
@@ -325,6 +327,11 @@ class TemplateRenderer(SignalSender):
         hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
         places = ", ".join(map(str, self.directories))
         return TemplateNotFound(name, f"there is no template {name!r} in {places}{hint}")
+
+
+def _of_row(template: Template, values: dict[str, Any]) -> str:
+    with limited_time():
+        return template.render(admitted(values))
 
 
 @lru_cache(1024)  # called at each rendering

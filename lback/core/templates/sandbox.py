@@ -13,11 +13,12 @@ from jinja2.utils import Joiner, Namespace
 
 from lback.core.templates.plain_data import CONTAINERS, is_plain, is_shown, readable_names
 from lback.core.templates.writing import (
-    CheckConcatenations,
+    AddChecks,
     check_method,
     check_power,
     check_product,
     check_sum,
+    check_time,
     checked_output,
     concatenated,
     guard_filters,
@@ -88,8 +89,8 @@ class DatabaseSandbox(ImmutableSandboxedEnvironment):
 
     What it writes is plain data, and objects whose class defines `__str__` beside
     `template_attributes`: the `__repr__` of an object may show everything that it holds. A text has
-    at most ten million characters. A template can still use much time, for example with nested
-    loops: let only trusted people edit rows.
+    at most ten million characters, and a rendering takes at most five seconds of processor time. A
+    template can still use much memory: let only trusted people edit rows.
 
     Args:
         **options: Options of `jinja2.Environment`.
@@ -107,7 +108,7 @@ class DatabaseSandbox(ImmutableSandboxedEnvironment):
         guard_filters(self)
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
-        tree: nodes.Template = CheckConcatenations().visit(super()._parse(source, name, filename))
+        tree: nodes.Template = AddChecks().visit(super()._parse(source, name, filename))
         return tree.set_environment(self)  # type: ignore[return-value]  # the same tree
 
     def is_safe_attribute(self, obj: object, attr: str, value: object) -> bool:  # noqa: ARG002
@@ -179,10 +180,12 @@ class DatabaseSandbox(ImmutableSandboxedEnvironment):
             **kwargs: Keyword arguments.
 
         Raises:
-            SecurityError: The object may not be called, or the result would be too long.
+            SecurityError: The object may not be called, the result would be too long, or the
+                rendering has taken too long.
         """
         if self._is_global(obj):
             args = tuple(a._request if isinstance(a, TemplateRequest) else a for a in args)
+        check_time()
         args = check_method(getattr(obj, "__self__", None), getattr(obj, "__name__", ""), args)
         return super().call(context, obj, *args, **kwargs)
 

@@ -1,8 +1,11 @@
-"""Checks what templates from a database write as text, and how large it becomes."""
+"""Limits of templates from a database: what they write as text, its size, and their time."""
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import wraps
 from numbers import Number
+from time import thread_time
 from typing import Any
 
 from jinja2 import Environment, nodes, pass_context, pass_eval_context
@@ -29,7 +32,11 @@ _LARGEST_BITS = 4096
 # Characters of one text, and items in one value that is written.
 _LONGEST_TEXT = 10_000_000
 _MOST_ITEMS = 100_000
+# Processor time of one rendering.
+_MOST_SECONDS = 5.0
+_ends_at: ContextVar[float | None] = ContextVar("the end of the time of a rendering", default=None)
 _CHECK = "_checked"
+_LIMIT = "_limited"
 _TEXT_KINDS = (str, bytes)
 _ENGINE_KINDS = (BlockReference, Cycler, LoopContext, Macro, Namespace)
 
@@ -44,11 +51,53 @@ def guard_filters(environment: Environment) -> None:
     filters["join"] = _join
     filters["replace"] = _replace(filters["replace"])
     filters["sum"] = _sum(filters["sum"])
+    for name in list(filters):
+        filters[name] = _timed(filters[name])
     filters[_CHECK] = checked_text
+    filters[_LIMIT] = _limited
 
 
-class CheckConcatenations(NodeTransformer):
-    """Rewrites `a ~ b` in a template so that the operands and the result are checked."""
+@contextmanager
+def limited_time() -> Iterator[None]:
+    """Limit the processor time of a rendering, and of those within it."""
+    if _ends_at.get() is not None:
+        yield
+        return
+    token = _ends_at.set(thread_time() + _MOST_SECONDS)
+    try:
+        yield
+    finally:
+        _ends_at.reset(token)
+
+
+def check_time() -> None:
+    """Raise if the rendering has taken too long.
+
+    Raises:
+        SecurityError: It has taken five seconds of processor time.
+    """
+    ends_at = _ends_at.get()
+    if ends_at is not None and thread_time() > ends_at:
+        raise SecurityError(
+            f"a template from the database may take {_MOST_SECONDS:g} seconds of processor time"
+        )
+
+
+def _limited(items: Iterable[Any]) -> Iterator[Any]:
+    """Yield the items of a loop while there is time."""
+    for item in items:
+        check_time()
+        yield item
+
+
+class AddChecks(NodeTransformer):
+    """Rewrites a template: checks the operands and result of `a ~ b`, and the time in loops."""
+
+    def visit_For(self, node: nodes.For) -> nodes.Node:  # noqa: N802  the name of Jinja
+        """Return the loop with a check before each of its steps."""
+        self.generic_visit(node)
+        node.iter = nodes.Filter(node.iter, _LIMIT, [], [], None, None, lineno=node.lineno)
+        return node
 
     def visit_Concat(self, node: nodes.Concat) -> nodes.Node:  # noqa: N802  the name of Jinja
         """Return the expression with a check around it and around each of its operands."""
@@ -218,6 +267,17 @@ def _bounded(function: Callable[..., Any]) -> Callable[..., Any]:
         texts = [v for v in (*args, *kwargs.values()) if isinstance(v, str)]
         for text in texts[1:]:
             _check_replacement(texts[0], "", text)
+        return function(*args, **kwargs)
+
+    return call
+
+
+def _timed(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap a filter so that it checks the time."""
+
+    @wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        check_time()
         return function(*args, **kwargs)
 
     return call
