@@ -181,7 +181,11 @@ def _token_manager(services: "Services") -> "TokenManager":
 def _bearer_authentication(services: "Services") -> "BearerAuthentication":
     from lback.auth import BearerAuthentication
 
-    return BearerAuthentication(services["api_key_manager"], services.get("token_manager"))
+    return BearerAuthentication(
+        services["api_key_manager"],
+        services.get("token_manager"),
+        services["config"].BEARER_SCHEMES,
+    )
 
 
 def _mailer(services: "Services") -> "Mailer":

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 from lback.core.exceptions import Unauthorized
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from sqlalchemy.orm import Session
 
     from lback.auth.api_keys import ApiKeyManager
@@ -22,13 +24,18 @@ class BearerAuthentication:
     Args:
         api_key_manager: Looks up the owners of API keys.
         token_manager: Looks up the owners of access tokens; `None` where there are none.
+        schemes: Names of the authentication schemes that carry credentials, in any case.
     """
 
     def __init__(
-        self, api_key_manager: "ApiKeyManager", token_manager: "TokenManager | None" = None
+        self,
+        api_key_manager: "ApiKeyManager",
+        token_manager: "TokenManager | None" = None,
+        schemes: "Iterable[str]" = ("Bearer",),
     ) -> None:
         self._keys = api_key_manager
         self._tokens = token_manager
+        self._schemes = frozenset(scheme.lower() for scheme in schemes)
 
     def credentials_of(self, request: "Request") -> str | None:
         """Return the API key or access token that a request carries.
@@ -43,7 +50,7 @@ class BearerAuthentication:
         if field is None:
             return None
         scheme, _, credentials = field.partition(" ")
-        if scheme.lower() != "bearer":
+        if scheme.lower() not in self._schemes:
             return None
         credentials = credentials.strip()
         return credentials if self._keys.is_key(credentials) or self._tokens is not None else None

@@ -18,6 +18,7 @@ from lback.core.exceptions import (
 )
 from lback.core.http.app_session import CSRF_KEY as SESSION_KEY
 from lback.core.http.origins import origin_of, origin_of_url
+from lback.core.settings.validation import AMBIENT_SCHEMES
 
 if TYPE_CHECKING:
     from lback.core.config import Config
@@ -33,8 +34,6 @@ CHECKED = "lback.csrf_checked"
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})  # RFC 9110 section 9.2.1
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
-# Schemes whose credentials browsers add by themselves, also to requests that another site causes.
-_AMBIENT = ("basic", "digest", "negotiate", "ntlm")
 _LENGTH = 32
 _MARK = "csrf_exempt"
 _REFUSED = "This form could not be verified. Go back, reload the page and send it again."
@@ -189,7 +188,7 @@ def _is_exempt(request: "Request") -> bool:
     if environ.get(CHECKED) is True:
         return True
     scheme = (environ.get("HTTP_AUTHORIZATION") or "").partition(" ")[0].lower()
-    if scheme and scheme not in _AMBIENT and _is_by_token(request):
+    if scheme and scheme not in AMBIENT_SCHEMES and _is_by_token(request):
         return True
     router = request.router
     if router is None:

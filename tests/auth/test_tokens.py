@@ -459,6 +459,28 @@ def test_other_schemes_are_left_alone(app: Application) -> None:
     assert Client(app).get("/open", headers=bearer("YTpi", "Basic")).text == "nobody"
 
 
+def test_a_setting_names_further_schemes() -> None:
+    app = Application(
+        DEBUG=True,
+        SECRET_KEY="kT4-q9ZpW2_xR7mL8vNc",
+        DATABASE_URL="sqlite://",
+        BEARER_SCHEMES=["Bearer", "Token"],
+    )
+    app.db_manager.create_tables()
+    app.add_route("/private", private, ["GET", "POST"])
+    with app.db_manager.session() as session:
+        ada = app.user_manager.register(session, "ada", "correct horse battery")
+        key, _ = app.dependencies["api_key_manager"].create(session, ada, "backup")
+    client = Client(app)
+    for scheme in ("Bearer", "Token", "token"):
+        assert client.get("/private", headers=bearer(key, scheme)).text == "ada"
+        # Without the token of a form: no other site can make a browser send this field.
+        assert client.post("/private", headers=bearer(key, scheme)).text == "ada"
+    assert client.get("/private", headers=bearer("lbk_nonsense", "Token")).status_code == 401
+    assert client.get("/private", headers=bearer(key, "Key")).status_code == 401
+    app.db_manager.dispose()
+
+
 def test_programs_are_told_that_a_token_would_do(app: Application) -> None:
     answer = Client(app).get("/private")
     assert answer.headers["www-authenticate"] == 'Bearer realm="users", Session realm="users"'

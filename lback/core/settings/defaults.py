@@ -109,6 +109,9 @@ class Settings:
     LOGIN_ATTEMPTS_SECONDS: int = 600
     LOGIN_ATTEMPTS_STORE: str = "database"  # or redis, or memory (of one process)
 
+    # Of the Authorization header; "Token" beside it for clients of other APIs.
+    BEARER_SCHEMES: list[str] = field(default_factory=lambda: ["Bearer"])
+
     # Access tokens for API clients (JWT); off while JWT_AUDIENCE is empty.
     JWT_AUDIENCE: str = ""  # the `aud` claim, such as https://api.example.com
     JWT_ISSUER: str = ""  # the `iss` claim; empty: the audience

@@ -179,6 +179,23 @@ def _texts(value: list[object]) -> None:
         raise ValueError("must be a list of texts")
 
 
+# Browsers send the credentials of these by themselves, also with requests that other sites make.
+AMBIENT_SCHEMES = ("basic", "digest", "negotiate", "ntlm")
+
+
+def _schemes(value: list[object]) -> None:
+    _texts(value)
+    for scheme in map(str, value):
+        if not _TOKEN.fullmatch(scheme):
+            raise ValueError(
+                f"{scheme!r} is not the name of an authentication scheme, such as 'Bearer'"
+            )
+        if scheme.lower() in AMBIENT_SCHEMES:
+            raise ValueError(
+                f"{scheme!r} is not a scheme of tokens: browsers send it by themselves"
+            )
+
+
 def _callables(value: list[object]) -> None:
     if not all(callable(item) or (isinstance(item, str) and "." in item) for item in value):
         raise ValueError(
@@ -304,6 +321,7 @@ VALIDATORS: Mapping[str, Callable[[Any], None]] = {
     "MAIL_SECURITY": _one_of("starttls", "tls", "none"),
     "MAIL_FROM": _mail_address,
     "LOGIN_ATTEMPTS_STORE": _one_of("database", "redis", "memory"),
+    "BEARER_SCHEMES": _schemes,
     "JWT_ALGORITHM": _one_of("HS256", "HS384", "HS512", "RS256", "PS256", "ES256", "Ed25519"),
     **dict.fromkeys(_SIZES, _positive),
     "CACHES": check_caches,

@@ -121,6 +121,8 @@ def test_a_level_is_written_in_any_case(level: str) -> None:
         ({"MAIL_BACKEND": "smpt"}, "smtp, console, file, memory, none; did you mean smtp?"),
         ({"MAIL_SECURITY": "ssl"}, "must be one of starttls, tls, none"),
         ({"SERVER": "gunikorn"}, "must be one of granian, gunicorn; did you mean gunicorn?"),
+        ({"BEARER_SCHEMES": ["Bearer token"]}, "is not the name of an authentication scheme"),
+        ({"BEARER_SCHEMES": ["Bearer", "Basic"]}, "browsers send it by themselves"),
         ({"JWT_ALGORITHM": "HS265"}, "Ed25519; did you mean HS256?"),
         ({"LOGGING_LEVEL": "INF"}, "did you mean INFO?"),
         ({"DB_ENGINE": "postgress"}, "mysql, mariadb; did you mean postgres?"),
