@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from lback.core.streaming import StreamingResponse
     from lback.core.unit_of_work import after_commit
     from lback.core.urls_utils import include, path
-    from lback.shortcuts import redirect, render, reverse
+    from lback.shortcuts import get_object_or_404, redirect, render, reverse
 
 __version__ = "0.1.0"
 
@@ -58,6 +58,7 @@ __all__ = [
     "ValidationError",
     "after_commit",
     "dispatcher",
+    "get_object_or_404",
     "include",
     "path",
     "redirect",
@@ -95,6 +96,7 @@ __getattr__, __dir__ = lazy_names(
         "dispatcher": "lback.core.dispatcher_instance",
         "include": "lback.core.urls_utils",
         "path": "lback.core.urls_utils",
+        "get_object_or_404": "lback.shortcuts",
         "redirect": "lback.shortcuts",
         "render": "lback.shortcuts",
         "reverse": "lback.shortcuts",

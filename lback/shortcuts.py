@@ -1,15 +1,23 @@
-"""Shortcuts for views: `render`, `redirect` and `reverse`."""
+"""Shortcuts for views: `render`, `redirect`, `reverse` and `get_object_or_404`."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
+from lback.core.exceptions import NotFound
 from lback.core.response import HTMLResponse, RedirectResponse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from sqlalchemy import Select
+    from sqlalchemy.orm import Session
+
     from lback.core.http.headers import HeaderValue
     from lback.core.request import Request
     from lback.core.router import Router
+
+T = TypeVar("T")
+
+_ABSENT = object()
 
 
 def render(
@@ -83,3 +91,54 @@ def reverse(request: "Request", name: str, /, **params: object) -> str:
     """
     router: Router = request.get_service("router")
     return router.reverse(name, **params)
+
+
+@overload
+def get_object_or_404(
+    session: "Session", source: type[T], key: object = ..., /, **values: object
+) -> T: ...
+@overload
+def get_object_or_404(session: "Session", source: "Select[Any]", /) -> Any: ...
+def get_object_or_404(
+    session: "Session",
+    source: "type[Any] | Select[Any]",
+    key: object = _ABSENT,
+    /,
+    **values: object,
+) -> Any:
+    """Return one row of the database, or raise NotFound.
+
+    Args:
+        session: Database session, such as `request.db_session`.
+        source: A model, or a SELECT of one, such as `select(Book).with_for_update().where(…)`.
+        key: Value of the primary key; a tuple if it has several columns. For a model only.
+        **values: Values of columns that the row has, instead of a key. For a model only.
+
+    Raises:
+        NotFound: No row matches.
+        MultipleResultsFound: More than one row matches.
+        TypeError: A model without a key and values, or with both; or a SELECT with one of them.
+
+    Example:
+        >>> from lback import get_object_or_404
+        >>> def show_book(request, slug, db_session):
+        ...     book = get_object_or_404(db_session, Book, slug=slug)
+        ...     return {"title": book.title}
+    """
+    # Imported here, because an application without a database does not import SQLAlchemy.
+    from sqlalchemy import select
+
+    if (key is not _ABSENT) + bool(values) != isinstance(source, type):
+        raise TypeError(
+            "get_object_or_404 takes a model and either a key or values of columns, "
+            "or a SELECT without them"
+        )
+    if not isinstance(source, type):
+        found = session.scalars(source).unique().one_or_none()
+    elif values:
+        found = session.scalars(select(source).filter_by(**values)).unique().one_or_none()
+    else:
+        found = None if key is None else session.get(source, key)
+    if found is None:
+        raise NotFound()
+    return found

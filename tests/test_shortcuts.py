@@ -4,9 +4,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
+from sqlalchemy.exc import MultipleResultsFound
 
-from lback import Application, ConfigurationError, Request, Response, redirect, render, reverse
+from lback import (
+    Application,
+    ConfigurationError,
+    NotFound,
+    Request,
+    Response,
+    get_object_or_404,
+    redirect,
+    render,
+    reverse,
+)
+from lback.database import DatabaseManager
 from lback.testing import Client
+from lback.users import User
 
 
 @pytest.fixture
@@ -66,3 +80,49 @@ def test_a_request_without_an_application_says_so() -> None:
         render(alone, "page.html")
     with pytest.raises(ConfigurationError, match="it belongs to no application"):
         reverse(alone, "home")
+
+
+@pytest.fixture
+def users(database: DatabaseManager) -> DatabaseManager:
+    with database.session() as session:
+        session.add(User(id=7, username="ada", password_hash="-", email="ada@example.org"))
+        session.add(User(id=8, username="grace", password_hash="-"))
+    return database
+
+
+def test_a_row_is_found_by_key_by_values_or_by_a_statement(users: DatabaseManager) -> None:
+    with users.session() as session:
+        ada = get_object_or_404(session, User, 7)
+        assert ada.username == "ada"
+        assert get_object_or_404(session, User, username="ada") is ada
+        assert get_object_or_404(session, User, username="ada", id=7) is ada
+        assert get_object_or_404(session, select(User).where(User.id < 8)) is ada
+
+
+def test_a_row_that_is_missing_is_not_found(users: DatabaseManager) -> None:
+    with users.session() as session:
+        for key in (9, None, -1):
+            with pytest.raises(NotFound):
+                get_object_or_404(session, User, key)
+        with pytest.raises(NotFound):
+            get_object_or_404(session, User, username="ada", id=8)
+        with pytest.raises(NotFound):
+            get_object_or_404(session, select(User).where(User.id > 8))
+
+
+def test_a_row_has_to_be_the_only_one_that_matches(users: DatabaseManager) -> None:
+    with users.session() as session, pytest.raises(MultipleResultsFound):
+        get_object_or_404(session, User, is_active=True)
+
+
+def test_a_row_is_asked_for_in_one_way(users: DatabaseManager) -> None:
+    asked: Any = get_object_or_404
+    with users.session() as session:
+        for arguments, values in [
+            ((User,), {}),
+            ((User, 7), {"username": "ada"}),
+            ((select(User), 7), {}),
+            ((select(User),), {"username": "ada"}),
+        ]:
+            with pytest.raises(TypeError, match="either a key or values"):
+                asked(session, *arguments, **values)

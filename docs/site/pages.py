@@ -22,7 +22,11 @@ class Page:
 
 
 PAGES = (
-    Page("application", "Application", ("lback: Application redirect render reverse",)),
+    Page(
+        "application",
+        "Application",
+        ("lback: Application get_object_or_404 redirect render reverse",),
+    ),
     Page(
         "requests",
         "Requests",

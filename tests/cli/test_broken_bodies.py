@@ -46,6 +46,8 @@ BROKEN = {
     "a chunk that is too short": f"{CHUNKED}50\r\nabc",
     "no last chunk": f"{CHUNKED}3\r\nabc\r\n",
 }
+# Known to be broken without the end of the connection, at which Granian may leave at once.
+MALFORMED = ("a size that is none", "a negative size", "a chunk that is too long")
 
 
 @pytest.fixture(scope="module", params=SERVERS)
@@ -75,7 +77,8 @@ def send(served: Running, text: str, *, is_all: bool = True) -> bytes:
 def test_it_is_a_bad_request_of_one_line(served: Running, path: str, kind: str) -> None:
     before = len(served.printed.splitlines())
 
-    answer = send(served, f"POST {path} HTTP/1.1\r\n{BROKEN[kind]}")
+    text = f"POST {path} HTTP/1.1\r\n{BROKEN[kind]}"
+    answer = send(served, text, is_all=kind not in MALFORMED)
 
     assert answer.startswith(b"HTTP/1.1 400 ")
     line = "answered 400: "

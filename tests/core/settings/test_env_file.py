@@ -14,6 +14,7 @@ from lback.core.settings.env_file import LOADED, load_env_file
 @pytest.fixture
 def path(tmp_path: Path) -> Iterator[Path]:
     before = dict(os.environ)
+    os.environ.pop(LOADED, None)  # what the file of another test loaded
     yield tmp_path / ".env"
     os.environ.clear()
     os.environ.update(before)
