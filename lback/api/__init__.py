@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from lback.api.answers import AnswerError
     from lback.api.descriptions import Answer, Operation, Parameter, RequestBody
     from lback.api.markers import Body, Cookie, Event, File, Form, Header, Path, Query, Status
+    from lback.api.model_struct import ModelStruct
     from lback.api.operations import operations_of
     from lback.api.problems import InputError, InvalidInput, Problem
 
@@ -22,6 +23,7 @@ __all__ = [
     "Header",
     "InputError",
     "InvalidInput",
+    "ModelStruct",
     "Operation",
     "Parameter",
     "Path",
@@ -43,6 +45,7 @@ __getattr__, __dir__ = lazy_names(
         ),
         "InputError": "lback.api.problems",
         "InvalidInput": "lback.api.problems",
+        "ModelStruct": "lback.api.model_struct",
         "Operation": "lback.api.descriptions",
         "Parameter": "lback.api.descriptions",
         "Problem": "lback.api.problems",
