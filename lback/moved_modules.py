@@ -18,6 +18,8 @@ MOVED = {
     "lback.accounts.answers": "lback.accounts.responses",
     "lback.accounts.letters": "lback.accounts.emails",
     "lback.accounts.overview": "lback.accounts.account_views",
+    "lback.admin.counting": "lback.database.counting",
+    "lback.admin.keyset": "lback.database.keyset",
     "lback.admin.pickers": "lback.admin.autocomplete",
     "lback.admin.section": "lback.admin.registered_model",
     "lback.cache.outage": "lback.cache.circuit_breaker",

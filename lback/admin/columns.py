@@ -21,9 +21,10 @@ from sqlalchemy.sql.base import ExecutableOption
 from lback.admin.options import ModelAdmin, column_mark
 from lback.core.exceptions import ConfigurationError
 from lback.core.settings.secret_names import is_secret
+from lback.database.column_values import python_type_of
 from lback.forms.bound_field import label_from
 from lback.forms.file_fields import readable_size
-from lback.forms.identity import label_of, mapper_of, python_type_of
+from lback.forms.identity import label_of, mapper_of
 from lback.time_zones import localtime
 
 EMPTY = "\N{EN DASH}"
