@@ -1,0 +1,30 @@
+"""Typed views: input from annotations, validated answers, and errors as problem details."""
+
+from typing import TYPE_CHECKING
+
+from lback.lazy_names import lazy_names
+
+if TYPE_CHECKING:
+    from lback.api.operations import Answer as Answer
+    from lback.api.operations import Operation as Operation
+    from lback.api.operations import Parameter as Parameter
+    from lback.api.operations import RequestBody as RequestBody
+    from lback.api.operations import operations_of as operations_of
+    from lback.api.problems import InputError as InputError
+    from lback.api.problems import InvalidInput as InvalidInput
+    from lback.api.problems import Problem as Problem
+
+_MODULES = {
+    "Answer": "lback.api.operations",
+    "InputError": "lback.api.problems",
+    "InvalidInput": "lback.api.problems",
+    "Operation": "lback.api.operations",
+    "Parameter": "lback.api.operations",
+    "Problem": "lback.api.problems",
+    "RequestBody": "lback.api.operations",
+    "operations_of": "lback.api.operations",
+}
+
+__all__ = sorted(_MODULES)  # noqa: PLE0605  names are imported on first use
+
+__getattr__, __dir__ = lazy_names(__name__, _MODULES)

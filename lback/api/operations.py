@@ -1,0 +1,117 @@
+"""Operations: what each method of a route takes and answers, for schemas and lists."""
+
+import inspect
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, get_type_hints
+from uuid import UUID
+
+from lback.api.descriptions import Answer as Answer
+from lback.api.descriptions import FromRequest as FromRequest
+from lback.api.descriptions import HasResponseFields as HasResponseFields
+from lback.api.descriptions import Operation as Operation
+from lback.api.descriptions import Parameter as Parameter
+from lback.api.descriptions import RequestBody as RequestBody
+from lback.core.routing.converters import (
+    IntegerConverter,
+    StringConverter,
+    TypeConverter,
+    UUIDConverter,
+)
+from lback.core.routing.views import handled_methods
+
+if TYPE_CHECKING:
+    from lback.core.routing.route import Route
+    from lback.core.routing.views import View
+
+_TYPES: Mapping[type[TypeConverter], Any] = {
+    StringConverter: str,
+    IntegerConverter: int,
+    UUIDConverter: UUID,
+}
+_SECTIONS = ("Args:", "Returns:", "Yields:", "Raises:", "Example:", "Examples:", "Note:")
+
+
+def operations_of(
+    route: "Route",
+    dependencies: Mapping[str, object],  # noqa: ARG001  the typed views need it
+) -> list[Operation]:
+    """Return one operation for each method of a route.
+
+    A view without annotations for input has the variables of its path alone.
+
+    Args:
+        route: The route.
+        dependencies: Services by name, which are not parameters of the operation.
+
+    Raises:
+        ConfigurationError: An annotation of the view is not valid.
+    """
+    return [_operation(route, method, view) for method, view in _views(route)]
+
+
+def _operation(route: "Route", method: str, view: "View") -> Operation:
+    summary, description = documentation_of(view)
+    parameters = tuple(
+        Parameter(variable.name, variable.name, "path", converted_type(variable.converter))
+        for variable in route.pattern.variables
+    )
+    errors = [404] if parameters else []
+    if route.requires_auth:
+        errors.append(401)
+    return Operation(
+        route,
+        method,
+        view,
+        parameters,
+        errors=tuple(sorted(errors)),
+        summary=summary,
+        description=description,
+    )
+
+
+def _views(route: "Route") -> list[tuple[str, "View"]]:
+    """Return the methods of a route, each with the function that handles it."""
+    view = route.view
+    if isinstance(view, type) and not hasattr(view, "dispatch"):
+        handled = handled_methods(view)
+        methods = [m for m in handled if route.methods is None or m in route.methods]
+        return [(method, getattr(view, method.lower())) for method in methods]
+    function: View = getattr(view, "dispatch", view) if isinstance(view, type) else view
+    methods = route.methods or ["GET"]
+    return [(m, function) for m in methods if m not in ("HEAD", "OPTIONS") or methods == [m]]
+
+
+def converted_type(converter: TypeConverter) -> Any:
+    """Return the type of the values of a path converter.
+
+    Args:
+        converter: One of Lback's, or one of the project, whose `to_python` is annotated.
+
+    Example:
+        >>> from lback.core.routing.converters import CONVERTERS
+        >>> converted_type(CONVERTERS["int"])
+        <class 'int'>
+    """
+    for kind, found in _TYPES.items():
+        if isinstance(converter, kind):
+            return found
+    try:
+        found = get_type_hints(converter.to_python).get("return", str)
+    except (NameError, TypeError):
+        return str
+    return str if found is Any else found
+
+
+def documentation_of(view: "View") -> tuple[str, str]:
+    """Return the summary and the description from the docstring of a view.
+
+    The description ends at the first section, such as "Args:".
+
+    Example:
+        >>> documentation_of(documentation_of)[0]
+        'Return the summary and the description from the docstring of a view.'
+    """
+    lines = (inspect.getdoc(view) or "").splitlines() if hasattr(view, "__doc__") else []
+    end = next((i for i, line in enumerate(lines) if line.strip() in _SECTIONS), len(lines))
+    first, _, rest = "\n".join(lines[:end]).strip().partition("\n\n")
+    return " ".join(first.split()), rest.strip()
