@@ -9,7 +9,6 @@ from lback.admin.autocomplete import add_autocomplete
 from lback.admin.columns import Column, build_column, shown
 from lback.admin.history import HIDDEN, changes_of
 from lback.admin.inlines import AdminInlines
-from lback.admin.locking import STATE, state_of
 from lback.admin.models import Change
 from lback.admin.options import Inline
 from lback.admin.registered_model import RegisteredModel
@@ -19,6 +18,7 @@ from lback.database.violations import violation_of
 from lback.forms.bound_field import BoundField, label_from
 from lback.forms.errors import NON_FIELD
 from lback.forms.identity import mapper_of
+from lback.forms.row_state import STATE, state_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -97,3 +97,33 @@ def key_value(column: ColumnElement[object], text: str) -> object:
         return moment_of(reader(text), column.type)
     except (ValueError, TypeError, ArithmeticError):
         return None
+
+
+def model_name(model: type[object]) -> str:
+    """Return the name of a model in words: "BlogPost" becomes "blog post".
+
+    Example:
+        >>> from lback.forms.identity import model_name
+        >>> class BlogPost: ...
+        >>> model_name(BlogPost)
+        'blog post'
+    """
+    name = model.__name__
+    words = "".join(
+        f" {letter}" if letter.isupper() and at and not name[at - 1].isupper() else letter
+        for at, letter in enumerate(name)
+    )
+    return words.replace("_", " ").lower()
+
+
+def plural_of(name: str) -> str:
+    """Return the regular plural of an English noun.
+
+    Example:
+        >>> from lback.forms.identity import plural_of
+        >>> plural_of("category"), plural_of("box"), plural_of("book")
+        ('categories', 'boxes', 'books')
+    """
+    if name.endswith("y") and name[-2:-1] not in ("a", "e", "i", "o", "u"):
+        return f"{name[:-1]}ies"
+    return f"{name}es" if name.endswith(("s", "x", "z", "ch", "sh")) else f"{name}s"
