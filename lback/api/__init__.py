@@ -5,16 +5,38 @@ from typing import TYPE_CHECKING
 from lback.lazy_names import lazy_names
 
 if TYPE_CHECKING:
+    from lback.api.filter_fields import Equal as Equal
+    from lback.api.filter_fields import FilterField as FilterField
+    from lback.api.filter_fields import FullText as FullText
+    from lback.api.filter_fields import In as In
+    from lback.api.filter_fields import IsNull as IsNull
+    from lback.api.filter_fields import Ordering as Ordering
+    from lback.api.filter_fields import Prefix as Prefix
+    from lback.api.filter_fields import Range as Range
+    from lback.api.filters import Filter as Filter
     from lback.api.operations import Answer as Answer
     from lback.api.operations import Operation as Operation
     from lback.api.operations import Parameter as Parameter
     from lback.api.operations import RequestBody as RequestBody
     from lback.api.operations import operations_of as operations_of
+    from lback.api.pages import NumberedPage as NumberedPage
+    from lback.api.pages import Page as Page
     from lback.api.problems import InputError as InputError
     from lback.api.problems import InvalidInput as InvalidInput
     from lback.api.problems import Problem as Problem
 
 _MODULES = {
+    "Equal": "lback.api.filter_fields",
+    "Filter": "lback.api.filters",
+    "FilterField": "lback.api.filter_fields",
+    "FullText": "lback.api.filter_fields",
+    "In": "lback.api.filter_fields",
+    "IsNull": "lback.api.filter_fields",
+    "NumberedPage": "lback.api.pages",
+    "Ordering": "lback.api.filter_fields",
+    "Page": "lback.api.pages",
+    "Prefix": "lback.api.filter_fields",
+    "Range": "lback.api.filter_fields",
     "Answer": "lback.api.operations",
     "InputError": "lback.api.problems",
     "InvalidInput": "lback.api.problems",

@@ -215,6 +215,29 @@ def _has_rest(rest: ColumnElement[bool]) -> bool:
     return not rest.compare(false())
 
 
+def plain_values(values: Iterable[object]) -> list[object]:
+    """Return sort values in a form that JSON can store; `typed_values` reads them."""
+    return [_plain(value) for value in values]
+
+
+def typed_values(plain: object, keys: Sequence[SortKey]) -> list[object] | None:
+    """Return sort values from their JSON form, converted to the types of the columns.
+
+    Args:
+        plain: What `plain_values` returned, as a client may have changed it.
+        keys: Sort keys; one value per key.
+
+    Returns:
+        The values, or None if they are not valid.
+    """
+    if not isinstance(plain, list) or len(plain) != len(keys):
+        return None
+    try:
+        return [_typed(value, key.expression) for value, key in zip(plain, keys, strict=True)]
+    except _UNREADABLE:
+        return None
+
+
 def token_of(values: Sequence[object]) -> str:
     """Return sort values as a URL-safe token.
 
@@ -223,7 +246,7 @@ def token_of(values: Sequence[object]) -> str:
         >>> token_of(["Emma", 7])
         'WyJFbW1hIiwgN10'
     """
-    text = json.dumps([_plain(value) for value in values], ensure_ascii=False)
+    text = json.dumps(plain_values(values), ensure_ascii=False)
     return urlsafe_b64encode(text.encode("utf-8", "surrogatepass")).decode().rstrip("=")
 
 
@@ -240,12 +263,10 @@ def values_of(token: str, keys: Sequence[SortKey]) -> list[object] | None:
     if not token.isascii() or len(token) > _LONGEST_TOKEN:
         return None
     try:
-        values = json.loads(urlsafe_b64decode(token + "=" * (-len(token) % 4)))
-        if not isinstance(values, list) or len(values) != len(keys):
-            return None
-        return [_typed(value, key.expression) for value, key in zip(values, keys, strict=True)]
+        plain = json.loads(urlsafe_b64decode(token + "=" * (-len(token) % 4)))
     except _UNREADABLE:
         return None
+    return typed_values(plain, keys)
 
 
 def _plain(value: object) -> object:
