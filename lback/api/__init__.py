@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from lback.api.filter_fields import Prefix as Prefix
     from lback.api.filter_fields import Range as Range
     from lback.api.filters import Filter as Filter
+    from lback.api.idempotency import idempotent as idempotent
     from lback.api.json_merge_patch import merge_patch as merge_patch
     from lback.api.operations import Answer as Answer
     from lback.api.operations import Operation as Operation
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from lback.api.problems import Problem as Problem
 
 _MODULES = {
+    "idempotent": "lback.api.idempotency",
     "merge_patch": "lback.api.json_merge_patch",
     "Equal": "lback.api.filter_fields",
     "Filter": "lback.api.filters",
