@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from lback.lazy_names import lazy_names
 
 if TYPE_CHECKING:
+    from lback.api.deprecation import deprecated as deprecated
     from lback.api.filter_fields import Equal as Equal
     from lback.api.filter_fields import FilterField as FilterField
     from lback.api.filter_fields import FullText as FullText
@@ -28,29 +29,66 @@ if TYPE_CHECKING:
     from lback.api.problems import Problem as Problem
 
 _MODULES = {
-    "idempotent": "lback.api.idempotency",
-    "merge_patch": "lback.api.json_merge_patch",
+    "Answer": "lback.api.operations",
     "Equal": "lback.api.filter_fields",
     "Filter": "lback.api.filters",
     "FilterField": "lback.api.filter_fields",
     "FullText": "lback.api.filter_fields",
     "In": "lback.api.filter_fields",
-    "IsNull": "lback.api.filter_fields",
-    "NumberedPage": "lback.api.pages",
-    "Ordering": "lback.api.filter_fields",
-    "Page": "lback.api.pages",
-    "Prefix": "lback.api.filter_fields",
-    "Range": "lback.api.filter_fields",
-    "Answer": "lback.api.operations",
     "InputError": "lback.api.problems",
     "InvalidInput": "lback.api.problems",
+    "IsNull": "lback.api.filter_fields",
+    "NumberedPage": "lback.api.pages",
     "Operation": "lback.api.operations",
+    "Ordering": "lback.api.filter_fields",
+    "Page": "lback.api.pages",
     "Parameter": "lback.api.operations",
+    "Prefix": "lback.api.filter_fields",
     "Problem": "lback.api.problems",
+    "Range": "lback.api.filter_fields",
     "RequestBody": "lback.api.operations",
+    "deprecated": "lback.api.deprecation",
+    "idempotent": "lback.api.idempotency",
+    "merge_patch": "lback.api.json_merge_patch",
     "operations_of": "lback.api.operations",
 }
 
-__all__ = sorted(_MODULES)  # noqa: PLE0605  names are imported on first use
+__all__ = [
+    "Answer",
+    "AnswerError",
+    "Body",
+    "Cookie",
+    "Event",
+    "File",
+    "Form",
+    "Header",
+    "InputError",
+    "InvalidInput",
+    "Operation",
+    "Parameter",
+    "Path",
+    "Problem",
+    "Query",
+    "RequestBody",
+    "Status",
+    "operations_of",
+]
 
-__getattr__, __dir__ = lazy_names(__name__, _MODULES)
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "Answer": "lback.api.descriptions",
+        "AnswerError": "lback.api.answers",
+        **dict.fromkeys(
+            ("Body", "Cookie", "Event", "File", "Form", "Header", "Path", "Query", "Status"),
+            "lback.api.markers",
+        ),
+        "InputError": "lback.api.problems",
+        "InvalidInput": "lback.api.problems",
+        "Operation": "lback.api.descriptions",
+        "Parameter": "lback.api.descriptions",
+        "Problem": "lback.api.problems",
+        "RequestBody": "lback.api.descriptions",
+        "operations_of": "lback.api.operations",
+    },
+)
