@@ -1,11 +1,11 @@
 """Filter parameters: declared on a filter, typed from a column, turned into SQL conditions."""
 
-import enum
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, overload
 from uuid import UUID
 
@@ -20,7 +20,9 @@ from sqlalchemy.orm import (
 from sqlalchemy.types import TypeEngine
 
 from lback.api.descriptions import Parameter
+from lback.api.messages import message
 from lback.api.problems import InputError
+from lback.api.text_values import InvalidText, TextValue
 from lback.auth import policies
 from lback.core.exceptions import ConfigurationError, did_you_mean
 from lback.core.settings.secret_names import is_secret
@@ -47,17 +49,7 @@ MAX_TEXT = 1000
 MAX_VALUES = 100
 _LONGEST_NUMBER = 100
 
-_EXPECTED: dict[type[Any], str] = {
-    bool: "true or false",
-    int: "a whole number",
-    float: "a number",
-    Decimal: "a number",
-    UUID: "a UUID",
-    datetime: "a date and time, such as 2026-01-31T12:00:00Z",
-    date: "a date, such as 2026-01-31",
-    time: "a time, such as 12:00:00",
-    timedelta: "a duration, such as PT90S",
-}
+_SCALARS = frozenset({bool, float, Decimal, UUID, date, time, timedelta})
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,18 +102,25 @@ class Reader:
         """Return the value of a parameter that occurs at most once, or None."""
         texts = self.texts(name)
         if len(texts) > 1:
-            self.refuse(name, f"Send {name} once.", "repeated")
+            self.refuse(name, message("repeated"), "repeated")
             return None
         return self.converted(name, texts[0], kind, path) if texts else None
 
     def converted(self, name: str, text: str, kind: Any, path: ColumnPath | None) -> Any | None:
         """Return one value in the type of its parameter, or None after noting an error."""
         try:
-            value = msgspec.convert(text, kind, strict=False)
+            value = _text_value(kind).convert(text)
             return storable(value) if path is None else storable(moment(value, path))
+        except InvalidText as error:
+            self.refuse(name, error.places[0].detail, error.places[0].code)
         except (ValueError, ArithmeticError):
-            self.refuse(name, _message(kind))
-            return None
+            self.refuse(name, message("invalid"))
+        return None
+
+
+@lru_cache(maxsize=1024)
+def _text_value(kind: Any) -> TextValue:
+    return TextValue(kind)
 
 
 def moment(value: object, path: ColumnPath) -> object:
@@ -147,18 +146,6 @@ def storable(value: Any) -> Any:
     ):
         raise ValueError("out of range for a database")
     return value
-
-
-def _message(kind: Any) -> str:
-    plain = getattr(kind, "__origin__", kind)
-    if isinstance(plain, type) and issubclass(plain, enum.Enum):
-        return f"Must be one of {', '.join(str(member.value) for member in plain)}."
-    if getattr(kind, "__args__", None) and plain is Literal:
-        return f"Must be one of {', '.join(map(str, kind.__args__))}."
-    if plain is str:
-        limits = [m.max_length for m in getattr(kind, "__metadata__", ()) if m.max_length]
-        return f"Must be text of at most {limits[0]} characters." if limits else "Must be text."
-    return f"Must be {_EXPECTED.get(plain, 'a valid value')}."
 
 
 def column_path(model: type[object], given: ColumnName, where: str) -> ColumnPath:
@@ -284,7 +271,7 @@ def annotation_of(kind: TypeEngine[Any], where: str) -> Any:
         return Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)] if small else int
     if python is datetime:
         return Annotated[datetime, msgspec.Meta(tz=has_time_zone(kind))]
-    if python in _EXPECTED:
+    if python in _SCALARS:
         return python
     if python is str:
         length = getattr(kind, "length", None) or MAX_TEXT
@@ -393,7 +380,8 @@ class In(FilterField):
         """Return the values that the client sent, or None."""
         texts = reader.texts(self.parameter_name)
         if len(texts) > MAX_VALUES:
-            reader.refuse(self.parameter_name, f"Send at most {MAX_VALUES} values.", "too_many")
+            text = message("max_length", limit=MAX_VALUES)
+            reader.refuse(self.parameter_name, text, "max_length")
             return None
         values = [
             reader.converted(self.parameter_name, text, self.kind, self.path) for text in texts
@@ -569,9 +557,8 @@ class Ordering(FilterField):
         if wrong is not None:
             hint = did_you_mean(wrong, self.paths)
             listed = ", ".join(self.paths)
-            reader.refuse(
-                self.parameter_name, f"Order by {listed}, with - for descending{hint}.", "unknown"
-            )
+            text = f"Order by {listed}, with - for descending{hint}."
+            reader.refuse(self.parameter_name, text, "choice")
             return None
         if len(names) > self.maximum or len(set(plain)) < len(plain):
             reader.refuse(

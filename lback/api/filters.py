@@ -17,8 +17,10 @@ from lback.api.cursors import (
 )
 from lback.api.descriptions import Parameter
 from lback.api.filter_fields import Context, FilterField, Ordering, Reader
+from lback.api.messages import message
 from lback.api.pages import CURSOR, LIMIT, PAGE, TOTAL, NumberedPage, Page
 from lback.api.problems import InvalidInput
+from lback.api.row_structs import row_structs
 from lback.auth import policies
 from lback.auth.scoped_joins import ScopedJoins
 from lback.core.exceptions import ConfigurationError, NotFound, did_you_mean
@@ -151,7 +153,8 @@ class Filter:
         for name in reader.values:
             if name not in cls._known:
                 hint = did_you_mean(name, cls._known)
-                reader.refuse(name[:100], f"This parameter is not known{hint}.", "unknown")
+                text = message("unknown").removesuffix(".")
+                reader.refuse(name[:100], f"{text}{hint}", "unknown")
 
     def _read_page(self, reader: Reader) -> None:
         self.limit = reader.one(LIMIT, _limit(self)) or self.page_size
@@ -271,6 +274,8 @@ class Filter:
         except CursorError as error:
             raise _invalid_cursor(error) from None
         backwards = cursor is not None and cursor.backwards
+        if read is not None:
+            query = query.options(*row_structs(self.model, read).options)
         found = read_page(session, query, keys, self.limit, values, backwards=backwards)
         return Page(
             items=self.read_rows(session, found.rows, read),
@@ -313,6 +318,8 @@ class Filter:
         joins = ScopedJoins(self.model, self._reader_of_rows)
         keys = self.sort_keys(session, joins)
         query = self.statement(session, statement, joins=joins)
+        if read is not None:
+            query = query.options(*row_structs(self.model, read).options)
         query = query.order_by(*(key.order for key in keys)).limit(self.limit)
         rows = session.scalars(query.offset((self.page_number - 1) * self.limit)).unique().all()
         return NumberedPage(
@@ -324,7 +331,7 @@ class Filter:
 
     def read_rows(
         self,
-        session: Session,  # noqa: ARG002  for subclasses
+        session: Session,
         rows: Sequence[object],
         read: type[msgspec.Struct] | None,
     ) -> list[Any]:
@@ -337,7 +344,7 @@ class Filter:
         """
         if read is None:
             return list(rows)
-        return [msgspec.convert(row, read, from_attributes=True) for row in rows]
+        return row_structs(self.model, read).read(session, self._reader_of_rows, rows)
 
     def _total(self, session: Session, statement: Select[Any] | None) -> int | None:
         number = self.count(session, statement)

@@ -1,7 +1,6 @@
 """Rows as structs: related rows are loaded together, and hidden ones are left out."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache
 from types import UnionType
 from typing import Any, Generic, TypeVar, Union, get_args, get_origin
 
@@ -86,10 +85,15 @@ class _Relation:
         )
 
 
-@lru_cache(maxsize=1024)
+_built: dict[tuple[type[object], type[msgspec.Struct]], RowStructs[Any]] = {}
+
+
 def row_structs(model: type[object], struct: type[T]) -> RowStructs[T]:
     """Return the converter of a model and a struct, built once."""
-    return RowStructs(model, struct)
+    found = _built.get((model, struct))
+    if found is None:
+        found = _built[model, struct] = RowStructs(model, struct)
+    return found
 
 
 def _relations(model: type[object], struct: Any, depth: int = 0) -> list[_Relation]:

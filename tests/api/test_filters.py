@@ -133,13 +133,11 @@ def library(database: DatabaseManager) -> Iterator[Application]:
             )
     app = Application(DATABASE_URL=database.url.render_as_string(False), SECRET_KEY="k" * 40)
 
-    def show(request: Any, db_session: Any) -> Any:
-        page = NovelFilter.from_request(request).page(db_session, NovelOut)
-        return msgspec.to_builtins(page), page.response_fields(request)
+    def show(novels: NovelFilter, db_session: Any) -> Page[NovelOut]:
+        return novels.page(db_session, NovelOut)
 
-    def numbered(request: Any, db_session: Any) -> Any:
-        page = NumberedNovels.from_request(request).numbered_page(db_session, NovelOut)
-        return msgspec.to_builtins(page), page.response_fields(request)
+    def numbered(novels: NumberedNovels, db_session: Any) -> NumberedPage[NovelOut]:
+        return novels.numbered_page(db_session, NovelOut)
 
     app.add_route("/novels", show, requires_auth=False)
     app.add_route("/numbered", numbered, requires_auth=False)
@@ -260,27 +258,27 @@ def test_a_total_is_counted_on_request(client: Client) -> None:
     ("query", "parameter", "detail"),
     [
         ("titel=E", "titel", "not known; did you mean title"),
-        ("price_min=x", "price_min", "Must be a number"),
-        ("price_min=NaN", "price_min", "Must be a number"),
-        ("price_min=1e999999", "price_min", "Must be a number"),
+        ("price_min=x", "price_min", "a decimal number"),
+        ("price_min=NaN", "price_min", "a finite number"),
+        ("price_min=1e999999", "price_min", "a finite number"),
         ("price_min=1&price_min=2", "price_min", "once"),
-        ("binding=HARD", "binding", "Must be one of hardcover, paperback"),
+        ("binding=HARD", "binding", "Must be one of: hardcover, paperback"),
         ("in_print=maybe", "in_print", "true or false"),
-        ("published_min=1805", "published_min", "a date, such as"),
-        ("read_at_min=2026-01-08T12:00:00", "read_at_min", "a date and time, such as"),
-        ("read_at_min=0001-01-01T00:00:00%2B10:00", "read_at_min", "a date and time"),
+        ("published_min=1805", "published_min", "a date such as"),
+        ("read_at_min=2026-01-08T12:00:00", "read_at_min", "with a time zone"),
+        ("read_at_min=0001-01-01T00:00:00%2B10:00", "read_at_min", "Is not valid"),
         ("code=7", "code", "a UUID"),
-        ("title=%00", "title", "text of at most 120"),
-        (f"title={'x' * 121}", "title", "text of at most 120"),
-        ("writer=99999999999999999999", "writer", "a whole number"),
-        ("limit=6", "limit", "a whole number"),
-        ("limit=0", "limit", "a whole number"),
+        ("title=%00", "title", "Is not valid"),
+        (f"title={'x' * 121}", "title", "120 or less"),
+        ("writer=99999999999999999999", "writer", "9223372036854775807 or less"),
+        ("limit=6", "limit", "5 or less"),
+        ("limit=0", "limit", "1 or more"),
         ("ordering=titel", "ordering", "did you mean title"),
         ("ordering=notes", "ordering", "Order by title, price"),
         ("ordering=title,-title", "ordering", "different names"),
         ("page=2", "page", "not known"),
-        ("&".join(f"tag={number}" for number in range(101)), "tag", "at most 100"),
-        ("q=" + "x" * 201, "q", "at most 200"),
+        ("&".join(f"tag={number}" for number in range(101)), "tag", "100 or less"),
+        ("q=" + "x" * 201, "q", "200 or less"),
         ("cursor=abc", "cursor", "not valid"),
         ("cursor=W10", "cursor", "not valid"),
     ],
@@ -288,17 +286,17 @@ def test_a_total_is_counted_on_request(client: Client) -> None:
 def test_what_a_filter_does_not_take_is_refused(
     client: Client, query: str, parameter: str, detail: str
 ) -> None:
-    response = client.get(f"/novels?{query}", headers={"Accept": "application/json"})
+    response = client.get(f"/novels?{query}")
     assert response.status_code == 422
-    (error,) = response.json()["data"]["details"]
+    (error,) = response.json()["errors"]
     assert error["parameter"] == parameter
     assert error["in"] == "query"
     assert detail in error["detail"]
 
 
 def test_all_wrong_parameters_are_named_at_once(client: Client) -> None:
-    response = client.get("/novels?price_min=x&limit=9999&foo=1", headers={"Accept": "*/*"})
-    names = {error["parameter"] for error in response.json()["data"]["details"]}
+    response = client.get("/novels?price_min=x&limit=9999&foo=1")
+    names = {error["parameter"] for error in response.json()["errors"]}
     assert names == {"price_min", "limit", "foo"}
 
 
