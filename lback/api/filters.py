@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T", bound=msgspec.Struct)
 
+_OF_REQUEST = object()
+
 # Attributes of a filter that no parameter may hide.
 _TAKEN = frozenset({"model", "limit", "order", "page_number", "request", "values", "wants_total"})
 
@@ -112,6 +114,7 @@ class Filter:
         chosen = None if ordering is None else values.get(ordering.name)
         self.order: tuple[str, ...] = chosen or (ordering.default if ordering else ())  # type: ignore[assignment]  # what `Ordering.read` returns
         self._cursor: Cursor | None = None
+        self._user: Any = _OF_REQUEST
 
     @property
     def _ordering(self) -> Ordering | None:
@@ -120,7 +123,11 @@ class Filter:
     @property
     def user(self) -> Any:
         """The account whose policies apply: by default the user of the request."""
-        return self.request.user
+        return self.request.user if self._user is _OF_REQUEST else self._user
+
+    @user.setter
+    def user(self, account: Any) -> None:
+        self._user = account
 
     @property
     def _reader_of_rows(self) -> Any:

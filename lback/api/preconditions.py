@@ -8,6 +8,8 @@ from lback.core.http.conditional import precondition_status
 if TYPE_CHECKING:
     from lback.core.request import Request
 
+IF_MATCH = "If-Match"
+
 _CHANGED = (
     "The resource is not in the state that If-Match or If-None-Match names. Read it again, and "
     "repeat the change with its new ETag."
