@@ -22,11 +22,15 @@ if TYPE_CHECKING:
     from lback.api.idempotency import idempotent
     from lback.api.json_merge_patch import merge_patch
     from lback.api.markers import Body, Cookie, Event, File, Form, Header, Path, Query, Status
+    from lback.api.model_struct import ModelStruct
     from lback.api.operations import operations_of
     from lback.api.pages import NumberedPage, Page
     from lback.api.problems import InputError, InvalidInput, Problem
+    from lback.api.resource import PUBLIC, SIGNED_IN, Resource
 
 __all__ = [
+    "PUBLIC",
+    "SIGNED_IN",
     "Answer",
     "AnswerError",
     "Body",
@@ -43,6 +47,7 @@ __all__ = [
     "InputError",
     "InvalidInput",
     "IsNull",
+    "ModelStruct",
     "NumberedPage",
     "Operation",
     "Ordering",
@@ -54,6 +59,7 @@ __all__ = [
     "Query",
     "Range",
     "RequestBody",
+    "Resource",
     "Status",
     "deprecated",
     "idempotent",
@@ -72,6 +78,7 @@ __getattr__, __dir__ = lazy_names(
         ),
         "InputError": "lback.api.problems",
         "InvalidInput": "lback.api.problems",
+        "ModelStruct": "lback.api.model_struct",
         "Operation": "lback.api.descriptions",
         "Parameter": "lback.api.descriptions",
         "Problem": "lback.api.problems",
@@ -82,6 +89,7 @@ __getattr__, __dir__ = lazy_names(
         "FilterField": "lback.api.filter_fields",
         "FullText": "lback.api.filter_fields",
         "In": "lback.api.filter_fields",
+        **dict.fromkeys(("PUBLIC", "Resource", "SIGNED_IN"), "lback.api.resource"),
         "IsNull": "lback.api.filter_fields",
         "NumberedPage": "lback.api.pages",
         "Ordering": "lback.api.filter_fields",

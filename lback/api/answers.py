@@ -9,6 +9,7 @@ import msgspec
 
 from lback.api.conversion import conformer
 from lback.api.descriptions import JSON, Answer
+from lback.api.json_types import problem_of_type
 from lback.api.markers import Event
 from lback.api.streams import EVENT_STREAM, JSON_LINES, event_stream, json_lines
 from lback.api.wrong_places import json_pointer, message_place, wrong_places
@@ -159,12 +160,9 @@ def _status_in_tuple(kind: Any) -> int | None:
 
 
 def _check_type(annotation: Any, what: str) -> None:
-    try:
-        msgspec.json.Decoder(annotation)
-    except (TypeError, ValueError, NameError) as error:
-        raise ConfigurationError(
-            f"{what} has a return annotation that is not supported: {error}"
-        ) from None
+    problem = problem_of_type(annotation)
+    if problem is not None:
+        raise ConfigurationError(f"{what} has a return annotation that is not supported: {problem}")
 
 
 def _is_text(value: object) -> bool:

@@ -6,9 +6,9 @@ from copy import copy
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
-from msgspec import inspect
 
 from lback.api.descriptions import JSON
+from lback.api.json_types import has_decimals
 from lback.api.problems import InputError, InvalidInput
 from lback.api.wrong_places import json_pointer, message_place, non_finite, wrong_places
 from lback.core.exceptions import BadRequest, HTTPException
@@ -39,7 +39,7 @@ def body_reader(
         max_depth: Maximum nesting of arrays and objects.
     """
     decode = msgspec.json.Decoder(annotation).decode
-    has_decimals = _has_decimals(annotation)
+    may_be_infinite = has_decimals(annotation)
 
     def read(request: "Request") -> object:
         body = request.body_bytes
@@ -52,7 +52,7 @@ def body_reader(
             value = decode(body)
             # What is written again in the same way has no name twice.
             if is_shallow(body, max_depth) and json_encode(value) == body:
-                if has_decimals and _NOT_FINITE.search(body):
+                if may_be_infinite and _NOT_FINITE.search(body):
                     _refuse_non_finite(value)
                 return value
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, OverflowError):
@@ -122,10 +122,6 @@ def unsupported(text: str, accepted: str) -> HTTPException:
         accepted: Media types for the `Accept` field of the response.
     """
     return HTTPException(text, 415, headers={"Accept": accepted})
-
-
-def _has_decimals(annotation: Any) -> bool:
-    return "DecimalType" in repr(inspect.type_info(annotation))
 
 
 def check_media_type(request: "Request", media_types: tuple[str, ...]) -> None:

@@ -61,6 +61,7 @@ _CACHE = {"Cache-Control": "private, no-cache", "Vary": "Cookie, Authorization"}
 
 _NOT_FOUND = "This row does not exist, or you may not read it."
 
+
 class Resource:
     """The rows of a model below a path, for programs.
 

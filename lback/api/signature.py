@@ -1,14 +1,15 @@
 """Signatures of typed views: reads annotations into the places that arguments come from."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from inspect import Parameter as Declaration
 from typing import Annotated, Any, get_args, get_origin
 
 import msgspec
 
 from lback.api.descriptions import JSON, Location, Parameter, RequestBody
-from lback.api.text_values import is_text_type
+from lback.api.json_types import problem_of_type
+from lback.api.text_values import TextValue, is_text_type
 from lback.core.exceptions import ConfigurationError, did_you_mean
 from lback.core.http.uploaded_file import UploadedFile
 from lback.core.routing.annotations import (
@@ -144,8 +145,6 @@ def _place_of(name: str, annotation: Any, declared: Declared) -> str:
 
 
 def _is_list(annotation: Any) -> bool:
-    from lback.api.text_values import TextValue
-
     return TextValue(annotation).is_list
 
 
@@ -210,11 +209,8 @@ def _check_body(item: Input, declared: Declared) -> str | None:
 
 
 def _problem_of_type(item: Input) -> str | None:
-    try:
-        msgspec.json.Decoder(item.type)
-    except (TypeError, ValueError, NameError) as error:
-        return f"{item.argument!r} has an annotation that is not supported: {error}"
-    return None
+    problem = problem_of_type(item.type)
+    return problem and f"{item.argument!r} has an annotation that is not supported: {problem}"
 
 
 def _check_file(item: Input, _: Declared) -> str | None:
@@ -256,8 +252,6 @@ def shown_type(annotation: Any) -> str:
 
 
 def _described(item: Input) -> Input:
-    from dataclasses import replace
-
     if item.place == "request":
         return replace(item, parameters=tuple(plain(item.type).api_parameters()))
     if item.place == "body":
