@@ -35,7 +35,7 @@ Services: TypeAlias = Mapping[str, Any]
 # The modules with the tables of the framework, imported before tables are created or compared.
 MODELS = (
     "lback.admin.models",
-    "lback.api.idempotency_keys",
+    "lback.api.idempotency_record",
     "lback.auth.api_keys",
     "lback.auth.database_attempts",
     "lback.auth.refresh_tokens",

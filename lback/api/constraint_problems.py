@@ -1,6 +1,5 @@
 """Violated constraints of the database as problems: 409 for conflicts, 422 for values."""
 
-
 from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import DBAPIError
@@ -10,9 +9,7 @@ from lback.database.violations import violation_of
 from lback.forms.identity import mapper_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-_TAKEN = "A row with these values exists already."
+    _TAKEN = "A row with these values exists already."
 _REFERRED = "Other rows refer to this one, or it refers to a row that was deleted."
 
 
@@ -28,10 +25,12 @@ def constraint_problem(error: DBAPIError, model: type[object]) -> Exception:
         return error
     if violation == "unique":
         names = _unique_names(error, model)
-        errors: Sequence[InputError] = [
+        errors: list[InputError] = [
             {"pointer": f"/{name}", "detail": _TAKEN, "code": "taken"} for name in names
         ]
-        return Problem(409, detail=_TAKEN, **({"errors": errors} if errors else {}))
+        problem = Problem(409, detail=_TAKEN)
+        problem.extensions.update({"errors": errors} if errors else {})
+        return problem
     if violation == "foreign_key":
         return Problem(409, detail=_REFERRED)
     text = "The database does not accept these values together."

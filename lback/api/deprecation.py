@@ -3,12 +3,11 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import format_datetime
-from functools import wraps
 from typing import TYPE_CHECKING, TypeVar
 
 from lback.core.exceptions import ConfigurationError, HTTPException
 from lback.core.response import Response
-from lback.core.routing.endpoint import response_of
+from lback.core.routing.endpoint import Endpoint, add_surround, response_of
 
 if TYPE_CHECKING:
     from lback.core.request import Request
@@ -47,19 +46,20 @@ def deprecated(
     """
     fields = deprecation_fields(since, sunset=sunset, link=link, successor=successor)
 
-    def decorate(view: V) -> V:
-        @wraps(view)
-        def marked(request: "Request", *args: object, **kwargs: object) -> Response:
+    def surround(endpoint: Endpoint, view: Callable[..., object]) -> Endpoint:
+        def with_notice(request: "Request", params: dict[str, object]) -> Response:
             try:
-                result = view(request, *args, **kwargs)
+                response = response_of(endpoint(request, params), view)
             except HTTPException as error:
                 error.headers = {**fields, **error.headers}
                 raise
-            response = result if isinstance(result, Response) else response_of(result, view)
             return with_fields(response, fields)
 
-        setattr(marked, MARK, True)
-        return marked  # type: ignore[return-value]  # it has the signature of the view
+        return with_notice
+
+    def decorate(view: V) -> V:
+        setattr(view, MARK, True)
+        return add_surround(view, surround)
 
     return decorate
 

@@ -4,13 +4,12 @@ import hashlib
 import re
 from collections.abc import Callable
 from datetime import timedelta
-from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from lback.api.problems import Problem
 from lback.core.app_controller import is_authenticated
 from lback.core.response import Response
-from lback.core.routing.endpoint import response_of
+from lback.core.routing.endpoint import Endpoint, add_surround, response_of
 
 if TYPE_CHECKING:
     from lback.api.idempotency_keys import IdempotencyKeys
@@ -50,18 +49,16 @@ def idempotent(*, required: bool = False, max_age: timedelta = DAY) -> Callable[
         400
     """
 
-    def decorate(view: V) -> V:
-        @wraps(view)
-        def once(request: "Request", *args: object, **kwargs: object) -> Response:
+    def surround(endpoint: Endpoint, view: Callable[..., object]) -> Endpoint:
+        def once(request: "Request", params: dict[str, object]) -> Response:
             def run() -> Response:
-                result = view(request, *args, **kwargs)
-                return result if isinstance(result, Response) else response_of(result, view)
+                return response_of(endpoint(request, params), view)
 
             return run_once(request, run, required=required, max_age=max_age)
 
-        return once  # type: ignore[return-value]  # it has the signature of the view
+        return once
 
-    return decorate
+    return lambda view: add_surround(view, surround)
 
 
 def run_once(

@@ -7,65 +7,26 @@ from dataclasses import dataclass
 from secrets import token_hex
 from typing import TypeVar, cast
 
-from sqlalchemy import (
-    Delete,
-    Double,
-    LargeBinary,
-    MetaData,
-    String,
-    Table,
-    Text,
-    Update,
-    delete,
-    inspect,
-    update,
-)
-from sqlalchemy.dialects.mysql import MEDIUMBLOB
+from sqlalchemy import Delete, MetaData, Table, Update, delete, inspect, update
 from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy.orm import Session
 
+from lback.api.idempotency_record import IdempotencyRecord
 from lback.api.problems import Problem
 from lback.core.exceptions import ConfigurationError
 from lback.core.response import Response
-from lback.database import Base, DatabaseManager
+from lback.database import DatabaseManager
 
 # How long a request may take before a repetition assumes that its process has died.
 SECONDS_TO_RUN = 60.0
 SECONDS_BETWEEN_CLEANINGS = 600.0
 MISSING = "the table lback_idempotency_keys is missing; run: lback makemigrations && lback migrate"
-_BYTES = LargeBinary().with_variant(MEDIUMBLOB(), "mysql", "mariadb")
 
 _OTHER_REQUEST = (
     "This Idempotency-Key was used for another request. Send a new key with a new request."
 )
 _RUNNING = "The first request with this Idempotency-Key is still running. Try again in a moment."
 _TAKEN_OVER = "A repetition of this request has taken over, because it ran for too long."
-
-
-class IdempotencyRecord(Base):
-    """A request with an idempotency key, and its answer once it has one.
-
-    Attributes:
-        key: Hash of the caller and the key.
-        fingerprint: Hash of method, URL and body.
-        claim: Random text of the request that runs or has run.
-        runs_until: When a repetition may take over, in seconds since the epoch.
-        ends_at: When the record is forgotten, in seconds since the epoch.
-        status: Status of the answer; None while the request runs.
-        headers: Header fields of the answer, as JSON.
-        body: Body of the answer.
-    """
-
-    __tablename__ = "lback_idempotency_keys"
-
-    key: Mapped[str] = mapped_column(String(64), primary_key=True)
-    fingerprint: Mapped[str] = mapped_column(String(64))
-    claim: Mapped[str] = mapped_column(String(32))
-    runs_until: Mapped[float] = mapped_column(Double)
-    ends_at: Mapped[float] = mapped_column(Double, index=True)
-    status: Mapped[int | None]
-    headers: Mapped[str | None] = mapped_column(Text)
-    body: Mapped[bytes | None] = mapped_column(_BYTES)
 
 
 @dataclass(frozen=True, slots=True)

@@ -253,7 +253,7 @@ class Resource:
         columns = mapper_of(self.model).primary_key
         if len(columns) == 1:
             one = key_value(columns[0], str(value))
-            keys = None if one is None else (one,)
+            keys: tuple[object, ...] | None = None if one is None else (one,)
         else:
             keys = identity_of(self.model, str(value))
         if keys is None:

@@ -148,11 +148,10 @@ def _check_access(resource: type[Resource], where: str) -> None:
 
 
 def _plain_filter(resource: type[Resource]) -> type[Filter]:
-    name = f"{resource.__name__}Filter"
-    made: type[Filter] = type(Filter)(
-        name, (Filter,), {"__module__": resource.__module__}, model=resource.model
-    )
-    return made
+    class KeyFilter(Filter, model=resource.model):
+        """Pages in the order of the primary key."""
+
+    return KeyFilter
 
 
 def _variable(resource: type[Resource]) -> str:

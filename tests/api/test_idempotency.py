@@ -6,6 +6,7 @@ from datetime import timedelta
 from threading import Barrier, Event
 from typing import Any
 
+import msgspec
 import pytest
 from sqlalchemy import String, func, select
 from sqlalchemy.orm import Mapped, mapped_column
@@ -16,8 +17,8 @@ from lback.api.idempotency_keys import (
     SECONDS_TO_RUN,
     Claim,
     IdempotencyKeys,
-    IdempotencyRecord,
 )
+from lback.api.idempotency_record import IdempotencyRecord
 from lback.core.exceptions import ConfigurationError
 from lback.database import Base, DatabaseManager
 from lback.testing import Client
@@ -32,6 +33,15 @@ class Payment(Base):
     note: Mapped[str] = mapped_column(String(40))
 
 
+class Amount(msgspec.Struct):
+    amount: int
+
+
+class Receipt(msgspec.Struct):
+    amount: int
+    number: int
+
+
 class Shop:
     """An application whose payments can be held up, and its database."""
 
@@ -41,9 +51,23 @@ class Shop:
         self.app = Application(DATABASE_URL=url, SECRET_KEY="k" * 40)
         self.started, self.go_on = Event(), Event()
         self.go_on.set()
-        self.app.add_route("/pay", idempotent()(self.pay), ["POST"], requires_auth=False)
-        strict = idempotent(required=True, max_age=timedelta(hours=1))(self.pay)
-        self.app.add_route("/strict", strict, ["POST"], requires_auth=False)
+
+        @idempotent()
+        def pay(request: Any, db_session: Any) -> Any:
+            return self.pay(request, db_session)
+
+        @idempotent(required=True, max_age=timedelta(hours=1))
+        def strict(request: Any, db_session: Any) -> Any:
+            return self.pay(request, db_session)
+
+        @idempotent()
+        def typed(body: Amount, db_session: Any) -> Receipt:
+            db_session.add(Payment(note=str(body.amount)))
+            db_session.flush()
+            return Receipt(body.amount, self.count())
+
+        for path, view in (("/pay", pay), ("/strict", strict), ("/typed", typed)):
+            self.app.add_route(path, view, ["POST"], requires_auth=False)
 
     def pay(self, request: Any, db_session: Any) -> Any:
         note = request.body_text or ""
@@ -86,6 +110,17 @@ def test_a_repetition_gets_the_first_answer(shop: Shop) -> None:
     assert "idempotency-replayed" not in first.headers
     assert second.headers["idempotency-replayed"] == "true"
     assert "set-cookie" not in second.headers
+    assert shop.count() == 1
+
+
+def test_typed_views_are_repeated_alike(shop: Shop) -> None:
+    client, fields = Client(shop.app), {"Idempotency-Key": "typed"}
+    wrong = client.post("/typed", json={"amount": "x"}, headers=fields)
+    assert wrong.status_code == 422
+    first = client.post("/typed", json={"amount": 5}, headers=fields)
+    second = client.post("/typed", json={"amount": 5}, headers=fields)
+    assert first.json() == second.json() == {"amount": 5, "number": 0}
+    assert second.headers["idempotency-replayed"] == "true"
     assert shop.count() == 1
 
 
