@@ -151,7 +151,7 @@ def statements(app: Application) -> Iterator[list[tuple[str, Any]]]:
 
 def middle_of(client: Client, app: Application, rows: int) -> str:
     """Return the address of a page in the middle, as its neighbour would link to it."""
-    from lback.admin.keyset import token_of
+    from lback.database.keyset import token_of
 
     return f"/admin/order?after={token_of([rows // 2])}"
 

@@ -14,6 +14,7 @@ from lback.core.settings.defaults import Settings
 
 if TYPE_CHECKING:
     from lback.admin import AdminRegistry
+    from lback.api.idempotency_keys import IdempotencyKeys
     from lback.auth import (
         ApiKeyManager,
         BearerAuthentication,
@@ -34,6 +35,7 @@ Services: TypeAlias = Mapping[str, Any]
 # The modules with the tables of the framework, imported before tables are created or compared.
 MODELS = (
     "lback.admin.models",
+    "lback.api.idempotency_record",
     "lback.auth.api_keys",
     "lback.auth.database_attempts",
     "lback.auth.refresh_tokens",
@@ -159,6 +161,14 @@ def _login_throttle(services: "Services") -> "LoginThrottle":
     return LoginThrottle.of(services["config"], services["db_manager"])
 
 
+def _idempotency_keys(services: "Services") -> "IdempotencyKeys":
+    from lback.api.idempotency_keys import IdempotencyKeys
+
+    # A project creates the table by a migration.
+    create_table = not services["config"].PROJECT_ROOT
+    return IdempotencyKeys(services["db_manager"], create_table=create_table)
+
+
 def _api_key_manager(services: "Services") -> "ApiKeyManager":
     from lback.auth import ApiKeyManager
 
@@ -204,6 +214,7 @@ BUILDERS: dict[str, Callable[["Services"], object]] = {
     "account_tokens": _account_tokens,
     "login_throttle": _login_throttle,
     "api_key_manager": _api_key_manager,
+    "idempotency_keys": _idempotency_keys,
     "token_manager": _token_manager,
     "bearer_authentication": _bearer_authentication,
     "mailer": _mailer,

@@ -11,7 +11,8 @@ from lback.admin.registered_model import RegisteredModel
 from lback.auth import policies
 from lback.core.exceptions import ConfigurationError, Forbidden, NotFound
 from lback.core.response import RedirectResponse, Response
-from lback.forms.identity import compared, identity_of, mapper_of
+from lback.database.column_values import compared
+from lback.forms.identity import identity_of, mapper_of
 from lback.forms.model_fields import any_of
 
 if TYPE_CHECKING:

@@ -9,9 +9,10 @@ from lback.admin.access import address, registry_of, user_of
 from lback.admin.registered_model import RegisteredModel
 from lback.admin.search import condition
 from lback.auth import policies
+from lback.database.column_values import compared, python_type_of
 from lback.forms import ForeignKeyField, ManyToManyField, ModelForm
 from lback.forms.choice_widgets import Select as SelectWidget
-from lback.forms.identity import compared, identity_text, python_type_of
+from lback.forms.identity import identity_text
 from lback.forms.markup import Attributes, tag
 from lback.forms.model_fields import Labels
 

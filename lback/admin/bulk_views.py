@@ -15,13 +15,13 @@ from lback.admin.access import (
     guarded,
     user_of,
 )
-from lback.admin.deletion import blocking, dependants
 from lback.admin.deletion_rules import forbidden_rows
 from lback.admin.history import record
 from lback.admin.options import label_of_action, needs_confirmation
 from lback.admin.page import page
 from lback.admin.registered_model import RegisteredModel
 from lback.auth import policies
+from lback.auth.dependants import blocking, dependants
 from lback.core.exceptions import BadRequest
 from lback.core.response import RedirectResponse, Response
 from lback.forms.identity import identity_of, identity_text, mapper_of

@@ -21,9 +21,10 @@ from sqlalchemy.sql.base import ExecutableOption
 from lback.admin.options import ModelAdmin, column_mark
 from lback.core.exceptions import ConfigurationError
 from lback.core.settings.secret_names import is_secret
+from lback.database.column_values import python_type_of
 from lback.forms.bound_field import label_from
 from lback.forms.file_fields import readable_size
-from lback.forms.identity import label_of, mapper_of, python_type_of
+from lback.forms.identity import label_of, mapper_of
 from lback.time_zones import localtime
 
 EMPTY = "\N{EN DASH}"
@@ -233,36 +234,6 @@ def cell(value: object) -> str:
     """Return a value as text for a cell of a list, truncated to 120 characters."""
     text = shown(value)
     return text if len(text) <= _LONGEST_CELL else f"{text[: _LONGEST_CELL - 1]}…"
-
-
-def model_name(model: type[object]) -> str:
-    """Return the name of a model in words: "BlogPost" becomes "blog post".
-
-    Example:
-        >>> from lback.admin.columns import model_name
-        >>> class BlogPost: ...
-        >>> model_name(BlogPost)
-        'blog post'
-    """
-    name = model.__name__
-    words = "".join(
-        f" {letter}" if letter.isupper() and at and not name[at - 1].isupper() else letter
-        for at, letter in enumerate(name)
-    )
-    return words.replace("_", " ").lower()
-
-
-def plural_of(name: str) -> str:
-    """Return the regular plural of an English noun.
-
-    Example:
-        >>> from lback.admin.columns import plural_of
-        >>> plural_of("category"), plural_of("box"), plural_of("book")
-        ('categories', 'boxes', 'books')
-    """
-    if name.endswith("y") and name[-2:-1] not in ("a", "e", "i", "o", "u"):
-        return f"{name[:-1]}ies"
-    return f"{name}es" if name.endswith(("s", "x", "z", "ch", "sh")) else f"{name}s"
 
 
 def key_columns(model: type[object]) -> tuple[ColumnElement[object], ...]:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 from sqlalchemy.orm import object_session
 
 from lback.admin.access import registry_of, user_of
-from lback.admin.deletion import DELETED, EMPTIED, MAX_ROWS, Dependants
 from lback.admin.registered_model import RegisteredModel
 from lback.auth import policies
+from lback.auth.dependants import DELETED, EMPTIED, MAX_ROWS, Dependants
 
 if TYPE_CHECKING:
     from lback.core.request import Request

@@ -3,21 +3,22 @@
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError
 
 from lback.admin.autocomplete import add_autocomplete
 from lback.admin.columns import Column, build_column, shown
 from lback.admin.history import HIDDEN, changes_of
 from lback.admin.inlines import AdminInlines
-from lback.admin.locking import STATE, state_of
 from lback.admin.models import Change
 from lback.admin.options import Inline
 from lback.admin.registered_model import RegisteredModel
 from lback.admin.related import RelatedRows
 from lback.core.exceptions import ValidationError
+from lback.database.violations import violation_of
 from lback.forms.bound_field import BoundField, label_from
 from lback.forms.errors import NON_FIELD
 from lback.forms.identity import mapper_of
+from lback.forms.row_state import STATE, state_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
     from lback.users import AdminUser
 
 
-# Error numbers of a failed CHECK in MariaDB and MySQL, which raise an OperationalError.
-_CHECK_FAILED = (4025, 3819)
 # An inline is shown to users with at least one of these permissions for its rows.
 SEEN_BY = ("view", "add", "change", "delete")
 REFUSED = "These values cannot be saved together. Please check them."
@@ -177,7 +176,7 @@ class EditForm:
                 formset.parent = row
                 formset.save()
         except DBAPIError as error:
-            if not _is_refusal(error):
+            if violation_of(error) is None:
                 raise
             raise ValidationError({NON_FIELD: [REFUSED]}) from None
         return row
@@ -225,9 +224,3 @@ class EditForm:
     def is_multipart(self) -> bool:
         """True if the form has file fields."""
         return self.form.is_multipart or any(formset.is_multipart for formset in self.inlines)
-
-
-def _is_refusal(error: DBAPIError) -> bool:
-    """Return True if the database refused values, as opposed to a failure of the database."""
-    number = next(iter(getattr(error.orig, "args", ())), None)
-    return isinstance(error, IntegrityError) or number in _CHECK_FAILED

@@ -13,16 +13,16 @@ from lback.admin.access import (
     guarded,
     user_of,
 )
-from lback.admin.deletion import dependants
 from lback.admin.deletion_rules import forbidden_rows
 from lback.admin.edit_form import EditForm
 from lback.admin.history import ACTIONS, as_stored, of_row, record
-from lback.admin.locking import lock
 from lback.admin.page import page
 from lback.admin.registered_model import RegisteredModel
 from lback.auth import policies
+from lback.auth.dependants import dependants
 from lback.core.exceptions import Forbidden, NotFound, ValidationError
 from lback.core.response import RedirectResponse, Response
+from lback.database.row_lock import lock
 from lback.forms.bound_field import as_block
 from lback.forms.file_content import kind_of
 from lback.forms.identity import identity_text, mapper_of

@@ -18,10 +18,10 @@ from lback.admin.columns import attribute_of, shown
 from lback.auth import policies
 from lback.core.exceptions import ConfigurationError
 from lback.database import UTCDateTime
+from lback.database.column_values import compared
 from lback.forms.bound_field import label_from
 from lback.forms.errors import Invalid
 from lback.forms.identity import (
-    compared,
     identity_of,
     identity_text,
     key_value,

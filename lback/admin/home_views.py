@@ -18,8 +18,9 @@ from lback.admin.models import AdminEntry
 from lback.admin.page import page
 from lback.admin.registered_model import RegisteredModel
 from lback.core.response import Response
+from lback.database.column_values import compared
 from lback.forms.bound_field import label_from
-from lback.forms.identity import compared, identity_of, identity_text, mapper_of
+from lback.forms.identity import identity_of, identity_text, mapper_of
 from lback.forms.model_fields import any_of
 
 if TYPE_CHECKING:

@@ -6,27 +6,25 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from sqlalchemy import (
-    Cast,
-    ColumnElement,
-    Enum,
-    Select,
-    String,
-    and_,
-    cast,
-    inspect,
-    literal_column,
-)
-from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
+from sqlalchemy import ColumnElement, Select, and_, literal_column
+from sqlalchemy.orm import Session
 
 from lback.admin.columns import Column
-from lback.admin.counting import Count, count
 from lback.admin.filters import Filter, between, span_of
-from lback.admin.keyset import SortKey, after, token_of, values_of
 from lback.admin.registered_model import RegisteredModel
 from lback.admin.related import RelatedRows
 from lback.admin.search import condition, words_of
-from lback.auth import policies
+from lback.auth.scoped_joins import ScopedJoins
+from lback.database.counting import Count, count
+from lback.database.keyset import (
+    SortKey,
+    read_page,
+    read_rows,
+    sort_key,
+    token_of,
+    unique_order,
+    values_of,
+)
 from lback.forms.identity import mapper_of
 
 if TYPE_CHECKING:
@@ -110,7 +108,7 @@ class Listing:
             walked: True to make SQLite scan in sort order until a page is full, which is fast if
                 many rows match. By default it would collect and sort all of them.
         """
-        registered, joined = self.registered, _Joins(self.registered.model, self.user)
+        registered, joined = self.registered, ScopedJoins(self.registered.model, self.user)
         terms = [
             replace(term, expression=joined.expression(term.expression, term.path))
             for term in (registered.search if self.search else [])
@@ -135,38 +133,30 @@ class Listing:
         bounds = bounds or (bool(self.search) and first in {t.name for t in self.registered.search})
         return self.dialect.name == "sqlite" and not bounds and self.count.is_least
 
-    def sort_keys(self, joined: "_Joins") -> list[SortKey]:
+    def sort_keys(self, joined: "ScopedJoins") -> list[SortKey]:
         """Return the sort keys, with the primary key last, so that the order is unique."""
         keys = []
         for name in self.sort:
             column = self.registered.sorts[name.removeprefix("-")]
             assert column.sort is not None  # noqa: S101  `sorts` has no others
             expression = joined.expression(column.sort, column.path)
-            if isinstance(expression.type, Enum) and self.dialect.name in ("mysql", "mariadb"):
-                # These databases sort enumerations by position, but compare them as text.
-                expression = cast(expression, String(255))
-            keys.append(SortKey(expression, name.startswith("-"), column.nullable))
-        known = {id(key.expression) for key in keys}
-        backwards = keys[0].descending if keys else False
-        own = [SortKey(c, backwards) for c in self.registered.key if id(c) not in known]
-        return [*keys, *own]
+            down = name.startswith("-")
+            keys.append(
+                sort_key(expression, self.dialect, descending=down, nullable=column.nullable)
+            )
+        return unique_order(keys, self.registered.key)
 
     def page(self) -> Page:
         """Read one page: one query, and one per to-many relationship that is shown."""
         size = self.registered.options.page_size
         token, backwards = self._place()
-        rows = self._rows(size + 1, token, backwards=backwards)
-        more, rows = len(rows) > size, rows[:size]
-        if backwards:
-            rows.reverse()
-        before, behind = (more, bool(token)) if backwards else (bool(token), more)
-        if backwards and token is None:
-            behind = False
-        tokens = [token_of(values) for _, values in (rows[:1] + rows[-1:])]
+        query, keys = self._ordered()
+        values = values_of(token, keys) if token else None
+        found = read_page(self.session, query, keys, size, values, backwards=backwards)
         return Page(
-            self._shown([row for row, _ in rows], self.registered.columns),
-            tokens[0] if rows and before else None,
-            tokens[-1] if rows and behind else None,
+            self._shown(found.rows, self.registered.columns),
+            None if found.previous is None else token_of(found.previous),
+            None if found.following is None else token_of(found.following),
         )
 
     def _shown(self, rows: list[object], columns: list[Column]) -> list[object]:
@@ -189,21 +179,11 @@ class Listing:
             return (None if token == END else token), True
         return self._query.get(AFTER) or None, False
 
-    def _rows(
-        self, limit: int, token: str | None, *, backwards: bool = False
-    ) -> list[tuple[object, list[object]]]:
-        joined = _Joins(self.registered.model, self.user)
+    def _ordered(self) -> tuple[Select[Any], list[SortKey]]:
+        joined = ScopedJoins(self.registered.model, self.user)
         keys = self.sort_keys(joined)
-        if backwards:
-            keys = [key.reversed() for key in keys]
         query = self.query(walked=self._is_walked).options(*self.registered.loads)
-        shown = [key.expression.label(f"sort_{number}") for number, key in enumerate(keys)]
-        query = joined.apply(query).add_columns(*shown)
-        values = values_of(token, keys) if token else None
-        if values is not None:
-            query = query.where(after(keys, values, self.dialect))
-        query = query.order_by(*(key.order for key in keys)).limit(limit)
-        return [(row[0], list(row[1:])) for row in self.session.execute(query).unique()]
+        return joined.apply(query), keys
 
     def batches(self, size: int, maximum: int) -> Iterator[list[object]]:
         """Yield all rows in batches, for an export.
@@ -212,15 +192,16 @@ class Listing:
             size: Rows per batch.
             maximum: Maximum number of rows in total.
         """
-        token, read = None, 0
+        query, keys = self._ordered()
+        values, read = None, 0
         while read < maximum:
-            rows = self._rows(min(size, maximum - read), token)
+            rows = read_rows(self.session, query, keys, min(size, maximum - read), values)
             if rows:
                 yield self._shown([row for row, _ in rows], self.registered.export_columns)
             if len(rows) < size:
                 return
             read += len(rows)
-            token = token_of(rows[-1][1])
+            values = rows[-1][1]
             self.session.expunge_all()
 
     @cached_property
@@ -251,50 +232,6 @@ class Listing:
         if first.removeprefix("-") != name:
             return "none"
         return "descending" if first.startswith("-") else "ascending"
-
-
-class _Joins:
-    """Outer joins for sorting and searching by related columns; each table is joined once."""
-
-    def __init__(self, model: type[object], user: "AdminUser") -> None:
-        self._model = model
-        self._user = user
-        self._joined: dict[tuple[str, ...], object] = {}
-        self._onto: list[tuple[object, Any]] = []
-
-    def expression(
-        self, expression: ColumnElement[object], path: tuple[InstrumentedAttribute[object], ...]
-    ) -> ColumnElement[object]:
-        here: object = self._model
-        names: tuple[str, ...] = ()
-        for step in path:
-            names = (*names, step.key)
-            if names not in self._joined:
-                target = aliased(step.property.mapper.class_)
-                self._joined[names] = target
-                attribute = getattr(here, step.key).of_type(target)
-                seen = policies.scope_condition(self._user, target)
-                # Rows that the user may not read are treated as missing.
-                self._onto.append((target, attribute if seen is None else attribute.and_(seen)))
-            here = self._joined[names]
-        if not path:
-            return expression
-        # Searching a column that is not text wraps it in a cast.
-        return _replaced(expression, here)
-
-    def apply(self, query: Select[Any]) -> Select[Any]:
-        for _, attribute in self._onto:
-            query = query.outerjoin(attribute)
-        return query
-
-
-def _replaced(expression: object, alias: object) -> ColumnElement[object]:
-    mapper = inspect(alias).mapper
-    if isinstance(expression, Cast):
-        inner = _replaced(expression.clause, alias)
-        return cast(inner, expression.type)
-    found: ColumnElement[object] = getattr(alias, mapper.get_property_by_column(expression).key)
-    return found
 
 
 def _last(value: object) -> str:

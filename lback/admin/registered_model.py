@@ -15,8 +15,6 @@ from lback.admin.columns import (
     build_column,
     first_columns,
     key_columns,
-    model_name,
-    plural_of,
 )
 from lback.admin.filters import Filter, build_filter
 from lback.admin.options import Inline, ModelAdmin, label_of_action
@@ -25,7 +23,7 @@ from lback.auth import policies
 from lback.core.exceptions import ConfigurationError
 from lback.core.settings.secret_names import is_secret
 from lback.forms import ForeignKeyField, ModelForm, model_form
-from lback.forms.identity import mapper_of
+from lback.forms.identity import mapper_of, model_name, plural_of
 from lback.forms.inline_formset import one_to_many
 from lback.forms.model_columns import form_attributes
 

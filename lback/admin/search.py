@@ -9,11 +9,10 @@ from sqlalchemy.orm import InstrumentedAttribute
 from lback.admin.columns import build_column
 from lback.admin.options import ModelAdmin
 from lback.core.exceptions import ConfigurationError
+from lback.database.column_values import starts_with
 
 MAX_LENGTH = 200
 MAX_WORDS = 8
-# The greatest character: all texts that begin with a word are less than word + this.
-_LAST = "\U0010ffff"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +42,7 @@ class SearchTerm:
         if self.how == "=":
             return column == word
         if self.how == "^":
-            if dialect.name == "sqlite":
-                # LIKE is case-insensitive in SQLite and does not use an index.
-                return and_(column >= word, column < word + _LAST)
-            return column.startswith(word, autoescape=True)
+            return starts_with(column, word, dialect)
         return column.icontains(word, autoescape=True)
 
 

@@ -6,31 +6,64 @@ from lback.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from lback.api.answers import AnswerError
+    from lback.api.deprecation import deprecated
     from lback.api.descriptions import Answer, Operation, Parameter, RequestBody
+    from lback.api.filter_fields import (
+        Equal,
+        FilterField,
+        FullText,
+        In,
+        IsNull,
+        Ordering,
+        Prefix,
+        Range,
+    )
+    from lback.api.filters import Filter
+    from lback.api.idempotency import idempotent
+    from lback.api.json_merge_patch import merge_patch
     from lback.api.markers import Body, Cookie, Event, File, Form, Header, Path, Query, Status
     from lback.api.model_struct import ModelStruct
     from lback.api.operations import operations_of
+    from lback.api.pages import NumberedPage, Page
     from lback.api.problems import InputError, InvalidInput, Problem
+    from lback.api.resource import PUBLIC, SIGNED_IN, Resource
 
 __all__ = [
+    "PUBLIC",
+    "SIGNED_IN",
     "Answer",
     "AnswerError",
     "Body",
     "Cookie",
+    "Equal",
     "Event",
     "File",
+    "Filter",
+    "FilterField",
     "Form",
+    "FullText",
     "Header",
+    "In",
     "InputError",
     "InvalidInput",
+    "IsNull",
     "ModelStruct",
+    "NumberedPage",
     "Operation",
+    "Ordering",
+    "Page",
     "Parameter",
     "Path",
+    "Prefix",
     "Problem",
     "Query",
+    "Range",
     "RequestBody",
+    "Resource",
     "Status",
+    "deprecated",
+    "idempotent",
+    "merge_patch",
     "operations_of",
 ]
 
@@ -51,5 +84,20 @@ __getattr__, __dir__ = lazy_names(
         "Problem": "lback.api.problems",
         "RequestBody": "lback.api.descriptions",
         "operations_of": "lback.api.operations",
+        "Equal": "lback.api.filter_fields",
+        "Filter": "lback.api.filters",
+        "FilterField": "lback.api.filter_fields",
+        "FullText": "lback.api.filter_fields",
+        "In": "lback.api.filter_fields",
+        **dict.fromkeys(("PUBLIC", "Resource", "SIGNED_IN"), "lback.api.resource"),
+        "IsNull": "lback.api.filter_fields",
+        "NumberedPage": "lback.api.pages",
+        "Ordering": "lback.api.filter_fields",
+        "Page": "lback.api.pages",
+        "Prefix": "lback.api.filter_fields",
+        "Range": "lback.api.filter_fields",
+        "deprecated": "lback.api.deprecation",
+        "idempotent": "lback.api.idempotency",
+        "merge_patch": "lback.api.json_merge_patch",
     },
 )

@@ -122,3 +122,31 @@ def unsupported(text: str, accepted: str) -> HTTPException:
         accepted: Media types for the `Accept` field of the response.
     """
     return HTTPException(text, 415, headers={"Accept": accepted})
+
+
+def check_media_type(request: "Request", media_types: tuple[str, ...]) -> None:
+    """Raise a 415 unless the body of a request is of one of some media types, in UTF-8.
+
+    Args:
+        request: The request.
+        media_types: Accepted media types.
+
+    Raises:
+        HTTPException: 415 with the accepted types in `Accept`.
+    """
+    _check_type(request, media_types)
+
+
+def read_json(body: bytes, annotation: Any, max_depth: int) -> Any:
+    """Return the value of a JSON text as a type.
+
+    Args:
+        body: JSON text in UTF-8.
+        annotation: The type.
+        max_depth: Maximum nesting of arrays and objects.
+
+    Raises:
+        BadRequest: It is not JSON.
+        InvalidInput: It does not fit; every invalid place is named.
+    """
+    return _read_carefully(body, annotation, msgspec.json.Decoder(annotation).decode, max_depth)

@@ -1,8 +1,8 @@
 """Operations: what each method of a route takes and answers, for schemas and lists."""
 
 import inspect
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, get_type_hints
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias, get_type_hints
 from uuid import UUID
 
 from lback.api.answers import answers_of, outcomes_of
@@ -12,6 +12,7 @@ from lback.api.descriptions import HasResponseFields as HasResponseFields
 from lback.api.descriptions import Operation as Operation
 from lback.api.descriptions import Parameter as Parameter
 from lback.api.descriptions import RequestBody as RequestBody
+from lback.api.documentation_marks import OPERATION
 from lback.api.signature import Signature, read_signature
 from lback.api.typed_views import answers_are_typed
 from lback.core.routing.converters import (
@@ -26,6 +27,8 @@ from lback.core.routing.views import handled_methods
 if TYPE_CHECKING:
     from lback.core.routing.route import Route
     from lback.core.routing.views import View
+
+Describe: TypeAlias = "Callable[[Route, str, View], Operation] | None"
 
 _TYPES: Mapping[type[TypeConverter], Any] = {
     StringConverter: str,
@@ -50,7 +53,16 @@ def operations_of(
     Raises:
         ConfigurationError: An annotation of the view is not valid.
     """
-    return [_operation(route, method, view, dependencies) for method, view in _views(route)]
+    found = []
+    for method, view in _views(route):
+        describe = getattr(view, OPERATION, _operation_of(dependencies))
+        if describe is not None:
+            found.append(describe(route, method, view))
+    return found
+
+
+def _operation_of(dependencies: Mapping[str, object]) -> Describe:
+    return lambda route, method, view: _operation(route, method, view, dependencies)
 
 
 def _operation(

@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from lback.api.documentation_marks import OPERATION
 from lback.api.problems import InputError, InvalidInput, Problem
 from lback.api.wrong_places import json_pointer
 from lback.core.exceptions import HTTPException, MethodNotAllowed, ValidationError
@@ -140,7 +141,7 @@ def _applies(request: "Request", config: "Config", typed: "Collection[Route]") -
         return True
     if request.path.startswith(tuple(config.API_PREFIXES)) and config.API_PREFIXES:
         return True
-    return bool(typed) and _is_typed(request, typed)
+    return _is_typed(request, typed)
 
 
 def _is_typed(request: "Request", typed: "Collection[Route]") -> bool:
@@ -150,7 +151,12 @@ def _is_typed(request: "Request", typed: "Collection[Route]") -> bool:
         return False
     found = router.find(request.path, request.method)
     if found is not None:
-        return found[0] in typed
+        return _is_of_api(found[0], typed)
     others = router.allowed_methods(request.path) or ()
     matches = (router.find(request.path, method) for method in others)
-    return any(match is not None and match[0] in typed for match in matches)
+    return any(match is not None and _is_of_api(match[0], typed) for match in matches)
+
+
+def _is_of_api(route: "Route", typed: "Collection[Route]") -> bool:
+    # Views of resources describe themselves, in place of annotations.
+    return route in typed or hasattr(route.view, OPERATION)

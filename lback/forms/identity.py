@@ -1,22 +1,20 @@
 """Primary keys as text, for controls and URLs, and back."""
 
 import re
-from datetime import UTC, date, datetime
-from typing import Any, TypeVar
+from datetime import date
+from typing import TypeVar
 from urllib.parse import quote, unquote
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ColumnElement, Integer, inspect, literal
+from sqlalchemy import ColumnElement, inspect
 from sqlalchemy.orm import Mapper
-from sqlalchemy.types import TypeDecorator, TypeEngine
 
-from lback.database import UTCDateTime
+from lback.database.column_values import moment_of, python_type_of
 
 M = TypeVar("M")
 
 _INTEGER = re.compile(r"-?[0-9]{1,19}")
 _LARGEST = 2**63 - 1
-_LARGEST_INTEGER = 2**15 - 1  # of a SMALLINT, the smallest of them
 _LONGEST = 1000
 
 
@@ -71,36 +69,6 @@ def label_of(row: object) -> str:
     return f"{type(row).__name__} {', '.join(map(str, key))}"
 
 
-def python_type_of(kind: TypeEngine[Any]) -> type[Any]:
-    """Return the Python type of a column type; `str` if the type defines none."""
-    if isinstance(kind, TypeDecorator):
-        return python_type_of(kind.impl_instance)
-    try:
-        return kind.python_type
-    except NotImplementedError:
-        return str
-
-
-def moment_of(value: object, kind: TypeEngine[Any]) -> object:
-    """Return a date, a time or a datetime as a column takes it, an aware datetime in UTC.
-
-    Args:
-        value: The value from a client.
-        kind: Type of the column.
-
-    Raises:
-        ValueError: The value is a datetime, and has a time zone where the column stores none, or
-            none where it stores one.
-        OverflowError: In UTC it would be before the year 1 or after the year 9999.
-    """
-    if not isinstance(value, datetime):
-        return value
-    wants_zone = isinstance(kind, UTCDateTime) or bool(getattr(kind, "timezone", False))
-    if wants_zone != (value.tzinfo is not None):
-        raise ValueError("the column and the datetime differ in having a time zone")
-    return value.astimezone(UTC) if wants_zone else value
-
-
 def key_text(value: object) -> str:
     """Return one part of a primary key as text."""
     if isinstance(value, str):
@@ -108,21 +76,6 @@ def key_text(value: object) -> str:
         # One or two dots alone have a meaning in URLs, so they are quoted.
         return text if text.strip(".") else text.replace(".", "%2E")
     return value.isoformat() if isinstance(value, date) else quote(str(value), safe="")
-
-
-def compared(column: ColumnElement[object], value: object) -> object:
-    """Return a value in a form that can be compared with a column, however large it is.
-
-    PostgreSQL converts an integer to the type of the column that it is compared with, and fails if
-    it does not fit.
-
-    Args:
-        column: The column to compare with.
-        value: The value to compare.
-    """
-    large = isinstance(value, int) and abs(value) > _LARGEST_INTEGER
-    small_column = isinstance(column.type, Integer) and not isinstance(column.type, BigInteger)
-    return literal(value, BigInteger()) if large and small_column else value
 
 
 def key_value(column: ColumnElement[object], text: str) -> object:
@@ -144,3 +97,33 @@ def key_value(column: ColumnElement[object], text: str) -> object:
         return moment_of(reader(text), column.type)
     except (ValueError, TypeError, ArithmeticError):
         return None
+
+
+def model_name(model: type[object]) -> str:
+    """Return the name of a model in words: "BlogPost" becomes "blog post".
+
+    Example:
+        >>> from lback.forms.identity import model_name
+        >>> class BlogPost: ...
+        >>> model_name(BlogPost)
+        'blog post'
+    """
+    name = model.__name__
+    words = "".join(
+        f" {letter}" if letter.isupper() and at and not name[at - 1].isupper() else letter
+        for at, letter in enumerate(name)
+    )
+    return words.replace("_", " ").lower()
+
+
+def plural_of(name: str) -> str:
+    """Return the regular plural of an English noun.
+
+    Example:
+        >>> from lback.forms.identity import plural_of
+        >>> plural_of("category"), plural_of("box"), plural_of("book")
+        ('categories', 'boxes', 'books')
+    """
+    if name.endswith("y") and name[-2:-1] not in ("a", "e", "i", "o", "u"):
+        return f"{name[:-1]}ies"
+    return f"{name}es" if name.endswith(("s", "x", "z", "ch", "sh")) else f"{name}s"

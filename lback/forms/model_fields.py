@@ -9,11 +9,12 @@ from sqlalchemy import Select as Query
 from sqlalchemy.orm import Session
 
 from lback.core.exceptions import ConfigurationError
+from lback.database.column_values import compared
 from lback.forms.choice_fields import BLANK, listed
 from lback.forms.choice_widgets import Choice, ChoiceWidget, Select, SelectMultiple
 from lback.forms.errors import Invalid
 from lback.forms.field import Field, FieldOptions, Messages
-from lback.forms.identity import compared, identity_of, identity_text, key_text, label_of, mapper_of
+from lback.forms.identity import identity_of, identity_text, key_text, label_of, mapper_of
 from lback.forms.markup import Attributes
 from lback.forms.widgets import TextInput, Widget
 

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Column, ForeignKey, ForeignKeyConstraint, String, Table, insert
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
-from lback.admin.deletion import (
+from lback.auth.dependants import (
     DELETED,
     EMPTIED,
     KEPT,

@@ -8,8 +8,8 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from lback import Application, ConfigurationError
 from lback.admin import AdminRegistry, Inline, ModelAdmin, action
-from lback.admin.columns import model_name, plural_of
 from lback.database import Base
+from lback.forms.identity import model_name, plural_of
 
 
 class SectionBoat(Base):

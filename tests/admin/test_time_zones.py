@@ -12,8 +12,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from lback.admin import ModelAdmin
 from lback.admin.filters import span_of
-from lback.admin.keyset import token_of
 from lback.database import Base
+from lback.database.keyset import token_of
 from lback.testing import Client
 from lback.time_zones import start_of_day, today
 from lback.users import AdminUser

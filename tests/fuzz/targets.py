@@ -13,7 +13,6 @@ from urllib.parse import urlsplit
 from sqlalchemy import Date, DateTime, Integer, Numeric, String, column
 
 from lback import Application, Request, Response
-from lback.admin.keyset import SortKey, values_of
 from lback.core.exceptions import ConfigurationError
 from lback.core.http.conditional import byte_range
 from lback.core.http.cookies import parse_cookies
@@ -22,6 +21,7 @@ from lback.core.routing.patterns import PathPattern
 from lback.core.routing.secret_paths import SecretPaths
 from lback.core.settings.env_file import load_env_file
 from lback.core.settings.json_file import parse_json, parse_yaml, read_mapping
+from lback.database.keyset import SortKey, values_of
 from lback.middleware.json_body import parse_json as parse_json_body
 
 Target = Callable[[bytes], None]

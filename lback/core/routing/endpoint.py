@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from functools import cache, cached_property, partial
 from types import CoroutineType
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
 from lback.core.dependencies import missing_setting
 from lback.core.exceptions import ConfigurationError, MethodNotAllowed
@@ -19,6 +19,8 @@ from lback.core.routing.views import handled_methods, view_name
 if TYPE_CHECKING:
     from lback.core.routing.route import Route
     from lback.core.routing.views import View
+
+V = TypeVar("V", bound=Callable[..., object])
 
 Endpoint: TypeAlias = Callable[[Request, dict[str, object]], object]
 Source: TypeAlias = Callable[[Request], object]
@@ -55,6 +57,8 @@ class _Call(NamedTuple):
 _BY_POSITION = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 _BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 REQUEST = "request"
+# The attribute of a view with the functions that surround its endpoint.
+SURROUND = "surround_endpoint"
 # Names that other frameworks use for an attribute of the request.
 _ALIASES = {"current_user": "user", "app_session": "session"}
 
@@ -141,7 +145,7 @@ def _function_endpoint(
         endpoint = lambda request, params: view(request, **params)  # noqa: E731
     else:
         endpoint = lambda request, _: view(request)  # noqa: E731
-    return _responding(endpoint, respond)
+    return _surrounded(_responding(endpoint, respond), view)
 
 
 def _handler_endpoint(
@@ -169,7 +173,7 @@ def _handler_endpoint(
         endpoint = lambda request, params: getattr(view(), name)(  # noqa: E731
             request, **arguments(request, params)
         )
-    return _responding(endpoint, respond)
+    return _surrounded(_responding(endpoint, respond), getattr(view, name))
 
 
 def _responding(
@@ -178,6 +182,41 @@ def _responding(
     if respond is None:
         return endpoint
     return lambda request, params: respond(request, endpoint(request, params))
+
+
+def _surrounded(endpoint: Endpoint, view: "View") -> Endpoint:
+    """Return an endpoint within what decorators of its view want to do around all of it."""
+    for surround in getattr(view, SURROUND, ()):
+        endpoint = surround(endpoint, view)
+    return endpoint
+
+
+def add_surround(view: V, surround: "Callable[[Endpoint, View], Endpoint]") -> V:
+    """Mark a view, so that its endpoint is replaced when it is built.
+
+    The function sees the request before the body is read and the result after all of it.
+
+    Args:
+        view: A view function, a handler of a class, or a class, whose handlers are marked.
+        surround: Takes an endpoint and the view, and returns the endpoint to use in its place. It
+            turns results into responses by `response_of`.
+
+    Returns:
+        The view itself.
+
+    Raises:
+        TypeError: The view cannot be marked, such as a bound method.
+    """
+    if isinstance(view, type):
+        names = ["dispatch"] if hasattr(view, "dispatch") else handled_methods(view)
+        for name in names:
+            add_surround(getattr(view, name.lower()), surround)
+        return view
+    try:
+        setattr(view, SURROUND, (*getattr(view, SURROUND, ()), surround))
+    except AttributeError:
+        raise TypeError(f"{view!r} cannot be marked; decorate the function itself") from None
+    return view
 
 
 def declared_by(

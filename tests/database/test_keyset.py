@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from sqlalchemy import Numeric, Text, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from lback.admin.counting import EXACT_UP_TO, Count
-from lback.admin.keyset import SortKey, after, token_of, values_of
 from lback.database import Base, DatabaseManager
+from lback.database.counting import EXACT_UP_TO, Count
+from lback.database.keyset import SortKey, after, token_of, values_of
 
 
 class KeysetStone(Base):

@@ -3,18 +3,22 @@
 import binascii
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
 from enum import Enum
-from typing import Any
+from typing import Any, Generic, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, false, literal, or_
+from sqlalchemy import ColumnElement, Select, String, and_, cast, false, literal, or_
+from sqlalchemy import Enum as EnumType
 from sqlalchemy.engine import Dialect
+from sqlalchemy.orm import Session
 
-from lback.forms.identity import compared, moment_of, python_type_of
+from lback.database.column_values import compared, moment_of, python_type_of
+
+R = TypeVar("R")
 
 _LONGEST_TOKEN = 2000
 _LONGEST_NUMBER = 100
@@ -50,6 +54,120 @@ class SortKey:
     def order(self) -> ColumnElement[object]:
         """Expression for `ORDER BY`."""
         return self.expression.desc() if self.descending else self.expression.asc()
+
+
+def sort_key(
+    expression: ColumnElement[Any],
+    dialect: Dialect,
+    *,
+    descending: bool = False,
+    nullable: bool = False,
+) -> SortKey:
+    """Return the sort key of an expression, in a form that its database sorts as it compares.
+
+    MySQL and MariaDB sort enumerations by position, but compare them as text.
+
+    Args:
+        expression: Column expression.
+        dialect: Dialect of the database.
+        descending: True for descending order.
+        nullable: True if the expression can be NULL.
+    """
+    if isinstance(expression.type, EnumType) and dialect.name in ("mysql", "mariadb"):
+        expression = cast(expression, String(255))
+    return SortKey(expression, descending, nullable)
+
+
+def unique_order(
+    keys: Sequence[SortKey], primary_key: Iterable[ColumnElement[Any]]
+) -> list[SortKey]:
+    """Return sort keys with the columns of the primary key last, so that no two rows are equal.
+
+    The added columns have the direction of the first key, so that one index can serve them all.
+
+    Args:
+        keys: Sort keys; may be empty.
+        primary_key: Columns of the primary key.
+    """
+    known = {id(key.expression) for key in keys}
+    backwards = keys[0].descending if keys else False
+    return [*keys, *(SortKey(c, backwards) for c in primary_key if id(c) not in known)]
+
+
+@dataclass(frozen=True, slots=True)
+class KeysetPage(Generic[R]):
+    """One page of rows.
+
+    Attributes:
+        rows: The rows in order.
+        previous: Sort values of the first row if rows come before it, else None.
+        following: Sort values of the last row if rows come after it, else None.
+    """
+
+    rows: list[R]
+    previous: list[object] | None
+    following: list[object] | None
+
+
+def read_rows(
+    session: Session,
+    query: Select[Any],
+    keys: Sequence[SortKey],
+    limit: int,
+    values: Sequence[object] | None = None,
+) -> list[tuple[Any, list[object]]]:
+    """Return rows in order, each with its sort values; one query.
+
+    Args:
+        session: Database session.
+        query: Query that selects one entity, without an order.
+        keys: Sort keys; together they must be unique.
+        limit: Maximum number of rows.
+        values: Sort values of a row; rows after it are returned. None begins with the first row.
+    """
+    dialect = session.get_bind().dialect
+    shown = [key.expression.label(f"sort_{number}") for number, key in enumerate(keys)]
+    query = query.add_columns(*shown)
+    if values is not None:
+        query = query.where(after(keys, values, dialect))
+    query = query.order_by(*(key.order for key in keys)).limit(limit)
+    return [(row[0], list(row[1:])) for row in session.execute(query).unique()]
+
+
+def read_page(
+    session: Session,
+    query: Select[Any],
+    keys: Sequence[SortKey],
+    size: int,
+    values: Sequence[object] | None = None,
+    *,
+    backwards: bool = False,
+) -> KeysetPage[Any]:
+    """Return the page after, or before, the row with some sort values; one query.
+
+    Rows that are inserted or deleted meanwhile move no row to another page: each page begins where
+    the one before it ended.
+
+    Args:
+        session: Database session.
+        query: Query that selects one entity, without an order.
+        keys: Sort keys; together they must be unique, see `unique_order`.
+        size: Maximum number of rows.
+        values: Sort values of a row. None is the first page, or with `backwards` the last one.
+        backwards: True for the page before the row.
+    """
+    way = [key.reversed() for key in keys] if backwards else keys
+    found = read_rows(session, query, way, size + 1, values)
+    more, found = len(found) > size, found[:size]
+    if backwards:
+        found.reverse()
+    given = values is not None
+    before, behind = (more, given) if backwards else (given, more)
+    return KeysetPage(
+        [row for row, _ in found],
+        found[0][1] if found and before else None,
+        found[-1][1] if found and behind else None,
+    )
 
 
 def after(
@@ -97,15 +215,38 @@ def _has_rest(rest: ColumnElement[bool]) -> bool:
     return not rest.compare(false())
 
 
+def plain_values(values: Iterable[object]) -> list[object]:
+    """Return sort values in a form that JSON can store; `typed_values` reads them."""
+    return [_plain(value) for value in values]
+
+
+def typed_values(plain: object, keys: Sequence[SortKey]) -> list[object] | None:
+    """Return sort values from their JSON form, converted to the types of the columns.
+
+    Args:
+        plain: What `plain_values` returned, as a client may have changed it.
+        keys: Sort keys; one value per key.
+
+    Returns:
+        The values, or None if they are not valid.
+    """
+    if not isinstance(plain, list) or len(plain) != len(keys):
+        return None
+    try:
+        return [_typed(value, key.expression) for value, key in zip(plain, keys, strict=True)]
+    except _UNREADABLE:
+        return None
+
+
 def token_of(values: Sequence[object]) -> str:
     """Return sort values as a URL-safe token.
 
     Example:
-        >>> from lback.admin.keyset import token_of
+        >>> from lback.database.keyset import token_of
         >>> token_of(["Emma", 7])
         'WyJFbW1hIiwgN10'
     """
-    text = json.dumps([_plain(value) for value in values], ensure_ascii=False)
+    text = json.dumps(plain_values(values), ensure_ascii=False)
     return urlsafe_b64encode(text.encode("utf-8", "surrogatepass")).decode().rstrip("=")
 
 
@@ -122,12 +263,10 @@ def values_of(token: str, keys: Sequence[SortKey]) -> list[object] | None:
     if not token.isascii() or len(token) > _LONGEST_TOKEN:
         return None
     try:
-        values = json.loads(urlsafe_b64decode(token + "=" * (-len(token) % 4)))
-        if not isinstance(values, list) or len(values) != len(keys):
-            return None
-        return [_typed(value, key.expression) for value, key in zip(values, keys, strict=True)]
+        plain = json.loads(urlsafe_b64decode(token + "=" * (-len(token) % 4)))
     except _UNREADABLE:
         return None
+    return typed_values(plain, keys)
 
 
 def _plain(value: object) -> object:

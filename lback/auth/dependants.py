@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import ColumnElement, ForeignKeyConstraint, Table, and_, func, literal, or_, select
 from sqlalchemy.orm import Mapper, RelationshipProperty, Session
 
-from lback.admin.columns import model_name, plural_of
-from lback.forms.identity import label_of, mapper_of
+from lback.forms.identity import label_of, mapper_of, model_name, plural_of
 
 MAX_SHOWN = 20
 MAX_ROWS = 1000

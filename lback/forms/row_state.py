@@ -3,9 +3,6 @@
 import hashlib
 from collections.abc import Iterable
 
-from sqlalchemy import inspect
-from sqlalchemy.orm import Session
-
 from lback.forms.identity import identity_text, mapper_of
 
 STATE = "_state"
@@ -41,20 +38,3 @@ def state_of(
         digest.update(repr((name, keys)).encode())
     digest.update(repr(list(more)).encode("utf-8", "replace"))
     return digest.hexdigest()
-
-
-def lock(session: Session, row: object) -> bool:
-    """Lock a row until the end of the transaction (SELECT … FOR UPDATE) and reload it.
-
-    Args:
-        session: Database session of the row.
-        row: The row to lock.
-
-    Returns:
-        True if the row still exists.
-    """
-    key = inspect(row).identity
-    # Values and collections loaded before the lock may be outdated.
-    session.expire(row)
-    found = session.get(type(row), key, with_for_update={"of": type(row)}, populate_existing=True)
-    return found is not None

@@ -20,7 +20,7 @@ class Count:
         is_least: True if it is a lower bound.
 
     Example:
-        >>> from lback.admin.counting import Count
+        >>> from lback.database.counting import Count
         >>> str(Count(1200)), str(Count(10000, is_exact=False, is_least=True))
         ('1,200', 'more than 10,000')
     """
