@@ -20,7 +20,7 @@ from lback.api.filter_fields import Context, FilterField, Ordering, Reader
 from lback.api.messages import message
 from lback.api.pages import CURSOR, LIMIT, PAGE, TOTAL, NumberedPage, Page
 from lback.api.problems import InvalidInput
-from lback.api.row_structs import row_structs
+from lback.api.row_structs import StructClass, row_structs
 from lback.auth import policies
 from lback.auth.scoped_joins import ScopedJoins
 from lback.core.exceptions import ConfigurationError, NotFound, did_you_mean
@@ -31,7 +31,7 @@ from lback.forms.identity import mapper_of
 if TYPE_CHECKING:
     from lback.core.request import Request
 
-T = TypeVar("T", bound=msgspec.Struct)
+T = TypeVar("T")
 
 _OF_REQUEST = object()
 
@@ -340,7 +340,7 @@ class Filter:
         self,
         session: Session,
         rows: Sequence[object],
-        read: type[msgspec.Struct] | None,
+        read: StructClass | None,
     ) -> list[Any]:
         """Return the items of a page; override it to change them.
 
