@@ -61,13 +61,21 @@ class Filter:
         user: The account whose policies apply; None if no user is signed in.
 
     Example:
+        >>> from sqlalchemy import String
+        >>> from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+        >>> class Base(DeclarativeBase):
+        ...     pass
+        >>> class Book(Base):
+        ...     __tablename__ = "example_books"
+        ...     id: Mapped[int] = mapped_column(primary_key=True)
+        ...     title: Mapped[str] = mapped_column(String(80))
         >>> from lback.api import Equal, Filter, Ordering, Prefix
         >>> class BookFilter(Filter, model=Book):
         ...     title = Prefix()
-        ...     author = Equal("author_id")
+        ...     number = Equal("id")
         ...     ordering = Ordering("title", "-id")
         >>> [parameter.name for parameter in BookFilter.api_parameters()]
-        ['title', 'author', 'ordering', 'cursor', 'limit', 'total']
+        ['title', 'number', 'ordering', 'cursor', 'limit', 'total']
     """
 
     model: ClassVar[type[Any]]

@@ -27,7 +27,7 @@ class References:
         where: Name of the resource, for error messages.
 
     Raises:
-        ConfigurationError: A field is no column and no relationship, or is a relationship that
+        ConfigurationError: A field is neither a column nor a relationship, or a relationship that
             cannot be written by keys.
     """
 

@@ -95,19 +95,25 @@ class Resource:
         successor: URL of what replaces them.
 
     Example:
-        >>> import msgspec
-        >>> from lback.api import Resource
-        >>> class BookOut(msgspec.Struct):
-        ...     id: int
-        ...     title: str
-        >>> class BookIn(msgspec.Struct, forbid_unknown_fields=True):
-        ...     title: str
+        >>> from sqlalchemy import String
+        >>> from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+        >>> class Base(DeclarativeBase):
+        ...     pass
+        >>> class Book(Base):
+        ...     __tablename__ = "example_books"
+        ...     id: Mapped[int] = mapped_column(primary_key=True)
+        ...     title: Mapped[str] = mapped_column(String(80))
+        >>> from lback.api import ModelStruct, Resource
+        >>> class BookOut(ModelStruct, model=Book):
+        ...     pass
+        >>> class BookIn(ModelStruct, model=Book, for_create=True):
+        ...     pass
         >>> class Books(Resource):
         ...     model = Book
         ...     read = BookOut
         ...     create = BookIn
         >>> [(route[0], route[2]) for route in Books.routes("/api/books")][:2]
-        [('/api/books', ['GET']), ('/api/books', ['POST'])]
+        [('/api/books', ['GET']), ('/api/books/{id:int}', ['GET'])]
     """
 
     model: ClassVar[type[Any]]

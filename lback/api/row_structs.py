@@ -92,7 +92,12 @@ _built: dict[tuple[type[object], StructClass], RowStructs[Any]] = {}
 
 
 def row_structs(model: type[object], struct: type[T]) -> RowStructs[T]:
-    """Return the converter of a model and a struct, built once."""
+    """Return the converter of a model and a struct, built once.
+
+    Args:
+        model: The model of the rows.
+        struct: The struct of each row.
+    """
     found = _built.get((model, struct))
     if found is None:
         found = _built[model, struct] = RowStructs(model, struct)
