@@ -1,15 +1,12 @@
 """Violated constraints of the database as problems: 409 for conflicts, 422 for values."""
 
-from typing import TYPE_CHECKING
-
 from sqlalchemy.exc import DBAPIError
 
 from lback.api.problems import InputError, InvalidInput, Problem
 from lback.database.violations import violation_of
 from lback.forms.identity import mapper_of
 
-if TYPE_CHECKING:
-    _TAKEN = "A row with these values exists already."
+_TAKEN = "A row with these values exists already."
 _REFERRED = "Other rows refer to this one, or it refers to a row that was deleted."
 
 

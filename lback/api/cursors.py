@@ -93,7 +93,7 @@ def state_of_list(name: str, order: Iterable[str], query: Iterable[tuple[str, li
 
     Example:
         >>> state_of_list("BookFilter", ["title"], [("author", ["7"])])
-        '72dfa92b0df70d4a'
+        '606b68253610d831'
     """
     text = repr((name, list(order), sorted((key, sorted(values)) for key, values in query)))
     return hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8).hexdigest()

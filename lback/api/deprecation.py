@@ -101,7 +101,12 @@ def deprecation_fields(
 
 
 def with_fields(response: Response, fields: dict[str, str]) -> Response:
-    """Return a response with the fields of a deprecated route; `Link` is extended."""
+    """Return a response with the fields of a deprecated route; `Link` is extended.
+
+    Args:
+        response: The response; changed in place.
+        fields: What `deprecation_fields` returned.
+    """
     for name, value in fields.items():
         present = response.headers.get(name) if name == "Link" else None
         response.headers[name] = f"{present}, {value}" if present else value

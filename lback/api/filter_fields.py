@@ -91,7 +91,13 @@ class Reader:
     errors: list[InputError] = field(default_factory=list)
 
     def refuse(self, name: str, detail: str, code: str = "invalid") -> None:
-        """Note an error of a parameter."""
+        """Note an error of a parameter.
+
+        Args:
+            name: Name of the parameter.
+            detail: Message for the client.
+            code: Kind of the error, for programs.
+        """
         self.errors.append({"parameter": name, "in": "query", "detail": detail, "code": code})
 
     def texts(self, name: str) -> list[str]:
@@ -99,7 +105,13 @@ class Reader:
         return [text for text in self.values.get(name, ()) if text]
 
     def one(self, name: str, kind: Any, path: ColumnPath | None = None) -> Any | None:
-        """Return the value of a parameter that occurs at most once, or None."""
+        """Return the value of a parameter that occurs at most once, or None.
+
+        Args:
+            name: Name of the parameter.
+            kind: Its type.
+            path: Its column; None if it has none.
+        """
         texts = self.texts(name)
         if len(texts) > 1:
             self.refuse(name, message("repeated"), "repeated")
@@ -107,7 +119,14 @@ class Reader:
         return self.converted(name, texts[0], kind, path) if texts else None
 
     def converted(self, name: str, text: str, kind: Any, path: ColumnPath | None) -> Any | None:
-        """Return one value in the type of its parameter, or None after noting an error."""
+        """Return one value in the type of its parameter, or None after noting an error.
+
+        Args:
+            name: Name of the parameter.
+            text: What the client sent.
+            kind: Type of the parameter.
+            path: Its column; None if it has none.
+        """
         try:
             value = _text_value(kind).convert(text)
             return storable(value) if path is None else storable(moment(value, path))
@@ -124,7 +143,12 @@ def _text_value(kind: Any) -> TextValue:
 
 
 def moment(value: object, path: ColumnPath) -> object:
-    """Return a datetime in UTC; other values as they are."""
+    """Return a datetime in UTC; other values as they are.
+
+    Args:
+        value: The value.
+        path: The column that it is compared with.
+    """
     return moment_of(value, path.column.type)
 
 
@@ -327,7 +351,13 @@ class FilterField:
         return [self.parameter(self.parameter_name, self.kind, self.description)]
 
     def parameter(self, name: str, kind: Any, description: str) -> Parameter:
-        """Return an optional query parameter."""
+        """Return an optional query parameter.
+
+        Args:
+            name: Name of the parameter.
+            kind: Its type.
+            description: Text for the documentation.
+        """
         return Parameter(name, self.name, "query", kind, False, None, description)
 
     def read(self, reader: Reader) -> Any | None:
@@ -345,7 +375,13 @@ class FilterField:
         return context.statement.where(condition)
 
     def test(self, column: Any, value: Any, context: Context) -> ColumnElement[bool]:
-        """Return the condition for a column; the subclasses say which."""
+        """Return the condition for a column; the subclasses say which.
+
+        Args:
+            column: The attribute of the model, or of an alias of it.
+            value: What the client sent.
+            context: Model, user and database.
+        """
         raise NotImplementedError(f"{type(self).__name__} has no method test")
 
     @overload
@@ -363,7 +399,13 @@ class Equal(FilterField):
     """Rows whose column has the value: `?author=7`. Text is compared case-sensitively."""
 
     def test(self, column: Any, value: Any, context: Context) -> ColumnElement[bool]:  # noqa: ARG002
-        """Return the condition that the column has the value."""
+        """Return the condition that the column has the value.
+
+        Args:
+            column: The attribute of the model, or of an alias of it.
+            value: What the client sent.
+            context: Model, user and database.
+        """
         same: ColumnElement[bool] = column == _bound(column, value)
         return same
 
@@ -389,7 +431,13 @@ class In(FilterField):
         return values or None
 
     def test(self, column: Any, value: Any, context: Context) -> ColumnElement[bool]:  # noqa: ARG002
-        """Return the condition that the column has one of the values."""
+        """Return the condition that the column has one of the values.
+
+        Args:
+            column: The attribute of the model, or of an alias of it.
+            value: What the client sent.
+            context: Model, user and database.
+        """
         found: ColumnElement[bool] = column.in_([_bound(column, item) for item in value])
         return found
 
@@ -415,7 +463,13 @@ class Range(FilterField):
         return None if bounds == (None, None) else (bounds[0], bounds[1])
 
     def test(self, column: Any, value: Any, context: Context) -> ColumnElement[bool]:  # noqa: ARG002
-        """Return the condition that the column is within the bounds."""
+        """Return the condition that the column is within the bounds.
+
+        Args:
+            column: The attribute of the model, or of an alias of it.
+            value: What the client sent.
+            context: Model, user and database.
+        """
         least, greatest = value
         conditions: list[ColumnElement[bool]] = []
         if least is not None:
@@ -429,13 +483,25 @@ class Prefix(FilterField):
     """Rows whose text begins with the value: `?title=Em`. An index can answer it."""
 
     def bind(self, model: type[object], name: str, where: str) -> None:
-        """Look up the column, which must be text."""
+        """Look up the column, which must be text.
+
+        Args:
+            model: The model of the filter.
+            name: Name of the attribute.
+            where: Class and attribute, for error messages.
+        """
         super().bind(model, name, where)
         if getattr(self.kind, "__origin__", None) is not str:
             raise ConfigurationError(f"{where}: Prefix needs a column of text; use Equal or Range")
 
     def test(self, column: Any, value: Any, context: Context) -> ColumnElement[bool]:
-        """Return the condition that the column begins with the value."""
+        """Return the condition that the column begins with the value.
+
+        Args:
+            column: The attribute of the model, or of an alias of it.
+            value: What the client sent.
+            context: Model, user and database.
+        """
         return starts_with(column, value, context.dialect)
 
 
@@ -443,12 +509,24 @@ class IsNull(FilterField):
     """Rows whose column is empty, or is not: `?unassigned=true`."""
 
     def bind(self, model: type[object], name: str, where: str) -> None:
-        """Look up the column; the parameter is true or false."""
+        """Look up the column; the parameter is true or false.
+
+        Args:
+            model: The model of the filter.
+            name: Name of the attribute.
+            where: Class and attribute, for error messages.
+        """
         super().bind(model, name, where)
         self.kind = bool
 
     def test(self, column: Any, value: Any, context: Context) -> ColumnElement[bool]:  # noqa: ARG002
-        """Return the condition that the column is empty, or is not."""
+        """Return the condition that the column is empty, or is not.
+
+        Args:
+            column: The attribute of the model, or of an alias of it.
+            value: What the client sent.
+            context: Model, user and database.
+        """
         found: ColumnElement[bool] = column.is_(None) if value else column.is_not(None)
         return found
 
@@ -465,7 +543,8 @@ class FullText(FilterField):
     Example:
         >>> from lback.api import FullText
         >>> def search_titles(statement, text):
-        ...     return statement.where(Book.title.icontains(text, autoescape=True))
+        ...     title = statement.selected_columns.title
+        ...     return statement.where(title.icontains(text, autoescape=True))
         >>> q = FullText(search_titles)
     """
 
@@ -477,7 +556,13 @@ class FullText(FilterField):
         self.kind = Annotated[str, msgspec.Meta(max_length=max_length)]
 
     def bind(self, model: type[object], name: str, where: str) -> None:  # noqa: ARG002
-        """Set the name; the hook knows its columns."""
+        """Set the name; the hook knows its columns.
+
+        Args:
+            model: The model of the filter.
+            name: Name of the attribute.
+            where: Class and attribute, for error messages.
+        """
         self.set_name(name)
 
     def read(self, reader: Reader) -> Any | None:
@@ -485,7 +570,12 @@ class FullText(FilterField):
         return reader.one(self.parameter_name, self.kind)
 
     def narrow(self, context: Context, value: Any) -> Select[Any]:
-        """Return the statement that the hook narrows."""
+        """Return the statement that the hook narrows.
+
+        Args:
+            context: Statement, model, user and database.
+            value: What `read` returned; never None.
+        """
         return self._hook(context.statement, value)
 
 
@@ -523,7 +613,13 @@ class Ordering(FilterField):
         self._default = default
 
     def bind(self, model: type[object], name: str, where: str) -> None:
-        """Look up the columns."""
+        """Look up the columns.
+
+        Args:
+            model: The model of the filter.
+            name: Name of the attribute.
+            where: Class and attribute, for error messages.
+        """
         self.set_name(name)
         self.paths = {column: _sortable(model, column, where) for column in self.first_directions}
         default = ",".join(self._columns[:1]) if self._default is None else self._default
@@ -568,7 +664,12 @@ class Ordering(FilterField):
         return names
 
     def narrow(self, context: Context, value: Any) -> Select[Any]:  # noqa: ARG002
-        """Return the statement unchanged: the page orders it."""
+        """Return the statement unchanged: the page orders it.
+
+        Args:
+            context: Statement, model, user and database.
+            value: What `read` returned; never None.
+        """
         return context.statement
 
 

@@ -20,7 +20,7 @@ from lback.api.filter_fields import Context, FilterField, Ordering, Reader
 from lback.api.messages import message
 from lback.api.pages import CURSOR, LIMIT, PAGE, TOTAL, NumberedPage, Page
 from lback.api.problems import InvalidInput
-from lback.api.row_structs import row_structs
+from lback.api.row_structs import StructClass, row_structs
 from lback.auth import policies
 from lback.auth.scoped_joins import ScopedJoins
 from lback.core.exceptions import ConfigurationError, NotFound, did_you_mean
@@ -31,7 +31,7 @@ from lback.forms.identity import mapper_of
 if TYPE_CHECKING:
     from lback.core.request import Request
 
-T = TypeVar("T", bound=msgspec.Struct)
+T = TypeVar("T")
 
 _OF_REQUEST = object()
 
@@ -61,13 +61,21 @@ class Filter:
         user: The account whose policies apply; None if no user is signed in.
 
     Example:
+        >>> from sqlalchemy import String
+        >>> from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+        >>> class Base(DeclarativeBase):
+        ...     pass
+        >>> class Book(Base):
+        ...     __tablename__ = "example_books"
+        ...     id: Mapped[int] = mapped_column(primary_key=True)
+        ...     title: Mapped[str] = mapped_column(String(80))
         >>> from lback.api import Equal, Filter, Ordering, Prefix
         >>> class BookFilter(Filter, model=Book):
         ...     title = Prefix()
-        ...     author = Equal("author_id")
+        ...     number = Equal("id")
         ...     ordering = Ordering("title", "-id")
         >>> [parameter.name for parameter in BookFilter.api_parameters()]
-        ['title', 'author', 'ordering', 'cursor', 'limit', 'total']
+        ['title', 'number', 'ordering', 'cursor', 'limit', 'total']
     """
 
     model: ClassVar[type[Any]]
@@ -340,7 +348,7 @@ class Filter:
         self,
         session: Session,
         rows: Sequence[object],
-        read: type[msgspec.Struct] | None,
+        read: StructClass | None,
     ) -> list[Any]:
         """Return the items of a page; override it to change them.
 

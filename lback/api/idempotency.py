@@ -103,7 +103,7 @@ def run_once(
     finally:
         if not done:
             if request.active_session is not None:
-                # Nothing of it is committed, and SQLite lets nobody else write before.
+                # Nothing of it is committed. SQLite lets no other transaction write before.
                 request.active_session.rollback()
             keys.release(claim)
 

@@ -10,8 +10,8 @@ def merge_patch(target: object, patch: object) -> Any:
     """Return a JSON document changed by a merge patch (RFC 7396 section 2).
 
     Members of the patch replace those of the document, objects are merged, and a member that is
-    null in the patch is removed. A patch that is no object replaces the whole document, and a list
-    a whole list. Neither argument is changed.
+    null in the patch is removed. A patch other than an object replaces the whole document, and a
+    list a whole list. Neither argument is changed.
 
     Args:
         target: The document: of dicts, lists, text, numbers, booleans and None.

@@ -8,6 +8,7 @@ from sqlalchemy import ForeignKeyConstraint, Table, select
 from sqlalchemy.orm import Mapper, RelationshipProperty, Session
 
 from lback.api.problems import InputError, InvalidInput
+from lback.api.row_structs import StructClass
 from lback.auth import policies
 from lback.core.exceptions import ConfigurationError
 from lback.database.column_values import compared
@@ -26,7 +27,7 @@ class References:
         where: Name of the resource, for error messages.
 
     Raises:
-        ConfigurationError: A field is no column and no relationship, or is a relationship that
+        ConfigurationError: A field is neither a column nor a relationship, or a relationship that
             cannot be written by keys.
     """
 
@@ -178,7 +179,7 @@ def _is_settable(model: type[object], name: str) -> bool:
     )
 
 
-def names_in_body(*structs: type[msgspec.Struct] | None) -> dict[str, str]:
+def names_in_body(*structs: StructClass | None) -> dict[str, str]:
     """Return the attributes that some structs set, with their names in the body."""
     return {
         field.name: field.encode_name

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypeAlias
 from urllib.parse import quote
 
 import msgspec
-from sqlalchemy import Select, select
+from sqlalchemy import Column, Select, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm.exc import StaleDataError
 
@@ -17,15 +17,15 @@ from lback.api.filters import Filter
 from lback.api.idempotency import run_once
 from lback.api.preconditions import check_preconditions, is_not_modified
 from lback.api.preferences import wanted_return
-from lback.api.problems import Problem
+from lback.api.problems import InputError, InvalidInput, Problem
 from lback.api.references import References
 from lback.api.resource_bodies import ACCEPT_PATCH, PatchReader
-from lback.api.row_structs import row_structs
+from lback.api.row_structs import StructClass, row_structs
 from lback.auth import policies
 from lback.auth.dependants import DELETED, EMPTIED, MAX_ROWS, Dependants, dependants
 from lback.auth.permissions import has_permission
 from lback.core.app_controller import is_authenticated
-from lback.core.exceptions import Forbidden, NotFound, Unauthorized
+from lback.core.exceptions import Forbidden, NotFound, Unauthorized, UnstorableValue
 from lback.core.http.json_encoding import json_encode
 from lback.core.response import JSON_TYPE, Response
 from lback.core.routing.annotations import EMPTY
@@ -95,26 +95,32 @@ class Resource:
         successor: URL of what replaces them.
 
     Example:
-        >>> import msgspec
-        >>> from lback.api import Resource
-        >>> class BookOut(msgspec.Struct):
-        ...     id: int
-        ...     title: str
-        >>> class BookIn(msgspec.Struct, forbid_unknown_fields=True):
-        ...     title: str
+        >>> from sqlalchemy import String
+        >>> from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+        >>> class Base(DeclarativeBase):
+        ...     pass
+        >>> class Book(Base):
+        ...     __tablename__ = "example_books"
+        ...     id: Mapped[int] = mapped_column(primary_key=True)
+        ...     title: Mapped[str] = mapped_column(String(80))
+        >>> from lback.api import ModelStruct, Resource
+        >>> class BookOut(ModelStruct, model=Book):
+        ...     pass
+        >>> class BookIn(ModelStruct, model=Book, for_create=True):
+        ...     pass
         >>> class Books(Resource):
         ...     model = Book
         ...     read = BookOut
         ...     create = BookIn
         >>> [(route[0], route[2]) for route in Books.routes("/api/books")][:2]
-        [('/api/books', ['GET']), ('/api/books', ['POST'])]
+        [('/api/books', ['GET']), ('/api/books/{id:int}', ['GET'])]
     """
 
     model: ClassVar[type[Any]]
-    read: ClassVar[type[msgspec.Struct]]
-    create: ClassVar[type[msgspec.Struct] | None] = None
-    replace: ClassVar[type[msgspec.Struct] | None] = None
-    patch: ClassVar[type[msgspec.Struct] | None] = None
+    read: ClassVar[StructClass]
+    create: ClassVar[StructClass | None] = None
+    replace: ClassVar[StructClass | None] = None
+    patch: ClassVar[StructClass | None] = None
     filter: ClassVar[type[Filter] | None] = None
     name: ClassVar[str] = ""
     actions: ClassVar[Collection[str]] = tuple(ACTIONS)
@@ -372,7 +378,8 @@ class Resource:
             **variables: The path variables.
         """
         row = self._locked("change", variables)
-        self.change_row(row, self._values(self.replace, row))
+        data = {**self._defaults(self.replace), **self._body(self.replace)}
+        self.change_row(row, self.references.resolved(self.session, self.reader, data, row))
         self._save(row, is_new=False)
         return self._saved(row, 200, {})
 
@@ -419,14 +426,28 @@ class Resource:
 
     # Bodies and responses.
 
-    def _body(self, struct: type[msgspec.Struct] | None) -> dict[str, object]:
+    def _body(self, struct: StructClass | None) -> dict[str, object]:
         assert struct is not None  # noqa: S101  `routes` checks it
         read = body_reader(struct, EMPTY, (), self.request.config.MAX_JSON_DEPTH)
         data = read(self.request)
         found = {field.name: getattr(data, field.name) for field in msgspec.structs.fields(struct)}
         return {name: value for name, value in found.items() if value is not msgspec.UNSET}
 
-    def _values(self, struct: type[msgspec.Struct] | None, row: object) -> dict[str, object]:
+    def _defaults(self, struct: StructClass | None) -> dict[str, object]:
+        """Return the values of columns that a replacement may leave out: their defaults."""
+        columns = mapper_of(self.model).columns
+        found: dict[str, object] = {}
+        for field in msgspec.structs.fields(struct) if struct is not None else ():
+            column = columns.get(field.name)
+            if field.default is not msgspec.UNSET or not isinstance(column, Column):
+                continue
+            if column.default is not None and column.default.is_scalar:
+                found[field.name] = getattr(column.default, "arg", None)
+            elif column.nullable and column.server_default is None and column.default is None:
+                found[field.name] = None
+        return found
+
+    def _values(self, struct: StructClass | None, row: object) -> dict[str, object]:
         data = self._body(struct)
         return self.references.resolved(self.session, self.reader, data, row)
 
@@ -447,6 +468,10 @@ class Resource:
             self.session.flush()
         except StaleDataError:
             raise Problem(409, detail="The row was changed or deleted meanwhile.") from None
+        except UnstorableValue as error:
+            # Not an error of the address, although the key is among the values of the statement.
+            places: list[InputError] = [{"pointer": "", "detail": error.message, "code": "range"}]
+            raise InvalidInput(places) from None
         except DBAPIError as error:
             raise constraint_problem(error, self.model) from None
 

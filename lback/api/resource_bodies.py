@@ -11,6 +11,7 @@ from lback.api.descriptions import JSON
 from lback.api.json_merge_patch import MERGE_PATCH, merge_patch
 from lback.api.messages import message
 from lback.api.problems import InvalidInput
+from lback.api.row_structs import StructClass
 from lback.core.exceptions import BadRequest, HTTPException
 from lback.core.http.json_decoding import parse_json
 
@@ -22,7 +23,7 @@ PATCH_TYPES = (MERGE_PATCH, JSON)
 ACCEPT_PATCH = {"Accept-Patch": ", ".join(PATCH_TYPES)}
 
 
-def patch_struct(struct: type[msgspec.Struct]) -> type[msgspec.Struct]:
+def patch_struct(struct: StructClass) -> StructClass:
     """Return a struct with the fields of another one, each of which may be missing.
 
     Args:
@@ -52,9 +53,7 @@ class PatchReader:
         max_depth: Maximum nesting of arrays and objects.
     """
 
-    def __init__(
-        self, struct: type[msgspec.Struct], defaults: type[msgspec.Struct] | None, max_depth: int
-    ) -> None:
+    def __init__(self, struct: StructClass, defaults: StructClass | None, max_depth: int) -> None:
         self._struct = struct
         self._max_depth = max_depth
         self._fields = {field.encode_name: field for field in msgspec.structs.fields(struct)}

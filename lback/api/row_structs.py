@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from types import UnionType
-from typing import Any, Generic, TypeVar, Union, get_args, get_origin
+from typing import Any, Generic, TypeAlias, TypeVar, Union, get_args, get_origin
 
 import msgspec
 from sqlalchemy.orm import Session, selectinload
@@ -12,7 +12,10 @@ from lback.auth import policies
 from lback.core.exceptions import ConfigurationError
 from lback.forms.identity import mapper_of
 
-T = TypeVar("T", bound=msgspec.Struct)
+T = TypeVar("T")
+
+# A class derived from `msgspec.Struct`, or from `ModelStruct`, which type checkers tell apart.
+StructClass: TypeAlias = type[Any]
 
 _COLLECTIONS = (list, tuple, set, frozenset)
 _MAX_DEPTH = 10
@@ -70,7 +73,7 @@ class RowStructs(Generic[T]):
 class _Relation:
     """A field that is read from a relationship."""
 
-    def __init__(self, field: Any, attribute: Any, struct: Any, depth: int) -> None:
+    def __init__(self, field: Any, attribute: Any, struct: StructClass, depth: int) -> None:
         self.field = field
         self.struct = struct
         self.inner = _relations(attribute.property.mapper.class_, struct, depth + 1)
@@ -85,18 +88,23 @@ class _Relation:
         )
 
 
-_built: dict[tuple[type[object], type[msgspec.Struct]], RowStructs[Any]] = {}
+_built: dict[tuple[type[object], StructClass], RowStructs[Any]] = {}
 
 
 def row_structs(model: type[object], struct: type[T]) -> RowStructs[T]:
-    """Return the converter of a model and a struct, built once."""
+    """Return the converter of a model and a struct, built once.
+
+    Args:
+        model: The model of the rows.
+        struct: The struct of each row.
+    """
     found = _built.get((model, struct))
     if found is None:
         found = _built[model, struct] = RowStructs(model, struct)
     return found
 
 
-def _relations(model: type[object], struct: Any, depth: int = 0) -> list[_Relation]:
+def _relations(model: type[object], struct: StructClass, depth: int = 0) -> list[_Relation]:
     names = mapper_of(model).relationships.keys()
     if depth > _MAX_DEPTH:
         raise ConfigurationError(
@@ -109,7 +117,7 @@ def _relations(model: type[object], struct: Any, depth: int = 0) -> list[_Relati
     ]
 
 
-def _struct_in(annotation: Any) -> type[msgspec.Struct] | None:
+def _struct_in(annotation: Any) -> StructClass | None:
     """Return the struct that an annotation allows, perhaps in a list or beside None."""
     if isinstance(annotation, type) and issubclass(annotation, msgspec.Struct):
         return annotation
@@ -130,7 +138,7 @@ def _met(rows: Iterable[object], relations: list[_Relation]) -> Iterator[object]
 
 
 def _plain(
-    row: object, struct: Any, relations: list[_Relation], known: set[int]
+    row: object, struct: StructClass, relations: list[_Relation], known: set[int]
 ) -> dict[str, object]:
     by_name = {relation.field.name: relation for relation in relations}
     found: dict[str, object] = {}
