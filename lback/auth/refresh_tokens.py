@@ -131,7 +131,9 @@ class TokenManager:
         now = self._clock()
         session.execute(delete(RefreshToken).where(RefreshToken.expires_at <= now))
         session.execute(delete(RefreshFamily).where(RefreshFamily.expires_at <= now))
-        family = RefreshFamily(family=secrets.token_hex(16), account_id=account.id)
+        family = RefreshFamily(
+            family=secrets.token_hex(16), account_id=account.id, expires_at=now + self._lifetime
+        )
         session.add(family)
         return self._pair(session, account, family)
 

@@ -459,6 +459,19 @@ def test_other_schemes_are_left_alone(app: Application) -> None:
     assert Client(app).get("/open", headers=bearer("YTpi", "Basic")).text == "nobody"
 
 
+def test_a_new_password_and_new_tokens_fit_in_one_transaction(app: Application) -> None:
+    manager: TokenManager = app.dependencies["token_manager"]
+    with app.db_manager.session() as session:
+        ada = session.merge(user_of(app, "ada"))
+        old = manager.issue(session, ada)
+        app.user_manager.set_password(session, ada, "battery staple horse")
+        pair = manager.issue(session, ada)
+    client = Client(app)
+    assert client.get("/private", headers=bearer(old.access_token)).status_code == 401
+    assert client.get("/private", headers=bearer(pair.access_token)).text == "ada"
+    assert manager.refresh(pair.refresh_token).access_token
+
+
 def test_a_setting_names_further_schemes() -> None:
     app = Application(
         DEBUG=True,
