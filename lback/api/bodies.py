@@ -25,7 +25,7 @@ _JSON = re.compile(r"application/(?:json|[^/]*\+json)")
 _CHARSET = re.compile(r";\s*charset\s*=\s*\"?([^\s\";]+)", re.IGNORECASE)
 _SPACED = b'": '
 _BOM = b"\xef\xbb\xbf"
-_NOT_FINITE = re.compile(rb"\"[+-]?s?(?:nan|inf)", re.IGNORECASE)
+_NOT_FINITE = re.compile(rb"\"[+-]?(?:s?nan\d*|inf(?:inity)?)\"", re.IGNORECASE)
 
 
 def body_reader(
