@@ -79,7 +79,7 @@ class Dog(msgspec.Struct, tag="dog"):
          "Must have a length of 0 or less."),
         (Annotated[str, Meta(pattern="^a")], "b", "pattern", "Must match the pattern ^a."),
         (Colour, "green", "choice", "Must be one of: red, blue."),
-        (Literal["a", 1], "b", "choice", "Must be one of: 1, a."),
+        (Literal["a", "c"], "b", "choice", "Must be one of: a, c."),
         (UUID, "x", "format", "Must be a UUID."),
         (date, "2026-02-30", "format", "Must be a date such as 2026-01-31."),
         (datetime, "soon", "format", "Must be a date and time such as 2026-01-31T12:00:00Z."),
