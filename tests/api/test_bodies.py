@@ -1,13 +1,19 @@
 """JSON bodies as clients send them: types, strictness, media types."""
 
 import json
+from decimal import Decimal
 from typing import Annotated, Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from lback import Request
-from lback.api import Body
+from lback import BadRequest, Request
+from lback.api import Body, InvalidInput
+from lback.api.bodies import body_reader
+from lback.core.http.json_decoding import parse_json
+from lback.core.routing.annotations import EMPTY
 from lback.testing import Client
 from tests.api.books import (
     BookIn,
@@ -141,3 +147,52 @@ def test_an_optional_body_has_its_default() -> None:
         return str(book)
 
     assert Client(build(create)).post("/").text == "None"
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda parts: st.lists(parts) | st.dictionaries(st.sampled_from(["title", "pages"]), parts),
+    max_leaves=8,
+)
+
+
+@given(st.binary(max_size=60) | json_values.map(lambda value: json.dumps(value).encode()))
+def test_any_body_is_read_or_refused_as_strictly_as_plain_json(body: bytes) -> None:
+    fields = {"Content-Type": "application/json"}
+    request = Request("/", "POST", body, fields, {"REQUEST_METHOD": "POST"})
+    read = body_reader(BookIn, EMPTY, (), 20)
+    try:
+        parse_json(body, 20)
+    except BadRequest:
+        with pytest.raises(BadRequest):
+            read(request)
+        return
+    try:
+        value = read(request)
+    except InvalidInput as error:
+        assert error.errors
+    else:
+        assert isinstance(value, BookIn)
+
+
+@pytest.mark.parametrize("number", ["NaN", "-Infinity", "sNaN", "nan123", " N_aN"])
+def test_decimals_are_finite(number: str) -> None:
+    class Sale(msgspec.Struct):
+        name: str
+        prices: list[Decimal]
+
+    def create(sale: Sale) -> str:
+        return ""
+
+    for spaced in (True, False):
+        separators = None if spaced else (",", ":")
+        body = json.dumps({"name": "nan", "prices": ["1", number]}, separators=separators).encode()
+        answer = Client(build(create)).post(
+            "/", data=body, headers={"Content-Type": "application/json"}
+        )
+        assert errors_of(answer)[0]["pointer"] == "/prices/1"
+    hidden = b'{"name":"","prices":["1","\\u004eaN"]}'
+    answer = Client(build(create)).post(
+        "/", data=hidden, headers={"Content-Type": "application/json"}
+    )
+    assert errors_of(answer)[0]["code"] == "finite"

@@ -5,11 +5,16 @@ import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
 import msgspec
+import pytest
+from sqlalchemy import String
+from sqlalchemy.orm import DeclarativeBase, MappedAsDataclass, mapped_column
+from sqlalchemy.orm import Mapped as Column
 
-from lback import Application, NotFound, Request
+from lback import Application, ConfigurationError, NotFound, Request
 from lback.api import Path, Query, Status
 from lback.testing import Client
 from tests.api.books import (
@@ -202,3 +207,50 @@ def test_rows_in_a_generic_struct_are_converted() -> None:
 
     answer = Client(build(show, methods=["GET"])).get("/")
     assert answer.json() == {"items": [{"id": 1, "title": "Emma"}]}
+
+
+@dataclass
+class Options:
+    size: int = 3
+
+
+def test_options_with_a_default_are_left_to_the_view() -> None:
+    def show(
+        request: Request,
+        one: Options = Options(),  # noqa: B008
+        two: Options | None = None,
+        three: dict[str, int] | None = None,
+        four: list[Options] = [],  # noqa: B006
+    ) -> dict[str, object]:
+        return {"options": [str(one), two, three, four]}
+
+    answer = Client(build(show)).post("/", json={"size": 9})
+    assert answer.json() == {"options": ["Options(size=3)", None, None, []]}
+
+
+class Mapped(MappedAsDataclass, DeclarativeBase):
+    pass
+
+
+class Member(Mapped):
+    __tablename__ = "api_test_members"
+    id: Column[int] = mapped_column(primary_key=True)
+    password_hash: Column[str] = mapped_column(String(80))
+
+
+class Team(msgspec.Struct):
+    members: list[Member]
+
+
+def test_a_model_that_is_a_dataclass_is_not_sent_with_all_its_columns() -> None:
+    def show(request: Request) -> Team:
+        return Team([])
+
+    with pytest.raises(ConfigurationError, match="Member is a model; write a ModelStruct"):
+        build(show)
+
+    def plain(request: Request) -> Member:
+        return Member(1, "secret")
+
+    answer = Client(build(plain)).post("/")
+    assert (answer.status_code, "secret" in answer.text) == (500, False)
