@@ -37,7 +37,7 @@ from lback.forms.row_state import state_of
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
-    from lback.api.pages import NumberedPage, Page
+    from lback.api.list_pages import NumberedPage, Page
     from lback.core.request import Request
     from lback.core.urls_utils import PathTuple
 

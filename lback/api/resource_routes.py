@@ -10,7 +10,7 @@ from sqlalchemy.types import Uuid
 from lback.api.deprecation import MARK, deprecation_fields, with_fields
 from lback.api.descriptions import JSON, Answer, Operation, Parameter, RequestBody
 from lback.api.filters import Filter
-from lback.api.pages import NumberedPage, Page
+from lback.api.list_pages import NumberedPage, Page
 from lback.api.preconditions import IF_MATCH
 from lback.api.references import References, names_in_body
 from lback.api.resource import ACTIONS, PUBLIC, SIGNED_IN, Kind, Resource
