@@ -22,7 +22,7 @@ from lback.core.middleware_manager import MiddlewareManager
 from lback.core.response import Environ, Response, StartResponse
 from lback.core.router import Route, Router
 from lback.core.routing.annotations import Declared
-from lback.core.routing.endpoint import TypedView
+from lback.core.routing.endpoint import OPERATION, TypedView
 from lback.core.routing.views import View, methods_of
 from lback.core.server import serve
 from lback.core.settings.cache_validators import DEFAULT_CACHE
@@ -362,6 +362,8 @@ class Application:
             Config.validate(self.config)
             check_order(self.middleware_manager.middlewares)
             self.app_controller.warn_of_closed_routes()
+            if any(hasattr(route.view, OPERATION) for route in self.router.routes):
+                self.error_handler.problem_details = self._problem_details
             self._add_health_checks()
             self.static_files.warn_if_not_collected()
             self._prepare_admin()

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from lback.api.filters import Filter
     from lback.api.idempotency import idempotent
     from lback.api.json_merge_patch import merge_patch
+    from lback.api.list_pages import NumberedPage, Page
     from lback.api.markers import Body, Cookie, Event, File, Form, Header, Path, Query, Status
     from lback.api.model_struct import ModelStruct
     from lback.api.operations import operations_of
-    from lback.api.pages import NumberedPage, Page
     from lback.api.problems import InputError, InvalidInput, Problem
     from lback.api.resource import PUBLIC, SIGNED_IN, Resource
 
@@ -91,9 +91,9 @@ __getattr__, __dir__ = lazy_names(
         "In": "lback.api.filter_fields",
         **dict.fromkeys(("PUBLIC", "Resource", "SIGNED_IN"), "lback.api.resource"),
         "IsNull": "lback.api.filter_fields",
-        "NumberedPage": "lback.api.pages",
+        "NumberedPage": "lback.api.list_pages",
         "Ordering": "lback.api.filter_fields",
-        "Page": "lback.api.pages",
+        "Page": "lback.api.list_pages",
         "Prefix": "lback.api.filter_fields",
         "Range": "lback.api.filter_fields",
         "deprecated": "lback.api.deprecation",

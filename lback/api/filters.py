@@ -17,8 +17,8 @@ from lback.api.cursors import (
 )
 from lback.api.descriptions import Parameter
 from lback.api.filter_fields import Context, FilterField, Ordering, Reader
+from lback.api.list_pages import CURSOR, LIMIT, PAGE, TOTAL, NumberedPage, Page
 from lback.api.messages import message
-from lback.api.pages import CURSOR, LIMIT, PAGE, TOTAL, NumberedPage, Page
 from lback.api.problems import InvalidInput
 from lback.api.row_structs import StructClass, row_structs
 from lback.auth import policies

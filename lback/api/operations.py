@@ -12,10 +12,9 @@ from lback.api.descriptions import HasResponseFields as HasResponseFields
 from lback.api.descriptions import Operation as Operation
 from lback.api.descriptions import Parameter as Parameter
 from lback.api.descriptions import RequestBody as RequestBody
-from lback.api.documentation_marks import OPERATION
 from lback.api.signature import Signature, read_signature
 from lback.api.typed_views import answers_are_typed
-from lback.core.routing.endpoint import declared_by
+from lback.core.routing.endpoint import OPERATION, declared_by
 from lback.core.routing.views import handled_methods
 
 if TYPE_CHECKING:

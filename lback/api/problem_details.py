@@ -4,13 +4,13 @@ from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from lback.api.documentation_marks import OPERATION
 from lback.api.problems import InputError, InvalidInput, Problem
 from lback.api.wrong_places import json_pointer
 from lback.core.exceptions import HTTPException, MethodNotAllowed, ValidationError
 from lback.core.http.accept import page_weight, weights
 from lback.core.http.json_encoding import json_encode
 from lback.core.response import STATUS_LINES, Response
+from lback.core.routing.endpoint import OPERATION
 
 if TYPE_CHECKING:
     from lback.core.config import Config

@@ -37,7 +37,7 @@ from lback.forms.row_state import state_of
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
-    from lback.api.pages import NumberedPage, Page
+    from lback.api.list_pages import NumberedPage, Page
     from lback.core.request import Request
     from lback.core.urls_utils import PathTuple
 
@@ -378,8 +378,7 @@ class Resource:
             **variables: The path variables.
         """
         row = self._locked("change", variables)
-        data = {**self._defaults(self.replace), **self._body(self.replace)}
-        self.change_row(row, self.references.resolved(self.session, self.reader, data, row))
+        self._change(row, {**self._defaults(self.replace), **self._body(self.replace)})
         self._save(row, is_new=False)
         return self._saved(row, 200, {})
 
@@ -392,10 +391,20 @@ class Resource:
         assert self.patch is not None  # noqa: S101  `routes` sets it
         row = self._locked("change", variables)
         reader = PatchReader(self.patch, self.replace, self.request.config.MAX_JSON_DEPTH)
-        values = reader.read(self.request, row)
-        self.change_row(row, self.references.resolved(self.session, self.reader, values, row))
+        self._change(row, reader.read(self.request, row))
         self._save(row, is_new=False)
         return self._saved(row, 200, {})
+
+    def _change(self, row: Any, values: dict[str, object]) -> None:
+        mapper = mapper_of(self.model)
+        keys = [mapper.get_property_by_column(column).key for column in mapper.primary_key]
+        moved = [name for name in keys if name in values and values.pop(name) != getattr(row, name)]
+        if moved:
+            text = "The key of a row cannot be changed."
+            raise InvalidInput(
+                [{"pointer": f"/{name}", "detail": text, "code": "key"} for name in moved]
+            )
+        self.change_row(row, self.references.resolved(self.session, self.reader, values, row))
 
     def delete_row(self, **variables: object) -> Response:
         """Delete a row.
@@ -520,8 +529,11 @@ class Resource:
         Args:
             row: The row.
         """
-        own = getattr(row, self.lookup) if self.lookup else None
-        key = identity_text(row) if own is None else quote(str(own), safe="")
+        key = identity_text(row)
+        if self.lookup:
+            key = quote(str(getattr(row, self.lookup)), safe="")
+        elif len(mapper_of(self.model).primary_key) > 1:
+            key = quote(key, safe=",")  # parts of the key are quoted within the variable
         script = str(self.request.environ.get("SCRIPT_NAME") or "")
         return f"{quote(script + self.request.path.rstrip('/'), safe='/:@!$&()*+,;=~')}/{key}"
 

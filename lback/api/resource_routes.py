@@ -9,9 +9,8 @@ from sqlalchemy.types import Uuid
 
 from lback.api.deprecation import MARK, deprecation_fields, with_fields
 from lback.api.descriptions import JSON, Answer, Operation, Parameter, RequestBody
-from lback.api.documentation_marks import OPERATION
 from lback.api.filters import Filter
-from lback.api.pages import NumberedPage, Page
+from lback.api.list_pages import NumberedPage, Page
 from lback.api.preconditions import IF_MATCH
 from lback.api.references import References, names_in_body
 from lback.api.resource import ACTIONS, PUBLIC, SIGNED_IN, Kind, Resource
@@ -19,7 +18,7 @@ from lback.api.resource_bodies import ACCEPT_PATCH, PATCH_TYPES, patch_struct
 from lback.core.exceptions import ConfigurationError, HTTPException, did_you_mean
 from lback.core.http.methods import supported_methods
 from lback.core.response import Response
-from lback.core.routing.endpoint import response_of
+from lback.core.routing.endpoint import OPERATION, response_of
 from lback.core.urls_utils import path
 from lback.forms.identity import mapper_of, model_name, plural_of
 

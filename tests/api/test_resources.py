@@ -86,6 +86,29 @@ class Device(Base):
     __mapper_args__ = {"version_id_col": version}  # noqa: RUF012  SQLAlchemy's name
 
 
+class Place(Base):
+    __tablename__ = "api_places"
+
+    shelf: Mapped[str] = mapped_column(String(20), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    note: Mapped[str | None] = mapped_column(String(20))
+
+
+class PlaceOut(ModelStruct, model=Place):
+    pass
+
+
+class PlaceIn(ModelStruct, model=Place, for_create=True):
+    pass
+
+
+class Places(Resource):
+    model = Place
+    read = PlaceOut
+    create = PlaceIn
+    access = dict.fromkeys(("view", "add", "change", "delete"), PUBLIC)
+
+
 class TeamOut(ModelStruct, model=Team):
     pass
 
@@ -159,8 +182,8 @@ class Site:
                 "lback.middleware.AuthenticationMiddleware",
             ],
         )
-        for resource, prefix in ((Reports, "reports"), (Teams, "teams"), (Devices, "devices")):
-            for route in resource.routes(f"/api/{prefix}"):
+        for resource in (Reports, Teams, Devices, Places):
+            for route in resource.routes(f"/api/{resource.__name__.lower()}"):
                 self.app.add_route(*route)
         users = UserManager()
         self.people: dict[str, User] = {}
@@ -472,6 +495,20 @@ def test_a_key_that_cannot_be_one_is_not_found(site: Site, key: str) -> None:
     for method in ("GET", "PUT", "PATCH", "DELETE"):
         options: Any = {"json": {"title": "x"}} if method in ("PUT", "PATCH") else {}
         assert site.client().request(method, f"/api/reports/{key}", **options).status_code == 404
+
+
+@pytest.mark.parametrize("shelf", ["A", "a,b", "50%", "é ü", "%41", "x?y#z"])
+def test_a_row_with_several_keys_has_one_address(site: Site, shelf: str) -> None:
+    client = site.client(None)
+    made = client.post("/api/places", json={"shelf": shelf, "number": 7})
+    url = made.headers["location"]
+    assert client.get(url).json() == {"shelf": shelf, "number": 7, "note": None}
+    assert client.patch(url, json={"note": "x", "number": 7}).json()["note"] == "x"
+    moved = client.put(url, json={"shelf": "B", "number": 8})
+    assert pointers(moved) == ["/shelf", "/number"]
+    assert client.put(url, json={"shelf": shelf, "number": 7}).json()["note"] is None
+    assert client.get("/api/places/A").status_code == 404
+    assert client.delete(url).status_code == 204
 
 
 # Permissions and policies.

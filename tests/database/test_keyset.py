@@ -15,7 +15,17 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from lback.database import Base, DatabaseManager
 from lback.database.counting import EXACT_UP_TO, Count
-from lback.database.keyset import SortKey, after, token_of, values_of
+from lback.database.keyset import (
+    SortKey,
+    after,
+    plain_values,
+    read_page,
+    sort_key,
+    token_of,
+    typed_values,
+    unique_order,
+    values_of,
+)
 
 
 class KeysetStone(Base):
@@ -93,6 +103,63 @@ def test_pages_show_every_row_once_and_in_order(
         for keys in (forwards, [key.reversed() for key in forwards]):
             query = select(KeysetStone.id).order_by(*(key.order for key in keys))
             assert pages(session, keys, size) == list(session.scalars(query))
+        session.rollback()
+
+
+@given(
+    stones=STONES,
+    further=STONES,
+    names=ORDERS,
+    downs=st.lists(st.booleans(), min_size=6, max_size=6),
+    count=st.integers(0, 3),
+    size=st.integers(1, 4),
+    backwards=st.booleans(),
+)
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_a_walk_meets_every_row_that_was_there_once_while_others_are_inserted(
+    database: DatabaseManager,
+    stones: Any,
+    further: Any,
+    names: Any,
+    downs: Any,
+    count: int,
+    size: int,
+    backwards: bool,
+) -> None:
+    with database.create_session() as session:
+        session.add_all(stone(*values) for values in stones)
+        session.flush()
+        query, columns = select(KeysetStone), KeysetStone.__table__.c
+        dialect = session.get_bind().dialect
+        keys = unique_order(
+            [
+                sort_key(columns[n], dialect, descending=d, nullable=bool(columns[n].nullable))
+                for n, d in list(zip(names, downs, strict=False))[:count]
+            ],
+            [columns.id],
+        )
+        order = [key.order for key in keys]
+        before = list(session.scalars(select(KeysetStone.id).order_by(*order)))
+        waiting, met, values = list(further), list[int](), None
+        for _ in range(40):
+            page = read_page(session, query, keys, size, values, backwards=backwards)
+            found = [row.id for row in page.rows]
+            met = [*found, *met] if backwards else [*met, *found]
+            edge = page.previous if backwards else page.following
+            if edge is None:
+                break
+            # As a client would send it.
+            values = typed_values(plain_values(edge), keys)
+            assert values is not None
+            if waiting:
+                session.add(stone(*waiting.pop()))
+                session.flush()
+        after = list(session.scalars(select(KeysetStone.id).order_by(*order)))
+        assert len(met) == len(set(met))
+        assert [key for key in met if key in before] == before
+        assert [key for key in after if key in met] == met
         session.rollback()
 
 

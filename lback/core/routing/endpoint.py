@@ -59,6 +59,9 @@ _BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_O
 REQUEST = "request"
 # The attribute of a view with the functions that surround its endpoint.
 SURROUND = "surround_endpoint"
+# The attribute of a view that describes itself to `lback.api`, in place of annotations: a function
+# (route, method, view) that returns its `Operation`, or None to hide it.
+OPERATION = "api_operation"
 _STRUCT = "__struct_fields__"
 # Names that other frameworks use for an attribute of the request.
 _ALIASES = {"current_user": "user", "app_session": "session"}

@@ -22,7 +22,7 @@ users = UserManager()
 for module in MODELS:
     import_module(module)
 
-NEW_TABLES = {"lback_refresh_families", "lback_attempts"}
+NEW_TABLES = {"lback_refresh_families", "lback_attempts", "lback_idempotency_keys"}
 
 
 def framework(*, older: bool) -> MetaData:
