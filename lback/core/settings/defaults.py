@@ -131,6 +131,11 @@ class Settings:
     MAIL_FROM: str = "noreply@localhost"
     MAIL_DIRECTORY: str = "mail"  # for MAIL_BACKEND = "file", below PROJECT_ROOT
 
+    # The description of the API (OpenAPI) and its pages.
+    API_TITLE: str = ""  # empty: the name of the directory of the project
+    API_VERSION: str = "1.0.0"  # of the API, as clients see it
+    API_DOCS_ACCESS: str = "staff"  # who may read it: staff, users or public; anyone with DEBUG
+
     # The Redis or Valkey server for sessions, rate limits and caches.
     REDIS_URL: str = "redis://127.0.0.1:6379/0"
     REDIS_TIMEOUT: float = 0.2  # seconds to wait for each of its answers
