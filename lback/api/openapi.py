@@ -68,7 +68,7 @@ class OpenAPI:
         self._dependencies = dependencies
         self._lock = Lock()
         self._documents: dict[Version, JSONObject] = {}
-        self._encoded: dict[Version, tuple[bytes, str]] = {}
+        self._encoded: dict[tuple[Version, str], tuple[bytes, str]] = {}
 
     def document(self, version: Version = "3.1") -> JSONObject:
         """Return the document. Callers must not change it.
@@ -89,19 +89,25 @@ class OpenAPI:
                 self._documents[version] = self._build(version)
             return self._documents[version]
 
-    def encoded(self, version: Version = "3.1") -> tuple[bytes, str]:
+    def encoded(self, version: Version = "3.1", script: str = "") -> tuple[bytes, str]:
         """Return the document as JSON, and its entity tag (RFC 9110 section 8.8.3).
 
         Args:
             version: Version of the specification.
+            script: Path below which the application is mounted (`SCRIPT_NAME`), which becomes the
+                address of the server.
 
         Raises:
             ConfigurationError: As `document`.
         """
-        if version not in self._encoded:
-            body = json.dumps(self.document(version), ensure_ascii=False).encode()
-            self._encoded[version] = body, f'"{hashlib.sha256(body).hexdigest()[:32]}"'
-        return self._encoded[version]
+        key = (version, script)
+        if key not in self._encoded:
+            document = self.document(version)
+            if script:
+                document = {**document, "servers": [{"url": script}]}
+            body = json.dumps(document, ensure_ascii=False).encode()
+            self._encoded[key] = body, f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+        return self._encoded[key]
 
     def _build(self, version: Version) -> JSONObject:
         schemes = SecuritySchemes.of(self._config, self._middlewares, self._dependencies)
