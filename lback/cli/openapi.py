@@ -10,6 +10,7 @@ import yaml
 from lback.api.changes import breaking_changes
 from lback.api.openapi import VERSIONS, Version
 from lback.cli.click_classes import Command
+from lback.cli.json_output import json_option, print_json
 from lback.cli.openapi_lock import FILE_NAME, read_lock, write_lock
 from lback.cli.project import open_project
 
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
 )
 @click.option("--lock", is_flag=True, help=f"Write the document to {FILE_NAME}.")
 @click.option("--audit", is_flag=True, help=f"Fail if a change since {FILE_NAME} breaks clients.")
-@click.option("--json", "as_json", is_flag=True, help="Output of --lock and --audit as JSON.")
+@json_option
 def openapi(
     output: str | None, form: str, version: Version, lock: bool, audit: bool, as_json: bool
 ) -> int:
@@ -87,7 +88,7 @@ def _lock(path: Path, document: "JSONObject", *, as_json: bool) -> int:
     write_lock(path, document)
     count = sum(map(len, document["paths"].values()))
     if as_json:
-        click.echo(json.dumps({"file": str(path), "operations": count}))
+        print_json({"file": str(path), "operations": count})
     else:
         click.echo(f"Wrote {path}: {count} operations.")
     return 0
@@ -96,7 +97,7 @@ def _lock(path: Path, document: "JSONObject", *, as_json: bool) -> int:
 def _audit(path: Path, document: "JSONObject", *, as_json: bool) -> int:
     changes = breaking_changes(read_lock(path), document)
     if as_json:
-        click.echo(json.dumps({"breaking": changes}))
+        print_json({"breaking": changes})
         return 1 if changes else 0
     if changes:
         more = "\n- ".join(changes)
