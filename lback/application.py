@@ -19,8 +19,10 @@ from lback.core.middleware_loader import (
     load_middlewares_from_config,
 )
 from lback.core.middleware_manager import MiddlewareManager
-from lback.core.response import Environ, StartResponse
-from lback.core.router import Router
+from lback.core.response import Environ, Response, StartResponse
+from lback.core.router import Route, Router
+from lback.core.routing.annotations import Declared
+from lback.core.routing.endpoint import TypedView
 from lback.core.routing.views import View, methods_of
 from lback.core.server import serve
 from lback.core.settings.cache_validators import DEFAULT_CACHE
@@ -35,6 +37,7 @@ from lback.static_files import StaticFiles
 if TYPE_CHECKING:
     from lback.admin import AdminRegistry
     from lback.core.dependencies import Dependencies
+    from lback.core.request import Request
     from lback.database import DatabaseManager
     from lback.mail import Mailer
     from lback.security import TokenSigner
@@ -85,6 +88,7 @@ class Application:
         self.config = config or Config(None, settings=settings)
         self.dispatcher = dispatcher
         self._prepared = False
+        self._typed_routes: set[Route] = set()
         self._build()
 
     def _build(self) -> None:
@@ -94,6 +98,7 @@ class Application:
         self.error_handler = ErrorHandler(
             config, self.template_renderer, self.router, dispatcher=dispatcher
         )
+        self.error_handler.problem_details = self._problem_details
         self.caches = build_caches(config, dispatcher)
         self.cache = self.caches[DEFAULT_CACHE]
         self.static_files = self._serve_static_files()
@@ -117,11 +122,31 @@ class Application:
                 **services,
             },
             dispatcher,
+            self._typed_view,
         )
         build_configured_services(config, self.app_controller.dependencies)
         load_middlewares_from_config(
             self.middleware_manager, config, self.app_controller.dependencies
         )
+
+    def _typed_view(self, route: Route, declared: Declared) -> TypedView:
+        # Imported here, because an application without typed views does not need it.
+        from lback.api.typed_views import build_typed_view
+
+        self._typed_routes.add(route)
+        return build_typed_view(declared, self.config)
+
+    def _problem_details(
+        self, error: Exception, status: int, message: str, request: "Request"
+    ) -> Response | None:
+        config = self.config
+        if not (
+            config.API_PREFIXES or config.PROBLEM_DETAILS or "lback.api.problems" in sys.modules
+        ):
+            return None
+        from lback.api.problem_details import problem_response
+
+        return problem_response(error, status, message, request, config, self._typed_routes)
 
     def _serve_static_files(self) -> StaticFiles:
         files = StaticFiles(self.config)

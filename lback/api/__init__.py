@@ -5,26 +5,51 @@ from typing import TYPE_CHECKING
 from lback.lazy_names import lazy_names
 
 if TYPE_CHECKING:
-    from lback.api.operations import Answer as Answer
-    from lback.api.operations import Operation as Operation
-    from lback.api.operations import Parameter as Parameter
-    from lback.api.operations import RequestBody as RequestBody
-    from lback.api.operations import operations_of as operations_of
-    from lback.api.problems import InputError as InputError
-    from lback.api.problems import InvalidInput as InvalidInput
-    from lback.api.problems import Problem as Problem
+    from lback.api.answers import AnswerError
+    from lback.api.descriptions import Answer, Operation, Parameter, RequestBody
+    from lback.api.markers import Body, Cookie, Event, File, Form, Header, Path, Query, Status
+    from lback.api.model_struct import ModelStruct
+    from lback.api.operations import operations_of
+    from lback.api.problems import InputError, InvalidInput, Problem
 
-_MODULES = {
-    "Answer": "lback.api.operations",
-    "InputError": "lback.api.problems",
-    "InvalidInput": "lback.api.problems",
-    "Operation": "lback.api.operations",
-    "Parameter": "lback.api.operations",
-    "Problem": "lback.api.problems",
-    "RequestBody": "lback.api.operations",
-    "operations_of": "lback.api.operations",
-}
+__all__ = [
+    "Answer",
+    "AnswerError",
+    "Body",
+    "Cookie",
+    "Event",
+    "File",
+    "Form",
+    "Header",
+    "InputError",
+    "InvalidInput",
+    "ModelStruct",
+    "Operation",
+    "Parameter",
+    "Path",
+    "Problem",
+    "Query",
+    "RequestBody",
+    "Status",
+    "operations_of",
+]
 
-__all__ = sorted(_MODULES)  # noqa: PLE0605  names are imported on first use
-
-__getattr__, __dir__ = lazy_names(__name__, _MODULES)
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "Answer": "lback.api.descriptions",
+        "AnswerError": "lback.api.answers",
+        **dict.fromkeys(
+            ("Body", "Cookie", "Event", "File", "Form", "Header", "Path", "Query", "Status"),
+            "lback.api.markers",
+        ),
+        "InputError": "lback.api.problems",
+        "InvalidInput": "lback.api.problems",
+        "ModelStruct": "lback.api.model_struct",
+        "Operation": "lback.api.descriptions",
+        "Parameter": "lback.api.descriptions",
+        "Problem": "lback.api.problems",
+        "RequestBody": "lback.api.descriptions",
+        "operations_of": "lback.api.operations",
+    },
+)

@@ -5,18 +5,22 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, get_type_hints
 from uuid import UUID
 
+from lback.api.answers import answers_of, outcomes_of
 from lback.api.descriptions import Answer as Answer
 from lback.api.descriptions import FromRequest as FromRequest
 from lback.api.descriptions import HasResponseFields as HasResponseFields
 from lback.api.descriptions import Operation as Operation
 from lback.api.descriptions import Parameter as Parameter
 from lback.api.descriptions import RequestBody as RequestBody
+from lback.api.signature import Signature, read_signature
+from lback.api.typed_views import answers_are_typed
 from lback.core.routing.converters import (
     IntegerConverter,
     StringConverter,
     TypeConverter,
     UUIDConverter,
 )
+from lback.core.routing.endpoint import declared_by
 from lback.core.routing.views import handled_methods
 
 if TYPE_CHECKING:
@@ -33,7 +37,7 @@ _SECTIONS = ("Args:", "Returns:", "Yields:", "Raises:", "Example:", "Examples:",
 
 def operations_of(
     route: "Route",
-    dependencies: Mapping[str, object],  # noqa: ARG001  the typed views need it
+    dependencies: Mapping[str, object],
 ) -> list[Operation]:
     """Return one operation for each method of a route.
 
@@ -46,27 +50,62 @@ def operations_of(
     Raises:
         ConfigurationError: An annotation of the view is not valid.
     """
-    return [_operation(route, method, view) for method, view in _views(route)]
+    return [_operation(route, method, view, dependencies) for method, view in _views(route)]
 
 
-def _operation(route: "Route", method: str, view: "View") -> Operation:
+def _operation(
+    route: "Route", method: str, view: "View", dependencies: Mapping[str, object]
+) -> Operation:
     summary, description = documentation_of(view)
-    parameters = tuple(
-        Parameter(variable.name, variable.name, "path", converted_type(variable.converter))
-        for variable in route.pattern.variables
-    )
-    errors = [404] if parameters else []
-    if route.requires_auth:
-        errors.append(401)
+    signature, answers = _typed_parts(route, method, view, dependencies)
+    parameters = (*_path_variables(route, signature), *signature.parameters)
+    parameters = tuple(sorted(parameters, key=lambda p: p.location != "path"))
     return Operation(
         route,
         method,
         view,
         parameters,
-        errors=tuple(sorted(errors)),
-        summary=summary,
-        description=description,
+        signature.body,
+        answers,
+        _errors(route, parameters, signature),
+        summary,
+        description,
     )
+
+
+def _typed_parts(
+    route: "Route", method: str, view: "View", dependencies: Mapping[str, object]
+) -> tuple[Signature, tuple[Answer, ...]]:
+    methods = [method] if isinstance(route.view, type) else route.methods
+    declared = declared_by(route, view, methods, dependencies)
+    if declared is None:
+        return Signature(()), ()
+    answers = answers_of(outcomes_of(declared.returns, declared.what))
+    return read_signature(declared), answers if answers_are_typed(declared) else ()
+
+
+def _path_variables(route: "Route", signature: Signature) -> tuple[Parameter, ...]:
+    described = {p.name for p in signature.parameters if p.location == "path"}
+    return tuple(
+        Parameter(variable.name, variable.name, "path", converted_type(variable.converter))
+        for variable in route.pattern.variables
+        if variable.name not in described
+    )
+
+
+def _errors(
+    route: "Route", parameters: tuple[Parameter, ...], signature: Signature
+) -> tuple[int, ...]:
+    errors = set()
+    if route.requires_auth:
+        errors |= {401, 403}
+    if any(p.location == "path" for p in parameters):
+        errors.add(404)
+    if signature.body is not None:
+        errors |= {400, 413, 415, 422}
+    if any(p.location != "path" for p in parameters):
+        errors.add(422)
+    return tuple(sorted(errors))
 
 
 def _views(route: "Route") -> list[tuple[str, "View"]]:

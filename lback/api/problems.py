@@ -13,8 +13,6 @@ InputError = TypedDict(
     total=False,
 )
 
-_STANDARD = frozenset({"type", "title", "status", "detail", "instance"})
-
 
 class Problem(HTTPException):
     """An error that is answered as `application/problem+json` (RFC 9457).
@@ -30,7 +28,7 @@ class Problem(HTTPException):
         **extensions: Further members of the object (RFC 9457 section 3.2).
 
     Raises:
-        ValueError: The status is not an error, or an extension has the name of a standard member.
+        ValueError: The status is not an error, or `instance` is given.
 
     Example:
         >>> from lback.api import Problem
@@ -51,9 +49,8 @@ class Problem(HTTPException):
     ) -> None:
         if status not in range(400, 600):
             raise ValueError(f"a problem has a status from 400 to 599, not {status!r}")
-        taken = sorted(_STANDARD & extensions.keys())
-        if taken:
-            raise ValueError(f"{', '.join(taken)} of a problem cannot be set as an extension")
+        if "instance" in extensions:
+            raise ValueError("'instance' of a problem cannot be set: it is the id of the request")
         self.type = type
         self.title = title
         self.detail = detail
@@ -83,4 +80,10 @@ class InvalidInput(HTTPException):
 
     def __init__(self, errors: Sequence[InputError], status: int = 422) -> None:
         self.errors = list(errors)
-        super().__init__(status_code=status, data=self.errors)
+        places = "; ".join(map(_shown, self.errors[:5]))
+        super().__init__(f"{self.message} {places}".rstrip(), status)
+
+
+def _shown(error: InputError) -> str:
+    place = error.get("parameter") or error.get("pointer", "")
+    return f"{place}: {error['detail']}" if place else error["detail"]

@@ -20,7 +20,12 @@ from lback.core.middleware_manager import MiddlewareManager
 from lback.core.request import ApplicationBinding, Request
 from lback.core.response import Environ, Response, WsgiResponse
 from lback.core.router import Route, Router
-from lback.core.routing.endpoint import Endpoint, build_endpoint, response_of
+from lback.core.routing.endpoint import (
+    Endpoint,
+    TypedViewBuilder,
+    build_endpoint,
+    response_of,
+)
 from lback.core.routing.views import View, methods_of
 from lback.core.unit_of_work import UnitOfWork, current
 from lback.core.urls_utils import (
@@ -71,6 +76,8 @@ class AppController:
             parameters of views. The controller uses `error_handler` and `db_manager`. These
             services and the three managers may be a `lback.core.dependencies.LazyService`.
         dispatcher: Where its signals are sent.
+        typed_views: Builds the part of a view that `lback.api` handles; None leaves annotations
+            out of account.
 
     Raises:
         ConfigurationError: Routes or admin modules cannot be loaded, or nothing provides a
@@ -88,6 +95,7 @@ class AppController:
         user_manager: "UserManager",
         available_dependencies_instances: dict[str, Any],
         dispatcher: "SignalDispatcher",
+        typed_views: TypedViewBuilder | None = None,
     ) -> None:
         self.middleware_manager = middleware_manager
         self.router = router
@@ -119,6 +127,7 @@ class AppController:
         # Answers by path that need neither middlewares nor a valid host, such as health checks.
         self.early_answers: dict[str, Callable[[Environ], WsgiResponse]] = {}
         self._endpoints: dict[Route, Endpoint] = {}
+        self._typed_views = typed_views
         self._guard_checked = False
         self._load_components()
 
@@ -163,7 +172,7 @@ class AppController:
 
     def register(self, route: Route) -> None:
         """Add a route that was already built; see `add_route`."""
-        self._endpoints[route] = build_endpoint(route, self.dependencies)
+        self._endpoints[route] = build_endpoint(route, self.dependencies, self._typed_views)
         self.router.add(route)
 
     def handle_request(self, request: Request) -> Response:
@@ -251,7 +260,9 @@ class AppController:
 
     def _prepare_endpoint(self, route: Route) -> Endpoint:
         """Build the endpoint of a route that was added directly to the router."""
-        endpoint = self._endpoints[route] = build_endpoint(route, self.dependencies)
+        endpoint = self._endpoints[route] = build_endpoint(
+            route, self.dependencies, self._typed_views
+        )
         return endpoint
 
     def _unmatched(self, request: Request) -> Response:

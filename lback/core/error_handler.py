@@ -1,9 +1,9 @@
 """Turns errors into responses: pages for browsers, JSON for clients that prefer it."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from lback.core.dispatcher_instance import SignalSender
 from lback.core.errors.debug_page import failures
@@ -19,6 +19,9 @@ from lback.core.exceptions import (
 )
 from lback.core.response import STATUS_LINES, HTMLResponse, JSONResponse, Response
 from lback.core.signals import SignalDispatcher
+
+# Returns an error as problem details, or None for the page or the envelope.
+ProblemDetails: TypeAlias = Callable[[Exception, int, str, "Request"], Response | None]
 
 if TYPE_CHECKING:
     from lback.core.config import Config
@@ -53,7 +56,13 @@ class ErrorHandler(SignalSender):
         template_renderer: Renders the pages of the project.
         router: Its routes are listed on the debug pages.
         dispatcher: Where signals are sent; `None` means the dispatcher of the process.
+
+    Attributes:
+        problem_details: Returns an error as problem details (RFC 9457), or None for a request
+            that gets a page or the envelope; the application sets it.
     """
+
+    problem_details: ProblemDetails | None = None
 
     def __init__(
         self,
@@ -99,7 +108,10 @@ class ErrorHandler(SignalSender):
             path = redacted_path(request)
             message = redacted_text(error.message, request)
             logger.log(level, "%s %r answered %d: %s", request.method, path, status, message)
-        if error.data is not None or wants_json(request):
+        problem = self._problem(error, status, request)
+        if problem is not None:
+            response = problem
+        elif error.data is not None or wants_json(request):
             response = self._json_for(error, status, request)
         else:
             build = _PAGES.get(status, ErrorHandler._page_for_other_status)
@@ -142,6 +154,11 @@ class ErrorHandler(SignalSender):
             "%s %r failed",
             request.method, redacted_path(request), exc_info=error, extra={"request": request},
         )  # fmt: skip
+        if self.problem_details is not None:
+            problem = self.problem_details(error, 500, FAILED, request)
+            if problem is not None:
+                self._send_unhandled(error, request, problem)
+                return problem
         if not wants_json(request):
             return self.handle_exception(error, request)
         details = _exception_details(error, request) if self._is_debug else None
@@ -302,6 +319,13 @@ class ErrorHandler(SignalSender):
         if isinstance(error, MethodNotAllowed):
             response.headers["Allow"] = ", ".join(error.allowed_methods)
         return response
+
+    def _problem(self, error: HTTPException, status: int, request: "Request") -> Response | None:
+        if self.problem_details is None:
+            return None
+        message = self._message(error, status, request)
+        response = self.problem_details(error, status, message, request)
+        return response and self._send_generated(response, message, request=request)
 
     def _message(self, error: HTTPException, status: int, request: "Request") -> str:
         if status >= 500:

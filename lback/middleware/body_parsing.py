@@ -10,9 +10,9 @@ from urllib.parse import parse_qsl
 from lback.core.base_middleware import SimpleMiddleware
 from lback.core.exceptions import BadRequest, HTTPException
 from lback.core.http.body import BodyStream
+from lback.core.http.json_decoding import parse_json
 from lback.core.http.multidict import FormData, MultiDict, parse_query
 from lback.middleware.content_type import media_type, parameters, require_codec
-from lback.middleware.json_body import parse_json
 from lback.middleware.multipart_form import FormLimits, parse_multipart
 
 if TYPE_CHECKING:

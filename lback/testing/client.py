@@ -14,6 +14,7 @@ import msgspec
 from lback.auth.sign_in import begin
 from lback.core.config import Config
 from lback.core.http.hosts import ANY_PEER, first_member, host_name, is_allowed
+from lback.core.routing.endpoint import CHECK_ANSWERS
 from lback.middleware.csrf import CHECKED as CSRF_CHECKED
 from lback.testing.cookies import CookieJar, Place
 from lback.time_zones import CURRENT_ZONE
@@ -118,7 +119,11 @@ class Client:
             config.allow_weak_keys()
         self.application = application
         self.headers = dict(headers or {})
-        self.environ = {CSRF_CHECKED: not enforce_csrf, **(environ or {})}
+        self.environ = {
+            CSRF_CHECKED: not enforce_csrf,
+            CHECK_ANSWERS: True,
+            **(environ or {}),
+        }
         self._cookies = CookieJar()
 
     @property

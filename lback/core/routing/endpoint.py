@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from functools import cache, cached_property, partial
 from types import CoroutineType
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from lback.core.dependencies import missing_setting
 from lback.core.exceptions import ConfigurationError, MethodNotAllowed
@@ -13,6 +13,7 @@ from lback.core.http.headers import HeaderValue
 from lback.core.http.methods import METHODS, HTTPMethod, supported_methods
 from lback.core.request import Request
 from lback.core.response import JSON_TYPE, HTMLResponse, Response, json_encode, status_line
+from lback.core.routing.annotations import Declared, declared_of, resolved_or_empty
 from lback.core.routing.views import handled_methods, view_name
 
 if TYPE_CHECKING:
@@ -23,6 +24,34 @@ Endpoint: TypeAlias = Callable[[Request, dict[str, object]], object]
 Source: TypeAlias = Callable[[Request], object]
 Arguments: TypeAlias = Callable[[Request, dict[str, object]], dict[str, object]]
 
+
+class TypedView(NamedTuple):
+    """How `lback.api` fills the parameters of a view and encodes what it returns.
+
+    Args:
+        read: Returns the arguments for a request by name; None if the view takes none.
+        respond: Returns the response for a result; None if `response_of` does.
+    """
+
+    read: Arguments | None
+    respond: Callable[[Request, object], Response] | None
+
+
+# Set in the environ by the test client: results are checked against the annotations of views.
+CHECK_ANSWERS = "lback.check_answers"
+
+# Builds the typed part of a view; the composition root gives it, since the core does not know it.
+TypedViewBuilder: TypeAlias = Callable[["Route", Declared], TypedView]
+
+
+class _Call(NamedTuple):
+    """How a view is called: whether with the request, with which arguments, and what follows."""
+
+    takes_request: bool
+    arguments: Arguments | None
+    respond: Callable[[Request, object], Response] | None
+
+
 _BY_POSITION = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 _BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 REQUEST = "request"
@@ -30,7 +59,11 @@ REQUEST = "request"
 _ALIASES = {"current_user": "user", "app_session": "session"}
 
 
-def build_endpoint(route: "Route", dependencies: Mapping[str, object]) -> Endpoint:
+def build_endpoint(
+    route: "Route",
+    dependencies: Mapping[str, object],
+    typed: TypedViewBuilder | None = None,
+) -> Endpoint:
     """Return a callable `(request, path variables) -> result` that calls the view of a route.
 
     The view is passed the request first, then by name each path variable that it takes. Any other
@@ -43,6 +76,8 @@ def build_endpoint(route: "Route", dependencies: Mapping[str, object]) -> Endpoi
     Args:
         route: The route.
         dependencies: Services by name.
+        typed: Builds the part of a view whose annotations describe its input or its answer; None
+            leaves these annotations out of account.
 
     Raises:
         ConfigurationError: Nothing provides a required parameter (the message has suggestions);
@@ -51,12 +86,12 @@ def build_endpoint(route: "Route", dependencies: Mapping[str, object]) -> Endpoi
     """
     view = route.view
     if not isinstance(view, type):
-        return _function_endpoint(route, dependencies)
+        return _function_endpoint(route, dependencies, typed)
     _check_constructor(route, view)
     if hasattr(view, "dispatch"):
-        return _handler_endpoint(route, view, "dispatch", dependencies)
+        return _handler_endpoint(route, view, "dispatch", dependencies, typed)
     handlers = {
-        METHODS[method]: _handler_endpoint(route, view, method.lower(), dependencies)
+        METHODS[method]: _handler_endpoint(route, view, method.lower(), dependencies, typed)
         for method in handled_methods(view)
     }
     if not handlers:
@@ -90,46 +125,145 @@ def _by_method(
     return handler(request, params)
 
 
-def _function_endpoint(route: "Route", dependencies: Mapping[str, object]) -> Endpoint:
+def _function_endpoint(
+    route: "Route", dependencies: Mapping[str, object], typed: TypedViewBuilder | None
+) -> Endpoint:
     view = route.view
-    takes_request, arguments = _arguments(route, view, dependencies)
+    takes_request, arguments, respond = _call_of(route, view, route.methods, dependencies, typed)
+    endpoint: Endpoint
     if not takes_request:
-        return lambda request, params: view(**arguments(request, params) if arguments else params)
-    if arguments is not None:
-        return lambda request, params: view(request, **arguments(request, params))
-    if route.pattern.variables:
-        return lambda request, params: view(request, **params)
-    return lambda request, _: view(request)
+        endpoint = lambda request, params: view(  # noqa: E731
+            **arguments(request, params) if arguments else params
+        )
+    elif arguments is not None:
+        endpoint = lambda request, params: view(request, **arguments(request, params))  # noqa: E731
+    elif route.pattern.variables:
+        endpoint = lambda request, params: view(request, **params)  # noqa: E731
+    else:
+        endpoint = lambda request, _: view(request)  # noqa: E731
+    return _responding(endpoint, respond)
 
 
 def _handler_endpoint(
-    route: "Route", view: type, name: str, dependencies: Mapping[str, object]
+    route: "Route",
+    view: type,
+    name: str,
+    dependencies: Mapping[str, object],
+    typed: TypedViewBuilder | None,
 ) -> Endpoint:
     """Call a method of a new instance for each request, so that requests share no state."""
     found = inspect.getattr_static(view, name)
     takes_self = hasattr(found, "__get__") and not isinstance(found, (staticmethod, classmethod))
-    takes_request, arguments = _arguments(
-        route, getattr(view, name), dependencies, takes_self=takes_self
+    methods = route.methods if name == "dispatch" else [name.upper()]
+    takes_request, arguments, respond = _call_of(
+        route, getattr(view, name), methods, dependencies, typed, takes_self=takes_self
     )
+    endpoint: Endpoint
     if not takes_request:
-        return lambda request, params: getattr(view(), name)(
+        endpoint = lambda request, params: getattr(view(), name)(  # noqa: E731
             **arguments(request, params) if arguments else params
         )
-    if arguments is None:
-        return lambda request, params: getattr(view(), name)(request, **params)
-    return lambda request, params: getattr(view(), name)(request, **arguments(request, params))
+    elif arguments is None:
+        endpoint = lambda request, params: getattr(view(), name)(request, **params)  # noqa: E731
+    else:
+        endpoint = lambda request, params: getattr(view(), name)(  # noqa: E731
+            request, **arguments(request, params)
+        )
+    return _responding(endpoint, respond)
+
+
+def _responding(
+    endpoint: Endpoint, respond: Callable[[Request, object], Response] | None
+) -> Endpoint:
+    if respond is None:
+        return endpoint
+    return lambda request, params: respond(request, endpoint(request, params))
+
+
+def declared_by(
+    route: "Route",
+    view: "View",
+    methods: Collection[str] | None,
+    dependencies: Mapping[str, object],
+) -> Declared | None:
+    """Return what the annotations of a view declare, or None if it is a plain view.
+
+    Args:
+        route: The route.
+        view: Its function, or a method of its class.
+        methods: Names of the methods that the function handles; None means every one.
+        dependencies: Services by name.
+
+    Raises:
+        ConfigurationError: The view has no readable signature.
+    """
+    what = f"the view {view_name(route.view)} of {route.path!r}"
+    variables = tuple(variable.name for variable in route.pattern.variables)
+    facts = Declared(
+        what,
+        view,
+        None if methods is None else tuple(methods),
+        (),
+        inspect.Parameter.empty,
+        variables,
+        frozenset(fillable_names(dependencies)),
+    )
+    return declared_of(view, read_parameters(view, what), facts)
+
+
+def _call_of(
+    route: "Route",
+    view: "View",
+    methods: Collection[str] | None,
+    dependencies: Mapping[str, object],
+    typed: TypedViewBuilder | None,
+    *,
+    takes_self: bool = False,
+) -> _Call:
+    """Return how a view is called; its arguments are `None` if they are the path variables."""
+    declared = None if typed is None else declared_by(route, view, methods, dependencies)
+    inputs = frozenset(p.name for p in declared.inputs) if declared is not None else frozenset()
+    takes_request, given = _arguments(
+        route, view, dependencies, inputs=inputs, takes_self=takes_self
+    )
+    if typed is None or declared is None:
+        return _Call(takes_request, given, None)
+    part = typed(route, declared)
+    read = part.read
+    if read is None:
+        return _Call(takes_request, given, part.respond)
+    if given is None:
+        if not route.pattern.variables:
+            return _Call(takes_request, read, part.respond)
+        given = _path_variables
+    return _Call(takes_request, _both(given, read), part.respond)
+
+
+def _path_variables(_: Request, params: dict[str, object]) -> dict[str, object]:
+    return params
+
+
+def _both(first: Arguments, second: Arguments) -> Arguments:
+    """Return a function for the arguments of two functions."""
+    return lambda request, params: {**first(request, params), **second(request, params)}
 
 
 def _arguments(
-    route: "Route", view: "View", dependencies: Mapping[str, object], *, takes_self: bool = False
+    route: "Route",
+    view: "View",
+    dependencies: Mapping[str, object],
+    *,
+    inputs: frozenset[str] = frozenset(),
+    takes_self: bool = False,
 ) -> tuple[bool, Arguments | None]:
     """Return whether a view takes the request by position, and a function for its other arguments.
 
-    The function is `None` if the other arguments are the path variables.
+    The function is `None` if the other arguments are the path variables. The parameters in
+    `inputs` are left out: `lback.api` fills them.
     """
     what = f"the view {view_name(route.view)} of {route.path!r}"
     variables = [variable.name for variable in route.pattern.variables]
-    fillable = frozenset({*variables, *fillable_names(dependencies)})
+    fillable = frozenset({*variables, *fillable_names(dependencies), *inputs})
     parameters = read_parameters(view, what)
     if takes_self and not _positional(parameters):
         raise ConfigurationError(f"{what} is a method without self: write def get(self)")
@@ -144,11 +278,11 @@ def _arguments(
     if any(p.kind is p.VAR_KEYWORD for p in rest):
         names.update(variables)
         names -= {p.name for p in filled if p.kind is p.POSITIONAL_OR_KEYWORD}
-    taken = [name for name in variables if name in names]
+    taken = [name for name in variables if name in names and name not in inputs]
     sources = {
-        p.name: source_of(p.name, what, dependencies, variables)
+        p.name: source_of(p.name, what, dependencies, variables, _unresolved(p, view))
         for p in by_name
-        if p.name not in taken and p.default is p.empty
+        if p.name not in taken and p.name not in inputs and p.default is p.empty
     }
     if taken == variables and not sources:
         return takes_request, None
@@ -263,8 +397,25 @@ def _values_of_request() -> tuple[str, ...]:
     return tuple(filter(_is_readable, dir(Request)))
 
 
+def _unresolved(parameter: inspect.Parameter, view: "View") -> str:
+    """Return a remark on an annotation that is text and cannot be evaluated, or ""."""
+    annotation = parameter.annotation
+    if not isinstance(annotation, str):
+        return ""
+    if resolved_or_empty(annotation, view) is not parameter.empty:
+        return ""
+    return (
+        f"; its annotation {annotation!r} is not known in the module at run time: "
+        "import it outside of TYPE_CHECKING"
+    )
+
+
 def source_of(
-    name: str, what: str, dependencies: Mapping[str, object], variables: Sequence[str] = ()
+    name: str,
+    what: str,
+    dependencies: Mapping[str, object],
+    variables: Sequence[str] = (),
+    remark: str = "",
 ) -> Source:
     """Return a function of the request that provides a parameter other than a path variable.
 
@@ -273,6 +424,7 @@ def source_of(
         what: Description of the view for the message.
         dependencies: Services by name.
         variables: Names of the path variables, for suggestions.
+        remark: Added to the message.
 
     Raises:
         ConfigurationError: Nothing provides the parameter; the message names the missing setting
@@ -287,7 +439,8 @@ def source_of(
     if _is_readable(attribute):
         return lambda request: getattr(request, attribute)
     raise ConfigurationError(
-        f"nothing fills the parameter {name!r} of {what}; {_hint(name, dependencies, variables)}"
+        f"nothing fills the parameter {name!r} of {what}; "
+        f"{_hint(name, dependencies, variables)}{remark}"
     )
 
 

@@ -38,6 +38,10 @@ class Settings:
     STATIC_ROOT: str = "staticfiles"  # where collectstatic puts them
     APPLICATION_CLASS: str = "lback.application.Application"
 
+    # Errors as problem details (RFC 9457); those of typed views always are.
+    API_PREFIXES: list[str] = field(default_factory=list)  # paths such as "/api/"
+    PROBLEM_DETAILS: bool = False  # for all paths
+
     # The database: DATABASE_URL, or else the DB_… settings.
     DATABASE_URL: str = ""
     DB_ENGINE: str = "sqlite"  # sqlite, postgresql or mysql

@@ -192,6 +192,13 @@ def _paths(value: list[object]) -> None:
         raise ValueError("must be a list of texts or paths")
 
 
+def _prefixes(value: list[Any]) -> None:
+    _texts(value)
+    for prefix in value:
+        if not prefix.startswith("/"):
+            raise ValueError(f"{prefix!r} is not a path; write '/{prefix}'")
+
+
 def _static_url(value: str) -> None:
     if not _STATIC_URL.fullmatch(value):
         raise ValueError(
@@ -273,6 +280,7 @@ VALIDATORS: Mapping[str, Callable[[Any], None]] = {
     "ALLOWED_HOSTS": _hosts,
     "TRUSTED_PROXIES": _networks,
     "INSTALLED_APPS": _texts,
+    "API_PREFIXES": _prefixes,
     "SILENCED_CHECKS": _texts,
     "PASSWORD_VALIDATORS": _callables,
     "PASSWORD_WORDS": _texts,

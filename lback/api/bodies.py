@@ -1,0 +1,124 @@
+"""JSON bodies of typed views: decoded straight into their type, and explained if that fails."""
+
+import re
+from collections.abc import Callable
+from copy import copy
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import msgspec
+
+from lback.api.descriptions import JSON
+from lback.api.json_types import has_decimals
+from lback.api.problems import InputError, InvalidInput
+from lback.api.wrong_places import json_pointer, message_place, non_finite, wrong_places
+from lback.core.exceptions import BadRequest, HTTPException
+from lback.core.http.json_decoding import is_shallow, parse_json
+from lback.core.http.json_encoding import json_encode
+from lback.core.routing.annotations import EMPTY
+
+if TYPE_CHECKING:
+    from lback.core.request import Request
+
+Reader: TypeAlias = Callable[["Request"], Any]
+
+_JSON = re.compile(r"application/(?:json|[^/]*\+json)")
+_CHARSET = re.compile(r";\s*charset\s*=\s*\"?([^\s\";]+)", re.IGNORECASE)
+_BOM = b"\xef\xbb\xbf"
+_NOT_FINITE = re.compile(rb"\"[+-]?s?(?:nan|inf)", re.IGNORECASE)
+
+
+def body_reader(
+    annotation: Any, default: object, media_types: tuple[str, ...], max_depth: int
+) -> Reader:
+    """Return a function that reads the JSON body of a request as a type.
+
+    Args:
+        annotation: The type.
+        default: Value without a body; `EMPTY` if the body is required.
+        media_types: Accepted media types; empty means every JSON type.
+        max_depth: Maximum nesting of arrays and objects.
+    """
+    decode = msgspec.json.Decoder(annotation).decode
+    may_be_infinite = has_decimals(annotation)
+
+    def read(request: "Request") -> object:
+        body = request.body_bytes
+        environ = request.environ
+        if not body:
+            return _default_of(default)
+        if environ.get("CONTENT_TYPE") != JSON or "HTTP_CONTENT_ENCODING" in environ or media_types:
+            _check_type(request, media_types)
+        try:
+            value = decode(body)
+            # What is written again in the same way has no name twice.
+            if is_shallow(body, max_depth) and json_encode(value) == body:
+                if may_be_infinite and _NOT_FINITE.search(body):
+                    _refuse_non_finite(value)
+                return value
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, OverflowError):
+            pass
+        return _read_carefully(body, annotation, decode, max_depth)
+
+    return read
+
+
+def _default_of(default: object) -> object:
+    if default is EMPTY:
+        raise BadRequest("The body is missing; send JSON.")
+    return copy(default)
+
+
+def _read_carefully(
+    body: bytes, annotation: Any, decode: Callable[[bytes], object], max_depth: int
+) -> object:
+    """Return the value of a body, or raise with every invalid place of it."""
+    plain = parse_json(body, max_depth)
+    try:
+        value = decode(body.removeprefix(_BOM))
+    except (msgspec.ValidationError, UnicodeDecodeError) as error:
+        places = wrong_places(plain, annotation) or [message_place(str(error))]
+        raise InvalidInput([_entry(place) for place in places]) from None
+    if _NOT_FINITE.search(body):
+        _refuse_non_finite(value)
+    return value
+
+
+def _refuse_non_finite(value: object) -> None:
+    places = list(non_finite(value, ()))
+    if places:
+        raise InvalidInput([_entry(place) for place in places])
+
+
+def _entry(place: Any) -> InputError:
+    return {"pointer": json_pointer(place.path), "detail": place.detail, "code": place.code}
+
+
+def _check_type(request: "Request", media_types: tuple[str, ...]) -> None:
+    """Raise a 415 unless the body is JSON of an accepted type, in UTF-8 and not compressed."""
+    field = request.get_header("Content-Type") or ""
+    kind = field.partition(";")[0].strip().lower()
+    accepted = ", ".join(media_types) or JSON
+    fits = kind in media_types if media_types else _JSON.fullmatch(kind)
+    if not fits:
+        raise unsupported(f"The body is {kind or 'of no type'}; send {accepted}.", accepted)
+    charset = _CHARSET.search(field)
+    if charset is not None and charset[1].lower() not in ("utf-8", "utf8", "us-ascii"):
+        raise unsupported(f"The body is in {charset[1][:40]}; send UTF-8.", accepted)
+    encoding = request.get_header("Content-Encoding")
+    if encoding and encoding.strip().lower() != "identity":
+        # RFC 9110 section 12.5.3: the field says which codings are supported.
+        raise HTTPException(
+            "The body is compressed; send it uncompressed.",
+            415,
+            headers={"Accept-Encoding": "identity"},
+        )
+
+
+def unsupported(text: str, accepted: str) -> HTTPException:
+    """Return the error for a body of another media type (415, RFC 9110 section 15.5.16).
+
+    Args:
+        text: Text for the client.
+        accepted: Media types for the `Accept` field of the response.
+    """
+    return HTTPException(text, 415, headers={"Accept": accepted})
