@@ -6,9 +6,12 @@ from lback.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from lback.api.answers import AnswerError
+    from lback.api.changes import breaking_changes
     from lback.api.descriptions import Answer, Operation, Parameter, RequestBody
+    from lback.api.documented import describe
     from lback.api.markers import Body, Cookie, Event, File, Form, Header, Path, Query, Status
     from lback.api.model_struct import ModelStruct
+    from lback.api.openapi import OpenAPI
     from lback.api.operations import operations_of
     from lback.api.problems import InputError, InvalidInput, Problem
 
@@ -24,6 +27,7 @@ __all__ = [
     "InputError",
     "InvalidInput",
     "ModelStruct",
+    "OpenAPI",
     "Operation",
     "Parameter",
     "Path",
@@ -31,6 +35,8 @@ __all__ = [
     "Query",
     "RequestBody",
     "Status",
+    "breaking_changes",
+    "describe",
     "operations_of",
 ]
 
@@ -46,10 +52,13 @@ __getattr__, __dir__ = lazy_names(
         "InputError": "lback.api.problems",
         "InvalidInput": "lback.api.problems",
         "ModelStruct": "lback.api.model_struct",
+        "OpenAPI": "lback.api.openapi",
         "Operation": "lback.api.descriptions",
         "Parameter": "lback.api.descriptions",
         "Problem": "lback.api.problems",
         "RequestBody": "lback.api.descriptions",
+        "breaking_changes": "lback.api.changes",
+        "describe": "lback.api.documented",
         "operations_of": "lback.api.operations",
     },
 )

@@ -1,6 +1,6 @@
 """What a developer adds to the description of a view: tags, names, examples, or nothing at all."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import TypeVar
 
@@ -20,6 +20,7 @@ class Description:
         description: Text, instead of the rest of the docstring.
         deprecated: Whether clients should stop using the operation.
         hidden: Whether the operation is left out of the document.
+        errors: Statuses of errors that the view raises.
         request_example: An example of the body.
         answer_example: An example of the body of the first answer.
     """
@@ -30,6 +31,7 @@ class Description:
     description: str | None = None
     deprecated: bool | None = None
     hidden: bool | None = None
+    errors: tuple[int, ...] | None = None
     request_example: object = None
     answer_example: object = None
 
@@ -48,6 +50,7 @@ def describe(
     description: str | None = None,
     deprecated: bool | None = None,
     hidden: bool | None = None,
+    errors: Collection[int] | None = None,
     request_example: object = None,
     answer_example: object = None,
 ) -> Callable[[V], V]:
@@ -62,6 +65,7 @@ def describe(
         description: Further text; by default the rest of the docstring before its sections.
         deprecated: Whether clients should stop using the operation.
         hidden: Whether to leave the operation out of the document. Its route works as before.
+        errors: Statuses of errors that the view raises, besides those that Lback knows of.
         request_example: An example of the body, of types that JSON can express.
         answer_example: An example of the body of the first answer.
 
@@ -84,6 +88,7 @@ def describe(
         description,
         deprecated,
         hidden,
+        None if errors is None else tuple(errors),
         request_example,
         answer_example,
     )

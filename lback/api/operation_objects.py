@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, get_origin
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from lback.api.problem_schemas import problem_components
 from lback.api.response_objects import FILE, ResponseBuilder
 from lback.api.schema_components import JSONObject, SchemaCollector, without_null
+from lback.api.signature import is_file_list
 from lback.core.exceptions import ConfigurationError
 from lback.core.routing.converters import IntegerConverter, StringConverter
 
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from lback.api.security_schemes import SecuritySchemes
     from lback.core.routing.route import Route
 
-URL_ENCODED = "application/x-www-form-urlencoded"
-MULTIPART = "multipart/form-data"
 # Header fields that other parts of an operation describe (OpenAPI 3.1 section 4.8.12.1).
 _DESCRIBED_ELSEWHERE = frozenset({"accept", "authorization", "content-type"})
 
@@ -112,7 +111,7 @@ class OperationBuilder:
         body = self._body(operation, said)
         if body is not None:
             built["requestBody"] = body
-        built["responses"] = self._answers.responses(operation, said.answer_example)
+        built["responses"] = self._answers.responses(operation, said)
         built["security"] = self._schemes.requirements(operation)
         paths.setdefault(path, {})[method] = built
 
@@ -169,27 +168,26 @@ class OperationBuilder:
         return built
 
     def _body(self, operation: "Operation", said: "Description") -> JSONObject | None:
-        example = {} if said.request_example is None else {"example": said.request_example}
-        if operation.body is not None:
-            schema = self._schemas.add(operation.body.type)
-            content = {name: {"schema": schema, **example} for name in operation.body.media_types}
-            return {"content": content, **_required(operation.body.required)}
-        fields = [p for p in operation.parameters if p.location in ("form", "file")]
-        if not fields:
+        body = operation.body
+        if body is None:
             return None
+        example = {} if said.request_example is None else {"example": said.request_example}
+        fields = [p for p in operation.parameters if p.location in ("form", "file")]
+        schema = self._form(fields) if fields else self._schemas.add(body.type)
+        content = {name: {"schema": schema, **example} for name in body.media_types}
+        return {"content": content, **_required(body.required)}
+
+    def _form(self, fields: "list[Parameter]") -> JSONObject:
         schema = {"type": "object", "properties": {p.name: self._field(p) for p in fields}}
         required = [p.name for p in fields if p.required]
         if required:
             schema["required"] = required
-        has_files = any(p.location == "file" for p in fields)
-        types = [MULTIPART] if has_files else [URL_ENCODED, MULTIPART]
-        content = {name: {"schema": schema, **example} for name in types}
-        return {"content": content, **_required(bool(required))}
+        return schema
 
     def _field(self, parameter: "Parameter") -> JSONObject:
         more = {"description": parameter.description} if parameter.description else {}
         if parameter.location == "file":
-            several = get_origin(parameter.type) in (list, tuple)
+            several = is_file_list(parameter.type)
             return {**({"type": "array", "items": FILE} if several else FILE), **more}
         return self._schemas.add(parameter.type, {**_default_of(parameter), **more})
 
@@ -231,7 +229,7 @@ def _path_schema(operation: "Operation", parameter: "Parameter") -> JSONObject:
 
 
 def _default_of(parameter: "Parameter") -> JSONObject:
-    if parameter.required or parameter.default is None:
+    if parameter.required or parameter.default in (None, msgspec.UNSET):
         return {}
     return {"default": msgspec.to_builtins(parameter.default, str_keys=True)}
 

@@ -17,6 +17,8 @@ _FIELDS: Mapping[int, tuple[str, str]] = {
     429: ("Retry-After", "Seconds to wait (RFC 9110 section 10.2.3)."),
     503: ("Retry-After", "Seconds to wait (RFC 9110 section 10.2.3)."),
 }
+# The phrases of RFC 9110, which differ from those of `http` in some versions of Python.
+_PHRASES = {413: "Content Too Large", 414: "URI Too Long", 422: "Unprocessable Content"}
 _SCHEMAS: Mapping[str, JSONObject] = {
     _PROBLEM: {
         "title": "Problem details",
@@ -38,6 +40,7 @@ _SCHEMAS: Mapping[str, JSONObject] = {
                 "description": "Identifier of this error.",
             },
         },
+        "required": ["type", "title", "status"],
     },
     "InvalidPlace": {
         "title": "Invalid place",
@@ -67,9 +70,14 @@ _SCHEMAS: Mapping[str, JSONObject] = {
 }
 
 
+def phrase_of(status: int) -> str:
+    """Return the phrase of a status, the same with every version of Python."""
+    return _PHRASES.get(status) or HTTPStatus(status).phrase
+
+
 def name_of(status: int) -> str:
     """Return the name of the component of an error, such as "NotFound"."""
-    words = "".join(c if c.isalnum() else " " for c in HTTPStatus(status).phrase)
+    words = "".join(c if c.isalnum() else " " for c in phrase_of(status))
     return "".join(word.capitalize() for word in words.split())
 
 
@@ -96,7 +104,7 @@ def _response(status: int) -> JSONObject:
     name = _INVALID if status in _WITH_ERRORS else _PROBLEM
     schema = {"$ref": f"#/components/schemas/{name}"}
     response: JSONObject = {
-        "description": HTTPStatus(status).phrase,
+        "description": phrase_of(status),
         "content": {PROBLEM_TYPE: {"schema": schema}},
     }
     if status in _FIELDS:

@@ -1,20 +1,21 @@
 """Responses of operations in the OpenAPI document: answers, streams and errors."""
 
 from collections import abc
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 from lback.api.descriptions import JSON
-from lback.api.problem_schemas import reference
+from lback.api.markers import Event
+from lback.api.problem_schemas import phrase_of, reference
 from lback.api.schema_components import JSONObject, SchemaCollector
 from lback.api.security_schemes import CSRF, needs_user
+from lback.api.streams import EVENT_STREAM, JSON_LINES
 
 if TYPE_CHECKING:
     from lback.api.descriptions import Answer, Operation
+    from lback.api.documented import Description
     from lback.api.security_schemes import SecuritySchemes
 
-EVENTS = "text/event-stream"
-STREAMED = ("application/jsonl", "application/x-ndjson", "application/json-seq", EVENTS)
+STREAMED = (JSON_LINES, EVENT_STREAM)
 FILE = {"type": "string", "format": "binary", "contentMediaType": "application/octet-stream"}
 _ITERATORS = (abc.Iterator, abc.Iterable, abc.Generator)
 
@@ -37,40 +38,42 @@ class ResponseBuilder:
         self._schemas = schemas
         self._version = version
 
-    def responses(self, operation: "Operation", example: object = None) -> JSONObject:
+    def responses(self, operation: "Operation", said: "Description") -> JSONObject:
         """Return the responses of an operation by status.
 
         Args:
             operation: The operation.
-            example: An example of the body of the first answer; None for none.
+            said: What `describe` says about it.
         """
         responses: JSONObject = {}
         for answer in sorted(operation.answers, key=lambda answer: answer.status):
             self._add(responses, answer)
         if not responses:
             responses["default"] = {"description": "The answer is not described."}
-        if example is not None:
+        if said.answer_example is not None:
             first = next(iter(responses.values()))
             for content in first.get("content", {}).values():
-                content["example"] = example
-        for status in self._errors(operation):
+                content["example"] = said.answer_example
+        for status in sorted({*self._errors(operation), *(said.errors or ())}):
             self.statuses.add(status)
             responses.setdefault(str(status), reference(status))
         return responses
 
-    def _errors(self, operation: "Operation") -> list[int]:
+    def _errors(self, operation: "Operation") -> set[int]:
         found = set(operation.errors)
         requirements = self._schemes.requirements(operation)
         if any(CSRF in schemes or any(schemes.values()) for schemes in requirements):
             found.add(403)
         if requirements and needs_user(operation):
             found.add(401)
+        if any(answer.media_type for answer in operation.answers):
+            found.add(406)
         if getattr(operation.route.view, "rate_limits", ()):
             found.add(429)
-        return sorted(found)
+        return found
 
     def _add(self, responses: JSONObject, answer: "Answer") -> None:
-        text = answer.description or HTTPStatus(answer.status).phrase
+        text = answer.description or phrase_of(answer.status)
         response = responses.setdefault(str(answer.status), {"description": text})
         if answer.type in (None, type(None)) or not answer.media_type:
             return
@@ -90,7 +93,7 @@ class ResponseBuilder:
 
     def _stream(self, media_type: str, item: Any) -> JSONObject:
         schema = self._schemas.add(item, is_answer=True)
-        if media_type == EVENTS:
+        if media_type == EVENT_STREAM:
             schema = _event(schema)
         if self._version == "3.1":  # it cannot type the items of a stream
             return {"schema": {"type": "string"}, "x-item-schema": schema}
@@ -98,8 +101,12 @@ class ResponseBuilder:
 
 
 def _item_type(kind: Any) -> Any:
-    """Return the type of the items of an iterator, or the type itself."""
-    return get_args(kind)[0] if get_origin(kind) in _ITERATORS else kind
+    """Return the type of the items of a stream; that of their data if they are events."""
+    if get_origin(kind) in _ITERATORS:
+        kind = get_args(kind)[0]
+    if get_origin(kind) is Event:
+        return get_args(kind)[0]
+    return Any if kind is Event else kind
 
 
 def _event(data: JSONObject) -> JSONObject:

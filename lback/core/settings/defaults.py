@@ -42,6 +42,11 @@ class Settings:
     API_PREFIXES: list[str] = field(default_factory=list)  # paths such as "/api/"
     PROBLEM_DETAILS: bool = False  # for all paths
 
+    # The OpenAPI document of the API, and its pages.
+    API_TITLE: str = ""  # empty: the name of the directory of the project
+    API_VERSION: str = "1.0.0"  # of the API, as clients see it
+    API_DOCS_ACCESS: str = "staff"  # who may read them: staff, users or public; with DEBUG all
+
     # The database: DATABASE_URL, or else the DB_… settings.
     DATABASE_URL: str = ""
     DB_ENGINE: str = "sqlite"  # sqlite, postgresql or mysql
@@ -134,11 +139,6 @@ class Settings:
     MAIL_PASSWORD: str = ""
     MAIL_FROM: str = "noreply@localhost"
     MAIL_DIRECTORY: str = "mail"  # for MAIL_BACKEND = "file", below PROJECT_ROOT
-
-    # The description of the API (OpenAPI) and its pages.
-    API_TITLE: str = ""  # empty: the name of the directory of the project
-    API_VERSION: str = "1.0.0"  # of the API, as clients see it
-    API_DOCS_ACCESS: str = "staff"  # who may read it: staff, users or public; anyone with DEBUG
 
     # The Redis or Valkey server for sessions, rate limits and caches.
     REDIS_URL: str = "redis://127.0.0.1:6379/0"
