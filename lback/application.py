@@ -98,7 +98,8 @@ class Application:
         self.error_handler = ErrorHandler(
             config, self.template_renderer, self.router, dispatcher=dispatcher
         )
-        self.error_handler.problem_details = self._problem_details
+        if config.API_PREFIXES or config.PROBLEM_DETAILS:
+            self.error_handler.problem_details = self._problem_details
         self.caches = build_caches(config, dispatcher)
         self.cache = self.caches[DEFAULT_CACHE]
         self.static_files = self._serve_static_files()
@@ -122,7 +123,7 @@ class Application:
                 **services,
             },
             dispatcher,
-            self._typed_view,
+            typed_views=self._typed_view,
         )
         build_configured_services(config, self.app_controller.dependencies)
         load_middlewares_from_config(
@@ -134,19 +135,15 @@ class Application:
         from lback.api.typed_views import build_typed_view
 
         self._typed_routes.add(route)
+        self.error_handler.problem_details = self._problem_details
         return build_typed_view(declared, self.config)
 
     def _problem_details(
         self, error: Exception, status: int, message: str, request: "Request"
     ) -> Response | None:
-        config = self.config
-        if not (
-            config.API_PREFIXES or config.PROBLEM_DETAILS or "lback.api.problems" in sys.modules
-        ):
-            return None
-        from lback.api.problem_details import problem_response
+        from lback.api.problem_details import problem_where_due
 
-        return problem_response(error, status, message, request, config, self._typed_routes)
+        return problem_where_due(error, status, message, request, self.config, self._typed_routes)
 
     def _serve_static_files(self) -> StaticFiles:
         files = StaticFiles(self.config)

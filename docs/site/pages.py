@@ -106,6 +106,11 @@ PAGES = (
         "Authentication and permissions",
         ("lback.auth: login logout login_required permission_required", "lback.auth"),
     ),
+    Page(
+        "api",
+        "API",
+        ("lback.api: Query Header Cookie Form File Path Body Status Event", "lback.api"),
+    ),
     Page("accounts", "Account pages", ("lback.accounts",), "account pages"),
     Page(
         "sessions", "Sessions", ("lback.sessions: flash flashed SessionManager", "lback.sessions")
@@ -125,6 +130,7 @@ PUBLIC_PACKAGES = (
     "lback.core.types",
     "lback.accounts",
     "lback.admin",
+    "lback.api",
     "lback.auth",
     "lback.cache",
     "lback.database",

@@ -160,7 +160,7 @@ class Status:
 class Event(msgspec.Struct, Generic[T], frozen=True):
     """A server-sent event: a view that is annotated with `Iterator[Event[T]]` yields these.
 
-    Args:
+    Attributes:
         data: Its content, which is sent as JSON.
         event: Its name; None means "message".
         id: Sent back by the browser as `Last-Event-ID` when it connects again.

@@ -141,15 +141,16 @@ class ModelStruct(_Fields):
     annotation names them. Fields that are declared in the class have the declared type, and
     only these are known to type checkers.
 
-    Args:
-        model: The model.
-        include: Names of the columns; None means all that are not secret.
-        exclude: Names of columns to leave out.
-        relations: Types of related rows by the name of the relationship.
-        for_create: Leave out columns that clients do not set: generated keys, versions, and
-            columns with a computed default. A column with another default may be missing.
-        partial: As `for_create`, without keys; every field may be missing (`msgspec.UNSET`).
-        **config: Options of `msgspec.Struct`, such as `rename`.
+    Options of the class statement:
+
+    - `model`: the model.
+    - `include`: names of the columns; by default all that are not secret.
+    - `exclude`: names of columns to leave out.
+    - `relations`: types of related rows by the name of the relationship.
+    - `for_create=True`: leave out columns that clients do not set: generated keys, versions, and
+      columns with a computed default. A column with another default may be missing.
+    - `partial=True`: as `for_create`, without keys; every field may be missing (`msgspec.UNSET`).
+    - Options of `msgspec.Struct`, such as `rename`.
 
     Raises:
         ConfigurationError: A name is not one of the model, or a column has no JSON form.

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 PROBLEM_JSON = "application/problem+json"
 
 
-def problem_response(
+def problem_where_due(
     error: Exception,
     status: int,
     message: str,
@@ -29,6 +29,8 @@ def problem_response(
 ) -> Response | None:
     """Return an error as problem details, or None if the request is answered in another form.
 
+    Problem details are due to typed views, below `API_PREFIXES` and where `PROBLEM_DETAILS` is on.
+
     Args:
         error: The exception.
         status: Status of the response.
@@ -37,7 +39,23 @@ def problem_response(
         config: Settings; `API_PREFIXES` and `PROBLEM_DETAILS` are used.
         typed: The routes of typed views.
     """
-    if not _applies(error, request, config, typed) or prefers_page(request):
+    if not _applies(request, config, typed):
+        return None
+    return problem_response(error, status, message, request)
+
+
+def problem_response(
+    error: Exception, status: int, message: str, request: "Request"
+) -> Response | None:
+    """Return an error as problem details, or None for a client that prefers a page.
+
+    Args:
+        error: The exception.
+        status: Status of the response.
+        message: Text for the client; the phrase of the status says no more and is left out.
+        request: The request that failed.
+    """
+    if prefers_page(request):
         return None
     members = members_of(error, status, message, request)
     response = Response(json_encode(members), status, {"Vary": "Accept"}, PROBLEM_JSON)
@@ -117,10 +135,8 @@ def prefers_page(request: "Request") -> bool:
     return page_weight(field) > max(named or others, default=0.0)
 
 
-def _applies(
-    error: Exception, request: "Request", config: "Config", typed: "Collection[Route]"
-) -> bool:
-    if isinstance(error, (Problem, InvalidInput)) or config.PROBLEM_DETAILS:
+def _applies(request: "Request", config: "Config", typed: "Collection[Route]") -> bool:
+    if config.PROBLEM_DETAILS:
         return True
     if request.path.startswith(tuple(config.API_PREFIXES)) and config.API_PREFIXES:
         return True

@@ -1,10 +1,13 @@
 """Exceptions of typed views: problem details (RFC 9457) and invalid input."""
 
 from collections.abc import Mapping, Sequence
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 from lback.core.exceptions import HTTPException
-from lback.core.response import STATUS_LINES
+from lback.core.response import STATUS_LINES, Response
+
+if TYPE_CHECKING:
+    from lback.core.request import Request
 
 # "in" is a keyword, so the class syntax cannot declare it.
 InputError = TypedDict(
@@ -12,6 +15,15 @@ InputError = TypedDict(
     {"pointer": str, "parameter": str, "in": str, "detail": str, "code": str},
     total=False,
 )
+
+
+def _problem_response(
+    error: Exception, status: int, message: str, request: "Request"
+) -> Response | None:
+    # Imported here, because the two modules need each other.
+    from lback.api.problem_details import problem_response
+
+    return problem_response(error, status, message, request)
 
 
 class Problem(HTTPException):
@@ -36,6 +48,8 @@ class Problem(HTTPException):
         >>> problem.status_code, problem.extensions
         (409, {'book_id': 7})
     """
+
+    problem_details = staticmethod(_problem_response)
 
     def __init__(
         self,
@@ -77,6 +91,7 @@ class InvalidInput(HTTPException):
 
     status_code = 422
     message = "The input is invalid."
+    problem_details = staticmethod(_problem_response)
 
     def __init__(self, errors: Sequence[InputError], status: int = 422) -> None:
         self.errors = list(errors)

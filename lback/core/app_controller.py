@@ -95,6 +95,7 @@ class AppController:
         user_manager: "UserManager",
         available_dependencies_instances: dict[str, Any],
         dispatcher: "SignalDispatcher",
+        *,
         typed_views: TypedViewBuilder | None = None,
     ) -> None:
         self.middleware_manager = middleware_manager

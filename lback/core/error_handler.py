@@ -108,8 +108,9 @@ class ErrorHandler(SignalSender):
             path = redacted_path(request)
             message = redacted_text(error.message, request)
             logger.log(level, "%s %r answered %d: %s", request.method, path, status, message)
-        problem = self._problem(error, status, request)
-        if problem is not None:
+        build = error.problem_details or self.problem_details
+        problem = build and self._problem(build, error, status, request)
+        if problem:
             response = problem
         elif error.data is not None or wants_json(request):
             response = self._json_for(error, status, request)
@@ -320,11 +321,11 @@ class ErrorHandler(SignalSender):
             response.headers["Allow"] = ", ".join(error.allowed_methods)
         return response
 
-    def _problem(self, error: HTTPException, status: int, request: "Request") -> Response | None:
-        if self.problem_details is None:
-            return None
+    def _problem(
+        self, build: ProblemDetails, error: HTTPException, status: int, request: "Request"
+    ) -> Response | None:
         message = self._message(error, status, request)
-        response = self.problem_details(error, status, message, request)
+        response = build(error, status, message, request)
         return response and self._send_generated(response, message, request=request)
 
     def _message(self, error: HTTPException, status: int, request: "Request") -> str:

@@ -36,6 +36,8 @@ class HTTPException(FrameworkException):
     message: str = "An unexpected error occurred."
     data: Any | None = None
     headers: Mapping[str, str] = MappingProxyType({})
+    # Returns the response of an exception that is always sent as problem details (RFC 9457).
+    problem_details: Any = None
 
     def __init__(
         self,

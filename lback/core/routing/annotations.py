@@ -96,7 +96,13 @@ def _is_filled(cell: types.CellType) -> bool:
 
 
 def resolved_or_empty(annotation: Any, view: Callable[..., object], name: str = "value") -> Any:
-    """Return an annotation as an object, or `EMPTY` if it cannot be resolved."""
+    """Return an annotation as an object, or `EMPTY` if it cannot be resolved.
+
+    Args:
+        annotation: The annotation as the signature has it.
+        view: The function; text is evaluated in its module.
+        name: Name of the parameter.
+    """
     try:
         return resolved(annotation, view, name)
     except (NameError, TypeError, SyntaxError, AttributeError):
