@@ -129,7 +129,7 @@ def change_book(db_session: Session, book_id: int, changes: BookPatch) -> BookOu
     return BookOut.from_row(book)
 
 
-def delete_book(db_session: Session, book_id: int) -> None:
+def delete_book(db_session: Session, book_id: int) -> Annotated[None, Status(204)]:
     """Remove a book from the shelf."""
     db_session.delete(_get(db_session, book_id))
 

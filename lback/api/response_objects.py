@@ -95,9 +95,8 @@ class ResponseBuilder:
         schema = self._schemas.add(item, is_answer=True)
         if media_type == EVENT_STREAM:
             schema = _event(schema)
-        if self._version == "3.1":  # it cannot type the items of a stream
-            return {"schema": {"type": "string"}, "x-item-schema": schema}
-        return {"itemSchema": schema}
+        # Version 3.1 cannot type the items of a stream; the extension is for people.
+        return {"x-item-schema" if self._version == "3.1" else "itemSchema": schema}
 
 
 def _item_type(kind: Any) -> Any:
