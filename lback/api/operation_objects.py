@@ -55,7 +55,7 @@ def operation_id(operation: "Operation") -> str:
 
 
 def _identifier(text: str) -> str:
-    return re.sub(r"\W+", "_", text, flags=re.ASCII).strip("_")
+    return re.sub(r"[\W_]+", "_", text, flags=re.ASCII).strip("_")
 
 
 class OperationBuilder:

@@ -110,8 +110,7 @@ def _parts_of(info: Any) -> Iterator[Any]:
 
 def _always_sent(kind: type, schema: JSONObject) -> list[str]:
     """Return the names of the fields that an encoded struct always has."""
-    info = msgspec.inspect.type_info(kind)
-    fields = getattr(info, "fields", ())
+    fields = msgspec.structs.fields(kind)
     unset = {item.encode_name for item in fields if item.default is msgspec.UNSET}
     return [name for name in schema.get("properties", {}) if name not in unset]
 

@@ -168,7 +168,7 @@ def _served(app: "Application") -> Iterator[str]:
 
     class Handler(WSGIRequestHandler):
         # The signature of Werkzeug.
-        def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002, ARG002
+        def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002
             """Log nothing."""
 
     def checked(environ: "Environ", start_response: "StartResponse") -> Iterable[bytes]:
