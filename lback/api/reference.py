@@ -159,7 +159,7 @@ def _entry(document: JSONObject, method: str, path: str, operation: JSONObject) 
 
 def _access(security: Iterable[Mapping[str, list[str]]]) -> Iterator[str]:
     for requirement in security:
-        names = " and ".join(_NAMES.get(name, name) for name in requirement)
+        names = " and ".join(_NAMES.get(name, name) for name in requirement) or "no credentials"
         wanted = dict.fromkeys(p for permissions in requirement.values() for p in permissions)
         yield f"{names}, with the permission {' and '.join(wanted)}" if wanted else names
 

@@ -65,10 +65,26 @@ class SchemaCollector:
         )
         for schema, built, more in zip(self._schemas, found, self._additions, strict=False):
             schema.update({**built, **more})
+        for schema in (*self._schemas, *components.values()):
+            _type_enumerations(schema)
         for kind, reference in zip(sent, found[len(self._types) :], strict=True):
             name = reference["$ref"].rpartition("/")[2]
             components[name]["required"] = _always_sent(kind, components[name])
         return components
+
+
+def _type_enumerations(schema: Any) -> None:
+    """Add the type to the enumerations of text in a schema, which generators of code look at."""
+    if isinstance(schema, list):
+        for item in schema:
+            _type_enumerations(item)
+    elif isinstance(schema, dict):
+        values = schema.get("enum")
+        if isinstance(values, list) and all(isinstance(value, str) for value in values):
+            schema.setdefault("type", "string")
+        for name, inner in schema.items():
+            if name not in ("default", "example", "examples", "enum"):
+                _type_enumerations(inner)
 
 
 def _unknown(_: type) -> JSONObject:

@@ -100,7 +100,8 @@ class SecuritySchemes:
             operation: The operation.
 
         Returns:
-            An empty list if everybody may call it without credentials.
+            An empty list if nobody needs credentials; with an empty alternative if browsers alone
+            need a CSRF token.
         """
         permissions = permissions_of(operation)
         csrf = self._needs_csrf(operation)
@@ -113,7 +114,8 @@ class SecuritySchemes:
             found.append({API_KEY: permissions})
         if self.has_access_tokens:
             found.append({ACCESS_TOKEN: permissions})
-        return found
+        # Without a user, the token is needed by browsers alone, which send cookies.
+        return found if needs_user(operation) else [*found, {}]
 
     def _needs_csrf(self, operation: "Operation") -> bool:
         view = operation.route.view

@@ -16,6 +16,7 @@
     validatorUrl: null, // no other host
     persistAuthorization: false,
     displayRequestDuration: true,
+    syntaxHighlight: false, // its colours have too little contrast
     requestInterceptor: (request) => {
       const url = new URL(request.url, window.location.href);
       const isOwn = url.origin === window.location.origin;
