@@ -136,7 +136,7 @@ class Application:
 
         self._typed_routes.add(route)
         self.error_handler.problem_details = self._problem_details
-        return build_typed_view(declared, self.config)
+        return build_typed_view(route, declared, self.config)
 
     def _problem_details(
         self, error: Exception, status: int, message: str, request: "Request"

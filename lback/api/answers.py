@@ -235,27 +235,34 @@ def _respond_to_one_of(
 
 
 def _encoder(outcome: Outcome, what: str, config: "Config") -> Encode:
-    make = _MAKERS.get(outcome.kind)
-    if make is None:
+    if outcome.kind == "json":
         return _json_encoder(outcome, what, config)
-    kind, default = outcome.type, outcome.status
-    return lambda _, value, status, headers: make(value, status or default, headers, kind)
+    if outcome.kind in ("lines", "events"):
+        return _stream_encoder(outcome, what, config)
+    make = HTMLResponse if outcome.kind == "page" else Response
+    default = outcome.status
+    return lambda _, value, status, headers: make(value, status or default, headers)
 
 
-def _nothing(_: object, status: int, headers: Any, __: object) -> Response:
-    return Response(None, status, headers)
+def _stream_encoder(outcome: Outcome, what: str, config: "Config") -> Encode:
+    stream = json_lines if outcome.kind == "lines" else event_stream
+    inner = get_args(plain(outcome.type)) if outcome.kind == "events" else (outcome.type,)
+    item_type = inner[0] if inner else Any
+    conform, check = conformer(item_type), _checker(item_type, what)
+    default = outcome.status
 
+    def encode(request: "Request", value: Any, status: int | None, headers: Any) -> Response:
+        is_checked = config.DEBUG is True or CHECK_ANSWERS in request.environ
 
-def _page(value: Any, status: int, headers: Any, _: object) -> Response:
-    return HTMLResponse(value, status, headers)
+        def encode_item(item: Any) -> bytes:
+            body = json_encode(conform(item, None))
+            if is_checked:
+                check(body)
+            return body
 
+        return stream(value, status or default, headers, encode_item)
 
-_MAKERS: Mapping[str, Callable[[Any, int, Any, Any], Response]] = {
-    "none": _nothing,
-    "page": _page,
-    "lines": json_lines,
-    "events": event_stream,
-}
+    return encode
 
 
 def _json_encoder(outcome: Outcome, what: str, config: "Config") -> Encode:
@@ -270,7 +277,8 @@ def _json_encoder(outcome: Outcome, what: str, config: "Config") -> Encode:
         except (msgspec.ValidationError, ValueError, AttributeError) as error:
             raise _misfit(value, outcome.type, what, str(error)) from error
         if has_fields:
-            headers = {**fitting.response_fields(request), **(headers or {})}
+            holder = value if hasattr(value, "response_fields") else fitting
+            headers = {**holder.response_fields(request), **(headers or {})}
         body = json_encode(fitting)
         if config.DEBUG is True or CHECK_ANSWERS in request.environ:
             check(body)

@@ -23,8 +23,9 @@ Reader: TypeAlias = Callable[["Request"], Any]
 
 _JSON = re.compile(r"application/(?:json|[^/]*\+json)")
 _CHARSET = re.compile(r";\s*charset\s*=\s*\"?([^\s\";]+)", re.IGNORECASE)
+_SPACED = b'": '
 _BOM = b"\xef\xbb\xbf"
-_NOT_FINITE = re.compile(rb"\"[+-]?s?(?:nan|inf)", re.IGNORECASE)
+_NOT_FINITE = re.compile(rb"\"[+-]?(?:s?nan\d*|inf(?:inity)?)\"", re.IGNORECASE)
 
 
 def body_reader(
@@ -50,14 +51,14 @@ def body_reader(
             _check_type(request, media_types)
         try:
             value = decode(body)
-            # What is written again in the same way has no name twice.
-            if is_shallow(body, max_depth) and json_encode(value) == body:
-                if may_be_infinite and _NOT_FINITE.search(body):
-                    _refuse_non_finite(value)
-                return value
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, OverflowError):
-            pass
-        return _read_carefully(body, annotation, decode, max_depth)
+            return _read_carefully(body, annotation, decode, max_depth)
+        # Compact JSON that is written again in the same way has no name twice.
+        if _SPACED in body or not is_shallow(body, max_depth) or json_encode(value) != body:
+            parse_json(body, max_depth)
+        if may_be_infinite and _NOT_FINITE.search(body):
+            _refuse_non_finite(value)
+        return value
 
     return read
 
@@ -81,8 +82,7 @@ def _read_carefully(
         except (msgspec.DecodeError, UnicodeDecodeError, OverflowError):
             places = wrong_places(plain, annotation) or [message_place(str(error))]
             raise InvalidInput([_entry(place) for place in places]) from None
-    if _NOT_FINITE.search(body):
-        _refuse_non_finite(value)
+    _refuse_non_finite(value)  # behind a byte order mark
     return value
 
 

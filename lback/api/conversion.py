@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, get_args, get_origin
 
 import msgspec
 
-from lback.core.routing.annotations import plain
+from lback.core.routing.annotations import is_struct, plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,6 +29,8 @@ def conformer(annotation: Any) -> Conform:
         return lambda value, session: (
             value if value.__class__ is kind else converted(value, kind, session)
         )
+    if is_struct(kind):
+        return _generic_conformer(kind)
     arguments = get_args(kind)
     item = plain(arguments[0]) if get_origin(kind) is list and arguments else None
     if isinstance(item, type) and issubclass(item, msgspec.Struct):
@@ -39,6 +41,24 @@ def conformer(annotation: Any) -> Conform:
             else converted(value, annotation, session)
         )
     return lambda value, session: converted(value, annotation, session)
+
+
+def _generic_conformer(annotation: Any) -> Conform:
+    """Return a conformer for a Struct with type arguments, such as `Page[BookOut]`.
+
+    msgspec takes an instance of the Struct as it is, whatever it holds: the fields are converted
+    one by one instead.
+    """
+    kind = get_origin(annotation)
+    fields = [(field.name, field.encode_name) for field in msgspec.structs.fields(kind)]
+
+    def conform(value: Any, session: "Session | None") -> Any:
+        if isinstance(value, kind):
+            held = {encoded: getattr(value, name) for name, encoded in fields}
+            value = {n: item for n, item in held.items() if item is not msgspec.UNSET}
+        return converted(value, annotation, session)
+
+    return conform
 
 
 def converted(value: Any, annotation: Any, session: "Session | None" = None) -> Any:

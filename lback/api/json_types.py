@@ -22,7 +22,8 @@ def problem_of_type(annotation: Any) -> str | None:
         parts = list(parts_of_type(annotation))
     except (TypeError, ValueError, NameError) as error:
         return str(error)
-    strange = [part.cls for part in parts if isinstance(part, inspect.CustomType)]
+    custom = [part.cls for part in parts if isinstance(part, inspect.CustomType)]
+    strange = [kind for kind in custom if kind is not object]  # object is as Any
     names = ", ".join(dict.fromkeys(kind.__qualname__ for kind in strange))
     return f"{names} has no JSON form" if strange else None
 

@@ -2,10 +2,10 @@
 
 import inspect
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, get_type_hints
-from uuid import UUID
+from typing import TYPE_CHECKING
 
 from lback.api.answers import answers_of, outcomes_of
+from lback.api.converted import converted_type
 from lback.api.descriptions import Answer as Answer
 from lback.api.descriptions import FromRequest as FromRequest
 from lback.api.descriptions import HasResponseFields as HasResponseFields
@@ -14,12 +14,6 @@ from lback.api.descriptions import Parameter as Parameter
 from lback.api.descriptions import RequestBody as RequestBody
 from lback.api.signature import Signature, read_signature
 from lback.api.typed_views import answers_are_typed
-from lback.core.routing.converters import (
-    IntegerConverter,
-    StringConverter,
-    TypeConverter,
-    UUIDConverter,
-)
 from lback.core.routing.endpoint import declared_by
 from lback.core.routing.views import handled_methods
 
@@ -27,11 +21,6 @@ if TYPE_CHECKING:
     from lback.core.routing.route import Route
     from lback.core.routing.views import View
 
-_TYPES: Mapping[type[TypeConverter], Any] = {
-    StringConverter: str,
-    IntegerConverter: int,
-    UUIDConverter: UUID,
-}
 _SECTIONS = ("Args:", "Returns:", "Yields:", "Raises:", "Example:", "Examples:", "Note:")
 
 
@@ -118,27 +107,6 @@ def _views(route: "Route") -> list[tuple[str, "View"]]:
     function: View = getattr(view, "dispatch", view) if isinstance(view, type) else view
     methods = route.methods or ["GET"]
     return [(m, function) for m in methods if m not in ("HEAD", "OPTIONS") or methods == [m]]
-
-
-def converted_type(converter: TypeConverter) -> Any:
-    """Return the type of the values of a path converter.
-
-    Args:
-        converter: One of Lback's, or one of the project, whose `to_python` is annotated.
-
-    Example:
-        >>> from lback.core.routing.converters import CONVERTERS
-        >>> converted_type(CONVERTERS["int"])
-        <class 'int'>
-    """
-    for kind, found in _TYPES.items():
-        if isinstance(converter, kind):
-            return found
-    try:
-        found = get_type_hints(converter.to_python).get("return", str)
-    except (NameError, TypeError):
-        return str
-    return str if found is Any else found
 
 
 def documentation_of(view: "View") -> tuple[str, str]:

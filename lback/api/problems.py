@@ -100,5 +100,7 @@ class InvalidInput(HTTPException):
 
 
 def _shown(error: InputError) -> str:
-    place = error.get("parameter") or error.get("pointer", "")
+    # Names come from the client: no line break of theirs gets into a log.
+    place = (error.get("parameter") or error.get("pointer", ""))[:100]
+    place = place if place.isprintable() else ascii(place)
     return f"{place}: {error['detail']}" if place else error["detail"]

@@ -25,7 +25,8 @@ Read: TypeAlias = Callable[["Request", PathValues, Errors], object]
 Texts: TypeAlias = Callable[["Request", str], list[str] | None]
 Arguments: TypeAlias = Callable[["Request", PathValues], PathValues]
 
-_MISSING = object()
+# Stands for the default of a field; a copy of it is the same object, as of every function.
+_MISSING = copy
 # The hidden field of forms, which belongs to the check and not to the view.
 _CSRF_FIELD = "csrf_token"
 

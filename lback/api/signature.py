@@ -179,7 +179,11 @@ def _problem_of_path(item: Input, declared: Declared) -> str | None:
     return None
 
 
-def _check_text(item: Input, _: Declared) -> str | None:
+def _check_text(item: Input, declared: Declared) -> str | None:
+    untaken = set(declared.variables) - {p.name for p in (*declared.inputs, *declared.others)}
+    near = did_you_mean(item.argument, untaken, 0.7)
+    if near and item.marker is None and item.default is EMPTY:
+        return f"{item.argument!r} is not a variable of the path{near} Mark it with Query() if not"
     if is_struct(item.type) and item.place in ("query", "form"):
         wrong = [
             f.name for f in msgspec.structs.fields(plain(item.type)) if not is_text_type(f.type)
@@ -199,10 +203,16 @@ def _check_text(item: Input, _: Declared) -> str | None:
 
 
 def _check_body(item: Input, declared: Declared) -> str | None:
-    methods = declared.methods
-    if methods and item.default is EMPTY and _WITHOUT_BODY.issuperset(methods):
+    methods = declared.methods or ()
+    without = [method for method in methods if method in _WITHOUT_BODY]
+    if without and item.default is EMPTY and len(without) < len(methods):
         return (
-            f"{item.argument!r} is the body, and a request with {' or '.join(methods)} has none; "
+            f"{item.argument!r} is the body, and a request with {' or '.join(without)} has none; "
+            "give it a default, or these methods a route of their own"
+        )
+    if without and item.default is EMPTY:
+        return (
+            f"{item.argument!r} is the body, and a request with {' or '.join(without)} has none; "
             "add methods=['POST'] to the route, or mark it with Query()"
         )
     return _problem_of_type(item)

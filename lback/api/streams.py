@@ -2,16 +2,15 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain
-from typing import Any, get_args
+from typing import TypeAlias
 
-from msgspec import structs
-
-from lback.api.conversion import conformer
 from lback.api.markers import Event
 from lback.core.http.headers import HeaderValue
 from lback.core.http.json_encoding import json_encode
 from lback.core.http.response_body import close
 from lback.core.streaming import StreamingResponse
+
+Encode: TypeAlias = Callable[[object], bytes]
 
 JSON_LINES = "application/jsonl"
 EVENT_STREAM = "text/event-stream"
@@ -21,7 +20,7 @@ def json_lines(
     items: Iterable[object],
     status: int = 200,
     headers: Mapping[str, HeaderValue] | None = None,
-    item_type: Any = None,
+    encode: Encode = json_encode,
 ) -> StreamingResponse:
     r"""Return a response that sends each item as a line of JSON.
 
@@ -31,39 +30,33 @@ def json_lines(
         items: The items; a generator runs while the response is sent.
         status: Status of the response.
         headers: Header fields.
-        item_type: Type of the items; None encodes them as they are.
+        encode: Returns an item as JSON.
 
     Example:
         >>> from lback.api.streams import json_lines
         >>> b"".join(json_lines([{"id": 1}, {"id": 2}]).body)
         b'{"id":1}\n{"id":2}\n'
     """
-    conform = _unchanged if item_type is None else conformer(item_type)
     return StreamingResponse(
-        _Encoded(items, lambda item: json_encode(conform(item, None)) + b"\n"),
-        status,
-        headers,
-        JSON_LINES,
+        _Encoded(items, lambda item: encode(item) + b"\n"), status, headers, JSON_LINES
     )
-
-
-def _unchanged(value: Any, _: object) -> Any:
-    return value
 
 
 def event_stream(
     events: Iterable[object],
     status: int = 200,
     headers: Mapping[str, HeaderValue] | None = None,
-    event_type: Any = None,
+    encode: Encode = json_encode,
 ) -> StreamingResponse:
     r"""Return a response that sends server-sent events (HTML standard, section 9.2).
+
+    The first event is computed at once, so that an error before it becomes an error response.
 
     Args:
         events: The events; any other object is sent as the data of an event.
         status: Status of the response.
         headers: Header fields.
-        event_type: `Event[T]`; the data of each event is converted to T.
+        encode: Returns the data of an event as JSON.
 
     Example:
         >>> from lback.api import Event
@@ -72,28 +65,23 @@ def event_stream(
         b'id: 41\ndata: {"price":7}\n\n'
     """
     fields = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no", **(headers or {})}
-    data_type = get_args(event_type)
-    conform = conformer(data_type[0]) if data_type else _unchanged
-
-    def encode(event: object) -> bytes:
-        if not isinstance(event, Event):
-            return encode_event(conform(event, None))
-        return encode_event(structs.replace(event, data=conform(event.data, None)))
-
-    return StreamingResponse(_Encoded(events, encode), status, fields, EVENT_STREAM)
+    return StreamingResponse(
+        _Encoded(events, lambda event: encode_event(event, encode)), status, fields, EVENT_STREAM
+    )
 
 
-def encode_event(event: object) -> bytes:
+def encode_event(event: object, encode: Encode = json_encode) -> bytes:
     """Return a server-sent event as bytes.
 
     Args:
         event: An `Event`, or its data.
+        encode: Returns the data as JSON.
 
     Raises:
         ValueError: Its name or id contains a line break, or its id a NUL.
     """
     if not isinstance(event, Event):
-        return b"data: " + json_encode(event) + b"\n\n"
+        return b"data: " + encode(event) + b"\n\n"
     lines = []
     if event.event is not None:
         lines.append(f"event: {_one_line(event.event, 'event')}\n")
@@ -102,7 +90,7 @@ def encode_event(event: object) -> bytes:
     if event.retry is not None:
         lines.append(f"retry: {int(event.retry)}\n")
     # JSON has no line breaks outside of strings, and escapes them within.
-    return "".join(lines).encode() + b"data: " + json_encode(event.data) + b"\n\n"
+    return "".join(lines).encode() + b"data: " + encode(event.data) + b"\n\n"
 
 
 def _one_line(text: str, what: str) -> str:
@@ -119,13 +107,13 @@ class _Encoded:
         encode: Returns the bytes of an item.
     """
 
-    def __init__(self, items: Iterable[object], encode: Callable[[object], bytes]) -> None:
+    def __init__(self, items: Iterable[object], encode: Encode) -> None:
         self._source = items
-        iterator = iter(items)
         try:
+            iterator = iter(items)
             first = [encode(next(iterator))]
         except StopIteration:
-            first = []
+            first, iterator = [], iter(())
         except BaseException:
             close(items)
             raise

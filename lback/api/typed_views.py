@@ -1,11 +1,16 @@
 """Typed views: builds what fills the parameters of a view and encodes its result."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Never, NoReturn
+from uuid import UUID
 
 from lback.api.answers import answers_of, outcomes_of, require_acceptable, responder
+from lback.api.converted import converted_type
 from lback.api.request_values import argument_reader
-from lback.api.signature import read_signature
-from lback.core.routing.annotations import Declared, is_output
+from lback.api.signature import read_signature, shown_type
+from lback.core.exceptions import ConfigurationError
+from lback.core.response import Response
+from lback.core.routing.annotations import EMPTY, Declared, is_output
 from lback.core.routing.endpoint import TypedView
 
 if TYPE_CHECKING:
@@ -14,12 +19,23 @@ if TYPE_CHECKING:
     from lback.core.config import Config
     from lback.core.request import Request
     from lback.core.routing.endpoint import Arguments
+    from lback.core.routing.route import Route
+
+# Results that are handled as those of other views.
+_PLAIN = (str, object, Any, EMPTY, NoReturn, Never)
+_WITH_CONVERTER: Mapping[Any, str] = {
+    str: "{{{name}}}",
+    int: "{{{name}:int}}",
+    UUID: "{{{name}:uuid}}",
+}
+_CONVERTED = tuple(_WITH_CONVERTER)
 
 
-def build_typed_view(declared: Declared, config: "Config") -> TypedView:
+def build_typed_view(route: "Route", declared: Declared, config: "Config") -> TypedView:
     """Return what fills the parameters of a view and encodes its result.
 
     Args:
+        route: The route of the view.
         declared: The annotations of the view.
         config: Settings; `MAX_JSON_DEPTH` and `DEBUG` are used.
 
@@ -27,6 +43,7 @@ def build_typed_view(declared: Declared, config: "Config") -> TypedView:
         ConfigurationError: Annotations are contradictory or not supported.
     """
     signature = read_signature(declared)
+    _check_path_variables(route, declared)
     read = argument_reader(signature, config.MAX_JSON_DEPTH)
     if not answers_are_typed(declared):
         return TypedView(read, None)
@@ -47,21 +64,23 @@ def answers_are_typed(declared: Declared) -> bool:
     """
     if is_output(declared.returns):
         return True
-    plain_result = declared.returns in (str, object) or _is_any(declared.returns)
-    return bool(declared.inputs) and not plain_result and not _is_response(declared.returns)
+    returns = declared.returns
+    is_response = isinstance(returns, type) and issubclass(returns, Response)
+    return bool(declared.inputs) and returns not in _PLAIN and not is_response
 
 
-def _is_any(annotation: object) -> bool:
-    from inspect import Parameter
-    from typing import Any
-
-    return annotation is Parameter.empty or annotation is Any
-
-
-def _is_response(annotation: object) -> bool:
-    from lback.core.response import Response
-
-    return isinstance(annotation, type) and issubclass(annotation, Response)
+def _check_path_variables(route: "Route", declared: Declared) -> None:
+    """Raise if a path variable has an annotation that its converter does not give."""
+    types = {v.name: converted_type(v.converter) for v in route.pattern.variables}
+    for parameter in declared.others:
+        given, wanted = types.get(parameter.name), parameter.annotation
+        if given in _CONVERTED and wanted in _CONVERTED and given is not wanted:
+            name = parameter.name
+            raise ConfigurationError(
+                f"{declared.what}: {name!r} is annotated with {shown_type(wanted)}, and the path "
+                f"gives {shown_type(given)}; write {_WITH_CONVERTER[wanted].format(name=name)!r} "
+                "in the path"
+            )
 
 
 def _checking_accept(read: "Arguments | None", media_types: tuple[str, ...]) -> "Arguments":

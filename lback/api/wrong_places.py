@@ -12,8 +12,9 @@ from msgspec import inspect
 
 from lback.api.messages import message
 
-# Further ones say nothing new; the limit keeps the answer to a large body small.
+# The limits keep the answer to a large body small, and the walk through it short.
 MAX_PLACES = 100
+MAX_VALUES = 50_000
 
 Path: TypeAlias = tuple[str | int, ...]
 
@@ -84,11 +85,18 @@ def _parts_of(value: Any) -> Iterable[tuple[str | int, object]]:
 
 def _first_of(places: Iterable[WrongPlace]) -> list[WrongPlace]:
     found: list[WrongPlace] = []
-    for place in places:
-        found.append(place)
-        if len(found) == MAX_PLACES:
-            break
+    try:
+        for place in places:
+            found.append(place)
+            if len(found) == MAX_PLACES:
+                break
+    except (_TooManyValues, RecursionError):
+        pass  # those found so far; none leaves the place that msgspec named
     return found
+
+
+class _TooManyValues(Exception):
+    """So many values were compared that the rest is left out."""
 
 
 @cache
@@ -112,8 +120,12 @@ class _Walk:
 
     def __init__(self, strict: bool) -> None:
         self._strict = strict
+        self._values_left = MAX_VALUES
 
     def places(self, value: object, info: inspect.Type, path: Path) -> Iterator[WrongPlace]:
+        self._values_left -= 1
+        if self._values_left < 0:
+            raise _TooManyValues
         if isinstance(info, inspect.Metadata):
             info = info.type
         walk = _WALKS.get(type(info))
@@ -160,7 +172,7 @@ class _Walk:
     def own_rule(self, value: object, info: Any, path: Path) -> Iterator[WrongPlace]:
         """Yield the place of an object whose parts are valid and that `__post_init__` refuses."""
         kind = getattr(info, "cls", None)
-        if kind is None:
+        if not hasattr(kind, "__post_init__"):
             return
         try:
             msgspec.convert(value, kind, strict=self._strict)
@@ -205,16 +217,12 @@ class _Walk:
             yield from self.tagged(value, structs, path)
             return
         suited = [kind for kind in kinds if _suits(value, kind)]
-        best = None
-        for kind in suited:
-            found = list(self.places(value, kind, path))
-            if not found:
-                return
-            if best is None or len(found) < len(best):
-                best = found
-        if best is not None and len(suited) == 1:
-            yield from best
-        elif len(kinds) == 2 and any(isinstance(kind, inspect.NoneType) for kind in kinds):
+        if len(suited) == 1:
+            yield from self.places(value, suited[0], path)
+            return
+        if suited and any(self.leaf(value, kind, path) is None for kind in suited):
+            return
+        if len(kinds) == 2 and any(isinstance(kind, inspect.NoneType) for kind in kinds):
             other = next(kind for kind in kinds if not isinstance(kind, inspect.NoneType))
             yield from self.places(value, other, path)
         else:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from msgspec import Meta
 
 from lback.api.wrong_places import MAX_PLACES, json_pointer, message_place, wrong_places
+from tests.growth import assert_linear_in
 
 
 class Colour(enum.Enum):
@@ -40,6 +41,11 @@ class Stay(msgspec.Struct):
     def __post_init__(self) -> None:
         if self.ends < self.begins:
             raise ValueError("Ends before it begins.")
+
+
+class Node(msgspec.Struct):
+    name: str
+    children: list["Node"] = []
 
 
 class Cat(msgspec.Struct, tag="cat"):
@@ -138,6 +144,28 @@ def test_the_number_of_places_is_limited() -> None:
     assert len(wrong_places(["x"] * 1000, list[int])) == MAX_PLACES
 
 
+def test_a_place_far_away_is_reported_without_a_long_walk() -> None:
+    places = wrong_places([1] * 200_000 + ["x"], list[int])
+    assert [(p.path, p.code) for p in places] == [((200_000,), "invalid")]
+
+
+def test_the_walk_is_linear() -> None:
+    def work(scale: int) -> None:
+        value: object = {"name": 1}
+        for _ in range(20 * scale):
+            value = {"name": "x", "children": [value]}
+        assert len(wrong_places([value] * 30, list[Node])) == 30
+
+    assert_linear_in(work)
+
+
+def test_unions_of_scalars() -> None:
+    assert wrong_places("2026-01-01", int | date) == []
+    (place,) = wrong_places("soon", int | date | None)
+    assert place.code == "type"
+    assert place.detail.endswith("or null, not text.")
+
+
 def test_valid_values_have_no_wrong_places() -> None:
     assert wrong_places({"street": "Main", "number": 1}, Address) == []
 
@@ -224,3 +252,11 @@ def test_all_wrong_places_of_generated_types_are_found(case: tuple[Any, Any, lis
     annotation, value, pointers = case
     found = [json_pointer(place.path) for place in wrong_places(value, annotation)]
     assert sorted(found) == sorted(pointers)
+
+
+def test_a_value_that_is_nested_too_deeply_for_the_walk() -> None:
+    value: object = {"name": 1}
+    for _ in range(400):
+        value = {"name": "x", "children": [value]}
+    (place,) = wrong_places(value, Node)
+    assert place.path[-3:] == ("children", 0, "name")

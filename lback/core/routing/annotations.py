@@ -22,6 +22,7 @@ from uuid import UUID
 
 import msgspec
 
+from lback.core.exceptions import ConfigurationError
 from lback.core.http.uploaded_file import UploadedFile
 from lback.core.response import Response
 
@@ -45,6 +46,7 @@ class Declared:
         methods: Names of the methods that it handles; None if it handles every one.
         inputs: Its parameters that the request fills, with resolved annotations.
         returns: Its resolved return annotation; `EMPTY` if it has none.
+        others: Its other parameters, such as path variables, with annotations where they resolve.
         variables: Names of the path variables.
         fillable: Names that services and values of the request fill.
     """
@@ -56,6 +58,7 @@ class Declared:
     returns: Any
     variables: tuple[str, ...]
     fillable: frozenset[str]
+    others: tuple[inspect.Parameter, ...] = ()
 
 
 def resolved(annotation: Any, view: Callable[..., object], name: str = "value") -> Any:
@@ -122,17 +125,26 @@ def declared_of(
         declared: Facts of the route, without inputs and return annotation.
     """
     bound = _bound_names(view)
-    inputs = []
+    inputs: list[inspect.Parameter] = []
+    others: list[inspect.Parameter] = []
     for parameter in parameters:
-        if parameter.name in bound or parameter.name.startswith("_"):
-            continue
         annotation = resolved_or_empty(parameter.annotation, view)
-        if _is_filled_by_request(annotation, parameter, declared):
-            inputs.append(parameter.replace(annotation=annotation))
-    returns = resolved_or_empty(inspect.signature(view).return_annotation, view)
-    if not inputs and not is_output(returns):
+        found = parameter.replace(annotation=annotation)
+        is_free = parameter.name not in bound and not parameter.name.startswith("_")
+        is_input = is_free and _is_filled_by_request(annotation, parameter, declared)
+        (inputs if is_input else others).append(found)
+    returns = inspect.signature(view).return_annotation
+    resolved_returns = resolved_or_empty(returns, view)
+    if not inputs and not is_output(resolved_returns):
         return None
-    return dataclasses.replace(declared, inputs=tuple(inputs), returns=returns)
+    if returns is not EMPTY and resolved_returns is EMPTY:
+        raise ConfigurationError(
+            f"the return annotation {returns!r} of {declared.what} is not known in the module "
+            "at run time: import it outside of TYPE_CHECKING"
+        )
+    return dataclasses.replace(
+        declared, inputs=tuple(inputs), returns=resolved_returns, others=tuple(others)
+    )
 
 
 def _is_filled_by_request(

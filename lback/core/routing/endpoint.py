@@ -49,12 +49,13 @@ class _Call(NamedTuple):
 
     takes_request: bool
     arguments: Arguments | None
-    respond: Callable[[Request, object], Response] | None
+    respond: Callable[[Request, object], object] | None
 
 
 _BY_POSITION = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 _BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 REQUEST = "request"
+_STRUCT = "__struct_fields__"
 # Names that other frameworks use for an attribute of the request.
 _ALIASES = {"current_user": "user", "app_session": "session"}
 
@@ -173,7 +174,7 @@ def _handler_endpoint(
 
 
 def _responding(
-    endpoint: Endpoint, respond: Callable[[Request, object], Response] | None
+    endpoint: Endpoint, respond: Callable[[Request, object], object] | None
 ) -> Endpoint:
     if respond is None:
         return endpoint
@@ -227,7 +228,8 @@ def _call_of(
         route, view, dependencies, inputs=inputs, takes_self=takes_self
     )
     if typed is None or declared is None:
-        return _Call(takes_request, given, None)
+        returned = resolved_or_empty(inspect.signature(view).return_annotation, view)
+        return _Call(takes_request, given, _without_content if returned is None else None)
     part = typed(route, declared)
     read = part.read
     if read is None:
@@ -237,6 +239,15 @@ def _call_of(
             return _Call(takes_request, read, part.respond)
         given = _path_variables
     return _Call(takes_request, _both(given, read), part.respond)
+
+
+def _without_content(_: Request, result: object) -> object:
+    """Return a 204 for None, which the view is annotated to return."""
+    if isinstance(result, CoroutineType):
+        from lback.core.routing.coroutines import run_coroutine
+
+        result = run_coroutine(result)
+    return Response(None, 204) if result is None else result
 
 
 def _path_variables(_: Request, params: dict[str, object]) -> dict[str, object]:
@@ -543,9 +554,10 @@ def _plain_response(value: object, view: "View", status: Any, headers: Any) -> R
         return Response(json_encode(value), status, headers, JSON_TYPE)
     if isinstance(value, str):
         return HTMLResponse(value, status, headers)
+    hint = f"; annotate it with -> {type(value).__name__}" if hasattr(value, _STRUCT) else ""
     raise TypeError(
         f"the view {view_name(view)} returned {type(value).__name__}; "
-        "a view returns a Response, text, a dict, a list, or one of these in (value, status)"
+        f"a view returns a Response, text, a dict, a list, or one of these in (value, status){hint}"
     )
 
 
