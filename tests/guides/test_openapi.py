@@ -15,6 +15,8 @@ class NewBag(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def show_bag(bag_id: int) -> Bag:
+    if bag_id > 1000:
+        raise NotFound
     return Bag(bag_id, "red")
 
 
@@ -26,7 +28,7 @@ HEAD = """
 from typing import Annotated
 
 import msgspec
-from lback import Request
+from lback import NotFound, Request
 from lback.api import Status
 from lback.auth import permission_required
 
