@@ -23,7 +23,7 @@ def check_access(request: "Request") -> None:
         request: The current request.
 
     Raises:
-        Unauthorized: Nobody is signed in.
+        Unauthorized: No user is signed in.
         Forbidden: The user may not.
     """
     access = request.config.API_DOCS_ACCESS

@@ -38,7 +38,12 @@ FIELDS = {
 
 @readers_only
 def show_reference(request: "Request", openapi: OpenAPI) -> Response:
-    """Show the reference of the API as a page without scripts."""
+    """Show the reference of the API as a page without scripts.
+
+    Args:
+        request: The request.
+        openapi: The document.
+    """
     return _page(
         request,
         "api/reference.html",
@@ -51,6 +56,10 @@ def show_reference(request: "Request", openapi: OpenAPI) -> Response:
 @readers_only
 def show_console(request: "Request", openapi: OpenAPI) -> Response:
     """Show Swagger UI, which sends calls with the session of the visitor.
+
+    Args:
+        request: The request.
+        openapi: The document.
 
     Raises:
         NotFound: The extra `docs-ui` is not installed.
@@ -76,6 +85,10 @@ def show_console(request: "Request", openapi: OpenAPI) -> Response:
 def send_document(request: "Request", openapi: OpenAPI) -> Response:
     """Send the OpenAPI document as JSON; `?version=3.2` chooses the version.
 
+    Args:
+        request: The request.
+        openapi: The document.
+
     Raises:
         BadRequest: The version is unknown.
     """
@@ -92,6 +105,10 @@ def send_document(request: "Request", openapi: OpenAPI) -> Response:
 
 def send_asset(request: "Request", name: str) -> Response:  # noqa: ARG001  a view
     """Send a style sheet or a script, which browsers may keep.
+
+    Args:
+        request: The request.
+        name: File name, such as "docs.css".
 
     Raises:
         NotFound: The file does not exist.

@@ -100,8 +100,8 @@ class SecuritySchemes:
             operation: The operation.
 
         Returns:
-            An empty list if nobody needs credentials; with an empty alternative if browsers alone
-            need a CSRF token.
+            An empty list if no credentials are needed. If only browsers need a CSRF token, the last
+            alternative is empty.
         """
         permissions = permissions_of(operation)
         csrf = self._needs_csrf(operation)
