@@ -22,10 +22,17 @@ def problem_of_type(annotation: Any) -> str | None:
         parts = list(parts_of_type(annotation))
     except (TypeError, ValueError, NameError) as error:
         return str(error)
+    classes = [kind for kind in map(_class_of, parts) if hasattr(kind, "__mapper__")]
+    if classes:
+        return f"{classes[0].__qualname__} is a model; write a ModelStruct with the columns to use"
     custom = [part.cls for part in parts if isinstance(part, inspect.CustomType)]
     strange = [kind for kind in custom if kind is not object]  # object is as Any
     names = ", ".join(dict.fromkeys(kind.__qualname__ for kind in strange))
     return f"{names} has no JSON form" if strange else None
+
+
+def _class_of(info: inspect.Type) -> Any:
+    return getattr(info, "cls", None)
 
 
 def has_decimals(annotation: Any) -> bool:

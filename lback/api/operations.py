@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from lback.core.routing.route import Route
     from lback.core.routing.views import View
 
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 _SECTIONS = ("Args:", "Returns:", "Yields:", "Raises:", "Example:", "Examples:", "Note:")
 
 
@@ -56,7 +57,7 @@ def _operation(
         parameters,
         signature.body,
         answers,
-        _errors(route, parameters, signature),
+        _errors(route, method, parameters, signature, answers),
         summary,
         description,
     )
@@ -83,18 +84,22 @@ def _path_variables(route: "Route", signature: Signature) -> tuple[Parameter, ..
 
 
 def _errors(
-    route: "Route", parameters: tuple[Parameter, ...], signature: Signature
+    route: "Route",
+    method: str,
+    parameters: tuple[Parameter, ...],
+    signature: Signature,
+    answers: tuple[Answer, ...],
 ) -> tuple[int, ...]:
-    errors = set()
-    if route.requires_auth:
-        errors |= {401, 403}
-    if any(p.location == "path" for p in parameters):
-        errors.add(404)
-    if signature.body is not None:
-        errors |= {400, 413, 415, 422}
-    if any(p.location != "path" for p in parameters):
-        errors.add(422)
-    return tuple(sorted(errors))
+    has_input = any(p.location != "path" for p in parameters) or signature.body is not None
+    found = [
+        ((400, 422), has_input),
+        ((401, 403), route.requires_auth),
+        ((403,), method not in _SAFE),  # the CSRF check
+        ((404,), any(p.location == "path" for p in parameters)),
+        ((406,), any(answer.media_type for answer in answers)),
+        ((413, 415), signature.body is not None),
+    ]
+    return tuple(sorted({status for statuses, applies in found if applies for status in statuses}))
 
 
 def _views(route: "Route") -> list[tuple[str, "View"]]:

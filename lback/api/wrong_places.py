@@ -64,7 +64,8 @@ def non_finite(value: object, path: Path) -> Iterator[WrongPlace]:
         path: Where it is.
     """
     if isinstance(value, (Decimal, float)):
-        if not math.isfinite(value):
+        # math.isfinite raises for a signalling NaN.
+        if not (value.is_finite() if isinstance(value, Decimal) else math.isfinite(value)):
             yield WrongPlace(path, "finite", message("finite"))
         return
     for step, part in _parts_of(value):

@@ -86,7 +86,8 @@ class Client:
     """Sends requests to an application and keeps cookies as a browser does.
 
     `wsgiref.validate` checks every request and response. An `Application` without settings is
-    put into development mode, as `run` does.
+    put into development mode, as `run` does. What typed views return is checked against their
+    annotations.
 
     Args:
         application: An `Application`, or any WSGI callable.

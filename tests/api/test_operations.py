@@ -104,7 +104,7 @@ def test_bodies() -> None:
 
     operation = described(create, methods=["POST"])
     assert operation.body == RequestBody(Book)
-    assert operation.errors == (400, 413, 415, 422)
+    assert operation.errors == (400, 403, 406, 413, 415, 422)
     assert described(change, methods=["PUT"]).body == RequestBody(Book | None, required=False)
     form = described(upload, methods=["POST"])
     assert form.body == RequestBody(None, ("multipart/form-data",))
@@ -141,8 +141,8 @@ def test_a_class_has_an_operation_for_each_method() -> None:
 
     found = operations_of(Route("/", Books, ["GET", "POST"]), {})
     assert [(o.method, len(o.parameters), o.body is None, o.errors) for o in found] == [
-        ("GET", 1, True, (401, 403, 422)),
-        ("POST", 0, False, (400, 401, 403, 413, 415, 422)),
+        ("GET", 1, True, (400, 401, 403, 406, 422)),
+        ("POST", 0, False, (400, 401, 403, 406, 413, 415, 422)),
     ]
 
 

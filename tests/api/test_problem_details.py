@@ -1,6 +1,6 @@
 """Errors as problem details (RFC 9457): for typed views, below API_PREFIXES, and where set."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import pytest
@@ -13,9 +13,10 @@ from lback import (
     NotFound,
     Request,
     ServerError,
+    SimpleMiddleware,
     ValidationError,
 )
-from lback.api import InvalidInput, Problem
+from lback.api import Cookie, InvalidInput, Problem
 from lback.core.exceptions import ServiceUnavailable
 from lback.middleware import RequestIDMiddleware
 from lback.testing import Client, ClientResponse
@@ -224,3 +225,63 @@ def test_invalid_input_raised_by_a_view() -> None:
     assert found["detail"] == "The input is invalid."
     page = raising(error).get("/api/it", headers={"Accept": HTML})
     assert "page: Too large." in page.text
+
+
+class TestBeforeTheView:
+    @pytest.fixture
+    def client(self) -> Client:
+        class Limiting(SimpleMiddleware):
+            def process_request(self, request: Request) -> None:
+                if "slow" in request.query_params:
+                    raise HTTPException("Too many.", 429, headers={"Retry-After": "3"})
+
+        app = build(MAX_REQUEST_BODY_SIZE=100, MAX_COOKIE_SIZE=50)
+        app.add_middleware(Limiting())
+
+        def create(out: Out, theme: Annotated[str, Cookie()] = "") -> Out:
+            return out
+
+        app.add_route("/", create, ["POST"], "create", requires_auth=False)
+        app.add_route("/closed", create, ["POST"], "closed")
+        return Client(app)
+
+    def test_rate_limits(self, client: Client) -> None:
+        answer = client.post("/?slow=1", json={"id": 1})
+        assert (members(answer)["status"], answer.headers["retry-after"]) == (429, "3")
+
+    def test_sizes(self, client: Client) -> None:
+        assert members(client.post("/", json={"id": 1, "x": "y" * 200}))["status"] == 413
+        client.cookies = {"theme": "x" * 100}
+        assert members(client.post("/", json={"id": 1}))["status"] == 431
+
+    def test_sign_in(self, client: Client) -> None:
+        answer = client.post("/closed", json={"id": 1})
+        assert members(answer)["status"] == 401
+        # RFC 9110 section 15.5.2: a 401 names a scheme.
+        assert answer.headers["www-authenticate"].startswith("Bearer")
+
+    def test_names_of_the_client_do_not_break_lines_of_the_log(
+        self, client: Client, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        class Strict(msgspec.Struct, forbid_unknown_fields=True):
+            id: int
+
+        def create(strict: Strict) -> str:
+            return ""
+
+        app = build()
+        app.add_route("/", create, ["POST"], requires_auth=False)
+        with caplog.at_level("INFO"):
+            answer = Client(app).post("/", json={"id": 1, "a\nERROR forged": 1})
+        assert answer.json()["errors"][0]["pointer"] == "/a\nERROR forged"
+        assert "\nERROR" not in "".join(caplog.messages)
+
+
+def test_debug_gives_no_detail_of_a_500_to_programs_either() -> None:
+    app = Application(DEBUG=True, API_PREFIXES=["/"])
+
+    def fail(request: Request) -> str:
+        raise RuntimeError("secret")
+
+    app.add_route("/", fail, ["GET"], requires_auth=False)
+    assert "secret" not in Client(app).get("/").text

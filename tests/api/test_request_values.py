@@ -91,7 +91,8 @@ VALUES: dict[str, tuple[Any, st.SearchStrategy[Any], Callable[[Any], str]]] = {
     ),
     "enum": (Colour, st.sampled_from(Colour), lambda value: value.value),
     "int enum": (Size, st.sampled_from(Size), lambda value: str(value.value)),
-    "literal": (Literal["a", 5], st.sampled_from(["a", 5]), str),
+    "literal": (Literal["a", "b"], st.sampled_from(["a", "b"]), str),
+    "int literal": (Literal[1, 5], st.sampled_from([1, 5]), str),
     "optional": (int | None, st.integers(-5, 5), str),
     "union": (int | date, st.dates() | st.integers(0, 9), str),
 }

@@ -1,7 +1,9 @@
 """Streams: JSON lines and server-sent events."""
 
-from collections.abc import Generator, Iterable, Iterator
+import threading
+from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Any
+from urllib.request import urlopen
 
 import msgspec
 import pytest
@@ -138,3 +140,26 @@ def test_the_source_is_closed_if_its_first_item_fails() -> None:
     with pytest.raises(RuntimeError):
         json_lines(source)
     assert source.closed == 1
+
+
+def test_an_event_is_sent_before_the_next_one_is_made(
+    serve: Callable[[Application], str],
+) -> None:
+    arrived = threading.Event()
+    ended = threading.Event()
+
+    def prices(request: Request) -> Iterator[Event[Price]]:
+        try:
+            yield Event(Price(1), id="1")
+            assert arrived.wait(30)
+            yield Event(Price(2), id="2")
+        finally:
+            ended.set()
+
+    app = Application(DEBUG=False, SECRET_KEY="kT4-q9ZpW2_xR7mL8vNc", ALLOWED_HOSTS=["127.0.0.1"])
+    app.add_route("/", prices, ["GET"], requires_auth=False)
+    with urlopen(serve(app), timeout=30) as answer:
+        assert answer.readline() == b"id: 1\n"
+        arrived.set()
+        assert answer.read() == b'data: {"amount":1}\n\nid: 2\ndata: {"amount":2}\n\n'
+    assert ended.wait(30)

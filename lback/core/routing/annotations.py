@@ -201,9 +201,21 @@ def is_input(annotation: Any, default: object = EMPTY) -> bool:
     """
     if is_marked(annotation):
         return True
+    if default is not EMPTY and _holds_options(annotation):
+        return False
     if _is_schema_class(annotation) or get_origin(annotation) in _MAPPINGS:
-        return default is EMPTY or is_struct(annotation)
+        return True
     return _is_value(annotation)
+
+
+def _holds_options(annotation: Any) -> bool:
+    """Return True for a dataclass, a TypedDict or a dict, and for a union or list with one."""
+    kind = plain(annotation)
+    if get_origin(kind) in _MAPPINGS:
+        return True
+    if _is_schema_class(kind):
+        return not is_struct(kind)
+    return any(_holds_options(argument) for argument in get_args(kind))
 
 
 def _is_value(annotation: Any) -> bool:
@@ -275,9 +287,10 @@ def reads_request(annotation: Any) -> bool:
 def _is_schema_class(annotation: Any) -> bool:
     annotation = plain(annotation)
     kind = get_origin(annotation) or annotation
+    if hasattr(kind, "__mapper__"):
+        return False  # a model that is a dataclass too: all of its columns would be sent
     return isinstance(kind, type) and (
         issubclass(kind, msgspec.Struct)
         or dataclasses.is_dataclass(kind)
         or hasattr(kind, "__total__")
-        or hasattr(kind, "api_schema")
     )
