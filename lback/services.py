@@ -15,6 +15,7 @@ from lback.core.settings.defaults import Settings
 if TYPE_CHECKING:
     from lback.admin import AdminRegistry
     from lback.api.idempotency_keys import IdempotencyKeys
+    from lback.api.openapi import OpenAPI
     from lback.auth import (
         ApiKeyManager,
         BearerAuthentication,
@@ -204,6 +205,13 @@ def _mailer(services: "Services") -> "Mailer":
     return Mailer(services["config"])
 
 
+def _openapi(services: "Services") -> "OpenAPI":
+    from lback.api.openapi import OpenAPI
+
+    chain = services["middleware_manager"].middlewares
+    return OpenAPI(services["config"], services["router"], chain, services)
+
+
 BUILDERS: dict[str, Callable[["Services"], object]] = {
     "db_manager": _db_manager,
     "session_manager": _session_manager,
@@ -218,4 +226,5 @@ BUILDERS: dict[str, Callable[["Services"], object]] = {
     "token_manager": _token_manager,
     "bearer_authentication": _bearer_authentication,
     "mailer": _mailer,
+    "openapi": _openapi,
 }

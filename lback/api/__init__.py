@@ -6,8 +6,10 @@ from lback.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from lback.api.answers import AnswerError
+    from lback.api.changes import breaking_changes
     from lback.api.deprecation import deprecated
     from lback.api.descriptions import Answer, Operation, Parameter, RequestBody
+    from lback.api.documented import describe
     from lback.api.filter_fields import (
         Equal,
         FilterField,
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from lback.api.list_pages import NumberedPage, Page
     from lback.api.markers import Body, Cookie, Event, File, Form, Header, Path, Query, Status
     from lback.api.model_struct import ModelStruct
+    from lback.api.openapi import OpenAPI
     from lback.api.operations import operations_of
     from lback.api.problems import InputError, InvalidInput, Problem
     from lback.api.resource import PUBLIC, SIGNED_IN, Resource
@@ -49,6 +52,7 @@ __all__ = [
     "IsNull",
     "ModelStruct",
     "NumberedPage",
+    "OpenAPI",
     "Operation",
     "Ordering",
     "Page",
@@ -61,7 +65,9 @@ __all__ = [
     "RequestBody",
     "Resource",
     "Status",
+    "breaking_changes",
     "deprecated",
+    "describe",
     "idempotent",
     "merge_patch",
     "operations_of",
@@ -79,10 +85,13 @@ __getattr__, __dir__ = lazy_names(
         "InputError": "lback.api.problems",
         "InvalidInput": "lback.api.problems",
         "ModelStruct": "lback.api.model_struct",
+        "OpenAPI": "lback.api.openapi",
         "Operation": "lback.api.descriptions",
         "Parameter": "lback.api.descriptions",
         "Problem": "lback.api.problems",
         "RequestBody": "lback.api.descriptions",
+        "breaking_changes": "lback.api.changes",
+        "describe": "lback.api.documented",
         "operations_of": "lback.api.operations",
         "Equal": "lback.api.filter_fields",
         "Filter": "lback.api.filters",

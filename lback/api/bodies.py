@@ -78,9 +78,23 @@ def _read_carefully(
     try:
         value = decode(body.removeprefix(_BOM))
     except (msgspec.ValidationError, UnicodeDecodeError) as error:
-        places = wrong_places(plain, annotation) or [message_place(str(error))]
-        raise InvalidInput([_entry(place) for place in places]) from None
+        try:
+            value = decode(json_encode(_with_whole_numbers(plain)))
+        except (msgspec.DecodeError, UnicodeDecodeError, OverflowError):
+            places = wrong_places(plain, annotation) or [message_place(str(error))]
+            raise InvalidInput([_entry(place) for place in places]) from None
     _refuse_non_finite(value)  # behind a byte order mark
+    return value
+
+
+def _with_whole_numbers(value: Any) -> Any:
+    """Return a value with 1.0 as 1, which is an integer to JSON Schema (2020-12, section 6.1.1)."""
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        return int(value)
+    if isinstance(value, list):
+        return [_with_whole_numbers(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _with_whole_numbers(item) for name, item in value.items()}
     return value
 
 

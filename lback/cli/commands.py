@@ -12,6 +12,7 @@ COMMANDS: Mapping[str, str] = {
     "runserver": "lback.cli.runserver:runserver",
     "serve": "lback.cli.serve:serve",
     "routes": "lback.cli.routes:routes",
+    "openapi": "lback.cli.openapi:openapi",
     "config": "lback.cli.settings:config",
     "makemigrations": "lback.cli.migrate:makemigrations",
     "migrate": "lback.cli.migrate:migrate",
@@ -49,6 +50,7 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
     },
     "Inspect": {
         "routes": "List routes with their views, permissions and CSRF checks.",
+        "openapi": "Print the OpenAPI document of the API.",
         "config": "Show every setting with its value and source.",
         "signals": "List signals with their senders, arguments and receivers.",
     },

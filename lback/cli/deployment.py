@@ -8,8 +8,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lback.auth.route_access import SAFE
 from lback.cli.problems import Check, Problem, run_checks, without_silenced
-from lback.cli.route_info import SAFE, route_info
+from lback.cli.route_info import route_info
 from lback.cli.route_lock import FILE_NAME
 from lback.cli.shared_state import SHARED_STATE_CHECKS
 from lback.cli.start_checks import START_CHECKS

@@ -12,6 +12,7 @@ import click
 
 import lback
 from lback.cli.click_classes import Command
+from lback.cli.json_output import json_option, print_json
 from lback.cli.project import find_project, open_project
 from lback.cli.start_checks import database_problem, redis_problem
 from lback.cli.template_check import template_problems
@@ -30,35 +31,60 @@ EXTRAS = {
     "gunicorn": "gunicorn",
     "ratelimit": "limits",
     "zstd": "zstandard",
+    "docs-ui": "flask_swagger_ui",
 }
 
 
-@click.command(cls=Command, examples=("lback doctor",))
-def doctor() -> None:
+@click.command(cls=Command, examples=("lback doctor", "lback doctor --json"))
+@json_option
+def doctor(as_json: bool) -> None:
     """Diagnose problems of the environment and the project."""
-    click.echo(f"Lback {lback.__version__} in {Path(lback.__file__).parent}")
-    click.echo(f"Python {platform.python_version()} in {sys.prefix}")
     installed = [name for name, module in EXTRAS.items() if find_spec(module)]
-    click.echo(f"Extras installed: {', '.join(installed) or 'none'}")
-    try:
-        root = find_project()
-        click.echo(f"Project in {root}")
-        app = open_project()
-    except (FrameworkException, click.ClickException) as error:
-        _report("project", str(error))
-        raise click.exceptions.Exit(1) from error
-    _report("settings, routes and middlewares", "")
-    has_problems = False
-    for subject, diagnose in DIAGNOSES.items():
-        problems = list(diagnose(app))
-        for problem in problems or [""]:
-            _report(subject, problem)
-        has_problems = has_problems or bool(problems)
-    if has_problems:
+    if not as_json:
+        click.echo(f"Lback {lback.__version__} in {Path(lback.__file__).parent}")
+        click.echo(f"Python {platform.python_version()} in {sys.prefix}")
+        click.echo(f"Extras installed: {', '.join(installed) or 'none'}")
+    results: list[tuple[str, list[str]]] = []
+    for subject, problems in _diagnosed(show_root=not as_json):
+        results.append((subject, problems))
+        if not as_json:
+            _report(subject, problems)
+    if as_json:
+        found = [{"subject": subject, "problems": problems} for subject, problems in results]
+        python = {"version": platform.python_version(), "prefix": sys.prefix}
+        print_json(
+            {
+                "lback": {"version": lback.__version__, "path": str(Path(lback.__file__).parent)},
+                "python": python,
+                "extras": installed,
+                "results": found,
+            }
+        )
+    if any(problems for _, problems in results):
         raise click.exceptions.Exit(1)
 
 
-def _report(subject: str, problem: str) -> None:
+def _diagnosed(*, show_root: bool) -> Iterator[tuple[str, list[str]]]:
+    """Yield each subject with its problems; the first one is the project itself."""
+    try:
+        root = find_project()
+        if show_root:
+            click.echo(f"Project in {root}")
+        app = open_project()
+    except (FrameworkException, click.ClickException) as error:
+        yield "project", [str(error)]
+        return
+    yield "settings, routes and middlewares", []
+    for subject, diagnose in DIAGNOSES.items():
+        yield subject, list(diagnose(app))
+
+
+def _report(subject: str, problems: list[str]) -> None:
+    for problem in problems or [""]:
+        _report_line(subject, problem)
+
+
+def _report_line(subject: str, problem: str) -> None:
     status = click.style("error", fg="red") if problem else click.style("ok   ", fg="green")
     click.echo(f"{status}  {subject}{': ' if problem else ''}{problem}")
 

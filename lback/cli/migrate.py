@@ -1,5 +1,6 @@
 """`lback makemigrations`, `lback migrate` and the other commands on the database."""
 
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import click
@@ -7,6 +8,7 @@ import click
 from lback.application import Application
 from lback.cli import prompts
 from lback.cli.click_classes import Command, Group
+from lback.cli.json_output import json_option, print_json
 from lback.cli.project import open_project
 from lback.database import Base
 from lback.database.creation import create_database
@@ -51,6 +53,7 @@ from lback.database.seeds import choose, load_seeds, sow
 @click.option("--merge", is_flag=True, help="Create a migration that joins branches.")
 @click.option("--check", is_flag=True, help="Fail if models have changed; write nothing.")
 @click.option("--no-input", is_flag=True, help="Fail instead of prompting.")
+@json_option
 def makemigrations(
     message: str,
     renames: tuple[str, ...],
@@ -60,6 +63,7 @@ def makemigrations(
     merge: bool,
     check: bool,
     no_input: bool,
+    as_json: bool,
 ) -> int:
     """Create a migration from changes in the models."""
     answers = Answers(
@@ -71,27 +75,53 @@ def makemigrations(
     )
     migrations = _migrations(open_project())
     if check:
-        return _check(migrations)
+        return _check(migrations, as_json=as_json)
+    made = _Made()
     if merge:
-        path = migrations.merge(message)
-        click.echo(f"Wrote {_shown(path)}" if path else "Nothing to merge.")
-        return 0
-    for written in migrations.create_layout():
-        click.echo(f"Wrote {_shown(written)}")
-    warnings: list[str] = []
-    path = migrations.make(message, answers=answers, empty=empty, warn=warnings.append)
-    for sentence in warnings:
-        click.echo(f"Warning: while old code is running, {sentence}.", err=True)
-    if path is None:
-        click.echo("No changes.")
+        made.migration = migrations.merge(message)
+        made.advice = "" if made.migration else "Nothing to merge."
     else:
-        click.echo(f"Wrote {_shown(path)}\nReview it, then run: lback migrate")
+        made.layout = list(migrations.create_layout())
+        if not as_json:  # before `make`, which may fail
+            for path in made.layout:
+                click.echo(f"Wrote {_shown(path)}")
+        made.migration = migrations.make(
+            message, answers=answers, empty=empty, warn=made.warnings.append
+        )
+        made.advice = "Review it, then run: lback migrate" if made.migration else "No changes."
+    made.print(as_json=as_json)
     return 0
 
 
-def _check(migrations: Migrations) -> int:
+@dataclass(slots=True)
+class _Made:
+    """What `makemigrations` wrote, and what it says about it."""
+
+    layout: list[Path] = field(default_factory=list)
+    migration: Path | None = None
+    warnings: list[str] = field(default_factory=list)
+    advice: str = ""
+
+    def print(self, *, as_json: bool) -> None:
+        """Print the migration and the warnings as text, or all files as JSON."""
+        if as_json:
+            written = [_shown(path) for path in (*self.layout, self.migration) if path]
+            print_json({"written": written, "warnings": self.warnings})
+            return
+        for sentence in self.warnings:
+            click.echo(f"Warning: while old code is running, {sentence}.", err=True)
+        if self.migration is not None:
+            click.echo(f"Wrote {_shown(self.migration)}")
+        if self.advice:
+            click.echo(self.advice)
+
+
+def _check(migrations: Migrations, *, as_json: bool) -> int:
     changes = migrations.changes() if migrations.exist else "there are no migrations yet"
-    click.echo(f"Missing migration: {changes}" if changes else "No changes.")
+    if as_json:
+        print_json({"missing": changes or None})
+    else:
+        click.echo(f"Missing migration: {changes}" if changes else "No changes.")
     return 1 if changes else 0
 
 
@@ -127,9 +157,15 @@ def _ask_value(gap: UnfilledColumn) -> str | None:
     metavar="SECONDS",
     help="Time to wait for another process that migrates (default: 60).",
 )
-def migrate(revision: str, fake: bool, wait: float | None) -> None:
+@json_option
+def migrate(revision: str, fake: bool, wait: float | None, as_json: bool) -> None:
     """Apply pending migrations."""
-    _migrate(_migrations(open_project()), revision, fake=fake, wait=wait)
+    migrations = _migrations(open_project())
+    if as_json:
+        done = migrations.migrate(revision, fake=fake, wait=wait, on_wait=_show_wait)
+        print_json({"applied": done, "later": [] if done else list(migrations.later())})
+    else:
+        _migrate(migrations, revision, fake=fake, wait=wait)
 
 
 def _migrate(
@@ -169,27 +205,37 @@ def _show_wait(seconds: float) -> None:
 )
 @click.argument("target", default="1")
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
-def rollback(target: str, yes: bool) -> None:
+@json_option
+def rollback(target: str, yes: bool, as_json: bool) -> None:
     """Revert migrations and delete the data in tables they created."""
     migrations = _migrations(open_project())
     undone = migrations.undone_by(target)
-    if not undone:
-        click.echo("Nothing to revert.")
-        return
-    if prompts.is_interactive() and not yes:
+    if undone and prompts.is_interactive() and not yes:
         names = "\n".join(undone)
         click.confirm(
             f"This reverts the following and deletes data in their tables:\n{names}\nContinue?",
             abort=True,
+            err=as_json,
         )
-    for name in migrations.rollback(target):
+    reverted = list(migrations.rollback(target)) if undone else []
+    if as_json:
+        print_json({"reverted": reverted})
+        return
+    for name in reverted:
         click.echo(f"Reverted {name}")
+    if not undone:
+        click.echo("Nothing to revert.")
 
 
-@click.command(cls=Command, examples=("lback showmigrations",))
-def showmigrations() -> None:
+@click.command(cls=Command, examples=("lback showmigrations", "lback showmigrations --json"))
+@json_option
+def showmigrations(as_json: bool) -> None:
     """List migrations and whether they are applied."""
     states = _migrations(open_project()).status()
+    if as_json:
+        names = ("name", "message", "applied")
+        print_json([{name: getattr(state, name) for name in names} for state in states])
+        return
     width = max((len(state.name) for state in states), default=0)
     for state in states:
         click.echo(
@@ -200,12 +246,21 @@ def showmigrations() -> None:
 
 
 @click.command("init_db", cls=Command, examples=("lback init_db",))
-def init_db() -> None:
+@json_option
+def init_db(as_json: bool) -> None:
     """Create the database if it does not exist, and its tables."""
     app = open_project()
-    if create_database(app.db_manager.direct):
-        click.echo(f"Created the database {app.db_manager.shown_url}")
+    created = create_database(app.db_manager.direct)
     migrations = _migrations(app)
+    if as_json:
+        applied = list(migrations.migrate(on_wait=_show_wait)) if migrations.names else []
+        if not migrations.names:
+            app.db_manager.create_tables(Base.metadata)
+        has_migrations = bool(migrations.names)
+        print_json({"created": created, "applied": applied, "has_migrations": has_migrations})
+        return
+    if created:
+        click.echo(f"Created the database {app.db_manager.shown_url}")
     if migrations.names:
         _migrate(migrations)
         return
@@ -221,11 +276,15 @@ def db() -> None:
 
 @db.command(examples=("lback db seed", "lback db seed shop  # seeds of one app only"))
 @click.argument("names", nargs=-1, metavar="[APP]...")
-def seed(names: tuple[str, ...]) -> None:
+@json_option
+def seed(names: tuple[str, ...], as_json: bool) -> None:
     """Insert the initial rows defined in the seeds of apps and project."""
     app = open_project()
     seeds = choose(load_seeds(list(app.config.INSTALLED_APPS)), list(names))
     sow(seeds, app.db_manager, app.app_controller.dependencies)
+    if as_json:
+        print_json({"loaded": [entry.name for entry in seeds]})
+        return
     for entry in seeds:
         click.echo(f"Loaded the seeds of {entry.name}")
     if not seeds:

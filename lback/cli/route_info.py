@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lback.auth.guards import SIGNED_IN, who_is_let_in
+from lback.auth.route_access import SAFE, checks_csrf, is_csrf_exempt, permission_marks
 from lback.core.router import Route
-from lback.core.routing.views import view_name
+from lback.core.routing.views import View, view_name
 
 if TYPE_CHECKING:
     from lback.application import Application
 
 PUBLIC = "public"
-SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})  # RFC 9110 §9.2.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +43,7 @@ class RouteInfo:
 
 def route_info(app: "Application") -> list[RouteInfo]:
     """Return the routes of an application in the order in which they are matched."""
-    classes = (kind for item in app.middleware_manager.middlewares for kind in type(item).__mro__)
-    checked = any(kind.__name__ == "CSRFMiddleware" for kind in classes)
+    checked = checks_csrf(app.middleware_manager.middlewares)
     return [_info_of(route, checked=checked) for route in app.router.routes]
 
 
@@ -67,13 +66,11 @@ def _csrf(route: Route, methods: Iterable[str], *, checked: bool) -> str:
         return ""
     if not checked:
         return "none"
-    return "exempt" if getattr(route.view, "csrf_exempt", False) else "checked"
+    return "exempt" if is_csrf_exempt(route.view) else "checked"
 
 
-def _permission(view: object) -> str:
-    # Class views have attributes; decorators set marks on functions.
-    marks = (getattr(view, "permission_required", ()), *getattr(view, "permissions_wanted", ()))
-    return ", ".join(filter(None, map(_listed, marks)))
+def _permission(view: View) -> str:
+    return ", ".join(map(_listed, permission_marks(view)))
 
 
 def _listed(mark: object) -> str:

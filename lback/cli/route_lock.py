@@ -6,7 +6,8 @@ from pathlib import Path
 import click
 
 from lback.auth.guards import SIGNED_IN
-from lback.cli.route_info import PUBLIC, SAFE, RouteInfo
+from lback.auth.route_access import SAFE
+from lback.cli.route_info import PUBLIC, RouteInfo
 
 FILE_NAME = "routes.lock"
 HEAD = """\

@@ -1,12 +1,12 @@
 """`lback routes`: lists routes with their guards and compares the guards with a lock file."""
 
 import dataclasses
-import json
 from pathlib import Path
 
 import click
 
 from lback.cli.click_classes import Command
+from lback.cli.json_output import json_option, print_json
 from lback.cli.project import open_project
 from lback.cli.route_info import RouteInfo, route_info
 from lback.cli.route_lock import FILE_NAME, guards_of, more_open_routes, read_lock, write_lock
@@ -25,7 +25,7 @@ HEAD = ("METHOD", "PATH", "NAME", "VIEW", "AUTH", "PERMISSION", "CSRF", "LIMITS"
     ),
 )
 @click.argument("prefix", default="")
-@click.option("--json", "as_json", is_flag=True, help="Output as JSON.")
+@json_option
 @click.option("--lock", is_flag=True, help=f"Write the guards of all routes to {FILE_NAME}.")
 @click.option("--audit", is_flag=True, help=f"Fail if a route is more open than in {FILE_NAME}.")
 def routes(prefix: str, as_json: bool, lock: bool, audit: bool) -> None:
@@ -37,24 +37,35 @@ def routes(prefix: str, as_json: bool, lock: bool, audit: bool) -> None:
     path = Path(app.config.PROJECT_ROOT) / FILE_NAME
     if lock:
         write_lock(path, facts)
-        click.echo(f"Wrote {path}: {len(guards_of(facts))} routes.")
+        count = len(guards_of(facts))
+        if as_json:
+            print_json({"file": str(path), "routes": count})
+        else:
+            click.echo(f"Wrote {path}: {count} routes.")
     elif audit:
-        compare(path, facts)
+        compare(path, facts, as_json=as_json)
     else:
         _show([route for route in facts if route.path.startswith(prefix)], as_json=as_json)
 
 
-def compare(path: Path, facts: list[RouteInfo]) -> None:
+def compare(path: Path, facts: list[RouteInfo], *, as_json: bool = False) -> None:
     """Compare the guards of routes with a lock file.
 
     Args:
         path: The lock file.
         facts: All routes of the application.
+        as_json: Whether to print the result as JSON.
 
     Raises:
         ClickException: A route is more open than the file says; the message lists all of them.
+        Exit: As before, and the result was printed as JSON.
     """
     opened = list(more_open_routes(read_lock(path), guards_of(facts)))
+    if as_json:
+        print_json({"opened": opened})
+        if opened:
+            raise click.exceptions.Exit(1)
+        return
     if opened:
         more = "\n- ".join(opened)
         raise click.ClickException(
@@ -66,7 +77,7 @@ def compare(path: Path, facts: list[RouteInfo]) -> None:
 
 def _show(facts: list[RouteInfo], *, as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps([dataclasses.asdict(route) for route in facts], indent=2))
+        print_json([dataclasses.asdict(route) for route in facts])
     elif not facts:
         click.echo("No routes.")
     else:

@@ -15,6 +15,7 @@ import lback
 from lback import distribution
 from lback.cli import wheel
 from lback.cli.click_classes import Command, Group
+from lback.cli.json_output import json_option, print_json
 from lback.cli.names import check_free, check_spelling, model_name
 from lback.cli.project import find_project
 
@@ -56,7 +57,8 @@ def new() -> None:
 )
 @click.argument("name")
 @click.option("--minimal", is_flag=True, help="Without an app and deployment files.")
-def project(name: str, minimal: bool) -> None:
+@json_option
+def project(name: str, minimal: bool, as_json: bool) -> None:
     """Create a project in a new directory."""
     check_spelling(name)
     refuse_existing(Path.cwd() / name)
@@ -77,6 +79,9 @@ def project(name: str, minimal: bool) -> None:
         if not minimal:
             copy("app", folder / FIRST_APP, values)
             copy("app-tests", folder / "tests", values)
+    if as_json:
+        print_json({"created": [str(Path.cwd() / name)]})
+        return
     click.echo(f"Created {name}/. Next steps:\n")
     click.echo(f"    cd {name}")
     click.echo("    python manage.py makemigrations && python manage.py migrate")
@@ -86,7 +91,8 @@ def project(name: str, minimal: bool) -> None:
 @click.command(cls=Command, examples=("lback new app orders", "lback startapp orders --minimal"))
 @click.argument("name")
 @click.option("--minimal", is_flag=True, help="One view and its route, without a model and tests.")
-def app(name: str, minimal: bool) -> None:
+@json_option
+def app(name: str, minimal: bool, as_json: bool) -> None:
     """Create an app in the project."""
     root = Path(find_project())
     tests = root / "tests"
@@ -98,6 +104,10 @@ def app(name: str, minimal: bool) -> None:
         copy("app-minimal" if minimal else "app", folder, values)
         if not minimal:
             copy("app-tests", tests, values)
+    if as_json:
+        made = [root / name] if minimal else [root / name, tests / f"test_{name}.py"]
+        print_json({"created": [str(path) for path in made]})
+        return
     click.echo(f"Created {root / name}/. Add it to the project:\n")
     click.echo(f'    settings.py    INSTALLED_APPS = [..., "{name}"]')
     click.echo(f'    urls.py        include("{name}.urls", "/{name}/")')

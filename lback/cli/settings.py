@@ -1,7 +1,6 @@
 """`lback config`: shows every setting with its value, its source and the values it overrides."""
 
 import inspect
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 import click
 
 from lback.cli.click_classes import Command, Group
+from lback.cli.json_output import json_option, print_json
 from lback.cli.project import find_project
 from lback.cli.table import print_table
 from lback.core import server
@@ -31,7 +31,7 @@ from lback.core.settings.secret_names import is_secret
     ),
 )
 @click.option("--changed", is_flag=True, help="Only settings that are set somewhere.")
-@click.option("--json", "as_json", is_flag=True, help="Output as JSON.")
+@json_option
 @click.pass_context
 def config(ctx: click.Context, changed: bool, as_json: bool) -> None:
     """Show every setting with its value and source."""
@@ -40,7 +40,7 @@ def config(ctx: click.Context, changed: bool, as_json: bool) -> None:
     settings = load()
     names = [n for n in names_of(settings) if not changed or settings.source_of(n) != "default"]
     if as_json:
-        click.echo(json.dumps({name: about(settings, name) for name in names}, indent=2))
+        print_json({name: about(settings, name) for name in names})
         return
     rows = []
     for name in names:
@@ -50,9 +50,12 @@ def config(ctx: click.Context, changed: bool, as_json: bool) -> None:
     print_table(("SETTING", "VALUE", "FROM", "SHADOWS"), rows)
 
 
-@config.command(cls=Command, examples=("lback config explain DEBUG",))
+@config.command(
+    cls=Command, examples=("lback config explain DEBUG", "lback config explain DEBUG --json")
+)
 @click.argument("name", metavar="KEY")
-def explain(name: str) -> None:
+@json_option
+def explain(name: str, as_json: bool) -> None:
     """Explain a setting and show the sources of its value."""
     settings = load()
     known = names_of(settings)
@@ -61,8 +64,15 @@ def explain(name: str) -> None:
         raise click.BadParameter(f"unknown setting {name!r}{near}", param_hint="KEY")
     meaning = meaning_of(name)
     kind = type(Config.DEFAULTS[name]).__name__ if name in Config.DEFAULTS else "project setting"
-    click.secho(f"{name} ({kind}){': ' if meaning else ''}{meaning}", bold=True)
     origins = settings.origins_of(name)
+    if as_json:
+        sources = [
+            {"source": source_of(source), "value": masked(settings, name, value)}
+            for source, value in origins
+        ]
+        print_json({"name": name, "type": kind, "meaning": meaning, "origins": sources})
+        return
+    click.secho(f"{name} ({kind}){': ' if meaning else ''}{meaning}", bold=True)
     width = max(len(source_of(source)) for source, _ in origins)
     for index, (source, value) in enumerate(origins):
         effective = "  <- effective" if index == 0 else ""

@@ -3,6 +3,7 @@
 import click
 
 from lback.cli.click_classes import Command
+from lback.cli.json_output import json_option, print_json
 from lback.cli.project import open_project
 from lback.static_files import collect
 
@@ -18,10 +19,22 @@ from lback.static_files import collect
 @click.option("--clear", is_flag=True, help="Remove files of earlier runs that are no longer used.")
 @click.option("--strict", is_flag=True, help="Fail if a file refers to a missing file.")
 @click.option("--dry-run", is_flag=True, help="Show what would be done, without writing.")
-def collectstatic(clear: bool, strict: bool, dry_run: bool) -> int:
+@json_option
+def collectstatic(clear: bool, strict: bool, dry_run: bool, as_json: bool) -> int:
     """Collect static files for production."""
     files = open_project().static_files
     collected = collect(files.sources, files.root, files.static_url, clear=clear, dry_run=dry_run)
+    if as_json:
+        print_json(
+            {
+                "root": str(files.root),
+                "files": sorted(collected.files),
+                "written": sorted(collected.written),
+                "removed": sorted(collected.removed),
+                "warnings": list(collected.warnings),
+            }
+        )
+        return 1 if strict and collected.warnings else 0
     for warning in collected.warnings:
         click.echo(f"Warning: {warning}", err=True)
     for name in collected.removed:

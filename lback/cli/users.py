@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from lback.application import Application
 from lback.cli import prompts
 from lback.cli.click_classes import Command
+from lback.cli.json_output import json_option, print_json
 from lback.cli.project import open_project
 from lback.core.exceptions import ValidationError, did_you_mean
 from lback.database.missing_schema import HINT, is_missing_schema
@@ -48,7 +49,8 @@ def _table_options(function: F) -> F:
 @click.option("--username", help="Username to sign in with (default: prompt).")
 @click.option("--email", default="", help="Email address of the user (default: none).")
 @_PASSWORD
-def create_superuser(username: str | None, email: str, password_stdin: bool) -> None:
+@json_option
+def create_superuser(username: str | None, email: str, password_stdin: bool, as_json: bool) -> None:
     """Create an admin user with all permissions."""
     app = open_project()
     if username is None:
@@ -60,7 +62,7 @@ def create_superuser(username: str | None, email: str, password_stdin: bool) -> 
         account = app.admin_user_manager.register(
             session, username, password, email or None, is_superuser=True
         )
-        click.echo(f"Created superuser {account.username}")
+        _print_account(account, f"Created superuser {account.username}", as_json=as_json)
 
 
 @click.command(
@@ -75,37 +77,41 @@ def create_superuser(username: str | None, email: str, password_stdin: bool) -> 
 @click.argument("username")
 @_table_options
 @_PASSWORD
-def reset_password(username: str, table: str | None, password_stdin: bool) -> None:
+@json_option
+def reset_password(username: str, table: str | None, password_stdin: bool, as_json: bool) -> None:
     """Set a new password for a user and end all sessions."""
     app = open_project()
     with _accounts(app) as session:
         manager, account = _find(app, session, username, table)
         manager.set_password(session, account, prompts.password(from_stdin=password_stdin))
-        click.echo(f"Set a new password for {account.username}")
+        text = f"Set a new password for {account.username}"
+        _print_account(account, text, as_json=as_json)
 
 
 @click.command("activate_user", cls=Command, examples=("lback activate_user ada",))
 @click.argument("username")
 @_table_options
-def activate_user(username: str, table: str | None) -> None:
+@json_option
+def activate_user(username: str, table: str | None, as_json: bool) -> None:
     """Allow a user to sign in again."""
     app = open_project()
     with _accounts(app) as session:
         manager, account = _find(app, session, username, table)
         manager.activate(session, account)
-        click.echo(f"Activated {account.username}")
+        _print_account(account, f"Activated {account.username}", as_json=as_json)
 
 
 @click.command("deactivate_user", cls=Command, examples=("lback deactivate_user ada",))
 @click.argument("username")
 @_table_options
-def deactivate_user(username: str, table: str | None) -> None:
+@json_option
+def deactivate_user(username: str, table: str | None, as_json: bool) -> None:
     """Prevent a user from signing in without deleting the account."""
     app = open_project()
     with _accounts(app) as session:
         manager, account = _find(app, session, username, table)
         manager.deactivate(session, account)
-        click.echo(f"Deactivated {account.username}")
+        _print_account(account, f"Deactivated {account.username}", as_json=as_json)
 
 
 @click.command(
@@ -129,6 +135,15 @@ def list_users(table: str | None, as_json: bool) -> None:
         click.echo(
             "  ".join(f"{part:{width}}" for part, width in zip(text, widths, strict=True)).rstrip()
         )
+
+
+def _print_account(account: Account, text: str, *, as_json: bool) -> None:
+    """Print an account that a command changed: a sentence, or its row of `list_users` as JSON."""
+    if not as_json:
+        click.echo(text)
+        return
+    table = "admin" if isinstance(account, AdminUser) else "site"
+    print_json(_row(table, account))
 
 
 def _row(table: str, account: Account) -> dict[str, object]:

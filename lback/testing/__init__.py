@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lback.testing.client import Client, ClientResponse
+    from lback.testing.contract import ApiContract, ContractReport
     from lback.testing.queries import QueryCounter
     from lback.testing.signals import SentSignal, SignalRecorder
     from lback.testing.transaction import RolledBack
 
 _PLACES = {
+    "ApiContract": "contract",
     "Client": "client",
     "ClientResponse": "client",
+    "ContractReport": "contract",
     "QueryCounter": "queries",
     "RolledBack": "transaction",
     "SentSignal": "signals",
@@ -22,8 +25,10 @@ _PLACES = {
 }
 
 __all__ = [
+    "ApiContract",
     "Client",
     "ClientResponse",
+    "ContractReport",
     "QueryCounter",
     "RolledBack",
     "SentSignal",

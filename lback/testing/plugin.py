@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from lback.application import Application
-    from lback.testing import Client, QueryCounter, SignalRecorder
+    from lback.testing import ApiContract, Client, QueryCounter, SignalRecorder
 
 
 @pytest.fixture
@@ -99,6 +99,26 @@ def db_session(lback_isolated_app: "Application") -> Iterator["Session"]:
     """
     with lback_isolated_app.db_manager.create_session() as session:
         yield session
+
+
+@pytest.fixture
+def api_contract(app: "Application", lback_made_tables: set[str]) -> Iterator["ApiContract"]:
+    """A `lback.testing.ApiContract` of the application, which needs Schemathesis.
+
+    Its calls come from other threads and are committed, so the rows of all tables are deleted
+    after the test.
+
+    Args:
+        app: The application.
+        lback_made_tables: URLs of the databases that have tables already; updated.
+    """
+    from lback.testing.contract import ApiContract
+    from lback.testing.project import create_tables
+
+    create_tables(app, lback_made_tables)
+    contract = ApiContract(app)
+    yield contract
+    contract.delete_rows()
 
 
 @pytest.fixture

@@ -42,6 +42,11 @@ class Settings:
     API_PREFIXES: list[str] = field(default_factory=list)  # paths such as "/api/"
     PROBLEM_DETAILS: bool = False  # for all paths
 
+    # The OpenAPI document of the API, and its pages.
+    API_TITLE: str = ""  # empty: the name of the directory of the project
+    API_VERSION: str = "1.0.0"  # of the API, as clients see it
+    API_DOCS_ACCESS: str = "staff"  # who may read them: staff, users or public; with DEBUG all
+
     # The database: DATABASE_URL, or else the DB_… settings.
     DATABASE_URL: str = ""
     DB_ENGINE: str = "sqlite"  # sqlite, postgresql or mysql

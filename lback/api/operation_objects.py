@@ -1,0 +1,243 @@
+"""Operations as objects of the OpenAPI document: parameters, bodies, answers and errors."""
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from lback.api.problem_schemas import problem_components
+from lback.api.response_objects import FILE, ResponseBuilder
+from lback.api.schema_components import JSONObject, SchemaCollector, without_null
+from lback.api.signature import is_file_list
+from lback.core.exceptions import ConfigurationError
+from lback.core.routing.converters import IntegerConverter, StringConverter
+
+if TYPE_CHECKING:
+    from lback.api.descriptions import Operation, Parameter
+    from lback.api.documented import Description
+    from lback.api.security_schemes import SecuritySchemes
+    from lback.core.routing.route import Route
+
+# Header fields that other parts of an operation describe (OpenAPI 3.1 section 4.8.12.1).
+_DESCRIBED_ELSEWHERE = frozenset({"accept", "authorization", "content-type"})
+
+
+_VARIABLE = re.compile(r"\{([^}]*)\}")
+
+
+def path_template(route: "Route") -> str:
+    """Return the path of a route without converters, as OpenAPI writes it.
+
+    Example:
+        >>> from lback.core.router import Route
+        >>> path_template(Route("/books/{book_id:int}", print))
+        '/books/{book_id}'
+    """
+    parts = route.pattern.parts
+    return "".join(part if isinstance(part, str) else f"{{{part.name}}}" for part in parts)
+
+
+def operation_id(operation: "Operation") -> str:
+    """Return the name of an operation: that of its route, or one made of method and path.
+
+    Example:
+        >>> from lback.api import Operation
+        >>> from lback.core.router import Route
+        >>> operation_id(Operation(Route("/books/{book_id:int}", print, ["GET"]), "GET", print))
+        'get_books_book_id'
+    """
+    route, method = operation.route, operation.method.lower()
+    if route.name is None:
+        return _identifier(f"{method}_{path_template(route)}")
+    one = not isinstance(route.view, type) and len(set(route.methods or "*") - {"HEAD"}) == 1
+    return _identifier(route.name if one else f"{route.name}_{method}")
+
+
+def _identifier(text: str) -> str:
+    return re.sub(r"[\W_]+", "_", text, flags=re.ASCII).strip("_")
+
+
+class OperationBuilder:
+    """Builds the objects of operations and the components that they refer to.
+
+    Args:
+        schemes: Security schemes of the application.
+        version: Version of the specification, "3.1" or "3.2".
+    """
+
+    def __init__(self, schemes: "SecuritySchemes", version: str) -> None:
+        self._schemes = schemes
+        self._version = version
+        self._schemas = SchemaCollector()
+        self._parameters: list[JSONObject] = []
+        self._answers = ResponseBuilder(schemes, self._schemas, version)
+        self._ids: dict[str, str] = {}
+
+    def add(
+        self,
+        paths: dict[str, JSONObject],
+        operation: "Operation",
+        said: "Description",
+        *,
+        tag: str,
+    ) -> None:
+        """Add an operation to the paths of the document.
+
+        Args:
+            paths: The path items so far.
+            operation: The operation.
+            said: What `describe` says about it.
+            tag: Group of the operation, unless `describe` says another one.
+
+        Raises:
+            ConfigurationError: Another operation has the `operation_id` that `describe` says.
+        """
+        path, names = _place_in(paths, operation.route)
+        method = operation.method.lower()
+        built: JSONObject = {
+            "operationId": self._id(operation, said),
+            "tags": list(said.tags or (tag,)),
+            "summary": said.summary or operation.summary or _readable(operation),
+        }
+        description = said.description or operation.description
+        if description:
+            built["description"] = description
+        if said.deprecated:
+            built["deprecated"] = True
+        parameters = [self._parameter(operation, p, names) for p in _listed(operation)]
+        if parameters:
+            built["parameters"] = parameters
+        body = self._body(operation, said)
+        if body is not None:
+            built["requestBody"] = body
+        built["responses"] = self._answers.responses(operation, said)
+        built["security"] = self._schemes.requirements(operation)
+        paths.setdefault(path, {})[method] = built
+
+    def components(self) -> JSONObject:
+        """Return the components of the document: schemas, responses and security schemes.
+
+        Raises:
+            TypeError: A type cannot be described.
+        """
+        schemas, responses = problem_components(sorted(self._answers.statuses))
+        built = self._schemas.build()
+        for parameter in self._parameters:
+            parameter["schema"] = without_null(parameter["schema"])
+        found: JSONObject = {
+            "schemas": dict(sorted({**built, **schemas}.items())),
+            "responses": responses,
+            "securitySchemes": self._schemes.components(),
+        }
+        return {name: value for name, value in found.items() if value}
+
+    def _id(self, operation: "Operation", said: "Description") -> str:
+        where = f"{operation.method} {operation.route.path}"
+        name = said.operation_id or operation_id(operation)
+        if name in self._ids and said.operation_id:
+            raise ConfigurationError(
+                f"the operation_id {name!r} of {where} is taken by {self._ids[name]}; "
+                "choose another one in describe(operation_id=…)"
+            )
+        if name in self._ids:
+            name = _identifier(f"{operation.method.lower()}_{path_template(operation.route)}")
+        unique, number = name, 2
+        while unique in self._ids:
+            unique, number = f"{name}_{number}", number + 1
+        self._ids[unique] = where
+        return unique
+
+    def _parameter(
+        self, operation: "Operation", parameter: "Parameter", names: Mapping[str, str]
+    ) -> JSONObject:
+        is_path = parameter.location == "path"
+        built: JSONObject = {
+            "name": names.get(parameter.name, parameter.name) if is_path else parameter.name,
+            "in": parameter.location,
+        }
+        if parameter.description:
+            built["description"] = parameter.description
+        if parameter.required or is_path:
+            built["required"] = True
+        if is_path:
+            built["schema"] = _path_schema(operation, parameter)
+        else:
+            built["schema"] = self._schemas.add(parameter.type, _default_of(parameter))
+            self._parameters.append(built)
+        return built
+
+    def _body(self, operation: "Operation", said: "Description") -> JSONObject | None:
+        body = operation.body
+        if body is None:
+            return None
+        example = {} if said.request_example is None else {"example": said.request_example}
+        fields = [p for p in operation.parameters if p.location in ("form", "file")]
+        schema = self._form(fields) if fields else self._schemas.add(body.type)
+        content = {name: {"schema": schema, **example} for name in body.media_types}
+        return {"content": content, **_required(body.required)}
+
+    def _form(self, fields: "list[Parameter]") -> JSONObject:
+        schema = {"type": "object", "properties": {p.name: self._field(p) for p in fields}}
+        required = [p.name for p in fields if p.required]
+        if required:
+            schema["required"] = required
+        return schema
+
+    def _field(self, parameter: "Parameter") -> JSONObject:
+        more = {"description": parameter.description} if parameter.description else {}
+        if parameter.location == "file":
+            several = is_file_list(parameter.type)
+            return {**({"type": "array", "items": FILE} if several else FILE), **more}
+        return self._schemas.add(parameter.type, {**_default_of(parameter), **more})
+
+
+def _place_in(paths: Mapping[str, JSONObject], route: "Route") -> tuple[str, dict[str, str]]:
+    """Return the path of a route in the document, and new names of its variables.
+
+    Paths that differ in the names of variables alone are one path to OpenAPI, whose variables
+    have the names of the first route.
+    """
+    path = path_template(route)
+    for earlier in paths:
+        if earlier != path and _VARIABLE.sub("{}", earlier) == _VARIABLE.sub("{}", path):
+            names = zip(_VARIABLE.findall(path), _VARIABLE.findall(earlier), strict=True)
+            return earlier, dict(names)
+    return path, {}
+
+
+def _listed(operation: "Operation") -> "list[Parameter]":
+    """Return the parameters that are neither in the body nor described elsewhere."""
+    return [
+        parameter
+        for parameter in operation.parameters
+        if parameter.location in ("path", "query", "cookie")
+        or (parameter.location == "header" and parameter.name.lower() not in _DESCRIBED_ELSEWHERE)
+    ]
+
+
+def _path_schema(operation: "Operation", parameter: "Parameter") -> JSONObject:
+    """Return the schema of a path variable, which its converter knows."""
+    variables = operation.route.pattern.variables
+    converter = next(v.converter for v in variables if v.name == parameter.name)
+    schema = dict(converter.openapi_type)
+    if isinstance(converter, IntegerConverter):
+        schema.setdefault("minimum", 0)
+    elif isinstance(converter, StringConverter):
+        schema.setdefault("minLength", 1)
+    return schema
+
+
+def _default_of(parameter: "Parameter") -> JSONObject:
+    if parameter.required or parameter.default in (None, msgspec.UNSET):
+        return {}
+    return {"default": msgspec.to_builtins(parameter.default, str_keys=True)}
+
+
+def _required(required: bool) -> JSONObject:
+    return {"required": True} if required else {}
+
+
+def _readable(operation: "Operation") -> str:
+    """Return the name of an operation as words, for one without a docstring."""
+    return operation_id(operation).replace("_", " ").capitalize()
