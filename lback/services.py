@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from lback.mail import Mailer
     from lback.security import TokenSigner
     from lback.sessions import SessionManager
+    from lback.tasks import TaskQueue
     from lback.users import AccountTokens, AdminUserManager, UserManager
 
 # All services by name. Builders receive these and not the application, which may be incomplete
@@ -38,6 +39,7 @@ MODELS = (
     "lback.auth.database_attempts",
     "lback.auth.refresh_tokens",
     "lback.sessions.database",
+    "lback.tasks.tables",
     "lback.users",
 )
 
@@ -51,7 +53,7 @@ BUILT_AT_START = {
 }
 
 # Services that exist only if a setting is set.
-NEEDS_SETTING = {"token_manager": "JWT_AUDIENCE"}
+NEEDS_SETTING = {"tasks": "TASKS", "token_manager": "JWT_AUDIENCE"}
 
 
 def lazy_services(config: "Config") -> dict[str, LazyService | Unavailable]:
@@ -104,6 +106,7 @@ def _db_manager(services: "Services") -> "DatabaseManager":
         limits=DatabaseLimits.of(config),
         is_serving=lambda: app is not None and app.app_controller.has_served,
         direct=DatabaseManager.from_url(direct) if direct else None,
+        services=services,
     )
 
 
@@ -190,6 +193,12 @@ def _mailer(services: "Services") -> "Mailer":
     return Mailer(services["config"])
 
 
+def _tasks(services: "Services") -> "TaskQueue":
+    from lback.tasks.queues import build_queue
+
+    return build_queue(services)
+
+
 BUILDERS: dict[str, Callable[["Services"], object]] = {
     "db_manager": _db_manager,
     "session_manager": _session_manager,
@@ -203,4 +212,5 @@ BUILDERS: dict[str, Callable[["Services"], object]] = {
     "token_manager": _token_manager,
     "bearer_authentication": _bearer_authentication,
     "mailer": _mailer,
+    "tasks": _tasks,
 }

@@ -11,6 +11,7 @@ COMMANDS: Mapping[str, str] = {
     "startapp": "lback.cli.scaffold:app",
     "runserver": "lback.cli.runserver:runserver",
     "serve": "lback.cli.serve:serve",
+    "work": "lback.cli.work:work",
     "routes": "lback.cli.routes:routes",
     "config": "lback.cli.settings:config",
     "makemigrations": "lback.cli.migrate:makemigrations",
@@ -46,6 +47,7 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
     "Run": {
         "runserver": "Run the development server, which restarts on every change.",
         "serve": "Run the production server, which replaces failed workers.",
+        "work": "Run background tasks until stopped.",
     },
     "Inspect": {
         "routes": "List routes with their views, permissions and CSRF checks.",
