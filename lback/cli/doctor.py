@@ -29,6 +29,7 @@ EXTRAS = {
     "serve": "granian",
     "gunicorn": "gunicorn",
     "ratelimit": "limits",
+    "tasks": "cronsim",
     "zstd": "zstandard",
 }
 

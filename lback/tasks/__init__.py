@@ -9,9 +9,11 @@ if TYPE_CHECKING:
     from lback.tasks.exceptions import TaskArgumentsError
     from lback.tasks.handles import TaskHandle, TaskQueue, TaskRecord
     from lback.tasks.running import checkpoint, progress, saved_cursor
+    from lback.tasks.scheduling import Scheduler, schedule
     from lback.tasks.workers import Worker
 
 __all__ = [
+    "Scheduler",
     "Task",
     "TaskArgumentsError",
     "TaskHandle",
@@ -22,12 +24,14 @@ __all__ = [
     "checkpoint",
     "progress",
     "saved_cursor",
+    "schedule",
     "task",
 ]
 
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
+        "Scheduler": "lback.tasks.scheduling",
         "Task": "lback.tasks.definitions",
         "TaskArgumentsError": "lback.tasks.exceptions",
         "TaskHandle": "lback.tasks.handles",
@@ -38,6 +42,7 @@ __getattr__, __dir__ = lazy_names(
         "checkpoint": "lback.tasks.running",
         "progress": "lback.tasks.running",
         "saved_cursor": "lback.tasks.running",
+        "schedule": "lback.tasks.scheduling",
         "task": "lback.tasks.definitions",
     },
 )

@@ -31,6 +31,7 @@ from lback.tasks.exceptions import (
 from lback.tasks.handles import decoded
 from lback.tasks.queues import DatabaseQueue
 from lback.tasks.running import call_task, running
+from lback.tasks.scheduling import Scheduler
 from lback.tasks.tables import TaskWorker
 from lback.tasks.waking import LONGEST_SECONDS, SHORTEST_SECONDS, WOKEN_SECONDS, Waker
 
@@ -261,6 +262,8 @@ class Worker:
         self._beats = 0
         self._seen: dict[str, tuple[int, float]] = {}
         self._jobs: list[Callable[[], object]] = []
+        self._scheduler = Scheduler(services)
+        self._tick_at: float | None = None
 
     def every_beat(self, job: Callable[[], object]) -> None:
         """Call a function in the thread of `run`, every few seconds and at the start.
@@ -322,6 +325,9 @@ class Worker:
     def _take(self, turn: "_Turn") -> list[Claim]:
         """Show that the worker lives, and take as many tasks as it has room for."""
         self._beat()
+        if self._tick_at is not None and self._clock() >= self._tick_at:
+            self._scheduler.run()
+            self._tick_at = self._scheduler.next_at()
         room = turn.room(self._threads, len(self._running), self._finished)
         turn.next_at = None
         if room <= 0:
@@ -342,8 +348,9 @@ class Worker:
     def _wait(self, turn: "_Turn") -> None:
         """Wait until woken, until a scheduled task or a time limit is due, or for some time."""
         seconds = WOKEN_SECONDS if self._waker.is_reliable else turn.pause
-        if turn.next_at is not None:
-            seconds = min(seconds, max(turn.next_at - self._clock(), 0.0))
+        for at in (turn.next_at, self._tick_at):
+            if at is not None:
+                seconds = min(seconds, max(at - self._clock(), 0.0))
         if self._running:
             seconds = min(seconds, self._watch_time_limits())
         self._woken.wait(min(seconds, BEAT_SECONDS))
@@ -448,6 +455,8 @@ class Worker:
         self._watch_others(now)
         if self._beats % 6 == 1:
             self._log_returned(self._claims.without_worker())
+        self._scheduler.run()
+        self._tick_at = self._scheduler.next_at()
         for job in self._jobs:
             job()
 

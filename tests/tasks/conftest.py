@@ -10,17 +10,19 @@ from lback import Application
 from lback.database import DatabaseManager
 from lback.tasks import TaskHandle, Worker
 from lback.tasks.definitions import TASKS
+from lback.tasks.scheduling import SCHEDULES
 
 KEY = "a key for tests, known to everybody"
 
 
 @pytest.fixture(autouse=True)
 def tasks_as_before() -> Iterator[None]:
-    """Forget the tasks that a test defined."""
-    before = dict(TASKS)
+    """Forget the tasks and schedules that a test defined."""
+    before = [(known, dict(known)) for known in (TASKS, SCHEDULES)]
     yield
-    TASKS.clear()
-    TASKS.update(before)
+    for known, former in before:
+        known.clear()
+        known.update(former)  # type: ignore[arg-type]  # each its own
 
 
 class Clock:
