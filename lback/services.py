@@ -5,6 +5,7 @@ what it needs.
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -42,6 +43,9 @@ MODELS = (
     "lback.tasks.tables",
     "lback.users",
 )
+
+# The modules with the tasks of the framework, which a worker imports.
+TASK_MODULES = ("lback.accounts.email_tasks", "lback.mail.sending")
 
 # Settings that may name something that does not exist, and the service whose build checks them.
 BUILT_AT_START = {
@@ -190,7 +194,12 @@ def _bearer_authentication(services: "Services") -> "BearerAuthentication":
 def _mailer(services: "Services") -> "Mailer":
     from lback.mail import Mailer
 
-    return Mailer(services["config"])
+    config: Config = services["config"]
+    if not config.TASKS:
+        return Mailer(config)
+    from lback.mail.sending import enqueue_message
+
+    return Mailer(config, enqueue=partial(enqueue_message, services))
 
 
 def _tasks(services: "Services") -> "TaskQueue":

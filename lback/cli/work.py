@@ -15,6 +15,7 @@ from lback.cli.work_processes import Keeper
 from lback.core import server
 from lback.core.exceptions import ConfigurationError
 from lback.core.logging_setup import setup_logging
+from lback.services import TASK_MODULES
 from lback.tasks.loading import import_tasks
 from lback.tasks.queues import DatabaseQueue
 
@@ -82,7 +83,7 @@ def open_worker_application() -> "Application":
     setup_logging(app.config)
     if not isinstance(app.dependencies.get("tasks"), DatabaseQueue):
         raise ConfigurationError(f"lback work needs TASKS = 'database'; it is {app.config.TASKS!r}")
-    import_tasks(app.config)
+    import_tasks(app.config, TASK_MODULES)
     return app
 
 
@@ -119,6 +120,6 @@ def work_in_background(app: "Application") -> None:
         app: The application.
     """
     if app.config.TASKS == "database":
-        import_tasks(app.config)
+        import_tasks(app.config, TASK_MODULES)
         worker = build_worker(app, [], 2)
         Thread(target=worker.run, name="lback-work", daemon=True).start()

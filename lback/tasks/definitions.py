@@ -248,13 +248,16 @@ class Enqueuing:
         """
         return self.enqueue_many([arguments])[0]
 
-    def enqueue_many(self, many: Iterable[Mapping[str, object]]) -> list[TaskHandle]:
+    def enqueue_many(
+        self, many: Iterable[Mapping[str, object]], services: Services | None = None
+    ) -> list[TaskHandle]:
         """Enqueue the task several times; see `Task.enqueue_many`.
 
         Args:
             many: Arguments by name, for each task.
+            services: Services of the application, if it is known.
         """
-        services = current_services(self.task.name)
+        services = services or current_services(self.task.name)
         return queue_of(services).add([self.new(services, arguments) for arguments in many])
 
     def new(self, services: Services, arguments: Mapping[str, object]) -> NewTask:

@@ -1,5 +1,6 @@
 """Imports the modules with the tasks of a project, so that a worker knows them."""
 
+from collections.abc import Iterable
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,11 +12,12 @@ if TYPE_CHECKING:
     from lback.core.config import Config
 
 
-def import_tasks(config: "Config") -> list[str]:
+def import_tasks(config: "Config", modules: Iterable[str] = ()) -> list[str]:
     """Import `tasks.py` of the project and of each installed app.
 
     Args:
         config: The settings.
+        modules: Names of further modules.
 
     Returns:
         The names of the imported modules.
@@ -23,7 +25,8 @@ def import_tasks(config: "Config") -> list[str]:
     Raises:
         ConfigurationError: A module cannot be imported.
     """
-    names = [name for app in config.INSTALLED_APPS if (name := _tasks_of(app))]
+    names = [*modules]
+    names += [name for app in config.INSTALLED_APPS if (name := _tasks_of(app))]
     if (Path(config.PROJECT_ROOT or ".") / "tasks.py").is_file() and config.PROJECT_ROOT:
         names.append("tasks")
     for name in names:

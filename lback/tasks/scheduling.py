@@ -264,7 +264,7 @@ class Scheduler:
                     handles = []
                 else:
                     enqueuing = Enqueuing(found.task)
-                    handles = enqueuing.enqueue_many([found.arguments] * len(due))
+                    handles = enqueuing.enqueue_many([found.arguments] * len(due), self._services)
                 session.commit()
             finally:
                 current.reset(token)

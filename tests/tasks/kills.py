@@ -134,7 +134,8 @@ def kill_workers(site: Site, number: int, *, every: float, patience: float) -> O
         while set(site.states()) - {"successful", "failed"}:
             assert time.monotonic() - began < patience, site.states()
             time.sleep(every)
-            chosen = random.randrange(2)
+            # One of the two, and now and then the other.
+            chosen = int(random.random() < 0.9)
             # One that still starts would run nothing.
             if not site.count("count(*)", f"lback_task_workers WHERE pid = {workers[chosen].pid}"):
                 continue
