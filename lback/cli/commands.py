@@ -12,6 +12,8 @@ COMMANDS: Mapping[str, str] = {
     "runserver": "lback.cli.runserver:runserver",
     "serve": "lback.cli.serve:serve",
     "work": "lback.cli.work:work",
+    "tasks": "lback.cli.tasks:tasks",
+    "prune": "lback.cli.prune:prune",
     "routes": "lback.cli.routes:routes",
     "config": "lback.cli.settings:config",
     "makemigrations": "lback.cli.migrate:makemigrations",
@@ -48,6 +50,9 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
         "runserver": "Run the development server, which restarts on every change.",
         "serve": "Run the production server, which replaces failed workers.",
         "work": "Run background tasks until stopped.",
+        "tasks": "Inspect and control background tasks.",
+        "prune": "Delete finished tasks, ended sessions and other rows that have reached their "
+        "age limit.",
     },
     "Inspect": {
         "routes": "List routes with their views, permissions and CSRF checks.",

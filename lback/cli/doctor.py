@@ -13,7 +13,7 @@ import click
 import lback
 from lback.cli.click_classes import Command
 from lback.cli.project import find_project, open_project
-from lback.cli.start_checks import database_problem, redis_problem
+from lback.cli.start_checks import database_problem, redis_problem, task_problems
 from lback.cli.template_check import template_problems
 from lback.core.exceptions import FrameworkException
 
@@ -92,9 +92,15 @@ def _templates(app: "Application") -> Iterator[str]:
         yield problem.what
 
 
+def _tasks(app: "Application") -> Iterator[str]:
+    for what, fix in task_problems(app):
+        yield f"{what}; {fix}"
+
+
 DIAGNOSES: dict[str, Callable[["Application"], Iterator[str]]] = {
     "database": _database,
     "redis": _redis,
     ".env": _env_file,
     "templates": _templates,
+    "tasks": _tasks,
 }

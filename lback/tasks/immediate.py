@@ -50,7 +50,7 @@ class ImmediateQueue:
         """
         for task in tasks:
             self._keep(new_record(task, self._clock()))
-            after_commit(self.run, task.id)
+            self._run_later(task.id)
         return [TaskHandle(self, task.id) for task in tasks]
 
     def _keep(self, record: TaskRecord) -> None:
@@ -58,7 +58,7 @@ class ImmediateQueue:
         while len(self._records) > KEPT:
             self._records.popitem(last=False)
 
-    def run(self, task_id: str) -> None:
+    def run_now(self, task_id: str) -> None:
         """Run a task that waits, and store its result or its error.
 
         Args:
@@ -117,8 +117,11 @@ class ImmediateQueue:
         if record is None or record.state not in (FAILED, CANCELLED):
             return False
         self._keep(replace(record, state=READY, finished_at=None))
-        after_commit(self.run, task_id)
+        self._run_later(task_id)
         return True
+
+    def _run_later(self, task_id: str) -> None:
+        after_commit(self.run_now, task_id)
 
 
 def new_record(task: "NewTask", now: float) -> TaskRecord:

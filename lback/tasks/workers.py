@@ -455,6 +455,9 @@ class Worker:
         self._watch_others(now)
         if self._beats % 6 == 1:
             self._log_returned(self._claims.without_worker())
+        if self._beats % 60 == 2:
+            retention = self._services["config"].TASK_RETENTION
+            self._claims.delete_finished(self._clock() - retention)
         self._scheduler.run()
         self._tick_at = self._scheduler.next_at()
         for job in self._jobs:

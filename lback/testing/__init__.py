@@ -1,4 +1,4 @@
-"""Tools for testing applications: a client, recorders of signals and queries, pytest fixtures.
+"""Tools for testing applications: a client, recorders of signals, queries and tasks, fixtures.
 
 The fixtures of `lback.testing.plugin` are available wherever pytest and Lback are installed.
 """
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lback.testing.client import Client, ClientResponse
     from lback.testing.queries import QueryCounter
+    from lback.testing.recorded_tasks import TaskRecorder
     from lback.testing.signals import SentSignal, SignalRecorder
     from lback.testing.transaction import RolledBack
 
@@ -19,6 +20,7 @@ _PLACES = {
     "RolledBack": "transaction",
     "SentSignal": "signals",
     "SignalRecorder": "signals",
+    "TaskRecorder": "recorded_tasks",
 }
 
 __all__ = [
@@ -28,6 +30,7 @@ __all__ = [
     "RolledBack",
     "SentSignal",
     "SignalRecorder",
+    "TaskRecorder",
 ]
 
 
