@@ -24,11 +24,21 @@ class Attempt(Protocol):
         ...
 
     def checkpoint(self, cursor: object) -> None:
-        """Commit, store a cursor and stop if the worker is to stop."""
+        """Commit, store a cursor and stop if the worker is to stop.
+
+        Args:
+            cursor: A value that JSON can hold.
+        """
         ...
 
     def progress(self, done: float, total: float | None, note: str) -> None:
-        """Store how far the task is."""
+        """Store how far the task is.
+
+        Args:
+            done: How much is done.
+            total: How much there is to do, or None.
+            note: Text for people.
+        """
         ...
 
 
