@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from lback.cache import build_caches
 from lback.core.app_controller import AppController
 from lback.core.config import Config
+from lback.core.dependencies import set_latest
 from lback.core.dispatcher_instance import dispatcher as default_dispatcher
 from lback.core.error_handler import ErrorHandler
 from lback.core.errors.redaction import redacted_target
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from lback.mail import Mailer
     from lback.security import TokenSigner
     from lback.sessions import SessionManager
+    from lback.tasks import TaskQueue
     from lback.users import AdminUserManager, UserManager
 
 V = TypeVar("V", bound=View)
@@ -125,6 +127,7 @@ class Application:
             dispatcher,
             typed_views=self._typed_view,
         )
+        set_latest(self.app_controller.dependencies)
         build_configured_services(config, self.app_controller.dependencies)
         load_middlewares_from_config(
             self.middleware_manager, config, self.app_controller.dependencies
@@ -194,6 +197,17 @@ class Application:
         """The mailer, which sends email."""
         service: Mailer = self.dependencies["mailer"]
         return service
+
+    @property
+    def tasks(self) -> "TaskQueue":
+        """The queue of background tasks, which the setting `TASKS` chooses.
+
+        Raises:
+            ConfigurationError: The setting `TASKS` is empty.
+        """
+        from lback.tasks.definitions import queue_of  # applications without tasks do not import it
+
+        return queue_of(self.dependencies)
 
     @property
     def admin_registry(self) -> "AdminRegistry":

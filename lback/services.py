@@ -5,6 +5,7 @@ what it needs.
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from lback.mail import Mailer
     from lback.security import TokenSigner
     from lback.sessions import SessionManager
+    from lback.tasks import TaskQueue
     from lback.users import AccountTokens, AdminUserManager, UserManager
 
 # All services by name. Builders receive these and not the application, which may be incomplete
@@ -41,8 +43,12 @@ MODELS = (
     "lback.auth.database_attempts",
     "lback.auth.refresh_tokens",
     "lback.sessions.database",
+    "lback.tasks.tables",
     "lback.users",
 )
+
+# The modules with the tasks of the framework, which a worker imports.
+TASK_MODULES = ("lback.accounts.email_tasks", "lback.mail.sending")
 
 # Settings that may name something that does not exist, and the service whose build checks them.
 BUILT_AT_START = {
@@ -54,7 +60,7 @@ BUILT_AT_START = {
 }
 
 # Services that exist only if a setting is set.
-NEEDS_SETTING = {"token_manager": "JWT_AUDIENCE"}
+NEEDS_SETTING = {"tasks": "TASKS", "token_manager": "JWT_AUDIENCE"}
 
 
 def lazy_services(config: "Config") -> dict[str, LazyService | Unavailable]:
@@ -107,6 +113,7 @@ def _db_manager(services: "Services") -> "DatabaseManager":
         limits=DatabaseLimits.of(config),
         is_serving=lambda: app is not None and app.app_controller.has_served,
         direct=DatabaseManager.from_url(direct) if direct else None,
+        services=services,
     )
 
 
@@ -202,7 +209,18 @@ def _bearer_authentication(services: "Services") -> "BearerAuthentication":
 def _mailer(services: "Services") -> "Mailer":
     from lback.mail import Mailer
 
-    return Mailer(services["config"])
+    config: Config = services["config"]
+    if not config.TASKS:
+        return Mailer(config)
+    from lback.mail.sending import enqueue_message
+
+    return Mailer(config, enqueue=partial(enqueue_message, services))
+
+
+def _tasks(services: "Services") -> "TaskQueue":
+    from lback.tasks.queues import build_queue
+
+    return build_queue(services)
 
 
 def _openapi(services: "Services") -> "OpenAPI":
@@ -227,4 +245,5 @@ BUILDERS: dict[str, Callable[["Services"], object]] = {
     "bearer_authentication": _bearer_authentication,
     "mailer": _mailer,
     "openapi": _openapi,
+    "tasks": _tasks,
 }

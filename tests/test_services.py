@@ -93,10 +93,11 @@ def test_anyone_who_makes_tables_knows_all_of_the_framework(tmp_path: Path) -> N
 
 
 def test_every_part_is_found_by_its_name() -> None:
-    app = Application(JWT_AUDIENCE="https://api.example.com")
+    app = Application(JWT_AUDIENCE="https://api.example.com", TASKS="database")
+    others = {"db_manager": "databasemanager", "tasks": "databasequeue"}
     for name in BUILDERS:
         part = app.dependencies[name]
-        assert type(part).__name__.lower() == name.replace("db_", "database_").replace("_", "")
+        assert type(part).__name__.lower() == others.get(name, name.replace("_", ""))
         assert getattr(app, name, part) is part
 
 
@@ -169,6 +170,7 @@ ALLOWED_HOSTS = ["localhost"]
 ROOT_URLCONF = "urls"
 DATABASE_URL = "sqlite:///{folder}/site.sqlite3"
 JWT_AUDIENCE = "https://api.example.com"
+TASKS = "database"
 """
 HEAD = """
 from lback import Request, include, path
@@ -244,6 +246,7 @@ def test_each_service_may_be_the_first_that_a_route_asks_for(
         ROOT_URLCONF="first_urls",
         DATABASE_URL=f"sqlite:///{tmp_path}/site.sqlite3",
         JWT_AUDIENCE="https://api.example.com",
+        TASKS="database",
     )
     kind = type(app.dependencies[name]).__name__
     assert Client(app).get(f"/{name}").json() == {"kind": kind}

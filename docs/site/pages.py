@@ -122,6 +122,7 @@ PAGES = (
     Page("security", "Passwords and signed tokens", ("lback.security",)),
     Page("cache", "Caches", ("lback.core: Cache CacheItem", "lback.cache")),
     Page("mail", "Mail", ("lback.mail: Mail Mailer", "lback.mail")),
+    Page("tasks", "Background tasks", ("lback.tasks: task schedule", "lback.tasks")),
     Page("static-files", "Static files", ("lback.static_files: StaticFiles", "lback.static_files")),
     Page("testing", "Testing", ("lback.testing",), "fixtures"),
 )
@@ -145,6 +146,7 @@ PUBLIC_PACKAGES = (
     "lback.security",
     "lback.sessions",
     "lback.static_files",
+    "lback.tasks",
     "lback.testing",
     "lback.time_zones",
     "lback.users",

@@ -13,21 +13,27 @@ from lback.core.http.after_answer import after_answer
 from lback.mail import Mail, Mailer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from sqlalchemy.orm import Session
 
     from lback.core.request import Request
     from lback.core.router import Router
     from lback.core.templates import TemplateRenderer
-    from lback.database import DatabaseManager
     from lback.users import Account, AccountManager, AccountTokens
 
+    Deliver = Callable[[Mail, bool], None]
+
 logger = logging.getLogger(__name__)
+
+SERVICES = ("mailer", "db_manager", "account_tokens", "user_manager", "template_renderer", "router")
 
 
 class AccountEmails:
     """Send account emails on behalf of a request.
+
+    With `TASKS = "database"`, each is a task that is stored with the changes of the request: the
+    same for every address. Otherwise it waits in memory until the response has been sent.
 
     Args:
         request: The request; links in the emails lead to its host.
@@ -38,24 +44,21 @@ class AccountEmails:
 
     def __init__(self, request: "Request") -> None:
         self._request = request
-        self._mailer: Mailer = _service(request, "mailer")
-        self._db_manager: DatabaseManager = _service(request, "db_manager")
+        for name in SERVICES:
+            _service(request, name)
         self._tokens: AccountTokens[Account] = _service(request, "account_tokens")
-        self._users: AccountManager[Account] = _service(request, "user_manager")
-        self._renderer: TemplateRenderer = _service(request, "template_renderer")
-        self._router: Router = _service(request, "router")
-        self._script = str(request.environ.get("SCRIPT_NAME") or "")
+        script = str(request.environ.get("SCRIPT_NAME") or "")
         # Read now, while the request exists. The host was checked against ALLOWED_HOSTS.
-        self._host = request.get_host
-        self._base = request.build_absolute_uri("/").rstrip("/")
+        base = request.build_absolute_uri("/").rstrip("/")
+        self._place = {"base": f"{base}{script}", "host": request.get_host}
 
     def sign_up(self, email: str) -> None:
         """Send a link to create an account or, if the address has one, a link to sign in."""
-        self._later(lambda session: self._sign_up(session, email))
+        self._later("sign_up", email)
 
     def reset_password(self, email: str) -> None:
         """Send a link to set a new password, if the address has an active account."""
-        self._later(lambda session: self._reset_password(session, email))
+        self._later("reset_password", email)
 
     def verify_email(self, account: "Account", email: str) -> None:
         """Send a verification link to a new address of an account.
@@ -65,19 +68,13 @@ class AccountEmails:
             email: New address, normalized; the email is sent to it.
         """
         # Created now, so that a password change before the email is rendered invalidates it.
-        token, username = self._tokens.for_email(account, email), account.username
-        url = self._link("verify_email", token=token)
-        self._later(lambda _: self._send(email, "verify_email", link=url, username=username))
+        token = self._tokens.for_email(account, email)
+        self._later("verify_email", email, token=token, username=account.username)
 
     def password_changed(self, account: "Account") -> None:
         """Notify the owner of an account that its password was changed."""
         if account.email is not None:
-            username, email = account.username, account.email
-            self._later(
-                lambda _: self._send(
-                    email, "password_changed", username=username, link=self._link("forgot_password")
-                )
-            )
+            self._later("password_changed", account.email, username=account.username)
 
     def email_changed(self, before: str, username: str) -> None:
         """Notify the old address of an account that the address was changed.
@@ -86,11 +83,69 @@ class AccountEmails:
             before: Old address; the email is sent to it.
             username: Username of the account.
         """
-        self._later(
-            lambda _: self._send(
-                before, "email_changed", username=username, link=self._link("account")
-            )
-        )
+        self._later("email_changed", before, username=username)
+
+    def _later(self, kind: str, email: str, **values: str) -> None:
+        services = self._request.app.dependencies
+        if services["config"].TASKS == "database":
+            from lback.accounts.email_tasks import enqueue_account_email  # imports the tasks
+
+            arguments = {"kind": kind, "email": email, "values": values, "place": self._place}
+            enqueue_account_email(services, arguments)
+            return
+        mailer: Mailer = services["mailer"]
+        writer = EmailWriter(services, self._place, _later_by(mailer))
+
+        def work() -> None:
+            with services["db_manager"].session() as session:
+                writer.write(session, kind, email, values)
+
+        after_answer(self._request, lambda: mailer.do_later(work))
+
+
+def _later_by(mailer: Mailer) -> "Deliver":
+    return lambda mail, is_sent: mailer.send_later(mail, is_sent=is_sent)
+
+
+class EmailWriter:
+    """Writes account emails, and does the same work for every address.
+
+    Args:
+        services: Services of the application, by name.
+        place: "base", the address that links begin with, and "host".
+        deliver: Called with the message, and whether there is a recipient.
+    """
+
+    def __init__(
+        self, services: "Mapping[str, Any]", place: "Mapping[str, str]", deliver: "Deliver"
+    ) -> None:
+        self._tokens: AccountTokens[Account] = services["account_tokens"]
+        self._users: AccountManager[Account] = services["user_manager"]
+        self._renderer: TemplateRenderer = services["template_renderer"]
+        self._router: Router = services["router"]
+        self._place = place
+        self._deliver = deliver
+
+    def write(self, session: "Session", kind: str, email: str, values: "Mapping[str, str]") -> None:
+        """Write an email and deliver it.
+
+        Args:
+            session: Database session, to look up the address.
+            kind: "sign_up", "reset_password", "verify_email", "password_changed" or
+                "email_changed".
+            email: Recipient, normalized.
+            values: Values for its template.
+        """
+        if kind == "sign_up":
+            self._sign_up(session, email)
+        elif kind == "reset_password":
+            self._reset_password(session, email)
+        elif kind == "verify_email":
+            link = self._link("verify_email", token=values["token"])
+            self._send(email, kind, link=link, username=values["username"])
+        else:
+            page = {"password_changed": "forgot_password", "email_changed": "account"}[kind]
+            self._send(email, kind, link=self._link(page), username=values["username"])
 
     def _sign_up(self, session: "Session", email: str) -> None:
         if self._users.get_by_email(session, email) is not None:
@@ -112,24 +167,16 @@ class AccountEmails:
         url = self._link("reset_password", token=token)
         self._send(to, "reset_password", is_sent=is_sent, link=url, username=username)
 
-    def _later(self, write: "Callable[[Session], None]") -> None:
-        def work() -> None:
-            with self._db_manager.session() as session:
-                write(session)
-
-        after_answer(self._request, lambda: self._mailer.do_later(work))
-
     def _send(self, email: str, name: str, *, is_sent: bool = True, **context: object) -> None:
         """Render a template, whose first line is the subject, and send it if `is_sent`."""
         text = self._renderer.render_to_string(
-            f"accounts/mail/{name}.txt", email=email, host=self._host, **context
+            f"accounts/mail/{name}.txt", email=email, host=self._place["host"], **context
         )
         subject, _, body = text.partition("\n")
-        mail = Mail(email, subject.strip(), body.lstrip("\n"))
-        self._mailer.send_later(mail, is_sent=is_sent)
+        self._deliver(Mail(email, subject.strip(), body.lstrip("\n")), is_sent)
 
     def _link(self, name: str, **params: object) -> str:
-        return f"{self._base}{self._script}{self._router.url_for(f'accounts.{name}', **params)}"
+        return f"{self._place['base']}{self._router.url_for(f'accounts.{name}', **params)}"
 
 
 def count_email(request: "Request", email: str) -> None:

@@ -11,6 +11,9 @@ COMMANDS: Mapping[str, str] = {
     "startapp": "lback.cli.scaffold:app",
     "runserver": "lback.cli.runserver:runserver",
     "serve": "lback.cli.serve:serve",
+    "work": "lback.cli.work:work",
+    "tasks": "lback.cli.tasks:tasks",
+    "prune": "lback.cli.prune:prune",
     "routes": "lback.cli.routes:routes",
     "openapi": "lback.cli.openapi:openapi",
     "config": "lback.cli.settings:config",
@@ -47,6 +50,10 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
     "Run": {
         "runserver": "Run the development server, which restarts on every change.",
         "serve": "Run the production server, which replaces failed workers.",
+        "work": "Run background tasks until stopped.",
+        "tasks": "Inspect and control background tasks.",
+        "prune": "Delete finished tasks, ended sessions and other rows that have reached their "
+        "age limit.",
     },
     "Inspect": {
         "routes": "List routes with their views, permissions and CSRF checks.",

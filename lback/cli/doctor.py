@@ -14,7 +14,7 @@ import lback
 from lback.cli.click_classes import Command
 from lback.cli.json_output import json_option, print_json
 from lback.cli.project import find_project, open_project
-from lback.cli.start_checks import database_problem, redis_problem
+from lback.cli.start_checks import database_problem, redis_problem, task_problems
 from lback.cli.template_check import template_problems
 from lback.core.exceptions import FrameworkException
 
@@ -30,6 +30,7 @@ EXTRAS = {
     "serve": "granian",
     "gunicorn": "gunicorn",
     "ratelimit": "limits",
+    "tasks": "cronsim",
     "zstd": "zstandard",
     "docs-ui": "flask_swagger_ui",
 }
@@ -117,9 +118,15 @@ def _templates(app: "Application") -> Iterator[str]:
         yield problem.what
 
 
+def _tasks(app: "Application") -> Iterator[str]:
+    for what, fix in task_problems(app):
+        yield f"{what}; {fix}"
+
+
 DIAGNOSES: dict[str, Callable[["Application"], Iterator[str]]] = {
     "database": _database,
     "redis": _redis,
     ".env": _env_file,
     "templates": _templates,
+    "tasks": _tasks,
 }

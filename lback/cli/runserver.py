@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from contextlib import ExitStack
+from typing import TYPE_CHECKING
 
 import click
 from sqlalchemy import inspect
@@ -16,6 +17,9 @@ from lback.core.exceptions import FrameworkException
 from lback.core.http import development_server
 from lback.core.response import Environ, StartResponse
 from lback.database import Base, DatabaseManager
+
+if TYPE_CHECKING:
+    from lback.application import Application
 
 NOTHING_TO_SERVE = (
     b"This project cannot start. The terminal shows the reason. "
@@ -63,7 +67,16 @@ def runserver(host: str | None, port: int | None) -> None:
             names = {signal.name for signal in catalogue()} | controller.dispatcher.receivers.keys()
             feed = SignalFeed(controller.dispatcher, names)
             stack.enter_context(feeding(root, feed))
+        if development_server.is_reloaded() or not reloads:
+            _start_tasks(controller.dependencies["app"])
         site.run(config.HOST if host is None else host, config.PORT if port is None else port)
+
+
+def _start_tasks(app: "Application") -> None:
+    if app.config.TASKS == "database":
+        from lback.cli.work import work_in_background  # projects without tasks do not import it
+
+        work_in_background(app)
 
 
 def print_pending_migrations(database: DatabaseManager, root: str) -> None:

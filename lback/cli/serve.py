@@ -1,6 +1,8 @@
 """`lback serve`: the production server, which replaces workers that die."""
 
-from collections.abc import Mapping
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from importlib import import_module
 
@@ -10,6 +12,7 @@ from lback.cli.click_classes import Command
 from lback.cli.listeners import has_passed_sockets, is_unix
 from lback.cli.probe import Serving, read_settings_in_subprocess
 from lback.cli.project import find_project
+from lback.cli.work_processes import COMMAND
 from lback.core.http.development_server import check_address
 from lback.core.settings.validation import SERVERS
 from lback.distribution import install_hint
@@ -27,6 +30,7 @@ EXTRAS = {"gunicorn": "gunicorn", "granian": "serve"}
     examples=(
         "lback serve",
         "lback serve --host 0.0.0.0 --port 80 --workers 4",
+        "lback serve --work  # with background tasks, on a single machine",
         "kill -HUP PID   # reload the code; running requests are completed",
         "kill -TERM PID  # stop; running requests are completed",
     ),
@@ -46,8 +50,9 @@ EXTRAS = {"gunicorn": "gunicorn", "granian": "serve"}
 @click.option(
     "--server", type=click.Choice(SERVERS), help="Server to run (default: setting SERVER)."
 )
+@click.option("--work", "works", is_flag=True, help="Run background tasks as well.")
 @click.option("--force", is_flag=True, help="Serve even if DEBUG is on.")
-def serve(force: bool, **options: int | str | None) -> None:
+def serve(force: bool, works: bool, **options: int | str | None) -> None:
     """Run the production server, which replaces failed workers."""
     find_project()
     serving = read_settings_in_subprocess()
@@ -62,7 +67,19 @@ def serve(force: bool, **options: int | str | None) -> None:
     serving = replace(serving, **given)  # type: ignore[arg-type]  # Click has checked them
     if not is_unix(serving.host) and not has_passed_sockets():
         check_address(serving.host, serving.port)
-    run(serving)
+    with working() if works else nullcontext():
+        run(serving)
+
+
+@contextmanager
+def working() -> Iterator[None]:
+    """Run `lback work` in a process beside the server, replaced when it ends."""
+    process = subprocess.Popen([*COMMAND, "--processes=1"])  # noqa: S603
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait()
 
 
 def run(serving: Serving) -> None:

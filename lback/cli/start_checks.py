@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from lback.application import Application
 
 REDIS_SECONDS = 2.0
+# A task that is ready for longer counts as late.
+LATE_SECONDS = 300.0
 
 
 def templates_without_application(root: Path) -> Iterator[Problem]:
@@ -197,6 +199,27 @@ def redis_problem(url: str) -> str:
         return f"cannot connect to {host}:{port} (REDIS_URL): {error.strerror or error}"
 
 
+def _tasks(app: "Application") -> Iterator[Problem]:
+    for what, fix in task_problems(app):
+        why = "mail and other background work is late"
+        yield Problem(what, why, fix, is_error=False)
+
+
+def task_problems(app: "Application") -> list[tuple[str, str]]:
+    """Return what is wrong with background tasks, and how to fix it.
+
+    A missing table is the problem of another check.
+    """
+    if app.config.TASKS != "database" or _is_missing_file(app) or database_problem(app):
+        return []
+    from lback.tasks.overview import Overview  # projects without tasks do not import it
+    from lback.tasks.queues import DatabaseQueue
+
+    if "lback_tasks" in _missing_tables(app):
+        return []
+    return Overview(DatabaseQueue(app.db_manager)).problems(LATE_SECONDS)
+
+
 START_CHECKS: Mapping[str, Check] = {
     "database.connection": _connection,
     "database.migrations": _migrations,
@@ -204,4 +227,5 @@ START_CHECKS: Mapping[str, Check] = {
     "redis.connection": _redis,
     "templates": template_problems,
     "apps": _apps,
+    "tasks": _tasks,
 }

@@ -1,8 +1,10 @@
 """The services of an application by name; lazy ones are built when first looked up."""
 
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from threading import RLock
 from typing import Any
+from weakref import ref
 
 
 class LazyService:
@@ -105,6 +107,24 @@ class Dependencies(MutableMapping[str, Any]):
 
     def __len__(self) -> int:
         return len(self._instances)
+
+
+# Weak references to the services of applications, the last one built at the end.
+_built: "deque[ref[Dependencies]]" = deque(maxlen=1)
+
+
+def set_latest(services: Dependencies) -> None:
+    """Note the services of the application that was built last; called by its constructor.
+
+    Args:
+        services: The services, of which a weak reference is kept.
+    """
+    _built.append(ref(services))
+
+
+def latest_services() -> Dependencies | None:
+    """Return the services of the application that was built last, if it still exists."""
+    return _built[-1]() if _built else None
 
 
 def missing_setting(dependencies: Mapping[str, object], name: str) -> str | None:

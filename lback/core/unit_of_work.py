@@ -29,6 +29,9 @@ class Transactional(Protocol):
         """
 
 
+# The key in `Session.info` while a task that was added by a plain statement waits for the commit.
+ENQUEUED = "lback.enqueued"
+
 # The innermost block of `db_manager.session()`, else the request whose view is running.
 current: ContextVar[Transactional | None] = ContextVar("lback_transaction", default=None)
 
@@ -181,4 +184,6 @@ class UnitOfWork:
 
 
 def _has_changes(session: object) -> bool:
-    return any(getattr(session, kind, None) for kind in ("new", "dirty", "deleted"))
+    if any(getattr(session, kind, None) for kind in ("new", "dirty", "deleted")):
+        return True
+    return ENQUEUED in getattr(session, "info", ())

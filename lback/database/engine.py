@@ -1,7 +1,7 @@
 """The database manager: an engine that is created on first use, and sessions on it."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from threading import Lock
 from typing import Any, Protocol
@@ -51,6 +51,9 @@ TABLES_LOCK = {
 # Objects stay readable after a commit, and a closed session cannot be used.
 SESSION: dict[str, Any] = {"expire_on_commit": False, "close_resets_only": False}
 
+# The key in `Session.info` of the services of the application that opened the session.
+SERVICES = "lback.services"
+
 TABLES_UNLOCK = "SELECT RELEASE_LOCK('lback_tables')"
 
 
@@ -87,6 +90,7 @@ class DatabaseManager:
         is_serving: Returns True if this process serves requests. Otherwise, statements may take
             any time, unless `time_limit` sets one.
         direct: The same database without a pooler; see the attribute. None if there is none.
+        services: The services of the application, by which code in a session finds them.
 
     Example:
         >>> from sqlalchemy import text
@@ -103,11 +107,13 @@ class DatabaseManager:
         limits: DatabaseLimits = DEFAULT_LIMITS,
         is_serving: Callable[[], bool] = bool,
         direct: "DatabaseManager | None" = None,
+        services: Mapping[str, object] | None = None,
     ) -> None:
         self._config = config
         self._limits = limits
         self._is_serving = is_serving
         self._direct = direct
+        self._session = SESSION if services is None else {**SESSION, "info": {SERVICES: services}}
         # By process id. After a fork the engine of the parent stays here, unused and not closed,
         # because its connections belong to the parent.
         self._engines: dict[int, Engine] = {}
@@ -193,8 +199,10 @@ class DatabaseManager:
             'hello'
         """
         if self._shared is not None:
-            return Session(self._shared(), join_transaction_mode="create_savepoint", **SESSION)
-        return Session(self.engine, **SESSION)
+            return Session(
+                self._shared(), join_transaction_mode="create_savepoint", **self._session
+            )
+        return Session(self.engine, **self._session)
 
     def share(self, connect: Callable[[], Connection] | None) -> None:
         """Make all sessions use one connection and its transaction; for tests.

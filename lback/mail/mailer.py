@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from email.message import EmailMessage
 
     from lback.core.config import Config
+    from lback.mail.message import OutgoingMail
 
 logger = logging.getLogger(__name__)
 
@@ -29,13 +30,15 @@ SECONDS_AT_EXIT = 10.0
 class Mailer:
     """Sends email.
 
-    Messages that are sent later wait in memory, in order, for one background thread; they are lost
-    if the process is killed. Use a task queue for messages that must not be lost.
+    If the setting `TASKS` is set, messages that are sent later are tasks: they are stored with the
+    data of their transaction, and none is lost. Otherwise they wait in memory, in order, for one
+    background thread, and are lost if the process is killed.
 
     Args:
         config: The settings `MAIL_…`, read when the first message is sent.
         backend: Delivers the messages; `None` means the one that the settings choose.
         tries: Seconds to wait before each further attempt to deliver a message.
+        enqueue: Called with a message and whether to deliver it, instead of the background thread.
     """
 
     def __init__(
@@ -44,10 +47,12 @@ class Mailer:
         *,
         backend: MailBackend | None = None,
         tries: Sequence[float] = SECONDS_BETWEEN_TRIES,
+        enqueue: "Callable[[OutgoingMail, bool], None] | None" = None,
     ) -> None:
         self._config = config
         self._backend = backend
         self._tries = tries
+        self._enqueue = enqueue
         self._waiting: deque[Job] = deque()
         self._changed = Condition()
         self._unfinished = 0
@@ -83,8 +88,9 @@ class Mailer:
     def send_later(self, mail: Mail, *, is_sent: bool = True) -> None:
         """Send an email in the background; failed deliveries are tried again and then logged.
 
-        Within a request, or a block `with db_manager.session()`, it waits for the commit and is
-        dropped by a rollback; see `lback.after_commit`.
+        With the setting `TASKS`, it is a task of the queue "mail", which a worker runs. Within a
+        request, or a block `with db_manager.session()`, it waits for the commit and is dropped by a
+        rollback; see `lback.after_commit`.
 
         Args:
             mail: The message.
@@ -95,6 +101,9 @@ class Mailer:
             ValueError: An address is not valid, or the subject has a line break.
         """
         message = mail.as_email(self._config.MAIL_FROM)
+        if self._enqueue is not None:
+            self._enqueue(message, is_sent)
+            return
         after_commit(self.do_later, lambda: self._deliver(message) if is_sent else None)
 
     def do_later(self, job: Job) -> None:

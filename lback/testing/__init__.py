@@ -1,4 +1,4 @@
-"""Tools for testing applications: a client, recorders of signals and queries, pytest fixtures.
+"""Tools for testing applications: a client, recorders of signals, queries and tasks, fixtures.
 
 The fixtures of `lback.testing.plugin` are available wherever pytest and Lback are installed.
 """
@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from lback.testing.client import Client, ClientResponse
     from lback.testing.contract import ApiContract, ContractReport
     from lback.testing.queries import QueryCounter
+    from lback.testing.recorded_tasks import TaskRecorder
     from lback.testing.signals import SentSignal, SignalRecorder
     from lback.testing.transaction import RolledBack
 
@@ -22,6 +23,7 @@ _PLACES = {
     "RolledBack": "transaction",
     "SentSignal": "signals",
     "SignalRecorder": "signals",
+    "TaskRecorder": "recorded_tasks",
 }
 
 __all__ = [
@@ -33,6 +35,7 @@ __all__ = [
     "RolledBack",
     "SentSignal",
     "SignalRecorder",
+    "TaskRecorder",
 ]
 
 

@@ -1,4 +1,4 @@
-"""Pytest fixtures: the application of a project, a client, the database, signals and queries.
+"""Pytest fixtures: the application of a project, a client, the database, signals, queries, tasks.
 
 Lback is imported when a test first uses a fixture, because pytest loads this file in every project.
 """
@@ -12,7 +12,13 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from lback.application import Application
-    from lback.testing import ApiContract, Client, QueryCounter, SignalRecorder
+    from lback.testing import (
+        ApiContract,
+        Client,
+        QueryCounter,
+        SignalRecorder,
+        TaskRecorder,
+    )
 
 
 @pytest.fixture
@@ -128,6 +134,14 @@ def signals(app: "Application") -> Iterator["SignalRecorder"]:
 
     with SignalRecorder().listening(app.dispatcher) as recorder:
         yield recorder
+
+
+@pytest.fixture
+def tasks(app: "Application") -> "TaskRecorder":
+    """A `lback.testing.TaskRecorder` of the tasks enqueued during the test; none runs by itself."""
+    from lback.testing.recorded_tasks import TaskRecorder
+
+    return TaskRecorder(app)
 
 
 @pytest.fixture

@@ -16,12 +16,12 @@ from lback.core.router import Router
 
 @click.command()
 @click.option("--days", default=30, help="Older ones go.")
-def prune(days: int, db_session: Session, router: Router) -> None:
+def discard(days: int, db_session: Session, router: Router) -> None:
     \"\"\"Throw away old notes.\"\"\"
-    db_session.execute(text("CREATE TABLE IF NOT EXISTS pruned (days INTEGER)"))
-    db_session.execute(text("INSERT INTO pruned VALUES (:days)"), {"days": days})
-    count = db_session.scalar(text("SELECT count(*) FROM pruned"))
-    click.echo(f"{days} days, home at {router.url_for('home')}, {count} pruned")
+    db_session.execute(text("CREATE TABLE IF NOT EXISTS discardd (days INTEGER)"))
+    db_session.execute(text("INSERT INTO discardd VALUES (:days)"), {"days": days})
+    count = db_session.scalar(text("SELECT count(*) FROM discardd"))
+    click.echo(f"{days} days, home at {router.url_for('home')}, {count} discardd")
     if days < 0:
         raise click.ClickException("days go forward")
 
@@ -70,11 +70,11 @@ def test_a_command_is_filled_with_what_its_parameters_name(lback: Run, shop: Pat
     deep = shop / "deep"
     deep.mkdir()
 
-    assert lback("prune", cwd=deep).stdout == "30 days, home at /, 1 pruned\n"
+    assert lback("discard", cwd=deep).stdout == "30 days, home at /, 1 discardd\n"
     # Committed when it is done, rolled back when it fails.
-    failed = lback("prune", "--days", "-1", cwd=shop)
-    assert (failed.returncode, failed.stdout) == (1, "-1 days, home at /, 2 pruned\n")
-    assert lback("prune", "--days", "7", cwd=shop).stdout == "7 days, home at /, 2 pruned\n"
+    failed = lback("discard", "--days", "-1", cwd=shop)
+    assert (failed.returncode, failed.stdout) == (1, "-1 days, home at /, 2 discardd\n")
+    assert lback("discard", "--days", "7", cwd=shop).stdout == "7 days, home at /, 2 discardd\n"
     assert lback("notes", "count", cwd=shop).stdout == "count of Corner\n"
 
 
@@ -88,10 +88,10 @@ def test_the_help_lists_them_with_their_summaries(lback: Run, shop: Path) -> Non
     listed = lback("--help", cwd=shop).stdout
 
     section = listed.partition("This project:")[2]
-    assert "prune" in section
+    assert "discard" in section
     assert "Throw away old notes." in section
     assert "Must not take the place" not in listed
-    assert "Older ones go." in lback("prune", "--help", cwd=shop).stdout
+    assert "Older ones go." in lback("discard", "--help", cwd=shop).stdout
 
 
 def test_what_nothing_fills_is_told_with_near_misses(lback: Run, shop: Path) -> None:
@@ -126,14 +126,14 @@ def test_broken_commands_spoil_neither_the_help_nor_those_of_lback(lback: Run, s
     assert "runserver" in listed.stdout
     assert lback("version", cwd=shop).returncode == 0
 
-    result = lback("prune", cwd=shop)
+    result = lback("discard", cwd=shop)
     assert result.returncode == 1
     assert (
         "Error: the commands of the app 'notes' cannot be loaded: ModuleNotFoundError: "
         "No module named 'no_such_part'" in result.stderr
     )
     assert "Traceback" not in result.stderr
-    assert "Traceback" in lback("--traceback", "prune", cwd=shop).stderr
+    assert "Traceback" in lback("--traceback", "discard", cwd=shop).stderr
 
 
 def test_installed_packages_offer_commands_by_entry_point(python: Run, project: Path) -> None:

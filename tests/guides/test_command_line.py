@@ -21,9 +21,9 @@ def test_an_app_brings_a_command(project: Project) -> None:
     project.migrate()
     with project.serving() as visitor:
         assert visitor.submit("/shop/", {"title": "Milk"}).status == 303
-        assert project.lback("prune", "--days", "7") == "0 deleted\n"
+        assert project.lback("discard", "--days", "7") == "0 deleted\n"
         assert "Milk" in visitor.get("/shop/").text
-        assert project.lback("prune", "--days", "0") == "1 deleted\n"
+        assert project.lback("discard", "--days", "0") == "1 deleted\n"
         assert "Milk" not in visitor.get("/shop/").text
 
 

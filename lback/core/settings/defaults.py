@@ -143,6 +143,10 @@ class Settings:
     MAIL_FROM: str = "noreply@localhost"
     MAIL_DIRECTORY: str = "mail"  # for MAIL_BACKEND = "file", below PROJECT_ROOT
 
+    # Background tasks.
+    TASKS: str = ""  # database; immediate: run at the commit, for tests; empty: none
+    TASK_RETENTION: int = 604_800  # seconds: one week in which finished tasks are kept
+
     # The Redis or Valkey server for sessions, rate limits and caches.
     REDIS_URL: str = "redis://127.0.0.1:6379/0"
     REDIS_TIMEOUT: float = 0.2  # seconds to wait for each of its answers

@@ -291,6 +291,7 @@ _SIZES = (
     "DB_POOL_TIMEOUT",
     "DB_LOCK_TIMEOUT",
     "REDIS_TIMEOUT",
+    "TASK_RETENTION",
 )
 
 VALIDATORS: Mapping[str, Callable[[Any], None]] = {
@@ -330,6 +331,7 @@ VALIDATORS: Mapping[str, Callable[[Any], None]] = {
     "MAIL_PORT": _port,
     "MAIL_SECURITY": _one_of("starttls", "tls", "none"),
     "MAIL_FROM": _mail_address,
+    "TASKS": _one_of("", "database", "immediate"),
     "LOGIN_ATTEMPTS_STORE": _one_of("database", "redis", "memory"),
     "BEARER_SCHEMES": _schemes,
     "JWT_ALGORITHM": _one_of("HS256", "HS384", "HS512", "RS256", "PS256", "ES256", "Ed25519"),

@@ -1,0 +1,165 @@
+"""Workers of a project that are killed while they run tasks, and what is left afterwards.
+
+By hand, with a database of its own: `python -m tests.tasks.kills URL 10000`.
+"""
+
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Engine, text
+
+from lback.database import DatabaseManager
+
+TASKS = '''
+"""What the workers run."""
+
+from sqlalchemy import text
+
+from lback.tasks import task
+
+
+@task(retries=0)
+def note(number: int, db_session, db_manager) -> int:
+    # What cannot be rolled back, such as a call of another service: every start leaves a row.
+    with db_manager.session() as other:
+        other.execute(text("INSERT INTO starts (number) VALUES (:n)"), {"n": number})
+    db_session.execute(text("INSERT INTO results (number) VALUES (:n)"), {"n": number})
+    return number
+'''
+ENQUEUE = """
+from lback.core import server
+from lback.core.wsgi_entry import create_wsgi_app
+from tasks import note
+
+create_wsgi_app()
+with server.db_manager.session():
+    note.enqueue_many({{"number": number}} for number in range({number}))
+"""
+
+
+@dataclass
+class Outcome:
+    """What was found after a run.
+
+    Attributes:
+        states: Number of tasks in each state.
+        starts: How often the function was started.
+        results: How many rows its database session committed.
+        numbers: How many different tasks these belong to.
+        kills: How many workers were killed.
+        seconds: Duration.
+    """
+
+    states: Mapping[str, int]
+    starts: int
+    results: int
+    numbers: int
+    kills: int
+    seconds: float
+
+
+class Site:
+    """A project that `lback new project` made, with tasks, on a database, with DEBUG off."""
+
+    def __init__(self, folder: Path, url: str) -> None:
+        self.url = url
+        self.environment = {k: v for k, v in os.environ.items() if k != "LBACK_PROJECT_ROOT"}
+        self.environment |= {"DEBUG": "true", "DATABASE_URL": url, "TASKS": "database"}
+        self.environment["LOGGING_LEVEL"] = "WARNING"
+        self.folder = folder
+        self.run("new", "project", "shop", "--minimal")
+        self.folder = folder / "shop"
+        (self.folder / "tasks.py").write_text(TASKS)
+        self.run("makemigrations", "--no-input")
+        self.run("migrate")
+        self.environment |= {"DEBUG": "false", "ALLOWED_HOSTS": "localhost"}
+        self.manager = DatabaseManager.from_url(url)
+
+    def run(self, *arguments: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "lback", *arguments],
+            cwd=self.folder,
+            env=self.environment,
+            check=False,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def start(self, *arguments: str) -> "subprocess.Popen[bytes]":
+        return subprocess.Popen(
+            [sys.executable, "-m", "lback", *arguments],
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+    def enqueue(self, number: int) -> None:
+        with self.engine.begin() as connection:
+            connection.execute(text("CREATE TABLE starts (number INTEGER)"))
+            connection.execute(text("CREATE TABLE results (number INTEGER)"))
+        script = ENQUEUE.format(number=number)
+        command = [sys.executable, "-c", script]
+        subprocess.run(command, cwd=self.folder, env=self.environment, check=True)
+
+    @property
+    def engine(self) -> Engine:
+        return self.manager.engine
+
+    def states(self) -> dict[str, int]:
+        statement = "SELECT state, count(*) FROM lback_tasks GROUP BY state"
+        with self.engine.connect() as connection:
+            return {str(state): int(n) for state, n in connection.execute(text(statement))}
+
+    def count(self, what: str, table: str) -> int:
+        with self.engine.connect() as connection:
+            return int(connection.execute(text(f"SELECT {what} FROM {table}")).scalar_one())
+
+
+def kill_workers(site: Site, number: int, *, every: float, patience: float) -> Outcome:
+    """Run tasks with two workers of which one is killed with -9 again and again."""
+    site.enqueue(number)
+    began, kills = time.monotonic(), 0
+    workers = [site.start("work", "--threads", "4") for _ in range(2)]
+    try:
+        while set(site.states()) - {"successful", "failed"}:
+            assert time.monotonic() - began < patience, site.states()
+            time.sleep(every)
+            # One of the two, and now and then the other.
+            chosen = int(random.random() < 0.9)
+            # One that still starts would run nothing.
+            if not site.count("count(*)", f"lback_task_workers WHERE pid = {workers[chosen].pid}"):
+                continue
+            workers[chosen].kill()
+            workers[chosen].wait()
+            workers[chosen] = site.start("work", "--threads", "4")
+            kills += 1
+    finally:
+        for worker in workers:
+            worker.terminate()
+            worker.wait()
+    return Outcome(
+        site.states(),
+        site.count("count(*)", "starts"),
+        site.count("count(*)", "results"),
+        site.count("count(DISTINCT number)", "results"),
+        kills,
+        time.monotonic() - began,
+    )
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as name:
+        site = Site(Path(name), sys.argv[1])
+        outcome = kill_workers(site, int(sys.argv[2]), every=1.0, patience=3600)
+        sys.stdout.write(f"{outcome}\n")
+        site.manager.dispose()
