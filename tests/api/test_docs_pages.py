@@ -1,7 +1,7 @@
 """The pages of the documentation: who may read them, and what browsers may load."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
@@ -10,7 +10,9 @@ from lback import Application
 from lback.api import docs_assets
 from lback.api.urls import urlpatterns
 from lback.testing import Client
-from lback.users import Account
+
+if TYPE_CHECKING:
+    from lback.users import Account
 
 PASSWORD = "correct horse battery"
 PAGES = ("/docs/", "/docs/try", "/docs/openapi.json")
