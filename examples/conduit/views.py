@@ -166,7 +166,7 @@ def update_article(
     return answer(request, article)
 
 
-def delete_article(request: Request, slug: str) -> Annotated[None, Status(204)]:
+def delete_article(request: Request, slug: str) -> None:
     """Delete an own article."""
     article = get_object_or_404(request.db_session, Article, slug=slug)
     request.db_session.delete(own(request, article))
@@ -196,7 +196,7 @@ def add_comment(request: Request, slug: str, body: schemas.NewCommentBody) -> sc
     return {"comment": comment}
 
 
-def delete_comment(request: Request, slug: str, comment_id: int) -> Annotated[None, Status(204)]:
+def delete_comment(request: Request, slug: str, comment_id: int) -> None:
     """Delete an own comment."""
     article = get_object_or_404(request.db_session, Article, slug=slug)
     comment = get_object_or_404(request.db_session, Comment, id=comment_id, article_id=article.id)

@@ -58,6 +58,8 @@ def problem_response(
     """
     if prefers_page(request):
         return None
+    if isinstance(error, ValidationError) and status == ValidationError.status_code:
+        status = InvalidInput.status_code  # as for what annotations find invalid
     members = members_of(error, status, message, request)
     response = Response(json_encode(members), status, {"Vary": "Accept"}, PROBLEM_JSON)
     if isinstance(error, MethodNotAllowed):

@@ -121,7 +121,7 @@ def test_http_exceptions_are_problems(error: Exception, status: int, detail: str
 def test_validation_errors_of_forms_name_their_fields() -> None:
     error = ValidationError({"title": ["is required", "is short"], "a/b": ["is wrong"]})
     found = members(raising(error).get("/api/it"))
-    assert found["status"] == 400
+    assert found["status"] == 422
     assert found["errors"] == [
         {"pointer": "/title", "detail": "is required", "code": "invalid"},
         {"pointer": "/title", "detail": "is short", "code": "invalid"},

@@ -135,7 +135,7 @@ def test_what_is_wrong_or_not_allowed_is_refused(server: Running) -> None:
     assert joan.ask("PUT", place, {"article": {"title": "Yours"}})[0] == 403
     assert joan.ask("DELETE", place)[0] == 403
     assert visitor.ask("POST", "/articles", {"article": {}})[0] == 401
-    assert Person(server, "nonsense").ask("GET", "/tags")[0] == 401
+    assert Person(server, "nonsense").ask("GET", "/articles")[0] == 401
     taken = {"username": "edith", "email": "other@example.org", "password": PASSWORD}
     status, problem = visitor.ask("POST", "/users", {"user": taken})
     assert status == 422, problem
