@@ -26,7 +26,7 @@ _CHARSET = re.compile(r";\s*charset\s*=\s*\"?([^\s\";]+)", re.IGNORECASE)
 _SPACED = b'": '
 _BOM = b"\xef\xbb\xbf"
 # What text of a decimal that is not finite holds, however it is written; an escape may hide it.
-_NOT_FINITE = re.compile(rb"n_*a_*n|i_*n_*f|\\", re.IGNORECASE)
+_NOT_FINITE = re.compile(rb"n_*a_*n|i_*n_*f|\d_*e[+_]*[0-9_]{3}|\\", re.IGNORECASE)
 
 
 def body_reader(

@@ -64,12 +64,17 @@ def non_finite(value: object, path: Path) -> Iterator[WrongPlace]:
         path: Where it is.
     """
     if isinstance(value, (Decimal, float)):
-        # math.isfinite raises for a signalling NaN.
-        if not (value.is_finite() if isinstance(value, Decimal) else math.isfinite(value)):
+        if not _is_finite(value):
             yield WrongPlace(path, "finite", message("finite"))
         return
     for step, part in _parts_of(value):
         yield from non_finite(part, (*path, step))
+
+
+def _is_finite(value: Decimal | float) -> bool:
+    """Return True for a number that a column and a sum can hold; 1e999999 is not one."""
+    # math.isfinite raises for a signalling NaN.
+    return not (isinstance(value, Decimal) and value.is_snan()) and math.isfinite(value)
 
 
 def _parts_of(value: Any) -> Iterable[tuple[str | int, object]]:
