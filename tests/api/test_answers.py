@@ -2,6 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
+import msgspec
 import pytest
 
 from lback import Response
@@ -134,3 +135,81 @@ def test_it_is_sent_in_production() -> None:
 
 def test_the_error_has_a_name() -> None:
     assert issubclass(AnswerError, TypeError)
+
+
+def test_one_status_for_all_of_a_union() -> None:
+    def create(kind: str = "") -> Annotated[BookOut | Refused, Status(202)]:
+        return Refused("no") if kind else BookOut(1, "Emma")
+
+    client = Client(build(create))
+    assert client.post("/").status_code == 202
+    assert client.post("/?kind=x").json() == {"reason": "no"}
+
+
+def test_a_limit_beside_a_status() -> None:
+    titles = Annotated[list[BookOut], msgspec.Meta(max_length=1), Status(201)]
+
+    def create(count: int) -> Any:
+        return [BookOut(1, "Emma")] * count
+
+    create.__annotations__["return"] = titles
+    client = Client(build(create))
+    assert client.post("/?count=1").status_code == 201
+    assert client.post("/?count=2").status_code == 500
+
+
+def test_a_tuple_of_values_is_a_list() -> None:
+    def show() -> tuple[BookOut, ...]:
+        return (BookOut(1, "Emma"),)
+
+    def pair(page: int = 1) -> tuple[int, str]:
+        return page, "x"
+
+    assert Client(build(show)).post("/").json() == [{"id": 1, "title": "Emma"}]
+    assert Client(build(pair)).post("/").json() == [1, "x"]
+
+
+def test_a_page_or_json() -> None:
+    def show(page: bool) -> str | dict[str, int]:
+        return "<p>Page</p>" if page else {"page": 0}
+
+    client = Client(build(show, methods=["GET"]))
+    assert client.get("/?page=1").headers["content-type"] == "text/html; charset=utf-8"
+    assert client.get("/?page=0").json() == {"page": 0}
+
+
+@pytest.mark.parametrize("value", [None, "text", 5])
+def test_a_value_that_no_alternative_takes(value: Any, caplog: pytest.LogCaptureFixture) -> None:
+    def show() -> BookOut | Refused:
+        return value  # type: ignore[no-any-return]  # the mistake
+
+    assert Client(build(show)).post("/").status_code == 500
+    assert "returned" in caplog.text
+
+
+def test_none_instead_of_a_struct(caplog: pytest.LogCaptureFixture) -> None:
+    def show() -> BookOut:
+        return None  # type: ignore[return-value]  # the mistake
+
+    assert Client(build(show)).post("/").status_code == 500
+    assert "Must be an object, not null." in caplog.text
+
+
+def test_accept_decides_before_the_view_runs() -> None:
+    def show() -> BookOut:
+        raise AssertionError
+
+    client = Client(build(show, methods=["GET"]))
+    for field in ("text/csv", "application/json;q=0", "text/*, */*;q=0"):
+        refused = client.get("/", headers={"Accept": field})
+        assert refused.status_code == 406
+        assert refused.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("field", ["application/*", "text/html, */*;q=0.1", "application/json"])
+def test_accept_that_allows_json(field: str) -> None:
+    def show(page: int = 1) -> BookOut:
+        return BookOut(page, "Emma")
+
+    client = Client(build(show, methods=["GET"]))
+    assert client.get("/?page=2", headers={"Accept": field}).json()["id"] == 2

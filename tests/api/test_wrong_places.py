@@ -260,3 +260,22 @@ def test_a_value_that_is_nested_too_deeply_for_the_walk() -> None:
         value = {"name": "x", "children": [value]}
     (place,) = wrong_places(value, Node)
     assert place.path[-3:] == ("children", 0, "name")
+
+
+@pytest.mark.parametrize(
+    ("annotation", "value", "pointers"),
+    [
+        (dict[str, int], [], [""]),
+        (dict[int, str], {"1": "a", "x": 1}, ["/x", "/x"]),
+        (tuple[int, str], {}, [""]),
+        (tuple[int, str], ["x", 1, 2], ["", "/0", "/1"]),
+        (Annotated[dict[str, int], Meta(min_length=2)], {"a": "x"}, ["", "/a"]),
+        (Annotated[list[int], Meta(min_length=1)], [], [""]),
+        (list[set[int]], [[1], ["x"]], ["/1/0"]),
+        (list[int | str], [1, None], ["/1"]),
+    ],
+)
+def test_collections(annotation: Any, value: object, pointers: list[str]) -> None:
+    strict = not str(annotation).startswith("dict[int")
+    found = wrong_places(value, annotation, strict=strict)
+    assert [json_pointer(place.path) for place in found] == pointers
