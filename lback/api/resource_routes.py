@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Integer
 from sqlalchemy.types import Uuid
 
+from lback.api.answers import require_acceptable
 from lback.api.deprecation import MARK, deprecation_fields, with_fields
 from lback.api.descriptions import JSON, Answer, Operation, Parameter, RequestBody
 from lback.api.filters import Filter
@@ -184,6 +185,8 @@ def _view(resource: type[Resource], action: str) -> Callable[..., Response]:
         try:
             made = resource(request)
             made.check_access(kind)
+            if action != "delete":
+                require_acceptable(request, (JSON,))
             result = getattr(made, handler)(**variables)
         except HTTPException as error:
             error.headers = {**fields, **error.headers}
@@ -313,7 +316,7 @@ def _not_modified() -> Answer:
 
 
 def _errors(resource: type[Resource], action: str, body: RequestBody | None) -> Collection[int]:
-    found = {403}
+    found = {403} if action == "delete" else {403, 406}
     if resource.access.get(ACTIONS[action]) != PUBLIC:
         found.add(401)
     if action not in _OF_LIST:

@@ -305,6 +305,14 @@ def test_rfc_9110_section_9_3_7_options_lists_the_methods(site: Site) -> None:
     assert refused.headers["content-type"] == "application/problem+json"
 
 
+def test_rfc_9110_section_15_5_7_json_is_all_that_is_sent(site: Site) -> None:
+    client, key = site.client(), site.add()
+    refused = client.get(f"/api/reports/{key}", headers={"Accept": "image/png"})
+    assert refused.status_code == 406
+    browser = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    assert client.get(f"/api/reports/{key}", headers=browser).status_code == 200
+
+
 def test_rfc_9110_section_13_1_2_a_known_state_is_not_sent_again(site: Site) -> None:
     client, key = site.client(), site.add()
     for url in (f"/api/reports/{key}", "/api/reports"):

@@ -86,6 +86,24 @@ def upgrade() -> None:
     with op.batch_alter_table('lback_attempts', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_lback_attempts_ends_at'), ['ends_at'], unique=False)
 
+    op.create_table('lback_idempotency_keys',
+    sa.Column('key', sa.String(length=64), nullable=False),
+    sa.Column('fingerprint', sa.String(length=64), nullable=False),
+    sa.Column('claim', sa.String(length=32), nullable=False),
+    sa.Column('runs_until', sa.Double(), nullable=False),
+    sa.Column('ends_at', sa.Double(), nullable=False),
+    sa.Column('status', sa.Integer(), nullable=True),
+    sa.Column('headers', sa.Text(), nullable=True),
+    sa.Column('body', sa.LargeBinary().with_variant(mysql.MEDIUMBLOB(), 'mariadb').with_variant(mysql.MEDIUMBLOB(), 'mysql'), nullable=True),
+    sa.PrimaryKeyConstraint('key', name=op.f('pk_lback_idempotency_keys')),
+    mariadb_charset='utf8mb4',
+    mariadb_collate='utf8mb4_bin',
+    mysql_charset='utf8mb4',
+    mysql_collate='utf8mb4_bin'
+    )
+    with op.batch_alter_table('lback_idempotency_keys', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_lback_idempotency_keys_ends_at'), ['ends_at'], unique=False)
+
     op.create_table('lback_permissions',
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('name', sa.String(length=150), nullable=False),
@@ -264,6 +282,10 @@ def downgrade() -> None:
 
     op.drop_table('lback_refresh_families')
     op.drop_table('lback_permissions')
+    with op.batch_alter_table('lback_idempotency_keys', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_lback_idempotency_keys_ends_at'))
+
+    op.drop_table('lback_idempotency_keys')
     with op.batch_alter_table('lback_attempts', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_lback_attempts_ends_at'))
 
