@@ -103,4 +103,5 @@ def _shown(error: InputError) -> str:
     # Names come from the client: no line break of theirs gets into a log.
     place = (error.get("parameter") or error.get("pointer", ""))[:100]
     place = place if place.isprintable() else ascii(place)
-    return f"{place}: {error['detail']}" if place else error["detail"]
+    detail = error.get("detail", "")
+    return f"{place}: {detail}" if place else detail

@@ -180,7 +180,7 @@ def _problem_of_path(item: Input, declared: Declared) -> str | None:
 
 
 def _check_text(item: Input, declared: Declared) -> str | None:
-    untaken = set(declared.variables) - {p.name for p in (*declared.inputs, *declared.others)}
+    untaken = set(declared.variables) - {p.name for p in declared.inputs} - declared.others.keys()
     near = did_you_mean(item.argument, untaken, 0.7)
     if near and item.marker is None and item.default is EMPTY:
         return f"{item.argument!r} is not a variable of the path{near} Mark it with Query() if not"

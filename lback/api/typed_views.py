@@ -72,10 +72,9 @@ def answers_are_typed(declared: Declared) -> bool:
 def _check_path_variables(route: "Route", declared: Declared) -> None:
     """Raise if a path variable has an annotation that its converter does not give."""
     types = {v.name: converted_type(v.converter) for v in route.pattern.variables}
-    for parameter in declared.others:
-        given, wanted = types.get(parameter.name), parameter.annotation
+    for name, wanted in declared.others.items():
+        given = types.get(name)
         if given in _CONVERTED and wanted in _CONVERTED and given is not wanted:
-            name = parameter.name
             raise ConfigurationError(
                 f"{declared.what}: {name!r} is annotated with {shown_type(wanted)}, and the path "
                 f"gives {shown_type(given)}; write {_WITH_CONVERTER[wanted].format(name=name)!r} "

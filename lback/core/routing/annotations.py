@@ -1,5 +1,6 @@
 """Annotations of views: which parameters and results need the typed views of `lback.api`."""
 
+import builtins
 import dataclasses
 import enum
 import inspect
@@ -15,8 +16,18 @@ from collections.abc import (
 )
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from functools import partial
-from typing import Annotated, Any, Literal, NewType, TypeVar, Union, get_args, get_origin
+from functools import lru_cache, partial
+from typing import (
+    Annotated,
+    Any,
+    ForwardRef,
+    Literal,
+    NewType,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+)
 from typing import get_type_hints as hints_of
 from uuid import UUID
 
@@ -46,7 +57,8 @@ class Declared:
         methods: Names of the methods that it handles; None if it handles every one.
         inputs: Its parameters that the request fills, with resolved annotations.
         returns: Its resolved return annotation; `EMPTY` if it has none.
-        others: Its other parameters, such as path variables, with annotations where they resolve.
+        others: Annotations of its other parameters, such as path variables, by name.
+        is_typed: Whether `lback.api` has a part in the view.
         variables: Names of the path variables.
         fillable: Names that services and values of the request fill.
     """
@@ -58,7 +70,8 @@ class Declared:
     returns: Any
     variables: tuple[str, ...]
     fillable: frozenset[str]
-    others: tuple[inspect.Parameter, ...] = ()
+    others: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    is_typed: bool = False
 
 
 def resolved(annotation: Any, view: Callable[..., object], name: str = "value") -> Any:
@@ -73,22 +86,40 @@ def resolved(annotation: Any, view: Callable[..., object], name: str = "value") 
         NameError: A name of the text is not known in the module.
         TypeError, SyntaxError, AttributeError: The text is not a type.
     """
-    if annotation is None or annotation is EMPTY:
+    if annotation is None or annotation is EMPTY or not _holds_text(annotation):
         return annotation
+    function = _function_of(view)
+    names = getattr(function, "__globals__", None) or {}
+    cells = getattr(function, "__closure__", None) or ()
+    free = getattr(getattr(function, "__code__", None), "co_freevars", ())
+    local = {n: c.cell_contents for n, c in zip(free, cells, strict=False) if _is_filled(c)}
+    if isinstance(annotation, str) and annotation.isidentifier():  # most are, and need no eval
+        found = local.get(annotation, names.get(annotation, vars(builtins).get(annotation, EMPTY)))
+        if not _holds_text(found):
+            return found
+    holder = types.SimpleNamespace(__annotations__={name: annotation})
+    return hints_of(holder, globalns=names, localns=local, include_extras=True)[name]
+
+
+def _holds_text(annotation: Any) -> bool:
+    """Return True for text, and for a type with text as an argument, such as `list["Book"]`."""
+    if annotation is EMPTY or isinstance(annotation, (str, ForwardRef)):
+        return True
+    if annotation.__class__ is type:
+        return False
+    if get_origin(annotation) is Literal:
+        return False
+    return any(_holds_text(argument) for argument in get_args(annotation))
+
+
+def _function_of(view: Callable[..., object]) -> Any:
+    """Return the function whose module has the names of the annotations of a view."""
     function: Any = inspect.unwrap(view)
     while isinstance(function, partial):
         function = inspect.unwrap(function.func)
-    holder = types.SimpleNamespace(__annotations__={name: annotation})
-    cells = getattr(function, "__closure__", None) or ()
-    names = getattr(getattr(function, "__code__", None), "co_freevars", ())
-    local = {n: c.cell_contents for n, c in zip(names, cells, strict=False) if _is_filled(c)}
-    found = hints_of(
-        holder,
-        globalns=getattr(function, "__globals__", None) or {},
-        localns=local,
-        include_extras=True,
-    )
-    return found[name]
+    if not hasattr(function, "__globals__"):
+        function = inspect.unwrap(type(function).__call__)
+    return function
 
 
 def _is_filled(cell: types.CellType) -> bool:
@@ -113,37 +144,42 @@ def resolved_or_empty(annotation: Any, view: Callable[..., object], name: str = 
 
 
 def declared_of(
-    view: Callable[..., object],
-    parameters: Sequence[inspect.Parameter],
-    declared: Declared,
-) -> Declared | None:
-    """Return what the annotations of a view declare, or None if `lback.api` has no part in it.
+    view: Callable[..., object], signature: inspect.Signature, declared: Declared
+) -> Declared:
+    """Return what the annotations of a view declare.
 
     Args:
         view: The function or method.
-        parameters: Its parameters.
+        signature: Its signature.
         declared: Facts of the route, without inputs and return annotation.
+
+    Raises:
+        ConfigurationError: The view is typed, and its return annotation cannot be resolved.
     """
-    bound = _bound_names(view)
-    inputs: list[inspect.Parameter] = []
-    others: list[inspect.Parameter] = []
-    for parameter in parameters:
-        annotation = resolved_or_empty(parameter.annotation, view)
-        found = parameter.replace(annotation=annotation)
-        is_free = parameter.name not in bound and not parameter.name.startswith("_")
-        is_input = is_free and _is_filled_by_request(annotation, parameter, declared)
-        (inputs if is_input else others).append(found)
-    returns = inspect.signature(view).return_annotation
-    resolved_returns = resolved_or_empty(returns, view)
-    if not inputs and not is_output(resolved_returns):
-        return None
-    if returns is not EMPTY and resolved_returns is EMPTY:
+    annotations = {
+        parameter.name: resolved_or_empty(parameter.annotation, view)
+        for parameter in signature.parameters.values()
+        if parameter.annotation is not EMPTY
+    }
+    bound = _bound_names(view) if annotations else frozenset()
+    inputs = [
+        signature.parameters[name].replace(annotation=annotation)
+        for name, annotation in annotations.items()
+        if _is_filled_by_request(annotation, signature.parameters[name], declared)
+        and name not in bound
+        and not name.startswith("_")
+    ]
+    returns = resolved_or_empty(signature.return_annotation, view)
+    if not inputs and not is_output(returns):
+        return declared if returns is EMPTY else dataclasses.replace(declared, returns=returns)
+    if signature.return_annotation is not EMPTY and returns is EMPTY:
         raise ConfigurationError(
-            f"the return annotation {returns!r} of {declared.what} is not known in the module "
-            "at run time: import it outside of TYPE_CHECKING"
+            f"the return annotation {signature.return_annotation!r} of {declared.what} is not "
+            "known in the module at run time: import it outside of TYPE_CHECKING"
         )
+    others = {n: a for n, a in annotations.items() if n not in {p.name for p in inputs}}
     return dataclasses.replace(
-        declared, inputs=tuple(inputs), returns=resolved_returns, others=tuple(others)
+        declared, inputs=tuple(inputs), returns=returns, others=others, is_typed=True
     )
 
 
@@ -242,10 +278,20 @@ def is_output(annotation: Any) -> bool:
     Args:
         annotation: The resolved annotation.
     """
+    try:
+        return _is_output(annotation)
+    except TypeError:  # not hashable, such as a Literal of a list
+        return _is_output.__wrapped__(annotation)
+
+
+@lru_cache(512)  # many views return the same types
+def _is_output(annotation: Any) -> bool:
     if get_origin(annotation) is Annotated:
         if any(hasattr(item, "api_status") for item in annotation.__metadata__):
             return True
         return is_output(annotation.__origin__)
+    if annotation is EMPTY or annotation is None:
+        return False
     annotation = plain(annotation)
     origin = get_origin(annotation)
     if origin is None:
@@ -259,7 +305,7 @@ def is_output(annotation: Any) -> bool:
 
 def plain(annotation: Any) -> Any:
     """Return an annotation without `Annotated`, `NewType` and the names of `type` statements."""
-    while True:
+    while annotation.__class__ is not type:
         if get_origin(annotation) is Annotated:
             annotation = annotation.__origin__
         elif isinstance(annotation, NewType):
@@ -269,7 +315,8 @@ def plain(annotation: Any) -> Any:
         elif isinstance(annotation, TypeVar):
             return annotation.__bound__ or object
         else:
-            return annotation
+            break
+    return annotation
 
 
 def is_struct(annotation: Any) -> bool:
@@ -287,9 +334,9 @@ def reads_request(annotation: Any) -> bool:
 def _is_schema_class(annotation: Any) -> bool:
     annotation = plain(annotation)
     kind = get_origin(annotation) or annotation
-    if hasattr(kind, "__mapper__"):
-        return False  # a model that is a dataclass too: all of its columns would be sent
-    return isinstance(kind, type) and (
+    if not isinstance(kind, type) or kind in SCALARS or hasattr(kind, "__mapper__"):
+        return False  # a model that is a dataclass too would be sent with all of its columns
+    return (
         issubclass(kind, msgspec.Struct)
         or dataclasses.is_dataclass(kind)
         or hasattr(kind, "__total__")

@@ -199,17 +199,24 @@ def declared_by(
         ConfigurationError: The view has no readable signature.
     """
     what = f"the view {view_name(route.view)} of {route.path!r}"
+    signature = read_signature(view, what)
+    fillable = frozenset(fillable_names(dependencies))
+    declared = _declared(route, view, methods, what, signature, fillable)
+    return declared if declared.is_typed else None
+
+
+def _declared(
+    route: "Route",
+    view: "View",
+    methods: Collection[str] | None,
+    what: str,
+    signature: inspect.Signature,
+    fillable: frozenset[str],
+) -> Declared:
     variables = tuple(variable.name for variable in route.pattern.variables)
-    facts = Declared(
-        what,
-        view,
-        None if methods is None else tuple(methods),
-        (),
-        inspect.Parameter.empty,
-        variables,
-        frozenset(fillable_names(dependencies)),
-    )
-    return declared_of(view, read_parameters(view, what), facts)
+    handled = None if methods is None else tuple(methods)
+    facts = Declared(what, view, handled, (), signature.empty, variables, fillable)
+    return declared_of(view, signature, facts)
 
 
 def _call_of(
@@ -222,14 +229,16 @@ def _call_of(
     takes_self: bool = False,
 ) -> _Call:
     """Return how a view is called; its arguments are `None` if they are the path variables."""
-    declared = None if typed is None else declared_by(route, view, methods, dependencies)
-    inputs = frozenset(p.name for p in declared.inputs) if declared is not None else frozenset()
-    takes_request, given = _arguments(
-        route, view, dependencies, inputs=inputs, takes_self=takes_self
-    )
-    if typed is None or declared is None:
-        returned = resolved_or_empty(inspect.signature(view).return_annotation, view)
-        return _Call(takes_request, given, _without_content if returned is None else None)
+    what = f"the view {view_name(route.view)} of {route.path!r}"
+    signature = read_signature(view, what)
+    fillable = frozenset(fillable_names(dependencies))
+    declared = _declared(route, view, methods, what, signature, fillable)
+    is_typed = typed is not None and declared.is_typed
+    inputs = frozenset(p.name for p in declared.inputs) if is_typed else frozenset()
+    names = _Names(what, dependencies, fillable, inputs)
+    takes_request, given = _arguments(route, view, signature, names, takes_self=takes_self)
+    if typed is None or not declared.is_typed:
+        return _Call(takes_request, given, _without_content if declared.returns is None else None)
     part = typed(route, declared)
     read = part.read
     if read is None:
@@ -259,23 +268,38 @@ def _both(first: Arguments, second: Arguments) -> Arguments:
     return lambda request, params: {**first(request, params), **second(request, params)}
 
 
+class _Names(NamedTuple):
+    """Names that parameters of a view may have.
+
+    Args:
+        what: Description of the view for messages.
+        dependencies: Services by name.
+        fillable: Names that are filled for every view.
+        inputs: Parameters that `lback.api` fills.
+    """
+
+    what: str
+    dependencies: Mapping[str, object]
+    fillable: frozenset[str]
+    inputs: frozenset[str]
+
+
 def _arguments(
     route: "Route",
     view: "View",
-    dependencies: Mapping[str, object],
+    signature: inspect.Signature,
+    known: _Names,
     *,
-    inputs: frozenset[str] = frozenset(),
     takes_self: bool = False,
 ) -> tuple[bool, Arguments | None]:
     """Return whether a view takes the request by position, and a function for its other arguments.
 
-    The function is `None` if the other arguments are the path variables. The parameters in
-    `inputs` are left out: `lback.api` fills them.
+    The function is `None` if the other arguments are the path variables.
     """
-    what = f"the view {view_name(route.view)} of {route.path!r}"
+    what, dependencies, _, inputs = known
     variables = [variable.name for variable in route.pattern.variables]
-    fillable = frozenset({*variables, *fillable_names(dependencies), *inputs})
-    parameters = read_parameters(view, what)
+    fillable = known.fillable.union(variables, inputs)
+    parameters = list(signature.parameters.values())
     if takes_self and not _positional(parameters):
         raise ConfigurationError(f"{what} is a method without self: write def get(self)")
     takes_request = _takes_request(parameters, fillable, takes_self=takes_self)
@@ -371,8 +395,21 @@ def read_parameters(function: Callable[..., object], what: str) -> list[inspect.
     Raises:
         ConfigurationError: The function has no readable signature.
     """
+    return list(read_signature(function, what).parameters.values())
+
+
+def read_signature(function: Callable[..., object], what: str) -> inspect.Signature:
+    """Return the signature of a function.
+
+    Args:
+        function: A view or an exception handler.
+        what: Description of the function for the message.
+
+    Raises:
+        ConfigurationError: The function has no readable signature.
+    """
     try:
-        return list(inspect.signature(function).parameters.values())
+        return inspect.signature(function)
     except (TypeError, ValueError) as error:
         raise ConfigurationError(
             f"the parameters of {what} cannot be read: {error}; "
