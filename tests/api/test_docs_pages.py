@@ -1,7 +1,7 @@
 """The pages of the documentation: who may read them, and what browsers may load."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 import pytest
@@ -10,9 +10,6 @@ from lback import Application
 from lback.api import docs_assets
 from lback.api.urls import urlpatterns
 from lback.testing import Client
-
-if TYPE_CHECKING:
-    from lback.users import Account
 
 PASSWORD = "correct horse battery"
 PAGES = ("/docs/", "/docs/try", "/docs/openapi.json")
@@ -59,14 +56,14 @@ def app(tmp_path: Path) -> Any:
 def client_of(app: Application, *, user: bool = False, staff: bool = False) -> Client:
     client = Client(app)
     with app.db_manager.session() as session:
-        found: list[Account | None] = []
         if user:
-            found.append(app.user_manager.get_by_username(session, "ada"))
+            ada = app.user_manager.get_by_username(session, "ada")
+            assert ada is not None
+            client.force_login(ada)
         if staff:
-            found.append(app.admin_user_manager.get_by_username(session, "root"))
-        for account in found:
-            assert account is not None
-            client.force_login(account)
+            root = app.admin_user_manager.get_by_username(session, "root")
+            assert root is not None
+            client.force_login(root)
     return client
 
 
