@@ -110,13 +110,16 @@ class Claims:
         is_due = row[1] is not None and row[1] <= self._clock()
         return Waiting(bool(row[0]) or is_due, row[1])
 
-    def take(self, worker: str, queues: Sequence[str], number: int) -> list[Claim]:
+    def take(self, worker: str, queues: Sequence[str], number: int) -> tuple[list[Claim], int]:
         """Take tasks that may run now, those of the highest priority first.
 
         Args:
             worker: Id of the worker.
             queues: Names of its queues; empty for all.
             number: How many at most.
+
+        Returns:
+            The tasks, and how many were found, with those that a limit holds back.
         """
         now, lease = self._clock(), secrets.token_hex(8)
         columns = (
@@ -141,13 +144,14 @@ class Claims:
             if due:
                 promoted = update(StoredTask).where(_Columns.id.in_(due))
                 connection.execute(promoted.values(state=READY))
-            rows = self._admitted(connection, connection.execute(candidates).all(), now)
+            found = connection.execute(candidates).all()
+            rows = self._admitted(connection, found, now)
             if rows:
                 values = {"state": RUNNING, "worker": worker, "lease": lease, "started_at": now}
                 taken = update(StoredTask).where(_Columns.id.in_([row.id for row in rows]))
                 connection.execute(taken.values(attempts=_Columns.attempts + 1, **values))
                 self._end_uniqueness(connection, rows)
-        return [
+        claims = [
             Claim(
                 row.id,
                 row.name,
@@ -160,6 +164,7 @@ class Claims:
             )
             for row in rows
         ]
+        return claims, len(found)
 
     def _admitted(self, connection: Any, rows: Sequence[Any], now: float) -> list[Any]:
         """Return the rows that may start; cancel expired ones, and put off those over a limit."""

@@ -2,8 +2,10 @@
 
 import logging
 import os
+import sqlite3
+import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
@@ -21,6 +23,8 @@ logger = logging.getLogger("lback.tasks")
 
 # Between two looks at the files of a SQLite database.
 FILE_SECONDS = 0.02
+# How long a commit may take after its first write to a file.
+COMMIT_SECONDS = 2.0
 LISTEN_SECONDS = 1.0
 RECONNECT_SECONDS = 2.0
 # Between two statements of an idle worker: where it is woken, and the limits where it is not.
@@ -37,6 +41,7 @@ class Waker:
 
     Attributes:
         is_reliable: Whether commits of other processes are noticed now.
+        was_notified: Whether a task has been enqueued since the worker set it to False.
     """
 
     def __init__(self, db_manager: "DatabaseManager", wake: Callable[[], object]) -> None:
@@ -44,7 +49,7 @@ class Waker:
         self._wake = wake
         self._stopped = Event()
         self._thread: Thread | None = None
-        self.is_reliable = False
+        self.is_reliable = self.was_notified = False
 
     def start(self) -> None:
         """Begin to watch, in a thread, where the database allows it."""
@@ -68,12 +73,19 @@ class Waker:
     def _watch_file(self) -> None:
         path = Path(str(self._db.url.database))
         files = (path, path.with_name(f"{path.name}-wal"))
-        before = _state_of(files)
-        while not self._stopped.wait(FILE_SECONDS):
-            after = _state_of(files)
-            if after != before:
-                before = after
-                self._wake()
+        with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+            before, version = _state_of(files), _data_version(connection)
+            look_until = 0.0
+            while not self._stopped.wait(FILE_SECONDS):
+                after, now = _state_of(files), time.monotonic()
+                if after != before:
+                    before, look_until = after, now + COMMIT_SECONDS
+                # The file changes before the commit can be seen, by as long as the disk takes.
+                if now < look_until:
+                    seen = _data_version(connection)
+                    if seen != version:
+                        version = seen
+                        self._wake()
 
     def _listen(self) -> None:
         while not self._stopped.is_set():
@@ -98,6 +110,7 @@ class Waker:
     def _receive(self, connection: Any) -> None:
         while not self._stopped.is_set():
             for _ in connection.notifies(timeout=LISTEN_SECONDS, stop_after=1):
+                self.was_notified = True
                 self._wake()
 
 
@@ -109,6 +122,14 @@ def _own_connection(db_manager: "DatabaseManager") -> Any:
     connection.rollback()
     connection.autocommit = True
     return connection
+
+
+def _data_version(connection: sqlite3.Connection) -> int | None:
+    """Return a number that another one follows when another connection has committed."""
+    try:
+        return int(connection.execute("PRAGMA data_version").fetchone()[0])
+    except sqlite3.Error:
+        return None  # locked, or not a database: the worker itself reports it
 
 
 def _state_of(files: tuple[Path, ...]) -> list[tuple[int, int] | None]:

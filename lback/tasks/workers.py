@@ -191,15 +191,16 @@ class _Turn:
             return 0
         return threads + self._ahead - running
 
-    def took(self, number: int, room: int) -> None:
+    def took(self, number: int, found: int, room: int) -> None:
         """Note how many tasks were taken.
 
         Args:
-            number: How many there were.
+            number: How many were taken.
+            found: How many were ready, with those that a limit held back.
             room: How many it could have taken.
         """
         self.taken += number
-        self.has_more = number == room
+        self.has_more = 0 < found == room
         self.pause = SHORTEST_SECONDS if number else min(self.pause * 1.5, LONGEST_SECONDS)
 
 
@@ -316,7 +317,7 @@ class Worker:
                 continue
             for claim in claims:
                 self._start(claim)
-            if claims and turn.has_more and len(self._running) < self._threads:
+            if turn.has_more and len(self._running) < self._threads and not turn.is_over:
                 continue
             if is_short and not self._running and (turn.is_over or not claims):
                 return
@@ -332,10 +333,15 @@ class Worker:
         turn.next_at = None
         if room <= 0:
             return []
+        if self._waker.was_notified:
+            turn.has_more, self._waker.was_notified = True, False
         if not turn.has_more:
             turn.has_more, turn.next_at = self._claims.waiting(self._queues)
-        claims = self._claims.take(self.id, self._queues, room) if turn.has_more else []
-        turn.took(len(claims), room)
+        claims: list[Claim] = []
+        found = 0
+        if turn.has_more:
+            claims, found = self._claims.take(self.id, self._queues, room)
+        turn.took(len(claims), found, room)
         return claims
 
     def _pause_after(self, error: Exception, turn: "_Turn") -> None:

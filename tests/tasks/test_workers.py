@@ -243,6 +243,27 @@ def test_no_more_tasks_of_a_key_run_than_its_limit(
     assert set(most) == {0, 1}
 
 
+def test_tasks_over_a_limit_hold_back_no_others(app: Application, work: Work) -> None:
+    ran: list[int] = []
+
+    @task(name="tests.blocked", concurrency=1)
+    def blocked(number: int) -> None: ...
+
+    @task(name="tests.free", priority=-1)
+    def free(number: int) -> None:
+        ran.append(number)
+
+    first, *others = blocked.enqueue_many({"number": number} for number in range(9))
+    dead_worker(app, first)  # it runs there
+    free.enqueue(number=7)
+    with app.db_manager.session() as session:
+        session.execute(update(TaskWorker).values(beat=8))
+    work(threads=2)
+
+    assert ran == [7]
+    assert set(states(*others)) == {"scheduled"}
+
+
 def test_a_rate_spreads_the_starts_of_a_task(app: Application, work: Work, clock: Clock) -> None:
     ran: list[float] = []
 
@@ -342,7 +363,7 @@ def dead_worker(app: Application, handle: TaskHandle) -> str:
     with app.db_manager.session() as session:
         row = {"id": "dead", "host": "elsewhere", "place": "elsewhere", "pid": 1, "beat": 7}
         session.add(TaskWorker(**row, started_at=0.0, seen_at=0.0, queues="", threads=1))
-    claims = Claims(app.db_manager, app.tasks.now).take("dead", [], 1)
+    claims = Claims(app.db_manager, app.tasks.now).take("dead", [], 1)[0]
     assert [claim.id for claim in claims] == [handle.id]
     return "dead"
 

@@ -171,6 +171,102 @@ def upgrade() -> None:
     with op.batch_alter_table('lback_sessions', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_lback_sessions_expires_at'), ['expires_at'], unique=False)
 
+    op.create_table('lback_task_failures',
+    sa.Column('task_id', sa.String(length=32), nullable=False),
+    sa.Column('attempt', sa.Integer(), nullable=False),
+    sa.Column('at', sa.Double(), nullable=False),
+    sa.Column('worker', sa.String(length=32), nullable=True),
+    sa.Column('error', sa.Text(), nullable=False),
+    sa.Column('traceback', sa.Text().with_variant(mysql.MEDIUMTEXT(), 'mariadb').with_variant(mysql.MEDIUMTEXT(), 'mysql'), nullable=False),
+    sa.PrimaryKeyConstraint('task_id', 'attempt', name=op.f('pk_lback_task_failures')),
+    mariadb_charset='utf8mb4',
+    mariadb_collate='utf8mb4_bin',
+    mysql_charset='utf8mb4',
+    mysql_collate='utf8mb4_bin'
+    )
+    with op.batch_alter_table('lback_task_failures', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_lback_task_failures_at'), ['at'], unique=False)
+
+    op.create_table('lback_task_limits',
+    sa.Column('key', sa.String(length=220), nullable=False),
+    sa.Column('next_at', sa.Double(), nullable=False),
+    sa.PrimaryKeyConstraint('key', name=op.f('pk_lback_task_limits')),
+    mariadb_charset='utf8mb4',
+    mariadb_collate='utf8mb4_bin',
+    mysql_charset='utf8mb4',
+    mysql_collate='utf8mb4_bin'
+    )
+    op.create_table('lback_task_pauses',
+    sa.Column('queue', sa.String(length=100), nullable=False),
+    sa.Column('paused_at', sa.Double(), nullable=False),
+    sa.PrimaryKeyConstraint('queue', name=op.f('pk_lback_task_pauses')),
+    mariadb_charset='utf8mb4',
+    mariadb_collate='utf8mb4_bin',
+    mysql_charset='utf8mb4',
+    mysql_collate='utf8mb4_bin'
+    )
+    op.create_table('lback_task_schedules',
+    sa.Column('name', sa.String(length=200), nullable=False),
+    sa.Column('last_tick', sa.Double(), nullable=False),
+    sa.PrimaryKeyConstraint('name', name=op.f('pk_lback_task_schedules')),
+    mariadb_charset='utf8mb4',
+    mariadb_collate='utf8mb4_bin',
+    mysql_charset='utf8mb4',
+    mysql_collate='utf8mb4_bin'
+    )
+    op.create_table('lback_task_workers',
+    sa.Column('id', sa.String(length=32), nullable=False),
+    sa.Column('host', sa.String(length=100), nullable=False),
+    sa.Column('place', sa.String(length=150), nullable=False),
+    sa.Column('pid', sa.Integer(), nullable=False),
+    sa.Column('beat', sa.Integer(), nullable=False),
+    sa.Column('started_at', sa.Double(), nullable=False),
+    sa.Column('seen_at', sa.Double(), nullable=False),
+    sa.Column('queues', sa.String(length=500), nullable=False),
+    sa.Column('threads', sa.Integer(), nullable=False),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_lback_task_workers')),
+    mariadb_charset='utf8mb4',
+    mariadb_collate='utf8mb4_bin',
+    mysql_charset='utf8mb4',
+    mysql_collate='utf8mb4_bin'
+    )
+    op.create_table('lback_tasks',
+    sa.Column('id', sa.String(length=32), nullable=False),
+    sa.Column('name', sa.String(length=200), nullable=False),
+    sa.Column('queue', sa.String(length=100), nullable=False),
+    sa.Column('rank', sa.Integer(), nullable=False),
+    sa.Column('arguments', sa.Text().with_variant(mysql.MEDIUMTEXT(), 'mariadb').with_variant(mysql.MEDIUMTEXT(), 'mysql'), nullable=False),
+    sa.Column('state', sa.String(length=20), nullable=False),
+    sa.Column('created_at', sa.Double(), nullable=False),
+    sa.Column('run_at', sa.Double(), nullable=False),
+    sa.Column('expires_at', sa.Double(), nullable=True),
+    sa.Column('started_at', sa.Double(), nullable=True),
+    sa.Column('finished_at', sa.Double(), nullable=True),
+    sa.Column('attempts', sa.Integer(), nullable=False),
+    sa.Column('losses', sa.Integer(), nullable=False),
+    sa.Column('worker', sa.String(length=32), nullable=True),
+    sa.Column('lease', sa.String(length=32), nullable=True),
+    sa.Column('unique_key', sa.String(length=64), nullable=True),
+    sa.Column('concurrency_key', sa.String(length=150), nullable=True),
+    sa.Column('progress_done', sa.Double(), nullable=True),
+    sa.Column('progress_total', sa.Double(), nullable=True),
+    sa.Column('progress_note', sa.String(length=200), nullable=True),
+    sa.Column('cursor', sa.Text().with_variant(mysql.MEDIUMTEXT(), 'mariadb').with_variant(mysql.MEDIUMTEXT(), 'mysql'), nullable=True),
+    sa.Column('result', sa.Text().with_variant(mysql.MEDIUMTEXT(), 'mariadb').with_variant(mysql.MEDIUMTEXT(), 'mysql'), nullable=True),
+    sa.Column('error', sa.Text(), nullable=True),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_lback_tasks')),
+    sa.UniqueConstraint('unique_key', name=op.f('uq_lback_tasks_unique_key')),
+    mariadb_charset='utf8mb4',
+    mariadb_collate='utf8mb4_bin',
+    mysql_charset='utf8mb4',
+    mysql_collate='utf8mb4_bin'
+    )
+    with op.batch_alter_table('lback_tasks', schema=None) as batch_op:
+        batch_op.create_index('ix_lback_tasks_order', ['state', 'rank', 'run_at', 'id'], unique=False)
+        batch_op.create_index('ix_lback_tasks_run_at', ['state', 'run_at'], unique=False)
+        batch_op.create_index('ix_lback_tasks_running', ['concurrency_key', 'state'], unique=False)
+        batch_op.create_index('ix_lback_tasks_worker', ['worker'], unique=False)
+
     op.create_table('lback_users',
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('username', sa.String(length=150), nullable=False),
@@ -265,6 +361,21 @@ def downgrade() -> None:
     op.drop_table('comments')
     op.drop_table('tickets')
     op.drop_table('lback_users')
+    with op.batch_alter_table('lback_tasks', schema=None) as batch_op:
+        batch_op.drop_index('ix_lback_tasks_worker')
+        batch_op.drop_index('ix_lback_tasks_running')
+        batch_op.drop_index('ix_lback_tasks_run_at')
+        batch_op.drop_index('ix_lback_tasks_order')
+
+    op.drop_table('lback_tasks')
+    op.drop_table('lback_task_workers')
+    op.drop_table('lback_task_schedules')
+    op.drop_table('lback_task_pauses')
+    op.drop_table('lback_task_limits')
+    with op.batch_alter_table('lback_task_failures', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_lback_task_failures_at'))
+
+    op.drop_table('lback_task_failures')
     with op.batch_alter_table('lback_sessions', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_lback_sessions_expires_at'))
 
