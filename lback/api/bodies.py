@@ -79,6 +79,8 @@ def _read_carefully(
         value = decode(body.removeprefix(_BOM))
     except (msgspec.ValidationError, UnicodeDecodeError) as error:
         try:
+            if "got `float`" not in str(error):
+                raise
             value = decode(json_encode(_with_whole_numbers(plain)))
         except (msgspec.DecodeError, UnicodeDecodeError, OverflowError):
             places = wrong_places(plain, annotation) or [message_place(str(error))]
