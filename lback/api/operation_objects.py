@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from lback.api.deprecation import MARK as DEPRECATED
 from lback.api.problem_schemas import problem_components
 from lback.api.response_objects import FILE, ResponseBuilder
 from lback.api.schema_components import JSONObject, SchemaCollector, without_null
@@ -103,7 +104,7 @@ class OperationBuilder:
         description = said.description or operation.description
         if description:
             built["description"] = description
-        if said.deprecated:
+        if said.deprecated or getattr(operation.view, DEPRECATED, False):
             built["deprecated"] = True
         parameters = [self._parameter(operation, p, names) for p in _listed(operation)]
         if parameters:

@@ -102,7 +102,7 @@ def _structs(kinds: list[Any]) -> Iterator[Any]:
             continue
         seen.add(id(info))
         if isinstance(info, msgspec.inspect.StructType):
-            if not info.cls.__struct_config__.omit_defaults and not _arguments_of(info):
+            if not _arguments_of(info) and not info.cls.__struct_config__.omit_defaults:
                 yield info.cls
             waiting.extend(item.type for item in info.fields)
         else:
@@ -110,8 +110,8 @@ def _structs(kinds: list[Any]) -> Iterator[Any]:
 
 
 def _arguments_of(info: msgspec.inspect.StructType) -> bool:
-    """Return True if a struct is generic: its schema is that of its arguments."""
-    return bool(getattr(info.cls, "__parameters__", ()))
+    """Return True if a struct is generic, with arguments or without."""
+    return any(getattr(info.cls, name, ()) for name in ("__parameters__", "__args__"))
 
 
 def _parts_of(info: Any) -> Iterator[Any]:
