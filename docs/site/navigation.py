@@ -26,7 +26,10 @@ REFERENCE = ["settings", "commands", *(page.slug for page in PAGES)]
 # The pages below a page: captions of the side bar, and their pages.
 BELOW: dict[str, dict[str, list[str]]] = {
     "README": {
-        "Learn": ["/docs/tutorial/README", "/examples/helpdesk/README"],
+        "Learn": [
+            "/docs/tutorial/README",
+            *sorted(f"/examples/{p.parent.name}/README" for p in ROOT.glob("examples/*/README.md")),
+        ],
         "Guides": sorted(f"/docs/guides/{p.stem}" for p in (ROOT / "docs" / "guides").glob("*.md")),
         "Reference": ["/docs/reference/README", "/docs/signals"],
         "Project": [

@@ -260,7 +260,7 @@ def test_a_total_is_counted_on_request(client: Client) -> None:
         ("titel=E", "titel", "not known; did you mean title"),
         ("price_min=x", "price_min", "a decimal number"),
         ("price_min=NaN", "price_min", "a finite number"),
-        ("price_min=1e999999", "price_min", "Is not valid"),
+        ("price_min=1e999999", "price_min", "a finite number"),
         ("price_min=1&price_min=2", "price_min", "once"),
         ("binding=HARD", "binding", "Must be one of: hardcover, paperback"),
         ("in_print=maybe", "in_print", "true or false"),

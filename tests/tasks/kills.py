@@ -129,10 +129,12 @@ def kill_workers(site: Site, number: int, *, every: float, patience: float) -> O
     """Run tasks with two workers of which one is killed with -9 again and again."""
     site.enqueue(number)
     began, kills = time.monotonic(), 0
+    give_up_at = began + patience
     workers = [site.start("work", "--threads", "4") for _ in range(2)]
     try:
         while set(site.states()) - {"successful", "failed"}:
-            assert time.monotonic() - began < patience, site.states()
+            if time.monotonic() > give_up_at:
+                raise TimeoutError(f"tasks are left after {patience:g} seconds: {site.states()}")
             time.sleep(every)
             # One of the two, and now and then the other.
             chosen = int(random.random() < 0.9)
