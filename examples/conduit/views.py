@@ -5,7 +5,7 @@ from secrets import token_hex
 from typing import Annotated, Any
 
 from lback import Request, Unauthorized, get_object_or_404
-from lback.api import Problem, Status
+from lback.api import Problem, Status, describe
 from lback.auth import TokenManager, authenticate
 from lback.database import Session
 from lback.middleware import csrf_exempt
@@ -43,6 +43,7 @@ def sign_up(
 
 
 @csrf_exempt
+@describe(errors=[401])
 def sign_in(
     request: Request, body: schemas.CredentialsBody, token_manager: TokenManager
 ) -> schemas.UserAnswer:
