@@ -34,6 +34,21 @@ def constraint_problem(error: DBAPIError, model: type[object]) -> Exception:
     return InvalidInput([{"pointer": "", "detail": text, "code": violation}])
 
 
+def conflict_of(error: Exception) -> Problem | None:
+    """Return the conflict that an exception of SQLAlchemy is, or None for any other failure.
+
+    Two requests that add the same row at once meet in the constraint. A violated NOT NULL or CHECK
+    is a mistake of the view.
+
+    Args:
+        error: The exception.
+    """
+    violation = violation_of(error) if isinstance(error, DBAPIError) else None
+    details = {"unique": _TAKEN, "foreign_key": _REFERRED}
+    detail = details.get(violation or "")
+    return None if detail is None else Problem(409, detail=detail)
+
+
 def _unique_names(error: DBAPIError, model: type[object]) -> list[str]:
     """Return the attributes of the unique constraint that an error names, as far as it does."""
     mapper = mapper_of(model)

@@ -42,6 +42,13 @@ def problem_where_due(
     """
     if not _applies(request, config, typed):
         return None
+    if status == 500 and type(error).__module__ == "sqlalchemy.exc":
+        # Imported here, because an application without a database does not import SQLAlchemy.
+        from lback.api.constraint_problems import conflict_of
+
+        conflict = conflict_of(error)
+        if conflict is not None:
+            error, status, message = conflict, conflict.status_code, conflict.message
     return problem_response(error, status, message, request)
 
 

@@ -143,23 +143,27 @@ class ErrorHandler(SignalSender):
     def failure_response(self, error: Exception, request: "Request") -> Response:
         """Log an unexpected exception and return a response with status 500.
 
-        Exception handlers of the application are not called.
+        Exception handlers of the application are not called. Where errors are problem details, a
+        violated constraint of the database is a conflict with status 409.
 
-        Signals: `unhandled_exception_response_generated`.
+        Signals: `unhandled_exception_response_generated`; `error_response_generated` for a
+        conflict.
 
         Args:
             error: The exception, of any class; logged with its traceback.
             request: The request that failed.
         """
+        build = self.problem_details
+        problem = None if build is None else build(error, 500, FAILED, request)
+        if problem is not None and problem.status_code < 500:
+            return self._conflict(problem, error, request)
         logger.error(
             "%s %r failed",
             request.method, redacted_path(request), exc_info=error, extra={"request": request},
         )  # fmt: skip
-        if self.problem_details is not None:
-            problem = self.problem_details(error, 500, FAILED, request)
-            if problem is not None:
-                self._send_unhandled(error, request, problem)
-                return problem
+        if problem is not None:
+            self._send_unhandled(error, request, problem)
+            return problem
         if not wants_json(request):
             return self.handle_exception(error, request)
         details = _exception_details(error, request) if self._is_debug else None
@@ -320,6 +324,13 @@ class ErrorHandler(SignalSender):
         if isinstance(error, MethodNotAllowed):
             response.headers["Allow"] = ", ".join(error.allowed_methods)
         return response
+
+    def _conflict(self, problem: Response, error: Exception, request: "Request") -> Response:
+        status, name = problem.status_code, type(error).__name__
+        path = redacted_path(request)
+        # Without the text of the error, which has values of the row.
+        logger.info("%s %r answered %d: %s", request.method, path, status, name)
+        return self._send_generated(problem, STATUS_LINES[status][4:], request=request)
 
     def _problem(
         self, build: ProblemDetails, error: HTTPException, status: int, request: "Request"
