@@ -1,18 +1,25 @@
 """What fuzzing calls: each target takes any bytes, and raises where a promise is broken."""
 
 import io
+import json
 import math
 import os
 import tempfile
 from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import urlsplit
+from uuid import UUID
 
+import msgspec
 from sqlalchemy import Date, DateTime, Integer, Numeric, String, column
 
 from lback import Application, Request, Response
+from lback.api import Header, Query
 from lback.core.exceptions import ConfigurationError
 from lback.core.http.conditional import byte_range
 from lback.core.http.cookies import parse_cookies
@@ -46,7 +53,44 @@ def site() -> Application:
     for path in ("/", "/reset/{token}", "/n/{number:int}-{rest:path}"):
         app.add_route(path, read_all, ["GET", "POST", "PUT"], requires_auth=False)
     app.add_route("/form", form, ["GET", "POST"], requires_auth=False)
+    app.add_route("/typed", typed, ["PUT"], requires_auth=False)
     return app
+
+
+@dataclass
+class Part:
+    """A part of a typed body."""
+
+    at: datetime | None
+    price: Annotated[Decimal, msgspec.Meta(description="in euros")]
+
+
+class Whole(msgspec.Struct):
+    """A typed body."""
+
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=9, pattern="^[a-z]+$")]
+    numbers: list[Annotated[int, msgspec.Meta(ge=0, le=9)]] = []
+    parts: dict[str, Part] = {}
+    either: UUID | bool | float | None = None
+    wait: timedelta | None = None
+
+
+def typed(
+    whole: Whole,
+    words: Annotated[list[str], Query(alias="w")],
+    page: int = 1,
+    since: datetime | None = None,
+    ratio: Annotated[float, msgspec.Meta(gt=0)] = 1.0,
+    x_price: Annotated[Decimal | None, Header()] = None,
+) -> Whole:
+    """Return a body that was valid."""
+    assert isinstance(whole.name, str)
+    assert isinstance(page, int)
+    assert math.isfinite(ratio)
+    assert x_price is None or x_price.is_finite()
+    assert all(isinstance(word, str) for word in words)
+    assert since is None or isinstance(since, datetime)
+    return whole
 
 
 def read_all(request: Request) -> Response:
@@ -152,6 +196,27 @@ def _check_numbers(value: Any) -> None:
         value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     ):
         _check_numbers(item)
+
+
+def typed_view(data: bytes) -> None:
+    """The query of a typed view, a header field, and its body, a line each."""
+    query, _, rest = data.partition(b"\n")
+    price, _, body = rest.partition(b"\n")
+    status, headers, text = call(
+        REQUEST_METHOD="PUT", PATH_INFO="/typed", CONTENT_TYPE="application/json", body=body,
+        QUERY_STRING=wire(query), HTTP_X_PRICE=wire(price), HTTP_AUTHORIZATION="Bearer t",
+    )  # fmt: skip
+    answer = json.loads(text)
+    if status == 200:
+        assert 1 <= len(answer["name"]) <= 9
+        assert all(0 <= number <= 9 for number in answer["numbers"])
+        return
+    assert status in REFUSALS
+    assert dict(headers)["Content-Type"] == "application/problem+json"
+    assert answer["status"] == status
+    if status == 422:
+        assert answer["errors"]
+        assert all(("pointer" in place) != ("parameter" in place) for place in answer["errors"])
 
 
 def url_pattern(data: bytes) -> None:
@@ -270,7 +335,7 @@ def host(data: bytes) -> None:
 TARGETS: dict[str, Target] = {
     target.__name__: target
     for target in (
-        request_line, cookies, multipart, content_type, json_body, url_pattern, byte_ranges,
-        csrf_token, page_token, database_template, config_file, secret_path, host,
+        request_line, cookies, multipart, content_type, json_body, typed_view, url_pattern,
+        byte_ranges, csrf_token, page_token, database_template, config_file, secret_path, host,
     )
 }  # fmt: skip

@@ -37,7 +37,17 @@ def host_name(host: str) -> str | None:
         ('example.com', None)
     """
     found = _HOST.fullmatch(host)
-    return found[1].removesuffix(".").lower() if found else None
+    if found is None or (host[0] == "[" and not _is_ipv6(found[1][1:-1])):
+        return None
+    return found[1].removesuffix(".").lower()
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        IPv6Address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def first_member(field: str | None) -> str:

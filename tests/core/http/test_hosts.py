@@ -35,7 +35,8 @@ def test_a_host_has_a_name(host: str, name: str) -> None:
 HOSTILE = [
     "", " ", "a b", "a/b", "a\\b", "a@b", "user:pass@host", "a?b", "a#b", "a:b", "a:", "a:123456",
     "a,b", "a\n", "a\r\nX: y", "a\0", "ä.example", ".example.com", "-a", "[::1", "::1", "[x]",
-    "[::1]x", "a%2fb", "<script>", "a;b", "a'b", 'a"b', "a:80:80", "a" * 255, "*", "\uff3fa",
+    "[::1]x", "[:::1]", "[1.2.3.4]", "[::1::]",
+    "a%2fb", "<script>", "a;b", "a'b", 'a"b', "a:80:80", "a" * 255, "*", "\uff3fa",
 ]  # fmt: skip
 
 
