@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,15 @@ from typing import Any
 import pytest
 
 from tests.cli.serving import Running, running
+from tests.conftest import new_mariadb, new_postgresql
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "conduit"
 PASSWORD = "quite another horse"
+DEPLOYED = {
+    "DEBUG": "false",
+    "ALLOWED_HOSTS": "localhost",
+    "SECRET_KEY": "kT4-q9ZpW2_xR7mL8vNc5sHd1yGf6jBa3e",
+}
 
 
 @dataclass
@@ -47,25 +53,31 @@ class Person:
         return answer
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql", "mariadb"])
+NEW = {"postgresql": contextmanager(new_postgresql), "mariadb": contextmanager(new_mariadb)}
+
+
+@pytest.fixture(scope="module", params=["sqlite", *NEW])
 def server(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Running]:
     project = tmp_path_factory.mktemp("conduit") / "conduit"
-    url = f"sqlite:///{project / 'db.sqlite3'}"
-    if request.param != "sqlite":
-        url = request.getfixturevalue(f"{request.param}_url")
     shutil.copytree(EXAMPLE, project, ignore=shutil.ignore_patterns("__pycache__", "*.sqlite3*"))
-    deployed = {
-        "DEBUG": "false",
-        "ALLOWED_HOSTS": "localhost",
-        "SECRET_KEY": "kT4-q9ZpW2_xR7mL8vNc5sHd1yGf6jBa3e",
-        "DATABASE_URL": url,
-    }
+    if request.param == "sqlite":
+        with serving(project, f"sqlite:///{project / 'db.sqlite3'}") as program:
+            yield program
+        return
+    with NEW[request.param]() as url, serving(project, url) as program:
+        yield program
+
+
+@contextmanager
+def serving(project: Path, url: str) -> Iterator[Running]:
+    """Serve the migrated project on a database of its own."""
+    variables = {**DEPLOYED, "DATABASE_URL": url}
     command = [sys.executable, "-m", "lback", "migrate"]
-    subprocess.run(command, cwd=project, env={**os.environ, **deployed}, check=True)
+    subprocess.run(command, cwd=project, env={**os.environ, **variables}, check=True)
     arguments = ("serve", "--port", "0", "--workers", "1", "--threads", "4")
-    with running(*arguments, cwd=project, **deployed) as program:
+    with running(*arguments, cwd=project, **variables) as program:
         yield program
 
 
@@ -176,15 +188,10 @@ def test_it_does_what_its_document_says(tmp_path: Path) -> None:
     project = tmp_path / "conduit"
     shutil.copytree(EXAMPLE, project, ignore=shutil.ignore_patterns("__pycache__", "*.sqlite3*"))
     (project / "contract.py").write_text(CONTRACT)
-    variables = {
-        "DEBUG": "false",
-        "ALLOWED_HOSTS": "localhost",
-        "SECRET_KEY": "kT4-q9ZpW2_xR7mL8vNc5sHd1yGf6jBa3e",
-    }
     result = subprocess.run(
         [sys.executable, "contract.py"],
         cwd=project,
-        env={**os.environ, **variables},
+        env={**os.environ, **DEPLOYED},
         capture_output=True,
         text=True,
         timeout=600,
