@@ -8,6 +8,7 @@ import click
 from sqlalchemy import delete, inspect
 
 from lback.cli.click_classes import Command
+from lback.cli.json_output import json_option, print_json
 from lback.cli.project import open_project
 from lback.database import Base
 from lback.tasks.overview import Overview
@@ -18,13 +19,19 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=Command, examples=("lback prune", "0 4 * * * lback prune  # in a crontab"))
-def prune() -> None:
+@json_option
+def prune(as_json: bool) -> None:
     """Delete finished tasks, ended sessions and other rows that have reached their age limit."""
     app = open_project()
     tables = set(inspect(app.db_manager.engine).get_table_names())
-    for (table, what), delete_old in PRUNED.items():
-        if table in tables:
-            click.echo(f"{delete_old(app)} {what} deleted.")
+    deleted = {
+        what: delete_old(app) for (table, what), delete_old in PRUNED.items() if table in tables
+    }
+    if as_json:
+        print_json({"deleted": deleted})
+        return
+    for what, number in deleted.items():
+        click.echo(f"{number} {what} deleted.")
 
 
 def _tasks(app: "Application") -> int:

@@ -1,6 +1,5 @@
 """`lback tasks`: lists, shows, retries, cancels and deletes background tasks, and pauses queues."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import click
 
 from lback.cli.click_classes import Command, Group
+from lback.cli.json_output import json_option, print_json
 from lback.cli.project import open_project
 from lback.cli.table import print_table
 from lback.core.exceptions import ConfigurationError
@@ -18,7 +18,6 @@ from lback.tasks.overview import Overview, as_data, moment
 from lback.tasks.queues import DatabaseQueue
 from lback.tasks.tables import FINISHED, STATES, WAITING
 
-as_json = click.option("--json", "is_json", is_flag=True, help="Print JSON.")
 WIDTH = 30
 
 
@@ -40,13 +39,13 @@ def tasks() -> None:
 @click.option("--queue", default="", help="Only tasks of this queue.")
 @click.option("--name", default="", help="Only tasks of this name.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=20, help="How many at most.")
-@as_json
-def list_tasks(state: str | None, queue: str, name: str, limit: int, is_json: bool) -> None:
+@json_option
+def list_tasks(state: str | None, queue: str, name: str, limit: int, as_json: bool) -> None:
     """List queues, workers and the newest tasks."""
     overview = _open()
     records = overview.tasks(state=state or "", queue=queue, name=name, limit=limit)
-    if is_json:
-        _print_json(
+    if as_json:
+        print_json(
             {
                 "queues": [asdict(one) for one in overview.queues()],
                 "workers": [asdict(one) for one in overview.workers()],
@@ -112,8 +111,8 @@ def _bar(record: TaskRecord) -> str:
 
 @tasks.command(cls=Command, examples=("lback tasks show 0199d3c4a2b1…",))
 @click.argument("task_id")
-@as_json
-def show(task_id: str, is_json: bool) -> None:
+@json_option
+def show(task_id: str, as_json: bool) -> None:
     """Show a task with the traceback of each failed attempt."""
     overview = _open()
     record = overview.queue.find(task_id)
@@ -123,8 +122,8 @@ def show(task_id: str, is_json: bool) -> None:
         {"attempt": f.attempt, "at": moment(f.at), "error": f.error, "traceback": f.traceback}
         for f in overview.failures(task_id)
     ]
-    if is_json:
-        _print_json({**as_data(record), "failures": failures})
+    if as_json:
+        print_json({**as_data(record), "failures": failures})
         return
     for name, value in as_data(record).items():
         if value not in (None, ""):
@@ -139,11 +138,12 @@ def show(task_id: str, is_json: bool) -> None:
 @click.option("--all", "is_all", is_flag=True, help="All failed tasks.")
 @click.option("--queue", default="", help="With --all: only tasks of this queue.")
 @click.option("--name", default="", help="With --all: only tasks of this name.")
-def retry(task_ids: tuple[str, ...], is_all: bool, queue: str, name: str) -> None:
+@json_option
+def retry(task_ids: tuple[str, ...], is_all: bool, queue: str, name: str, as_json: bool) -> None:
     """Enqueue failed or cancelled tasks once more."""
     overview = _open()
     ids = list(task_ids) or (overview.ids(state="failed", queue=queue, name=name) if is_all else [])
-    _change(ids, overview.queue.retry, "enqueued again", "has not failed", is_all=is_all)
+    _change(ids, overview.queue.retry, "enqueued again", "has not failed", is_all, as_json)
 
 
 @tasks.command(cls=Command, examples=("lback tasks cancel 0199d3c4a2b1…",))
@@ -151,27 +151,31 @@ def retry(task_ids: tuple[str, ...], is_all: bool, queue: str, name: str) -> Non
 @click.option("--all", "is_all", is_flag=True, help="All tasks that wait.")
 @click.option("--queue", default="", help="With --all: only tasks of this queue.")
 @click.option("--name", default="", help="With --all: only tasks of this name.")
-def cancel(task_ids: tuple[str, ...], is_all: bool, queue: str, name: str) -> None:
+@json_option
+def cancel(task_ids: tuple[str, ...], is_all: bool, queue: str, name: str, as_json: bool) -> None:
     """Cancel tasks; one that runs ends at its next checkpoint."""
     overview = _open()
     ids = list(task_ids)
     if is_all and not ids:
         for state in WAITING:
             ids += overview.ids(state=state, queue=queue, name=name)
-    _change(ids, overview.queue.cancel, "cancelled", "has finished", is_all=is_all)
+    _change(ids, overview.queue.cancel, "cancelled", "has finished", is_all, as_json)
 
 
-def _change(ids: Sequence[str], change: Any, done: str, refused: str, *, is_all: bool) -> None:
+def _change(
+    ids: Sequence[str], change: Any, done: str, refused: str, is_all: bool, as_json: bool
+) -> None:
     if not ids and not is_all:
         raise click.UsageError("give the ids of tasks, or --all")
-    changed = 0
-    for task_id in ids:
-        if change(task_id):
-            changed += 1
-        else:
+    unchanged = [task_id for task_id in ids if not change(task_id)]
+    changed = len(ids) - len(unchanged)
+    if as_json:
+        print_json({"changed": changed, "refused": unchanged})
+    else:
+        for task_id in unchanged:
             click.echo(f"{task_id} does not exist or {refused}", err=True)
-    click.echo(f"{changed} tasks {done}.")
-    if changed < len(ids):
+        click.echo(f"{changed} tasks {done}.")
+    if unchanged:
         raise click.exceptions.Exit(1)
 
 
@@ -184,30 +188,42 @@ def _change(ids: Sequence[str], change: Any, done: str, refused: str, *, is_all:
 @click.option("--queue", default="", help="Only tasks of this queue.")
 @click.option("--name", default="", help="Only tasks of this name.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-def purge(state: str | None, queue: str, name: str, yes: bool) -> None:
+@json_option
+def purge(state: str | None, queue: str, name: str, yes: bool, as_json: bool) -> None:
     """Delete tasks that have finished, or those that wait with --state."""
     overview = _open()
     if not yes:
         click.confirm(f"Delete the {state or 'finished'} tasks of this selection?", abort=True)
     number = overview.purge(state=state or "", queue=queue, name=name)
-    click.echo(f"{number} tasks deleted.")
+    if as_json:
+        print_json({"deleted": number})
+    else:
+        click.echo(f"{number} tasks deleted.")
 
 
 @tasks.command(cls=Command, examples=("lback tasks pause mail",))
 @click.argument("queue")
-def pause(queue: str) -> None:
+@json_option
+def pause(queue: str, as_json: bool) -> None:
     """Let the tasks of a queue wait; those that run go on."""
     _open().pause(queue)
-    click.echo(f"The queue {queue} is paused; continue with: lback tasks resume {queue}")
+    if as_json:
+        print_json({"queue": queue, "paused": True})
+    else:
+        click.echo(f"The queue {queue} is paused; continue with: lback tasks resume {queue}")
 
 
 @tasks.command(cls=Command, examples=("lback tasks resume mail",))
 @click.argument("queue")
-def resume(queue: str) -> None:
+@json_option
+def resume(queue: str, as_json: bool) -> None:
     """Let the tasks of a paused queue run again."""
     if not _open().resume(queue):
         raise click.ClickException(f"the queue {queue!r} is not paused")
-    click.echo(f"The queue {queue} runs again.")
+    if as_json:
+        print_json({"queue": queue, "paused": False})
+    else:
+        click.echo(f"The queue {queue} runs again.")
 
 
 def _open() -> Overview:
@@ -218,7 +234,3 @@ def _open() -> Overview:
     # Which arguments may be shown is known by the tasks.
     import_tasks(app.config, TASK_MODULES)
     return Overview(queue)
-
-
-def _print_json(value: object) -> None:
-    click.echo(json.dumps(value, indent=2))

@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ GUIDE = Path(__file__).parents[2] / "docs" / "guides" / "command-line.md"
 ROW = re.compile(r"^\| `lback (.+?)` \| `(.+)` \|$", re.MULTILINE)
 SHAPES = dict(ROW.findall(GUIDE.read_text()))
 # They run until they are stopped, or pass their arguments to another program.
-WITHOUT = {"runserver", "serve", "shell", "test", "signals watch"}
+WITHOUT = {"runserver", "serve", "shell", "test", "signals watch", "work"}
 PASSWORD = {"LBACK_PASSWORD": "correct horse battery staple"}
 MODELS = """
 from lback.database import Base
@@ -27,6 +29,21 @@ class Book(Base):
     __tablename__ = "books"
 
     id: Mapped[int] = mapped_column(primary_key=True)
+"""
+TASKS = """
+from lback.tasks import task
+
+
+@task(name="stock.count")
+def count() -> int:
+    return 1
+"""
+ENQUEUE = """
+from lback.core.server import build_project_application
+app = build_project_application()
+from stock.tasks import count
+print(count.enqueue().id)
+app.db_manager.dispose()
 """
 # What brings a project to the state in which a command prints each part of its shape.
 BEFORE: dict[str, list[str]] = {
@@ -41,6 +58,7 @@ BEFORE: dict[str, list[str]] = {
     "list_users": ["init_db", "create_superuser --username root"],
     "reset_password root": ["init_db", "create_superuser --username root"],
     "activate_user root": ["init_db", "create_superuser --username root"],
+    "tasks resume mail": ["init_db", "tasks pause mail"],
     "deactivate_user root": ["init_db", "create_superuser --username root"],
 }
 
@@ -72,8 +90,13 @@ def has_shape(value: Any, shape: Any) -> bool:
             and value.keys() == shape.keys()
             and all(has_shape(value[name], inner) for name, inner in shape.items())
         )
-    kinds = {"text": str, "number": int, "yes": bool, "null": type(None)}
-    return any(type(value) is kinds[name] for name in shape.split(" or "))
+    kinds: dict[str, set[type]] = {
+        "text": {str},
+        "number": {int, float},
+        "yes": {bool},
+        "null": {type(None)},
+    }
+    return any(type(value) in kinds[name] for name in shape.split(" or "))
 
 
 def test_every_command_that_prints_information_has_the_option() -> None:
@@ -102,11 +125,21 @@ def test_the_output_has_the_documented_shape(name: str, lback: Run, project: Pat
     (project / "stock").mkdir()
     (project / "stock" / "__init__.py").touch()
     (project / "stock" / "models.py").write_text(MODELS)
-    for command in BEFORE.get(name, ()):
+    (project / "stock" / "tasks.py").write_text(TASKS)
+    is_about_tasks = name.startswith(("tasks", "prune"))
+    if is_about_tasks:
+        with (project / "settings.py").open("a") as settings:
+            settings.write('TASKS = "database"\n')
+    for command in BEFORE.get(name, ["init_db"] if is_about_tasks else ()):
         done = lback(*command.split(), cwd=project, **PASSWORD)
         assert done.returncode == 0, done.stderr
+    words = name.split()
+    if is_about_tasks:
+        enqueue = [sys.executable, "-c", ENQUEUE]
+        made = subprocess.run(enqueue, cwd=project, capture_output=True, text=True, check=True)
+        words = [made.stdout.strip() if word == "ID" else word for word in words]
 
-    done = lback(*name.split(), "--json", cwd=project, **PASSWORD)
+    done = lback(*words, "--json", cwd=project, **PASSWORD)
 
     assert done.returncode in (0, 1), done.stderr
     assert has_shape(json.loads(done.stdout), json.loads(SHAPES[name])), done.stdout
