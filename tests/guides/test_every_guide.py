@@ -12,9 +12,10 @@ from tests.guides.conftest import BLOCK, GUIDES
 PAGES = sorted(GUIDES.glob("*.md"))
 SETTINGS = {one.name for one in fields(Settings)}
 NAME = re.compile(r"`([A-Z][A-Z0-9]*_[A-Z0-9_]*…?|DEBUG|HOST|PORT|WORKERS|THREADS|SERVER|CACHES)`")
-# What is in upper case and no setting: of the environment, of a project, misspelt on purpose.
+# What is in upper case and no setting: of the environment, of a project, a name of `lback.api`,
+# misspelt on purpose.
 OTHERS = re.compile(
-    r"LBACK_[A-Z_]+|SHOP_NAME|ALLOWED_HOST|TOKEN_URL|STRIPE_PUBLIC_KEY|VERIFY_CA|VERIFY_IDENTITY"
+    r"LBACK_[A-Z_]+|SHOP_NAME|SIGNED_IN|ALLOWED_HOST|TOKEN_URL|STRIPE_PUBLIC_KEY|VERIFY_CA|VERIFY_IDENTITY"
 )
 
 
