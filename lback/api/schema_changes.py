@@ -25,8 +25,10 @@ class SchemaComparison:
     def __init__(self, before: JSONObject, now: JSONObject) -> None:
         self._before = before
         self._now = now
-        # Pairs of references that are being compared: schemas may contain themselves.
-        self._open: set[tuple[str, str, bool]] = set()
+        # Pairs of schemas that are being compared, by identity: schemas may contain themselves.
+        self._open: set[tuple[int, int, bool]] = set()
+        # What references point to, so that each is one object.
+        self._known: dict[tuple[int, str | int], JSONObject] = {}
 
     def of_request(self, before: JSONObject, now: JSONObject, what: str) -> list[str]:
         """Return a line for each value that clients may send and that is no longer accepted.
@@ -51,17 +53,24 @@ class SchemaComparison:
     def _changes(
         self, before: JSONObject, now: JSONObject, what: str, *, is_request: bool
     ) -> Iterator[str]:
-        pair = (before.get("$ref", ""), now.get("$ref", ""), is_request)
-        if pair[0] and pair[1]:
-            if pair in self._open:
-                return
-            self._open.add(pair)
+        before, now = self._resolve(before, self._before), self._resolve(now, self._now)
+        pair = (id(before), id(now), is_request)
+        if pair in self._open:
+            return
+        self._open.add(pair)
         try:
-            yield from self._resolved_changes(
-                _resolved(before, self._before), _resolved(now, self._now), what, is_request
-            )
+            yield from self._resolved_changes(before, now, what, is_request)
         finally:
             self._open.discard(pair)
+
+    def _resolve(self, schema: JSONObject, document: JSONObject) -> JSONObject:
+        if "$ref" not in schema:
+            return schema
+        # Beside a reference, other keywords apply at this place only.
+        key = (id(document), schema["$ref"] if len(schema) == 1 else id(schema))
+        if key not in self._known:
+            self._known[key] = _resolved(schema, document)
+        return self._known[key]
 
     def _resolved_changes(
         self, before: JSONObject, now: JSONObject, what: str, is_request: bool
