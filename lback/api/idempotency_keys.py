@@ -5,17 +5,17 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from secrets import token_hex
-from typing import TypeVar, cast
+from typing import TypeVar
 
-from sqlalchemy import Delete, MetaData, Table, Update, delete, inspect, update
-from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
+from sqlalchemy import Delete, Update, delete, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from lback.api.idempotency_record import IdempotencyRecord
 from lback.api.problems import Problem
-from lback.core.exceptions import ConfigurationError
 from lback.core.response import Response
 from lback.database import DatabaseManager
+from lback.database.own_table import OwnTable
 
 # How long a request may take before a repetition assumes that its process has died.
 SECONDS_TO_RUN = 60.0
@@ -58,7 +58,7 @@ class IdempotencyKeys:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._db_manager = db_manager
-        self._create_table = create_table
+        self._table = OwnTable(db_manager, IdempotencyRecord, create=create_table, missing=MISSING)
         self._clock = clock
         self._cleaned_at = 0.0
 
@@ -76,7 +76,7 @@ class IdempotencyKeys:
         found: Claim | Response | None = None
         while found is None:
             # Another request may claim, release or finish the key in between.
-            found = self._recovering(lambda: self._tried(key, fingerprint, max_age))
+            found = self._table.run(lambda: self._tried(key, fingerprint, max_age))
         return found
 
     def _tried(self, key: str, fingerprint: str, max_age: float) -> Claim | Response | None:
@@ -167,24 +167,6 @@ class IdempotencyKeys:
         if now - self._cleaned_at >= SECONDS_BETWEEN_CLEANINGS:
             self._cleaned_at = now
             session.execute(delete(IdempotencyRecord).where(IdempotencyRecord.ends_at <= now))
-
-    def _recovering(self, work: Callable[[], Claim | Response | None]) -> Claim | Response | None:
-        """Do the work, and do it again if the table had to be created first."""
-        try:
-            return work()
-        except (OperationalError, ProgrammingError) as error:
-            if error.connection_invalidated or self._has_table():
-                raise
-            if not self._create_table:
-                raise ConfigurationError(MISSING) from error
-        metadata = MetaData()
-        cast(Table, IdempotencyRecord.__table__).to_metadata(metadata)
-        self._db_manager.create_tables(metadata)
-        return work()
-
-    def _has_table(self) -> bool:
-        inspector = inspect(self._db_manager.engine)
-        return bool(inspector.has_table(IdempotencyRecord.__tablename__))
 
 
 W = TypeVar("W", Update, Delete)

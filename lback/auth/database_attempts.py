@@ -3,15 +3,15 @@
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import TypeVar, cast
+from typing import TypeVar
 
-from sqlalchemy import Double, MetaData, String, Table, case, delete, inspect, select, update
-from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
+from sqlalchemy import Double, String, case, delete, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from lback.auth.attempts import Count
-from lback.core.exceptions import ConfigurationError
 from lback.database import Base, DatabaseManager
+from lback.database.own_table import OwnTable
 from lback.security import clock_tolerance as tolerance
 
 T = TypeVar("T")
@@ -62,7 +62,7 @@ class DatabaseAttempts:
         clock_tolerance: float = tolerance.SECONDS,
     ) -> None:
         self._db_manager = db_manager
-        self._create_table = create_table
+        self._table = OwnTable(db_manager, Attempt, create=create_table, missing=MISSING)
         self._clock = clock
         self._clock_tolerance = clock_tolerance
         self._cleaned_at = 0.0
@@ -115,7 +115,7 @@ class DatabaseAttempts:
 
     def peek(self, key: str) -> Count:
         """Return how many attempts there are, without counting one."""
-        return self._recovering(partial(self._peeked, key))
+        return self._table.run(partial(self._peeked, key))
 
     def _peeked(self, key: str) -> Count:
         query = select(Attempt.number, Attempt.ends_at).where(Attempt.key == key)
@@ -129,26 +129,8 @@ class DatabaseAttempts:
         self._run(lambda session: session.execute(delete(Attempt).where(Attempt.key == key)))
 
     def _run(self, work: Callable[[Session], T]) -> T:
-        return self._recovering(partial(self._transact, work))
+        return self._table.run(partial(self._transact, work))
 
     def _transact(self, work: Callable[[Session], T]) -> T:
         with self._db_manager.session() as session:
             return work(session)
-
-    def _recovering(self, work: Callable[[], T]) -> T:
-        """Do the work, and do it again if the table had to be created first."""
-        try:
-            return work()
-        except (OperationalError, ProgrammingError) as error:
-            if error.connection_invalidated or self._has_table():
-                raise
-            if not self._create_table:
-                raise ConfigurationError(MISSING) from error
-        metadata = MetaData()
-        cast(Table, Attempt.__table__).to_metadata(metadata)
-        self._db_manager.create_tables(metadata)
-        return work()
-
-    def _has_table(self) -> bool:
-        inspector = inspect(self._db_manager.engine)
-        return bool(inspector.has_table(Attempt.__tablename__))
