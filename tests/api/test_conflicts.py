@@ -84,3 +84,27 @@ def test_other_violations_and_plain_views_are_failures(app: Application) -> None
     assert client.post("/plain").status_code == 200
     assert client.post("/plain").status_code == 500
     app.db_manager.dispose()
+
+
+def test_a_plain_view_below_an_api_prefix_answers_as_the_api_does(
+    database: DatabaseManager,
+) -> None:
+    app = Application(
+        DEBUG=False,
+        SECRET_KEY="kT4-q9ZpW2_xR7mL8vNc",
+        ALLOWED_HOSTS=["localhost"],
+        DATABASE_URL=database.engine.url.render_as_string(hide_password=False),
+        API_PREFIXES=["/api/"],
+    )
+
+    @csrf_exempt
+    def add(request: Request) -> str:
+        request.db_session.add(Shelf(label="A"))
+        return "added"
+
+    app.add_route("/api/shelves", add, ["POST"], requires_auth=False)
+    assert Client(app).post("/api/shelves").status_code == 200
+    assert Client(app).post("/api/shelves").status_code == 409
+    page = Client(app).post("/api/shelves", headers={"Accept": "text/html"})
+    assert (page.status_code, page.headers["content-type"][:9]) == (500, "text/html")
+    app.db_manager.dispose()
