@@ -88,6 +88,7 @@ upgrade: $(TOOLS)/.ready  ## Write the newest releases that pyproject.toml allow
 	@$(LOCK) --group docs --output-file requirements/docs.txt
 	@$(LOCK) --group resolver --output-file requirements/resolver.txt
 	@$(LOCK) --group build pyproject.toml benchmarks/requirements.in --constraints requirements/run.txt --output-file benchmarks/requirements.txt
+	@$(LOCK) tests/api/mcp_client/requirements.in --output-file tests/api/mcp_client/requirements.txt
 	@$(LOCK) --no-deps benchmarks/requirements-compiled.in --output-file benchmarks/requirements-compiled.txt
 
 bench: benchmarks/.venv/.ready  ## Measure Lback beside other frameworks; ARGS="--store" keeps it

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from lback.api.json_merge_patch import merge_patch
     from lback.api.list_pages import NumberedPage, Page
     from lback.api.markers import Body, Cookie, Event, File, Form, Header, Path, Query, Status
+    from lback.api.mcp import mcp_endpoint
     from lback.api.model_struct import ModelStruct
     from lback.api.openapi import OpenAPI
     from lback.api.operations import operations_of
@@ -69,6 +70,7 @@ __all__ = [
     "deprecated",
     "describe",
     "idempotent",
+    "mcp_endpoint",
     "merge_patch",
     "operations_of",
 ]
@@ -107,6 +109,7 @@ __getattr__, __dir__ = lazy_names(
         "Range": "lback.api.filter_fields",
         "deprecated": "lback.api.deprecation",
         "idempotent": "lback.api.idempotency",
+        "mcp_endpoint": "lback.api.mcp",
         "merge_patch": "lback.api.json_merge_patch",
     },
 )

@@ -23,6 +23,7 @@ class Description:
         errors: Statuses of errors that the view raises.
         request_example: An example of the body.
         answer_example: An example of the body of the first answer.
+        mcp: Whether the operation is a tool of `mcp_endpoint`.
     """
 
     operation_id: str | None = None
@@ -34,6 +35,7 @@ class Description:
     errors: tuple[int, ...] | None = None
     request_example: object = None
     answer_example: object = None
+    mcp: bool | None = None
 
     def over(self, other: "Description") -> "Description":
         """Return this description, completed by another one."""
@@ -53,6 +55,7 @@ def describe(
     errors: Collection[int] | None = None,
     request_example: object = None,
     answer_example: object = None,
+    mcp: bool | None = None,
 ) -> Callable[[V], V]:
     """Decorate a view, a class, or a handler of one with what its documentation should say.
 
@@ -68,6 +71,7 @@ def describe(
         errors: Statuses of errors that the view raises, besides those that Lback knows of.
         request_example: An example of the body, of types that JSON can express.
         answer_example: An example of the body of the first answer.
+        mcp: Whether programs may call the operation as a tool of `mcp_endpoint`.
 
     Raises:
         TypeError: `tags` is a single text, or the view cannot be marked, such as a bound method.
@@ -91,6 +95,7 @@ def describe(
         None if errors is None else tuple(errors),
         request_example,
         answer_example,
+        mcp,
     )
 
     def mark(view: V) -> V:

@@ -13,6 +13,7 @@ from lback.api.operation_objects import OperationBuilder, path_template
 from lback.api.operations import operations_of
 from lback.api.schema_components import JSONObject
 from lback.api.security_schemes import SecuritySchemes
+from lback.api.tools import Tool, build_tool
 from lback.core.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ class OpenAPI:
         self._lock = Lock()
         self._documents: dict[Version, JSONObject] = {}
         self._encoded: dict[tuple[Version, str], tuple[bytes, str]] = {}
+        self._tools: dict[str, Tool] = {}
 
     def document(self, version: Version = "3.1") -> JSONObject:
         """Return the document. Callers must not change it.
@@ -88,6 +90,15 @@ class OpenAPI:
             if version not in self._documents:
                 self._documents[version] = self._build(version)
             return self._documents[version]
+
+    def tools(self) -> Mapping[str, Tool]:
+        """Return the operations that `describe(mcp=True)` marks, by name.
+
+        Raises:
+            ConfigurationError: As `document`, or a marked operation cannot be a tool.
+        """
+        self.document()
+        return self._tools
 
     def encoded(self, version: Version = "3.1", script: str = "") -> tuple[bytes, str]:
         """Return the document as JSON, and its entity tag (RFC 9110 section 8.8.3).
@@ -113,12 +124,19 @@ class OpenAPI:
         schemes = SecuritySchemes.of(self._config, self._middlewares, self._dependencies)
         builder = OperationBuilder(schemes, version)
         paths: dict[str, JSONObject] = {}
+        offered = []
         for operation, said in self._operations():
-            builder.add(paths, operation, said, tag=self._tag(operation.route))
+            place, built = builder.add(paths, operation, said, tag=self._tag(operation.route))
+            if said.mcp:
+                offered.append((operation, place, built))
         try:
             components = builder.components()
         except TypeError as error:
             raise ConfigurationError(f"the OpenAPI document cannot be built: {error}") from error
+        self._tools = {
+            built["operationId"]: build_tool(operation, place, built, components)
+            for operation, place, built in offered
+        }
         names = [name for item in paths.values() for one in item.values() for name in one["tags"]]
         return {
             "openapi": _NUMBERS[version],
@@ -140,6 +158,11 @@ class OpenAPI:
             for operation in self._operations_of(route):
                 key = (path_template(route), operation.method)
                 said = description_of(operation.view, route.view)
+                if said.hidden and said.mcp:
+                    raise ConfigurationError(
+                        f"{operation.method} {route.path} is hidden and marked with mcp=True; "
+                        "a tool is a documented operation, so remove one of the two"
+                    )
                 if not said.hidden and key not in seen:
                     seen.add(key)
                     yield operation, said
@@ -150,7 +173,11 @@ class OpenAPI:
         operations = operations_of(route, self._dependencies)
         if self._prefix_of(route.path) is not None:
             return operations
-        return [operation for operation in operations if _is_typed(operation)]
+        return [
+            operation
+            for operation in operations
+            if _is_typed(operation) or description_of(operation.view, route.view).mcp
+        ]
 
     def _prefix_of(self, path: str) -> str | None:
         """Return the longest of `API_PREFIXES` that a path begins with."""

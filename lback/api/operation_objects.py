@@ -82,7 +82,7 @@ class OperationBuilder:
         said: "Description",
         *,
         tag: str,
-    ) -> None:
+    ) -> tuple[str, JSONObject]:
         """Add an operation to the paths of the document.
 
         Args:
@@ -90,6 +90,9 @@ class OperationBuilder:
             operation: The operation.
             said: What `describe` says about it.
             tag: Group of the operation, unless `describe` says another one.
+
+        Returns:
+            The path of the operation in the document, and its object.
 
         Raises:
             ConfigurationError: Another operation has the `operation_id` that `describe` says.
@@ -115,6 +118,7 @@ class OperationBuilder:
         built["responses"] = self._answers.responses(operation, said)
         built["security"] = self._schemes.requirements(operation)
         paths.setdefault(path, {})[method] = built
+        return path, built
 
     def components(self) -> JSONObject:
         """Return the components of the document: schemas, responses and security schemes.

@@ -90,6 +90,7 @@ class Resource:
         if_match: "required" refuses changes without `If-Match` (428).
         idempotency: Whether `Idempotency-Key` is "optional" or "required" to create a row; ""
             ignores it.
+        mcp: Which actions are tools of `mcp_endpoint`; none by default.
         deprecated: From when the routes are deprecated (RFC 9745); an aware datetime.
         sunset: When they will stop answering (RFC 8594).
         successor: URL of what replaces them.
@@ -128,6 +129,7 @@ class Resource:
     lookup: ClassVar[str] = ""
     if_match: ClassVar[Literal["optional", "required"]] = "optional"
     idempotency: ClassVar[Literal["", "optional", "required"]] = "optional"
+    mcp: ClassVar[Collection[str]] = ()
     deprecated: ClassVar[datetime | None] = None
     sunset: ClassVar[datetime | None] = None
     successor: ClassVar[str] = ""

@@ -10,6 +10,7 @@ from sqlalchemy.types import Uuid
 from lback.api.answers import require_acceptable
 from lback.api.deprecation import MARK, deprecation_fields, with_fields
 from lback.api.descriptions import JSON, Answer, Operation, Parameter, RequestBody
+from lback.api.documented import describe
 from lback.api.filters import Filter
 from lback.api.list_pages import NumberedPage, Page
 from lback.api.preconditions import IF_MATCH
@@ -134,6 +135,10 @@ def _check_access(resource: type[Resource], where: str) -> None:
                 f"{where}.access[{kind!r}] is {access!r}; use PUBLIC, SIGNED_IN, the name of a "
                 "permission, or a function of the request"
             )
+    if isinstance(resource.mcp, str) or not set(resource.mcp) <= set(ACTIONS):
+        raise ConfigurationError(
+            f"{where}.mcp is {resource.mcp!r}; name some of {', '.join(ACTIONS)} in a tuple"
+        )
     if resource.if_match not in ("optional", "required"):
         raise ConfigurationError(f"{where}.if_match is {resource.if_match!r}; use 'required'")
     if resource.idempotency not in ("", "optional", "required"):
@@ -203,6 +208,8 @@ def _view(resource: type[Resource], action: str) -> Callable[..., Response]:
     if fields:
         setattr(marked, MARK, True)
     _mark_access(marked, resource, kind)
+    if action in resource.mcp:
+        describe(mcp=True)(marked)
     return view
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lback.api.documented import description_of
 from lback.auth.guards import SIGNED_IN, who_is_let_in
 from lback.auth.route_access import SAFE, checks_csrf, is_csrf_exempt, permission_marks
 from lback.core.router import Route
@@ -29,6 +30,7 @@ class RouteInfo:
         csrf: `"checked"`, `"exempt"`, `"none"` if no middleware checks, empty if all methods are
             safe (RFC 9110 section 9.2.1).
         limits: Rate limits of the view.
+        tool: `"mcp"` if programs may call it as a tool, see `lback.api.mcp_endpoint`; else empty.
     """
 
     methods: tuple[str, ...]
@@ -39,6 +41,7 @@ class RouteInfo:
     permission: str
     csrf: str
     limits: str
+    tool: str
 
 
 def route_info(app: "Application") -> list[RouteInfo]:
@@ -58,6 +61,7 @@ def _info_of(route: Route, *, checked: bool) -> RouteInfo:
         _permission(route.view),
         _csrf(route, methods, checked=checked),
         _listed(getattr(route.view, "rate_limits", ())),
+        "mcp" if _is_tool(route.view) else "",
     )
 
 
@@ -67,6 +71,11 @@ def _csrf(route: Route, methods: Iterable[str], *, checked: bool) -> str:
     if not checked:
         return "none"
     return "exempt" if is_csrf_exempt(route.view) else "checked"
+
+
+def _is_tool(view: View) -> bool:
+    handlers = vars(view).values() if isinstance(view, type) else ()
+    return any(description_of(one).mcp for one in (view, *handlers))
 
 
 def _permission(view: View) -> str:

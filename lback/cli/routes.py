@@ -12,7 +12,7 @@ from lback.cli.route_info import RouteInfo, route_info
 from lback.cli.route_lock import FILE_NAME, guards_of, more_open_routes, read_lock, write_lock
 from lback.cli.table import print_table
 
-HEAD = ("METHOD", "PATH", "NAME", "VIEW", "AUTH", "PERMISSION", "CSRF", "LIMITS")
+HEAD = ("METHOD", "PATH", "NAME", "VIEW", "AUTH", "PERMISSION", "CSRF", "LIMITS", "TOOL")
 
 
 @click.command(

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, TypeVar
 from lback.core.base_middleware import SimpleMiddleware
 from lback.core.errors.redaction import redacted_path, redacted_text
 from lback.core.exceptions import (
-    BadRequest,
     ConfigurationError,
     Forbidden,
     HTTPException,
     Unauthorized,
 )
 from lback.core.http.app_session import CSRF_KEY as SESSION_KEY
-from lback.core.http.origins import origin_of, origin_of_url
+from lback.core.http.origins import origin_of, origin_of_url, own_origin
 from lback.core.settings.validation import AMBIENT_SCHEMES
 
 if TYPE_CHECKING:
@@ -175,10 +174,10 @@ class CSRFMiddleware(SimpleMiddleware):
     def _problem_of(
         self, request: "Request", sent: str, origin: str | None, field: str
     ) -> str | None:
-        if origin is not None and (origin in self._trusted or origin == _own_origin(request)):
+        if origin is not None and (origin in self._trusted or origin == own_origin(request)):
             return None
         return (
-            f"the {field} {origin or sent[:200]!r} is not {_own_origin(request)!r}; if it is to be "
+            f"the {field} {origin or sent[:200]!r} is not {own_origin(request)!r}; if it is to be "
             "trusted, add it to CSRF_TRUSTED_ORIGINS; behind a proxy, set TRUSTED_PROXIES"
         )
 
@@ -217,14 +216,6 @@ def _require_user(request: "Request") -> None:
     if found is not None and found[0].requires_auth and request.user is None:
         request.route_requires_auth = True
         raise Unauthorized
-
-
-def _own_origin(request: "Request") -> str | None:
-    scheme = "https" if request.is_secure else "http"
-    try:
-        return origin_of(f"{scheme}://{request.get_host}")
-    except BadRequest:
-        return None
 
 
 def _token_problem(request: "Request", *, explain: bool) -> str | None:

@@ -42,7 +42,7 @@ def test_violations_have_a_kind(
     with database.session() as session:
         session.add(Violated(id=1, name="taken", size=1))
     with database.engine.connect() as connection, pytest.raises(DBAPIError) as caught:
-        connection.execute(insert(Violated).values(**values))
+        connection.execute(insert(Violated).values({"id": 2, **values}))
     assert violation_of(caught.value) == kind
 
 

@@ -1,6 +1,12 @@
 """Web origins: scheme, host and port in a normalised form (RFC 6454 section 4)."""
 
 import re
+from typing import TYPE_CHECKING
+
+from lback.core.exceptions import BadRequest
+
+if TYPE_CHECKING:
+    from lback.core.request import Request
 
 # The form that browsers send in `Origin`: no user, no path, the port only if it is not the default.
 # Apps and extensions have schemes of their own: capacitor://localhost, chrome-extension://…
@@ -43,3 +49,16 @@ def origin_of_url(url: str) -> str | None:
     """
     scheme, separator, rest = url.partition("://")
     return origin_of(f"{scheme}://{re.split('[/?#]', rest, maxsplit=1)[0]}") if separator else None
+
+
+def own_origin(request: "Request") -> str | None:
+    """Return the origin that a request was sent to, or None if its host is malformed.
+
+    Args:
+        request: The request.
+    """
+    scheme = "https" if request.is_secure else "http"
+    try:
+        return origin_of(f"{scheme}://{request.get_host}")
+    except BadRequest:
+        return None
