@@ -32,6 +32,9 @@ PROTECTION = (
     "CSRFMiddleware",
 )
 
+# Permissions for the pages of background tasks, which are no registered model.
+TASK_VIEW, TASK_CHANGE = "task.view", "task.change"
+
 # Only files of this site are loaded, so that a script injected into a page does not run.
 POLICY = "; ".join(
     (
@@ -218,3 +221,15 @@ def _found(registered: RegisteredModel, identity: tuple[object, ...], session: "
         return session.get(registered.model, identity)
     # The value is out of range for the column, and `get` would pass it to PostgreSQL unchanged.
     return session.scalars(select(registered.model).where(any_of(columns, [identity]))).first()
+
+
+def has_task_pages(request: "Request") -> bool:
+    """Return True if the application has tasks in its database and the user may view them.
+
+    Args:
+        request: The request; its admin user is checked.
+    """
+    user = user_of(request)
+    return (
+        user is not None and request.config.TASKS == "database" and user.has_permission(TASK_VIEW)
+    )

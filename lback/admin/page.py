@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from lback.admin.access import address, user_of, visible_models
+from lback.admin.access import address, has_task_pages, user_of, visible_models
 from lback.admin.asset_files import VERSION
 from lback.admin.columns import cell, shown
 from lback.core.response import HTMLResponse
@@ -38,6 +38,7 @@ def page(
         status_code=status_code,
         title=title,
         user=user,
+        has_tasks=has_task_pages(request),
         sections=visible_models(request) if user is not None else [],
         link=link,
         version=VERSION,

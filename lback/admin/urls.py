@@ -6,6 +6,7 @@ from lback.admin.edit_views import add_row, edit_row, send_file
 from lback.admin.home_views import history, home, row_history
 from lback.admin.list_views import export, find, show_list
 from lback.admin.sign_in import sign_in, sign_out
+from lback.admin.task_views import change_queue, change_task, show_task, show_tasks
 from lback.core.urls_utils import path
 
 READ, WRITE, BOTH = ["GET"], ["POST"], ["GET", "POST"]
@@ -18,6 +19,15 @@ urlpatterns = [
     path("/sign-out", sign_out, WRITE, "admin-sign-out", requires_auth=False),
     path("/static/{name}", send_asset, READ, "admin-asset", requires_auth=False),
     path("/history", history, READ, "admin-history", requires_auth=False),
+    # No model has the slug "-".
+    path("/-/tasks", show_tasks, READ, "admin-tasks", requires_auth=False),
+    path("/-/tasks/{task_id}", show_task, READ, "admin-task", requires_auth=False),
+    path(
+        "/-/tasks/{task_id}/{action}", change_task, WRITE, "admin-task-change", requires_auth=False
+    ),
+    path(
+        "/-/queues/{queue}/{action}", change_queue, WRITE, "admin-queue-change", requires_auth=False
+    ),
     path("/{section}", show_list, READ, "admin-list", requires_auth=False),
     path("/{section}", act, WRITE, "admin-act", requires_auth=False),
     path("/{section}/add", add_row, BOTH, "admin-add", requires_auth=False),

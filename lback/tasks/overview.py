@@ -109,7 +109,13 @@ class Overview:
         ]
 
     def tasks(
-        self, *, state: str = "", queue: str = "", name: str = "", limit: int = 50
+        self,
+        *,
+        state: str = "",
+        queue: str = "",
+        name: str = "",
+        before: str = "",
+        limit: int = 50,
     ) -> Sequence[TaskRecord]:
         """Return the newest tasks.
 
@@ -117,9 +123,13 @@ class Overview:
             state: Only those in this state.
             queue: Only those of this queue.
             name: Only those of this task.
+            before: Only those older than the task of this id.
             limit: How many at most.
         """
-        return self.queue.list(*_conditions(state, queue, name), limit=limit)
+        conditions = _conditions(state, queue, name)
+        if before:
+            conditions.append(StoredTask.id < before)
+        return self.queue.list(*conditions, limit=limit)
 
     def failures(self, task_id: str) -> Sequence[TaskFailure]:
         """Return the attempts at a task that failed, the first one first.
