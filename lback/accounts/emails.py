@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from lback.auth.throttle import LoginThrottle, address_of
 from lback.core.exceptions import ConfigurationError
 from lback.core.http.after_answer import after_answer
+from lback.core.settings.defaults import TASKS_IN_DATABASE
 from lback.mail import Mail, Mailer
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ class AccountEmails:
 
     def _later(self, kind: str, email: str, **values: str) -> None:
         services = self._request.app.dependencies
-        if services["config"].TASKS == "database":
+        if services["config"].TASKS in TASKS_IN_DATABASE:
             from lback.accounts.email_tasks import enqueue_account_email  # imports the tasks
 
             arguments = {"kind": kind, "email": email, "values": values, "place": self._place}

@@ -11,6 +11,7 @@ from lback.admin.registered_model import RegisteredModel
 from lback.auth import policies
 from lback.core.exceptions import ConfigurationError, Forbidden, NotFound
 from lback.core.response import RedirectResponse, Response
+from lback.core.settings.defaults import TASKS_IN_DATABASE
 from lback.database.column_values import compared
 from lback.forms.identity import identity_of, mapper_of
 from lback.forms.model_fields import any_of
@@ -230,6 +231,6 @@ def has_task_pages(request: "Request") -> bool:
         request: The request; its admin user is checked.
     """
     user = user_of(request)
-    return (
-        user is not None and request.config.TASKS == "database" and user.has_permission(TASK_VIEW)
-    )
+    if user is None or request.config.TASKS not in TASKS_IN_DATABASE:
+        return False
+    return bool(user.has_permission(TASK_VIEW))

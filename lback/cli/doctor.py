@@ -31,6 +31,8 @@ EXTRAS = {
     "gunicorn": "gunicorn",
     "ratelimit": "limits",
     "tasks": "cronsim",
+    "broker-rabbitmq": "pika",
+    "broker-redis": "dramatiq",
     "zstd": "zstandard",
     "docs-ui": "flask_swagger_ui",
 }

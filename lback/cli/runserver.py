@@ -16,6 +16,7 @@ from lback.core import server
 from lback.core.exceptions import FrameworkException
 from lback.core.http import development_server
 from lback.core.response import Environ, StartResponse
+from lback.core.settings.defaults import TASKS_IN_DATABASE
 from lback.database import Base, DatabaseManager
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def runserver(host: str | None, port: int | None) -> None:
 
 
 def _start_tasks(app: "Application") -> None:
-    if app.config.TASKS == "database":
+    if app.config.TASKS in TASKS_IN_DATABASE:
         from lback.cli.work import work_in_background  # projects without tasks do not import it
 
         work_in_background(app)

@@ -19,6 +19,7 @@ from lback.cli.template_check import problems_of_templates, template_problems
 from lback.core.config import Config
 from lback.core.config_manager import load_settings_module
 from lback.core.exceptions import FrameworkException
+from lback.core.settings.defaults import TASKS_IN_DATABASE
 from lback.core.templates import TemplateRenderer
 from lback.database import Base
 from lback.database.migrations import Migrations
@@ -210,7 +211,7 @@ def task_problems(app: "Application") -> list[tuple[str, str]]:
 
     A missing table is the problem of another check.
     """
-    if app.config.TASKS != "database" or _is_missing_file(app) or database_problem(app):
+    if app.config.TASKS not in TASKS_IN_DATABASE or _is_missing_file(app) or database_problem(app):
         return []
     from lback.tasks.overview import Overview  # projects without tasks do not import it
     from lback.tasks.queues import DatabaseQueue

@@ -230,7 +230,9 @@ def _open() -> Overview:
     app = open_project()
     queue = app.dependencies.get("tasks")
     if not isinstance(queue, DatabaseQueue):
-        raise ConfigurationError(f"lback tasks needs TASKS = 'database', not {app.config.TASKS!r}")
+        raise ConfigurationError(
+            f"lback tasks needs TASKS = 'database' or 'dramatiq', not {app.config.TASKS!r}"
+        )
     # Which arguments may be shown is known by the tasks.
     import_tasks(app.config, TASK_MODULES)
     return Overview(queue)

@@ -15,6 +15,7 @@ from lback.cli.work_processes import Keeper
 from lback.core import server
 from lback.core.exceptions import ConfigurationError
 from lback.core.logging_setup import setup_logging
+from lback.core.settings.defaults import TASKS_IN_DATABASE
 from lback.services import TASK_MODULES
 from lback.tasks.loading import import_tasks
 from lback.tasks.queues import DatabaseQueue
@@ -82,7 +83,9 @@ def open_worker_application() -> "Application":
     server.publish(app)
     setup_logging(app.config)
     if not isinstance(app.dependencies.get("tasks"), DatabaseQueue):
-        raise ConfigurationError(f"lback work needs TASKS = 'database'; it is {app.config.TASKS!r}")
+        raise ConfigurationError(
+            f"lback work needs TASKS = 'database' or 'dramatiq'; it is {app.config.TASKS!r}"
+        )
     import_tasks(app.config, TASK_MODULES)
     return app
 
@@ -98,6 +101,11 @@ def build_worker(app: "Application", queues: list[str], threads: int) -> "Worker
     from lback.tasks.workers import Worker
 
     timeout = app.config.SHUTDOWN_TIMEOUT
+    if app.config.TASKS == "dramatiq":
+        from lback.tasks.broker import BrokerWorker  # an extra
+
+        options = {"queues": queues, "threads": threads, "shutdown_timeout": timeout}
+        return BrokerWorker(app.dependencies, **options)
     return Worker(app.dependencies, queues=queues, threads=threads, shutdown_timeout=timeout)
 
 
@@ -119,7 +127,7 @@ def work_in_background(app: "Application") -> None:
     Args:
         app: The application.
     """
-    if app.config.TASKS == "database":
+    if app.config.TASKS in TASKS_IN_DATABASE:
         import_tasks(app.config, TASK_MODULES)
         worker = build_worker(app, [], 2)
         Thread(target=worker.run, name="lback-work", daemon=True).start()

@@ -305,7 +305,7 @@ class Claims:
         """
         options, now = claim.options, self._clock()
         tries = claim.attempt - claim.losses
-        pause = None if for_good or tries > options.retries else _pause(options, tries)
+        pause = None if for_good or tries > options.retries else retry_pause(options, tries)
         values: dict[str, object]
         if pause is None:
             values = {"state": FAILED, "finished_at": now, "error": error, "lease": None}
@@ -427,8 +427,13 @@ def _lock(connection: Any, key: str) -> float:
     return float(found or 0.0)
 
 
-def _pause(options: TaskOptions, tries: int) -> float:
-    """Return the seconds before another attempt: twice as long each time, and not all at once."""
+def retry_pause(options: TaskOptions, tries: int) -> float:
+    """Return the seconds before another attempt: twice as long each time, and not all at once.
+
+    Args:
+        options: Options of the task.
+        tries: How many attempts have failed.
+    """
     exponent = min(tries - 1, 32)
     pause: float = min(options.backoff * 2**exponent, options.max_backoff)
     return pause * random.uniform(1.0, 1.2)  # noqa: S311  not about secrets

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Select, Update, func, select, update
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from lback.core.exceptions import ConfigurationError
 from lback.core.unit_of_work import ENQUEUED, current
 from lback.tasks.definitions import TASKS
 from lback.tasks.handles import TaskHandle, TaskQueue, TaskRecord, decoded
@@ -36,7 +37,12 @@ def build_queue(services: Mapping[str, Any]) -> TaskQueue:
     Args:
         services: Services of the application, by name.
     """
-    if services["config"].TASKS == "immediate":
+    config = services["config"]
+    if config.TASKS == "dramatiq" and not config.TASK_BROKER_URL:
+        raise ConfigurationError(
+            "TASKS = 'dramatiq' needs TASK_BROKER_URL, such as amqp://guest:guest@127.0.0.1:5672"
+        )
+    if config.TASKS == "immediate":
         from lback.tasks.immediate import ImmediateQueue  # in development and tests alone
 
         return ImmediateQueue(services)

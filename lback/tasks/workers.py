@@ -242,7 +242,7 @@ class Worker:
         queue = services.get("tasks")
         if not isinstance(queue, DatabaseQueue):
             raise ConfigurationError(
-                f"a worker needs TASKS = 'database', not {services['config'].TASKS!r}"
+                f"a worker needs TASKS = 'database' or 'dramatiq', not {services['config'].TASKS!r}"
             )
         self.id = secrets.token_hex(8)
         self._services = services

@@ -1,6 +1,7 @@
 """Workers of a project that are killed while they run tasks, and what is left afterwards.
 
-By hand, with a database of its own: `python -m tests.tasks.kills URL 10000`.
+By hand, with a database of its own: `python -m tests.tasks.kills URL 10000`, and with the address
+of a broker behind that for tasks that go through it.
 """
 
 import os
@@ -25,12 +26,12 @@ from sqlalchemy import text
 from lback.tasks import task
 
 
-@task(retries=0)
+@task(retries=0, queue="{queue}")
 def note(number: int, db_session, db_manager) -> int:
     # What cannot be rolled back, such as a call of another service: every start leaves a row.
     with db_manager.session() as other:
-        other.execute(text("INSERT INTO starts (number) VALUES (:n)"), {"n": number})
-    db_session.execute(text("INSERT INTO results (number) VALUES (:n)"), {"n": number})
+        other.execute(text("INSERT INTO starts (number) VALUES (:n)"), {{"n": number}})
+    db_session.execute(text("INSERT INTO results (number) VALUES (:n)"), {{"n": number}})
     return number
 '''
 ENQUEUE = """
@@ -68,15 +69,18 @@ class Outcome:
 class Site:
     """A project that `lback new project` made, with tasks, on a database, with DEBUG off."""
 
-    def __init__(self, folder: Path, url: str) -> None:
+    def __init__(self, folder: Path, url: str, *, broker: str = "", queue: str = "notes") -> None:
         self.url = url
+        self.has_broker = bool(broker)
         self.environment = {k: v for k, v in os.environ.items() if k != "LBACK_PROJECT_ROOT"}
         self.environment |= {"DEBUG": "true", "DATABASE_URL": url, "TASKS": "database"}
         self.environment["LOGGING_LEVEL"] = "WARNING"
+        if broker:
+            self.environment |= {"TASKS": "dramatiq", "TASK_BROKER_URL": broker}
         self.folder = folder
         self.run("new", "project", "shop", "--minimal")
         self.folder = folder / "shop"
-        (self.folder / "tasks.py").write_text(TASKS)
+        (self.folder / "tasks.py").write_text(TASKS.format(queue=queue))
         self.run("makemigrations", "--no-input")
         self.run("migrate")
         self.environment |= {"DEBUG": "false", "ALLOWED_HOSTS": "localhost"}
@@ -120,6 +124,12 @@ class Site:
         with self.engine.connect() as connection:
             return {str(state): int(n) for state, n in connection.execute(text(statement))}
 
+    def is_done(self, number: int) -> bool:
+        """Whether all tasks have finished; what a broker has is known by what they wrote."""
+        if self.has_broker:
+            return self.count("count(DISTINCT number)", "results") == number
+        return not set(self.states()) - {"successful", "failed"}
+
     def count(self, what: str, table: str) -> int:
         with self.engine.connect() as connection:
             return int(connection.execute(text(f"SELECT {what} FROM {table}")).scalar_one())
@@ -132,7 +142,7 @@ def kill_workers(site: Site, number: int, *, every: float, patience: float) -> O
     give_up_at = began + patience
     workers = [site.start("work", "--threads", "4") for _ in range(2)]
     try:
-        while set(site.states()) - {"successful", "failed"}:
+        while not site.is_done(number):
             if time.monotonic() > give_up_at:
                 raise TimeoutError(f"tasks are left after {patience:g} seconds: {site.states()}")
             time.sleep(every)
@@ -161,7 +171,7 @@ def kill_workers(site: Site, number: int, *, every: float, patience: float) -> O
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as name:
-        site = Site(Path(name), sys.argv[1])
+        site = Site(Path(name), sys.argv[1], broker="".join(sys.argv[3:4]))
         outcome = kill_workers(site, int(sys.argv[2]), every=1.0, patience=3600)
         sys.stdout.write(f"{outcome}\n")
         site.manager.dispose()

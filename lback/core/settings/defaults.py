@@ -4,6 +4,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+# The values of `TASKS` with which tasks are rows of the database.
+TASKS_IN_DATABASE = ("database", "dramatiq")
+
 
 @dataclass(eq=False, repr=False)
 class Settings:
@@ -144,7 +147,8 @@ class Settings:
     MAIL_DIRECTORY: str = "mail"  # for MAIL_BACKEND = "file", below PROJECT_ROOT
 
     # Background tasks.
-    TASKS: str = ""  # database; immediate: run at the commit, for tests; empty: none
+    TASKS: str = ""  # database, dramatiq; immediate: run at the commit, for tests; empty: none
+    TASK_BROKER_URL: str = ""  # for TASKS = "dramatiq": amqp://… (RabbitMQ) or redis://…
     TASK_RETENTION: int = 604_800  # seconds: one week in which finished tasks are kept
 
     # The Redis or Valkey server for sessions, rate limits and caches.

@@ -118,6 +118,11 @@ def _database_url(value: str) -> None:
             raise ValueError(str(error).replace("DATABASE_URL", "it")) from None
 
 
+def _broker_url(value: str) -> None:
+    if value and not value.startswith(("amqp://", "amqps://", "redis://", "rediss://")):
+        raise ValueError("must begin with amqp://, amqps://, redis:// or rediss://")
+
+
 def _positive(value: float) -> None:
     if not 0 < value < math.inf:
         raise ValueError("must be greater than 0")
@@ -331,7 +336,8 @@ VALIDATORS: Mapping[str, Callable[[Any], None]] = {
     "MAIL_PORT": _port,
     "MAIL_SECURITY": _one_of("starttls", "tls", "none"),
     "MAIL_FROM": _mail_address,
-    "TASKS": _one_of("", "database", "immediate"),
+    "TASKS": _one_of("", "database", "dramatiq", "immediate"),
+    "TASK_BROKER_URL": _broker_url,
     "LOGIN_ATTEMPTS_STORE": _one_of("database", "redis", "memory"),
     "BEARER_SCHEMES": _schemes,
     "JWT_ALGORITHM": _one_of("HS256", "HS384", "HS512", "RS256", "PS256", "ES256", "Ed25519"),
