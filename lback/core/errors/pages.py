@@ -18,6 +18,7 @@ from lback.core.errors.debug_page import (
 )
 from lback.core.errors.redaction import Redactor
 from lback.core.response import STATUS_LINES
+from lback.core.templates.messages import add_translation
 
 if TYPE_CHECKING:
     from lback.core.config import Config
@@ -50,6 +51,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         finalize=_redacted,
     )
+    add_translation(environment)
     environment.globals["style"] = style()
     return environment
 
