@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Unpack
 from lback.forms.field import Field, FieldOptions, Messages
 from lback.forms.widgets import DateInput, DateTimeInput, TimeInput
 from lback.time_zones import SkippedTimeError, current_zone, localtime, to_utc, zone_of
+from lback.translation import gettext_lazy as _
 
 # The zone of a field that reads and shows times in the zone of the project.
 CURRENT = "current"
@@ -35,8 +36,8 @@ class _BoundedField(Field):
     """
 
     messages: ClassVar[Messages] = {
-        "min_value": "Please choose {limit} or later.",
-        "max_value": "Please choose {limit} or earlier.",
+        "min_value": _("Please choose {limit} or later."),
+        "max_value": _("Please choose {limit} or earlier."),
     }
 
     def __init__(
@@ -100,7 +101,7 @@ class DateField(_BoundedField):
     """
 
     widget_class = DateInput
-    messages: ClassVar[Messages] = {"invalid": "Please write a date such as 2026-03-31."}
+    messages: ClassVar[Messages] = {"invalid": _("Please write a date such as 2026-03-31.")}
 
     def to_python(self, raw: object) -> date:
         """Return the date.
@@ -123,7 +124,7 @@ class TimeField(_BoundedField):
     """A time of day, without a time zone."""
 
     widget_class = TimeInput
-    messages: ClassVar[Messages] = {"invalid": "Please write a time such as 14:30."}
+    messages: ClassVar[Messages] = {"invalid": _("Please write a time such as 14:30.")}
 
     def to_python(self, raw: object) -> time:
         """Return the time.
@@ -166,8 +167,8 @@ class DateTimeField(_BoundedField):
 
     widget_class = DateTimeInput
     messages: ClassVar[Messages] = {
-        "invalid": "Please write a date and a time such as 2026-03-31 14:30.",
-        "skipped": "The clocks go forward at this time. Please choose another one.",
+        "invalid": _("Please write a date and a time such as 2026-03-31 14:30."),
+        "skipped": _("The clocks go forward at this time. Please choose another one."),
     }
 
     def __init__(
@@ -259,7 +260,7 @@ class DurationField(Field):
     """
 
     messages: ClassVar[Messages] = {
-        "invalid": "Please write a duration such as 1:30:00 or 2 12:00:00."
+        "invalid": _("Please write a duration such as 1:30:00 or 2 12:00:00.")
     }
     _pattern = re.compile(
         r"(?:(-?[0-9]{1,9})(?:\s+|$))?"  # days, which end with a space: "10:00" is ten hours

@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from lback.core.http.multidict import MultiDict
 from lback.forms.markup import Attributes, tag, text_area
+from lback.translation import gettext
 
 Values: TypeAlias = Mapping[str, Any]
 
@@ -341,7 +342,7 @@ class FileInput(Widget):
     def _clear_box(self, name: str, attrs: Attributes) -> Markup:
         key = f"{attrs.get('id', name)}-clear"
         box = {"type": "checkbox", "name": f"{name}-clear", "id": key, "value": "on"}
-        label = tag("label", {"for": key}, "Remove the stored file")
+        label = tag("label", {"for": key}, gettext("Remove the stored file"))
         return Markup(" ") + tag("span", {"class": "choice"}, tag("input", box) + " " + label)
 
     def value_from(self, data: Values, files: Values, name: str) -> object:
