@@ -15,6 +15,7 @@ __all__ = [
     "get_language",
     "gettext",
     "gettext_lazy",
+    "gettext_noop",
     "language",
     "ngettext",
     "ngettext_lazy",
@@ -286,6 +287,22 @@ def gettext_lazy(message: str, /, **values: object) -> str:
         'Title'
     """
     return LazyText(message, gettext, message, **values)
+
+
+def gettext_noop(message: str) -> str:
+    """Return a message as it is, marked so that `lback messages extract` finds it.
+
+    For text that is stored or logged in the language of the code, and translated by `gettext` of a
+    variable when a reader sees it.
+
+    Args:
+        message: The message in the language of the code; a literal.
+
+    Example:
+        >>> gettext_noop("Sold out")
+        'Sold out'
+    """
+    return message
 
 
 def pgettext_lazy(context: str, message: str, /, **values: object) -> str:
