@@ -11,6 +11,7 @@ from lback.auth import TooManyAttempts, authenticate, keep_signed_in
 from lback.core.exceptions import ValidationError
 from lback.forms import CharField, CheckboxMultiple, ModelForm, MultipleChoiceField, PasswordInput
 from lback.security.passwords import hash_password
+from lback.translation import gettext_lazy as _
 from lback.users import AdminUser, Permission, Role
 from lback.users.account_lock import end_api_keys, end_sessions
 from lback.users.account_rules import email_problem, username_problem
@@ -28,7 +29,7 @@ PASSWORD = "new_password"  # noqa: S105  the name of a field
 CURRENT = "current_password"
 # Key in the request context: the error message for the current password, "" if it is correct.
 CHECKED = "admin_current_password_problem"
-MORE_RIGHTS = "You can only grant permissions that you have yourself."
+MORE_RIGHTS = _("You can only grant permissions that you have yourself.")
 ACTIONS = ("view", "add", "change", "delete")
 
 
@@ -40,7 +41,7 @@ class AccountForm(ModelForm):
         required=False,
         strip=False,
         max_length=1000,
-        help_text="Leave empty to keep the current password. A new one ends all sessions.",
+        help_text=_("Leave empty to keep the current password. A new one ends all sessions."),
     )
 
 
@@ -118,7 +119,9 @@ class UserAdmin(ModelAdmin):
                 required=False,
                 strip=False,
                 max_length=1000,
-                help_text="Required to change the password or email address of your own account.",
+                help_text=_(
+                    "Required to change the password or email address of your own account."
+                ),
             )
         if form.instance is None and PASSWORD in form.fields:
             form.fields[PASSWORD].required = True
@@ -271,8 +274,8 @@ class RoleForm(ModelForm):
     allowed = MultipleChoiceField(
         required=False,
         widget=CheckboxMultiple,
-        label="Permissions",
-        help_text="What users with this role can do.",
+        label=_("Permissions"),
+        help_text=_("What users with this role can do."),
     )
 
 

@@ -7,6 +7,7 @@ from lback.admin.asset_files import VERSION
 from lback.admin.columns import cell, shown
 from lback.core.response import HTMLResponse
 from lback.forms.identity import identity_text
+from lback.forms.labels import in_sentence, name_in_sentence
 from lback.sessions.messages import flashed
 from lback.shortcuts import render
 from lback.time_zones import current_zone
@@ -37,6 +38,8 @@ def page(
         f"admin/{template}",
         status_code=status_code,
         title=title,
+        in_sentence=in_sentence,
+        name_in_sentence=name_in_sentence,
         user=user,
         sections=visible_models(request) if user is not None else [],
         link=link,

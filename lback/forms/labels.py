@@ -61,3 +61,17 @@ def listed_labels(labels: list[str]) -> str:
     for label in others:
         text = gettext("%(first)s and %(second)s", first=text, second=label)
     return text
+
+
+def name_in_sentence(name: str) -> str:
+    """Return the name of rows in small English letters as it is written in a sentence.
+
+    Args:
+        name: A name made from that of a model or table, such as "blog posts".
+
+    Returns:
+        The name itself if it has no translation.
+    """
+    label = name.capitalize()
+    translated = gettext(label)
+    return name if translated == label else in_sentence(translated)
