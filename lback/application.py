@@ -30,10 +30,12 @@ from lback.core.settings.cache_validators import DEFAULT_CACHE
 from lback.core.signals import SignalDispatcher
 from lback.core.templates import TemplateRenderer
 from lback.core.urls_utils import load_routes
+from lback.i18n.template_functions import add_formats, add_languages
 from lback.monitoring.health import HealthChecks
 from lback.services import build_configured_services, lazy_services
 from lback.sessions.messages import flashed
 from lback.static_files import StaticFiles
+from lback.translation import SOURCE_LANGUAGE
 
 if TYPE_CHECKING:
     from lback.admin import AdminRegistry
@@ -127,11 +129,28 @@ class Application:
             dispatcher,
             typed_views=self._typed_view,
         )
+        self._add_languages()
         set_latest(self.app_controller.dependencies)
         build_configured_services(config, self.app_controller.dependencies)
         load_middlewares_from_config(
             self.middleware_manager, config, self.app_controller.dependencies
         )
+
+    def _add_languages(self) -> None:
+        config, environment = self.config, self.template_renderer.environment
+        add_formats(environment)
+        is_translated = bool(config.LANGUAGES) or config.LANGUAGE != SOURCE_LANGUAGE
+        if not (is_translated or config.TIME_ZONE_USER_ATTRIBUTE):
+            return
+        # Imported here, because an application with one language and zone does not need it.
+        from lback.i18n.catalogues import Languages
+        from lback.i18n.requests import RequestLocale
+
+        languages = Languages.of(config)
+        self.app_controller.locale = RequestLocale(config, languages)
+        if languages is not None:
+            self.app_controller.dependencies["languages"] = languages
+            add_languages(environment, languages, self.router)
 
     def _typed_view(self, route: Route, declared: Declared) -> TypedView:
         # Imported here, because an application without typed views does not need it.
