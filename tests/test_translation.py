@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from typing import Any
 
 import pytest
 from jinja2 import Environment
@@ -40,19 +41,19 @@ GERMAN = Translations(
 
 
 @pytest.fixture
-def german():
+def german() -> Any:
     token = CURRENT.set(GERMAN)
     yield
     CURRENT.reset(token)
 
 
-def rendered(source, **values):
+def rendered(source: str, **values: Any) -> Any:
     environment = Environment(autoescape=True)
     add_translation(environment)
     return environment.from_string(source).render(**values)
 
 
-def test_without_a_language_messages_are_themselves():
+def test_without_a_language_messages_are_themselves() -> None:
     assert gettext("Save") == "Save"
     assert gettext("100%") == "100%"
     assert gettext("Hello %(name)s", name="Ada") == "Hello Ada"
@@ -64,7 +65,7 @@ def test_without_a_language_messages_are_themselves():
 
 
 @pytest.mark.usefixtures("german")
-def test_messages_of_the_current_language():
+def test_messages_of_the_current_language() -> None:
     assert gettext("Save") == "Speichern"
     assert gettext("Unknown") == "Unknown"
     assert gettext("Hello %(name)s", name="Ada") == "Hallo Ada"
@@ -76,18 +77,18 @@ def test_messages_of_the_current_language():
     assert get_language() == "de"
 
 
-def test_a_missing_value_of_a_placeholder_is_an_error():
+def test_a_missing_value_of_a_placeholder_is_an_error() -> None:
     with pytest.raises(KeyError, match="name"):
         gettext("Hello %(name)s", other=1)
 
 
-def test_language_is_set_and_restored(german):
+def test_language_is_set_and_restored(german: None) -> None:
     with language("en") as code:
         assert (code, get_language(), gettext("Save")) == ("en", "en", "Save")
     assert gettext("Save") == "Speichern"
 
 
-def test_lazy_text_is_translated_when_it_is_shown():
+def test_lazy_text_is_translated_when_it_is_shown() -> None:
     label = gettext_lazy("Save")
     greeting = gettext_lazy("Hello %(name)s", name="Ada")
     books = ngettext_lazy("%(num)s book", "%(num)s books", 2)
@@ -108,14 +109,14 @@ def test_lazy_text_is_translated_when_it_is_shown():
         CURRENT.set(None)
 
 
-def test_lazy_text_compares_and_hashes_as_its_message(german):
+def test_lazy_text_compares_and_hashes_as_its_message(german: None) -> None:
     label = gettext_lazy("Save")
-    assert isinstance(label, LazyText)
     assert label == "Save"
     assert {label: 1}["Save"] == 1
+    assert isinstance(label, LazyText)
 
 
-def test_lazy_text_survives_copies_and_pickles(german):
+def test_lazy_text_survives_copies_and_pickles(german: None) -> None:
     label = gettext_lazy("Save")
     assert str(copy.deepcopy(label)) == str(pickle.loads(pickle.dumps(label))) == "Speichern"
 
@@ -124,12 +125,12 @@ def test_lazy_text_survives_copies_and_pickles(german):
     ("code", "expected"),
     [("ar", "rtl"), ("he-IL", "rtl"), ("de", "ltr"), ("az-Arab", "rtl"), ("ks-Deva", "ltr")],
 )
-def test_text_direction(code, expected):
+def test_text_direction(code: str, expected: str) -> None:
     assert text_direction(code) == expected
 
 
 @pytest.mark.usefixtures("german")
-def test_messages_in_templates_are_translated_and_escaped():
+def test_messages_in_templates_are_translated_and_escaped() -> None:
     assert rendered("{{ _('Save') }}") == "Speichern"
     assert rendered("{{ _('Hello %(name)s', name=name) }}", name="<b>") == "Hallo &lt;b&gt;"
     source = "{% trans name=name %}Hello <b>{{ name }}</b>{% endtrans %}"
@@ -141,10 +142,10 @@ def test_messages_in_templates_are_translated_and_escaped():
     assert rendered("{{ get_language() }} {{ text_direction() }}") == "de ltr"
 
 
-def test_markup_in_a_message_of_a_function_is_escaped():
+def test_markup_in_a_message_of_a_function_is_escaped() -> None:
     assert rendered("{{ _(name) }}", name="<script>") == "&lt;script&gt;"
 
 
-def test_a_placeholder_of_the_tag_may_be_a_message_itself(german):
+def test_a_placeholder_of_the_tag_may_be_a_message_itself(german: None) -> None:
     source = "{% trans what=_('Save') %}Now: {{ what }}{% endtrans %}"
     assert rendered(source) == "Now: Speichern"

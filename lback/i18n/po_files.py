@@ -1,6 +1,7 @@
 """Reads and writes `.po` and `.mo` files with Babel."""
 
 import io
+import re
 from pathlib import Path
 
 from lback.core.exceptions import ConfigurationError
@@ -13,6 +14,10 @@ from babel.messages.mofile import write_mo  # noqa: E402
 from babel.messages.pofile import PoFileError, read_po, write_po  # noqa: E402
 
 WIDTH = 100
+# Times, and header fields that nobody has filled in.
+_LEFT_OUT = re.compile(
+    r'"(?:POT-Creation-Date|Generated-By):|".*(?:VERSION|EMAIL@ADDRESS|YEAR-MO-DA|LL@li\.org)'
+)
 
 
 def parse_source(source: Path, text: bytes | None = None, *, locale: str | None = None) -> Catalog:
@@ -57,15 +62,33 @@ def write_source(path: Path, catalogue: Catalog) -> bool:
         True if the content of the file has changed.
     """
     buffer = io.BytesIO()
-    write_po(buffer, catalogue, width=WIDTH, sort_output=False, ignore_obsolete=False)
+    # Files without lines: a catalogue does not change because code moves.
+    write_po(buffer, catalogue, width=WIDTH, include_lineno=False)
     lines = [
         line
         for line in buffer.getvalue().decode().split("\n")
-        if not line.startswith(('"POT-Creation-Date:', '"Generated-By:'))
+        if not _LEFT_OUT.match(line)
     ]
-    content = "\n".join(lines).rstrip("\n") + "\n"
+    content = "\n".join(lines).strip("\n") + "\n"
     if path.is_file() and path.read_text(encoding="utf-8") == content:
         return False
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(content, encoding="utf-8")
     return True
+
+
+def new_catalogue(code: str) -> Catalog:
+    """Return an empty catalogue of a language, with its plural forms of CLDR.
+
+    Args:
+        code: Tag of the language.
+
+    Raises:
+        ConfigurationError: Babel has no data for the language.
+    """
+    try:
+        return Catalog(
+            locale=code.replace("-", "_"), charset="utf-8", fuzzy=False, header_comment=""
+        )
+    except (ValueError, LookupError) as error:
+        raise ConfigurationError(f"{code!r} is not a language that Babel knows: {error}") from error

@@ -1,8 +1,14 @@
 """A project with German and Arabic, and an application of it."""
 
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeAlias
+
 import pytest
 
 from lback import Application
+
+Build: TypeAlias = Callable[..., Application]
 
 GERMAN = r"""
 msgid ""
@@ -41,7 +47,7 @@ msgstr "أهلا"
 """  # noqa: E501
 
 
-def write(root, code, text):
+def write(root: Path, code: str, text: str) -> Path:
     path = root / "locale" / code / "LC_MESSAGES" / "messages.po"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text.lstrip(), encoding="utf-8")
@@ -49,7 +55,7 @@ def write(root, code, text):
 
 
 @pytest.fixture
-def project(tmp_path):
+def project(tmp_path: Path) -> Any:
     write(tmp_path, "de", GERMAN)
     write(tmp_path, "ar", ARABIC)
     (tmp_path / "templates").mkdir()
@@ -57,8 +63,8 @@ def project(tmp_path):
 
 
 @pytest.fixture
-def build(project):
-    def make(**settings):
+def build(project: Path) -> Any:
+    def make(**settings: Any) -> Any:
         given = {"LANGUAGES": ["en", "de", "ar"], "DEBUG": True, "PROJECT_ROOT": str(project)}
         return Application(**{**given, **settings})
 

@@ -69,6 +69,7 @@ class Settings:
     # Languages, as tags such as "de" or "pt-BR"; other than "en" they need the extra i18n.
     LANGUAGE: str = "en"  # the default
     LANGUAGES: list[str] = field(default_factory=list)  # visitors choose from; empty: LANGUAGE
+    MESSAGES_LANGUAGE: str = "en"  # in which the messages of the project are written
     LANGUAGE_PREFIX: bool = False  # every page also below /de/ and so on
     LANGUAGE_COOKIE_NAME: str = "language"
     LANGUAGE_USER_ATTRIBUTE: str = ""  # of a user, with the chosen language; empty: none

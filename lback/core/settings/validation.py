@@ -336,6 +336,7 @@ VALIDATORS: Mapping[str, Callable[[Any], None]] = {
     "TIME_ZONE_USER_ATTRIBUTE": _attribute,
     "LANGUAGE": _language,
     "LANGUAGES": _languages,
+    "MESSAGES_LANGUAGE": _language,
     "LANGUAGE_COOKIE_NAME": _cookie_name,
     "LANGUAGE_USER_ATTRIBUTE": _attribute,
     "LOGGING_LEVEL": _level,
