@@ -11,6 +11,7 @@ from lback.auth import TooManyAttempts, authenticate, keep_signed_in
 from lback.core.exceptions import ValidationError
 from lback.forms import CharField, CheckboxMultiple, ModelForm, MultipleChoiceField, PasswordInput
 from lback.security.passwords import hash_password
+from lback.translation import gettext
 from lback.translation import gettext_lazy as _
 from lback.users import AdminUser, Permission, Role
 from lback.users.account_lock import end_api_keys, end_sessions
@@ -101,9 +102,9 @@ class UserAdmin(ModelAdmin):
         try:
             manager = self.manager(request)
             found = authenticate(request, row.username, current, manager=manager)
-            problem = "" if found is row else WRONG_PASSWORD
+            problem = "" if found is row else str(WRONG_PASSWORD)
         except TooManyAttempts as error:
-            problem = error.message
+            problem = gettext(error.message)
         request.set_context(**{CHECKED: problem})
 
     def prepare_form(self, request: "Request", form: ModelForm) -> None:
