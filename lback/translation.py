@@ -58,6 +58,9 @@ class Translations:
         self.code = code
         self.messages: Mapping[str, str] = messages or {}
         self.plurals: Mapping[str, Forms] = plurals or {}
+        # Of templates, by the message as it stands there: escaped text, and HTML of tags.
+        self.escaped: dict[str, str] = {}
+        self.tags: dict[str, str] = {}
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.code!r}>"
@@ -66,6 +69,7 @@ class Translations:
 # The language of the current request or of a block with `language`. AppController sets it for
 # each request of an application with languages, as it does with the time zone.
 CURRENT: ContextVar[Translations | None] = ContextVar("lback_language", default=None)
+_current = CURRENT.get  # a name of the module is found faster than an attribute
 
 
 class _Process:
@@ -121,7 +125,9 @@ def gettext(message: str, /, **values: object) -> str:
         >>> gettext("Hello %(name)s", name="Ada")
         'Hello Ada'
     """
-    current = CURRENT.get() or _Process.translations
+    current = _current()
+    if current is None:
+        current = _Process.translations
     if current is not None:
         message = current.messages.get(message, message)
     return message % values if values else message
@@ -161,7 +167,7 @@ def pgettext(context: str, message: str, /, **values: object) -> str:
         >>> pgettext("month", "May")
         'May'
     """
-    current = CURRENT.get() or _Process.translations
+    current = current_translations()
     if current is not None:
         message = current.messages.get(f"{context}{CONTEXT_SEPARATOR}{message}", message)
     return message % values if values else message
@@ -197,7 +203,7 @@ def plural_form(key: str, singular: str, plural: str, num: int) -> str:
         plural: The message for other numbers in the language of the code.
         num: The number that decides.
     """
-    current = CURRENT.get() or _Process.translations
+    current = current_translations()
     found = None if current is None else current.plurals.get(key)
     if found is None:
         return singular if num == 1 else plural
@@ -329,13 +335,19 @@ def ngettext_lazy(singular: str, plural: str, num: int, /, **values: object) -> 
     return LazyText(shown, ngettext, singular, plural, num, **values)
 
 
+def current_translations() -> Translations | None:
+    """Return the messages of the current language; None if there is nothing to translate."""
+    current = _current()
+    return _Process.translations if current is None else current
+
+
 def get_language() -> str:
     """Return the tag of the current language, such as "de" or "pt-BR".
 
     It is that of the block with `language`, of the request, or of the project of this process;
     "en" if nothing sets one.
     """
-    current = CURRENT.get() or _Process.translations
+    current = current_translations()
     return SOURCE_LANGUAGE if current is None else current.code
 
 

@@ -44,10 +44,11 @@ class RequestLanguage(Translations):
         if name == "code":
             self.code = self._locale.choose(self._request)
             return self.code
-        if name in ("messages", "plurals"):
+        if name in ("messages", "plurals", "escaped", "tags"):
             found = self.find(self.code)
             self.messages, self.plurals = found.messages, found.plurals
-            return getattr(self, name)
+            self.escaped, self.tags = found.escaped, found.tags
+            return self.__dict__[name]
         raise AttributeError(name)
 
     @property

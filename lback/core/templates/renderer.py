@@ -16,10 +16,12 @@ from jinja2 import Environment, FileSystemLoader, Template, TemplateNotFound, Un
 from lback.core.dispatcher_instance import SignalSender
 from lback.core.exceptions import ConfigurationError
 from lback.core.signals import SignalDispatcher
+from lback.core.templates.message_code import compile_directly
 from lback.core.templates.messages import add_checked_translation, add_translation
 from lback.core.templates.sandbox import DatabaseSandbox, admitted
 from lback.core.templates.writing import limited_time
 from lback.time_zones import CURRENT_ZONE, localtime, zone_of
+from lback.translation import gettext
 
 if TYPE_CHECKING:
     from lback.core.config import Config
@@ -145,6 +147,7 @@ class TemplateRenderer(SignalSender):
         }
         self.environment = Environment(**options)  # noqa: S701  `_escapes` decides by the name
         add_translation(self.environment)
+        compile_directly(self.environment, gettext)
         self._sandbox = DatabaseSandbox(**{**options, "autoescape": True})
         add_checked_translation(self._sandbox)
         for environment in (self.environment, self._sandbox):
