@@ -8,22 +8,17 @@ _CAPITAL_NOUNS = frozenset({"de", "lb"})
 
 # Labels that are made from names in the framework's own models and forms; marked for translation.
 OWN_LABELS = (
-    _("Allowed"),
     _("Admin user"),
     _("Admin users"),
     _("Created at"),
     _("Current password"),
     _("Email"),
     _("Email verified at"),
-    _("Group"),
-    _("Groups"),
     _("Is active"),
     _("Is superuser"),
-    _("Last login"),
     _("Name"),
     _("New password"),
     _("Password"),
-    _("Permission"),
     _("Permissions"),
     _("Role"),
     _("Roles"),

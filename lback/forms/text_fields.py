@@ -383,8 +383,10 @@ class JSONField(Field):
         try:
             return json.loads(raw.removeprefix("\ufeff"), parse_constant=_refuse)
         except json.JSONDecodeError as error:
-            problem = gettext(f"{error.msg[:1].lower()}{error.msg[1:]}")
-            reason = gettext("%(problem)s, line %(line)s", problem=problem, line=error.lineno)
+            problem = f"{error.msg[:1].lower()}{error.msg[1:]}"
+            reason = gettext(
+                "%(problem)s, line %(line)s", problem=gettext(problem), line=error.lineno
+            )
             raise self.invalid("invalid", reason=reason) from None
         except _NotANumber as error:
             raise self.invalid("invalid", reason=str(error)) from None
