@@ -43,8 +43,10 @@ GERMAN = Translations(
 @pytest.fixture
 def german() -> Any:
     token = CURRENT.set(GERMAN)
-    yield
-    CURRENT.reset(token)
+    try:
+        yield
+    finally:
+        CURRENT.reset(token)
 
 
 def rendered(source: str, **values: Any) -> Any:

@@ -10,6 +10,7 @@ from lback.forms.choice_widgets import Select
 from lback.forms.errors import CountedMessage
 from lback.forms.field import Field, FieldOptions, Messages, OptionalFieldOptions
 from lback.forms.widgets import CheckboxInput, NumberInput, is_on
+from lback.i18n.parsing import is_localized, parse_number
 from lback.translation import gettext_lazy as _
 
 _INTEGER = re.compile(r"[+-]?[0-9]+")
@@ -63,16 +64,19 @@ class _NumberField(Field):
             Invalid: The value is below or above the limits.
         """
         if self.min_value is not None and value < self.min_value:
-            raise self.invalid("min_value", limit=self.min_value)
+            raise self.invalid("min_value", limit=self.widget.format(self.min_value))
         if self.max_value is not None and value > self.max_value:
-            raise self.invalid("max_value", limit=self.max_value)
+            raise self.invalid("max_value", limit=self.widget.format(self.max_value))
 
     def attributes(self) -> dict[str, object]:
         """Return the attributes `min`, `max` and `step`."""
         return {"min": self.min_value, "max": self.max_value, "step": "any"}
 
     def number(self, raw: object, pattern: re.Pattern[str]) -> str:
-        """Return the text of a number.
+        """Return the text of a number, with a point before its decimals.
+
+        In an application with languages, a number as the current language writes it is accepted
+        too. With a `LocalizedNumberInput` it alone is, since "1.234" may be either.
 
         Args:
             raw: The submitted value.
@@ -82,6 +86,9 @@ class _NumberField(Field):
             Invalid: It does not match.
         """
         text = self.token(raw)
+        is_written = isinstance(raw, str) and is_localized()
+        if is_written and (self.widget.is_localized or not pattern.fullmatch(text)):
+            text = parse_number(text) or ""
         if not pattern.fullmatch(text):
             raise self.invalid("invalid")
         return text

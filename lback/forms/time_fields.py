@@ -1,11 +1,13 @@
 """Fields for dates, times and durations."""
 
 import re
+from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any, ClassVar, Unpack
 
 from lback.forms.field import Field, FieldOptions, Messages
 from lback.forms.widgets import DateInput, DateTimeInput, TimeInput
+from lback.i18n.parsing import is_localized, parse_date, parse_datetime, parse_time
 from lback.time_zones import SkippedTimeError, current_zone, localtime, to_utc, zone_of
 from lback.translation import gettext_lazy as _
 
@@ -76,17 +78,23 @@ class _BoundedField(Field):
         """Return the attributes `min` and `max`."""
         return {"min": self._shown(self.min_value), "max": self._shown(self.max_value)}
 
-    def iso(self, raw: object, pattern: re.Pattern[str]) -> str:
+    def iso(
+        self, raw: object, pattern: re.Pattern[str], parse: Callable[[str], date | time | None]
+    ) -> str:
         """Return ISO 8601 text.
 
         Args:
             raw: The submitted value.
             pattern: What the text must match.
+            parse: Reads text as the current language writes it, in an application with languages.
 
         Raises:
             Invalid: It does not match.
         """
         text = self.token(raw)
+        if not pattern.fullmatch(text) and is_localized():
+            found = parse(text)
+            text = "" if found is None else found.isoformat()
         if not pattern.fullmatch(text):
             raise self.invalid("invalid")
         return text
@@ -115,7 +123,7 @@ class DateField(_BoundedField):
         if isinstance(raw, date) and not isinstance(raw, datetime):
             return raw
         try:
-            return date.fromisoformat(self.iso(raw, _DATE))
+            return date.fromisoformat(self.iso(raw, _DATE, parse_date))
         except ValueError:
             raise self.invalid("invalid") from None
 
@@ -138,7 +146,7 @@ class TimeField(_BoundedField):
         if isinstance(raw, time):
             return raw
         try:
-            return time.fromisoformat(_whole_fraction(self.iso(raw, _TIME)))
+            return time.fromisoformat(_whole_fraction(self.iso(raw, _TIME, parse_time)))
         except ValueError:
             raise self.invalid("invalid") from None
 
@@ -216,7 +224,7 @@ class DateTimeField(_BoundedField):
 
     def _parsed(self, raw: object) -> datetime:
         try:
-            return datetime.fromisoformat(_whole_fraction(self.iso(raw, _MOMENT)))
+            return datetime.fromisoformat(_whole_fraction(self.iso(raw, _MOMENT, parse_datetime)))
         except ValueError:
             raise self.invalid("invalid") from None
 

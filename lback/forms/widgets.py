@@ -59,6 +59,9 @@ class Widget:
     def __init__(self, attrs: Attributes | None = None) -> None:
         self.attrs = dict(attrs or {})
 
+    # Whether values are shown and read as the current language writes them.
+    is_localized: ClassVar[bool] = False
+
     def format(self, value: Any) -> str:
         """Return a value as the control shows it.
 

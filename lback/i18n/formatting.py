@@ -1,5 +1,6 @@
 """Dates, times, numbers, currencies and lists as the current language writes them."""
 
+import re
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -38,6 +39,22 @@ def format_date(value: date | datetime, format: str = "medium") -> str:  # noqa:
     if format in locale.datetime_skeletons:
         return dates.format_skeleton(format, value, locale=locale)
     return dates.format_date(value, format, locale=locale)
+
+
+def numeric_date(value: date) -> str:
+    """Return a date in numbers with four digits of the year, as `parse_date` reads it.
+
+    Args:
+        value: The date; of a datetime its own day.
+
+    Example:
+        >>> from lback.i18n.formatting import numeric_date
+        >>> numeric_date(date(2026, 12, 24))
+        '12/24/2026'
+    """
+    locale = current_locale()
+    pattern = re.sub("y+", "y", locale.date_formats["short"].pattern)
+    return dates.format_date(value, pattern, locale=locale)
 
 
 def format_datetime(value: datetime, format: str = "medium") -> str:  # noqa: A002  as in Babel
@@ -117,8 +134,8 @@ def format_number(value: Number, format: str | None = None) -> str:  # noqa: A00
     locale = current_locale()
     if format is None and isinstance(exact, Decimal) and exact.is_finite():
         places = max(0, -int(exact.as_tuple().exponent))
-        text: str = locale.decimal_formats[None].apply(exact, locale, force_frac=(places, places))
-        return text
+        whole = locale.decimal_formats[None].pattern.partition(";")[0].partition(".")[0]
+        format = f"{whole}.{'0' * places}" if places else whole  # noqa: A001  as in Babel
     return numbers.format_decimal(exact, format, locale=locale)
 
 

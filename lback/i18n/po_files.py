@@ -64,11 +64,7 @@ def write_source(path: Path, catalogue: Catalog) -> bool:
     buffer = io.BytesIO()
     # Files without lines: a catalogue does not change because code moves.
     write_po(buffer, catalogue, width=WIDTH, include_lineno=False)
-    lines = [
-        line
-        for line in buffer.getvalue().decode().split("\n")
-        if not _LEFT_OUT.match(line)
-    ]
+    lines = [line for line in buffer.getvalue().decode().split("\n") if not _LEFT_OUT.match(line)]
     content = "\n".join(lines).strip("\n") + "\n"
     if path.is_file() and path.read_text(encoding="utf-8") == content:
         return False

@@ -34,8 +34,10 @@ def render(request: pytest.FixtureRequest) -> Render:
 @pytest.fixture
 def german() -> Iterator[None]:
     token = CURRENT.set(Translations("de", GERMAN))
-    yield
-    CURRENT.reset(token)
+    try:
+        yield
+    finally:
+        CURRENT.reset(token)
 
 
 @pytest.mark.parametrize(
