@@ -11,7 +11,7 @@ from lback.auth.throttle import LoginThrottle, address_of
 from lback.core.exceptions import ConfigurationError
 from lback.core.http.after_answer import after_answer
 from lback.mail import Mail, Mailer
-from lback.translation import CURRENT
+from lback.translation import CURRENT, find_translations, get_language
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -97,7 +97,7 @@ class AccountEmails:
         mailer: Mailer = services["mailer"]
         writer = EmailWriter(services, self._place, _later_by(mailer))
 
-        translations = CURRENT.get()
+        translations = find_translations(get_language())
 
         def work() -> None:
             # The thread of the mailer writes in the language of the request.

@@ -14,6 +14,7 @@ OWN_LABELS = (
     _("Current password"),
     _("Email"),
     _("Email verified at"),
+    _("Id"),
     _("Is active"),
     _("Is superuser"),
     _("Name"),
