@@ -36,10 +36,10 @@ def cache_page(
 
     Cached are responses to GET with status 200, by host, path, query, language and the request
     header fields that the response names in `Vary` (RFC 9111 section 4.1). A response that is meant
-    for one visitor is never cached: one with a cookie, a CSRF token or a nonce, one marked `private`,
-    `no-store` or `no-cache`, a streamed one, one made after the session, the user or a cookie was
-    read, and one to a request with `Authorization`. A cached response has the field `Age`; unless
-    the view sets `Cache-Control` itself, `max-age` is added.
+    for one visitor is never cached: one with a cookie, a CSRF token or a nonce, one marked
+    `private`, `no-store` or `no-cache`, a streamed one, one made after the session, the user or a
+    cookie was read, and one to a request with `Authorization`. A cached response has the field
+    `Age`; unless the view sets `Cache-Control` itself, `max-age` is added.
 
     If the view's response depends on a header field that a middleware reads, the view must name
     that field in `Vary`.

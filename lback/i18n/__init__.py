@@ -6,9 +6,8 @@ them is called.
 
 from typing import TYPE_CHECKING
 
+from lback.i18n.zones import get_time_zone, time_zone
 from lback.lazy_names import lazy_names
-from lback.time_zones import current_zone as get_time_zone
-from lback.time_zones import use_zone as time_zone
 from lback.translation import (
     LazyText,
     get_language,
