@@ -18,7 +18,7 @@ PIP_INSTALL := -m pip install --quiet --quiet --disable-pip-version-check --no-c
 
 .DEFAULT_GOAL := help
 .PHONY: help run install format lint types imports test test-newest test-lowest test-random test-alone fuzz \
-	faults cover check reference docs bench upgrade wheel clean
+	faults cover check reference messages docs bench upgrade wheel clean
 
 help:  ## List the commands
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -77,6 +77,9 @@ check: lint types imports  ## Check style, types and imports
 
 reference: $(VENV)/.dev  ## Write docs/reference from the docstrings
 	@$(BIN)/python -m docs.site.reference
+
+messages: $(VENV)/.dev  ## Update and compile the translations of the framework
+	@$(BIN)/python -m lback.i18n.framework
 
 docs: .venv-docs/.ready  ## Build the site of the documentation in build/docs and check its links
 	@.venv-docs/bin/python -m docs.site.build build/docs

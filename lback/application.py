@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from lback.cache import build_caches
 from lback.core.app_controller import AppController
 from lback.core.config import Config
-from lback.core.dependencies import set_latest
+from lback.core.dependencies import Unavailable, set_latest
 from lback.core.dispatcher_instance import dispatcher as default_dispatcher
 from lback.core.error_handler import ErrorHandler
 from lback.core.errors.redaction import redacted_target
@@ -30,16 +30,19 @@ from lback.core.settings.cache_validators import DEFAULT_CACHE
 from lback.core.signals import SignalDispatcher
 from lback.core.templates import TemplateRenderer
 from lback.core.urls_utils import load_routes
+from lback.i18n.template_functions import add_formats, add_languages
 from lback.monitoring.health import HealthChecks
 from lback.services import build_configured_services, lazy_services
 from lback.sessions.messages import flashed
 from lback.static_files import StaticFiles
+from lback.translation import SOURCE_LANGUAGE
 
 if TYPE_CHECKING:
     from lback.admin import AdminRegistry
     from lback.core.dependencies import Dependencies
     from lback.core.request import Request
     from lback.database import DatabaseManager
+    from lback.i18n.requests import RequestLocale
     from lback.mail import Mailer
     from lback.security import TokenSigner
     from lback.sessions import SessionManager
@@ -108,6 +111,9 @@ class Application:
         self.template_renderer.environment.globals["flashed"] = flashed
         self.middleware_manager = MiddlewareManager(dispatcher=dispatcher)
         services: dict[str, Any] = dict(lazy_services(config))
+        locale = self._build_locale()
+        languages = None if locale is None else locale.languages
+        services["languages"] = languages or Unavailable("LANGUAGES")
         self.app_controller = AppController(
             self.middleware_manager,
             self.router,
@@ -127,11 +133,27 @@ class Application:
             dispatcher,
             typed_views=self._typed_view,
         )
+        self.app_controller.locale = locale
         set_latest(self.app_controller.dependencies)
         build_configured_services(config, self.app_controller.dependencies)
         load_middlewares_from_config(
             self.middleware_manager, config, self.app_controller.dependencies
         )
+
+    def _build_locale(self) -> "RequestLocale | None":
+        config, environment = self.config, self.template_renderer.environment
+        add_formats(environment)
+        is_translated = bool(config.LANGUAGES) or config.LANGUAGE != SOURCE_LANGUAGE
+        if not (is_translated or config.TIME_ZONE_USER_ATTRIBUTE):
+            return None
+        # Imported here, because an application with one language and zone does not need it.
+        from lback.i18n.catalogues import Languages
+        from lback.i18n.requests import RequestLocale
+
+        languages = Languages.of(config)
+        if languages is not None:
+            add_languages(environment, languages, self.router)
+        return RequestLocale(config, languages)
 
     def _typed_view(self, route: Route, declared: Declared) -> TypedView:
         # Imported here, because an application without typed views does not need it.

@@ -73,6 +73,8 @@ def redirect(url: str, *, status_code: int = 302) -> RedirectResponse:
 def reverse(request: "Request", name: str, /, **params: object) -> str:
     """Return the path of a named route of the application that handles the request.
 
+    It begins with the prefix of the language if the path of the request does.
+
     Args:
         request: The current request.
         name: Name of the route.
@@ -90,7 +92,8 @@ def reverse(request: "Request", name: str, /, **params: object) -> str:
         '/books/8'
     """
     router: Router = request.get_service("router")
-    return router.reverse(name, **params)
+    prefix = request.environ.get("lback.language_prefix", "")
+    return f"{prefix}{router.reverse(name, **params)}"
 
 
 @overload

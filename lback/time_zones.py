@@ -1,6 +1,6 @@
 """Time zones: which one applies, and conversion of times between it and UTC."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, date, datetime, time, tzinfo
@@ -19,10 +19,13 @@ __all__ = [
     "zone_of",
 ]
 
-# The zone of the current request or of a block with `use_zone`, by name or as an object.
+# The zone of the current request or of a block with `use_zone`: by name, as an object, or as a
+# function that returns it, for that of a user who is loaded only if a time is shown.
 # AppController sets it for each request, so it is not reset afterwards: the body of a response and
 # the jobs after it still need it.
-CURRENT_ZONE: ContextVar[str | tzinfo | None] = ContextVar("lback_time_zone", default=None)
+CURRENT_ZONE: ContextVar[str | tzinfo | Callable[[], tzinfo] | None] = ContextVar(
+    "lback_time_zone", default=None
+)
 # The zone outside requests: that of the project of this process.
 _process: dict[str, str] = {}
 _FIRST = datetime.min.replace(tzinfo=UTC)
@@ -77,7 +80,13 @@ def current_zone() -> tzinfo:
     runs, or UTC if it runs none, such as in a script.
     """
     zone = CURRENT_ZONE.get() or _process.get("zone", "UTC")
-    return zone if isinstance(zone, tzinfo) else zone_of(zone)
+    if isinstance(zone, str):
+        return zone_of(zone)
+    if isinstance(zone, tzinfo):
+        return zone
+    found = zone()
+    CURRENT_ZONE.set(found)
+    return found
 
 
 def set_process_zone(name: str) -> None:

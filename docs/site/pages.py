@@ -100,6 +100,7 @@ PAGES = (
         ("lback.database.migrations: Migrations", "lback.database.migrations"),
     ),
     Page("time-zones", "Time zones", ("lback.time_zones",)),
+    Page("i18n", "Languages", ("lback.i18n: gettext ngettext gettext_lazy language", "lback.i18n")),
     Page("forms", "Forms", ("lback.forms: Form ModelForm model_form Field Widget", "lback.forms")),
     Page(
         "admin", "Admin", ("lback.admin: register ModelAdmin Inline action column", "lback.admin")
@@ -141,6 +142,7 @@ PUBLIC_PACKAGES = (
     "lback.database",
     "lback.database.migrations",
     "lback.forms",
+    "lback.i18n",
     "lback.mail",
     "lback.middleware",
     "lback.security",

@@ -19,6 +19,7 @@ from lback.accounts.sign_up import address_problem, invalid, link_expired, sent
 from lback.core.exceptions import ValidationError
 from lback.core.response import JSONResponse, Response
 from lback.sessions import flash
+from lback.translation import gettext
 from lback.users.models import clean_email
 
 if TYPE_CHECKING:
@@ -83,5 +84,5 @@ def verify_email(
         return link_expired(request, error, "change_email")
     if before is not None and before != verified.email:
         AccountEmails(request).email_changed(before, verified.username)
-    flash(request, "Your email address is verified.", "success")
+    flash(request, gettext("Your email address is verified."), "success")
     return done(request, link(request, "account"), {"user": as_data(verified)})

@@ -12,6 +12,7 @@ from lback.core.exceptions import ConfigurationError
 from lback.core.http.after_answer import after_answer
 from lback.core.settings.defaults import TASKS_IN_DATABASE
 from lback.mail import Mail, Mailer
+from lback.translation import CURRENT, find_translations, get_language
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -97,9 +98,16 @@ class AccountEmails:
         mailer: Mailer = services["mailer"]
         writer = EmailWriter(services, self._place, _later_by(mailer))
 
+        translations = find_translations(get_language())
+
         def work() -> None:
-            with services["db_manager"].session() as session:
-                writer.write(session, kind, email, values)
+            # The thread of the mailer writes in the language of the request.
+            before = CURRENT.set(translations)
+            try:
+                with services["db_manager"].session() as session:
+                    writer.write(session, kind, email, values)
+            finally:
+                CURRENT.reset(before)
 
         after_answer(self._request, lambda: mailer.do_later(work))
 

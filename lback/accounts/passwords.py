@@ -8,6 +8,7 @@ from lback.accounts.sign_up import address_problem, invalid, link_expired, sent
 from lback.auth import TooManyAttempts, authenticate, keep_signed_in
 from lback.core.exceptions import ValidationError
 from lback.sessions import flash
+from lback.translation import gettext
 from lback.users.manager import WRONG_PASSWORD
 from lback.users.models import clean_email
 
@@ -71,7 +72,7 @@ def reset_password(
         return invalid(request, "reset_password", error.errors, **context)
     AccountEmails(request).password_changed(account)
     # The link does not sign in: access to the mailbox alone must not open a session.
-    flash(request, "Your new password is set. Sign in with it.", "success")
+    flash(request, gettext("Your new password is set. Sign in with it."), "success")
     return done(request, link(request, "sign_in"), {"username": account.username})
 
 
@@ -102,7 +103,7 @@ def change_password(
         return invalid(request, "change_password", error.errors, **context)
     keep_signed_in(request, user)
     AccountEmails(request).password_changed(user)
-    flash(request, "Your password is changed.", "success")
+    flash(request, gettext("Your password is changed."), "success")
     return done(request, link(request, "account"), {"user": as_data(user)})
 
 
@@ -115,5 +116,5 @@ def current_password_problem(request: "Request") -> str | None:
     try:
         found = authenticate(request, user.username, text(request, "current_password"))
     except TooManyAttempts as error:
-        return error.message
-    return None if found is not None and found.id == user.id else WRONG_PASSWORD
+        return gettext(error.message)
+    return None if found is not None and found.id == user.id else str(WRONG_PASSWORD)

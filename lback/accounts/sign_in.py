@@ -16,13 +16,14 @@ from lback.accounts.responses import (
 from lback.auth import TooManyAttempts, authenticate, login, logout, logout_everywhere
 from lback.core.exceptions import Unauthorized
 from lback.core.response import JSONResponse, RedirectResponse, Response
+from lback.translation import gettext, gettext_noop
 
 if TYPE_CHECKING:
     from lback.core.config import Config
     from lback.core.request import Request
 
 # The same for an unknown name and a wrong password, so that it does not reveal accounts.
-WRONG = "The username or password is wrong. Please try again."
+WRONG = gettext_noop("The username or password is wrong. Please try again.")
 
 
 def sign_in(request: "Request", config: "Config") -> Response:
@@ -63,7 +64,12 @@ def _refused(
     status = 422 if isinstance(error, Unauthorized) else error.status_code
     form = {"username": username}
     response = page(
-        request, "sign_in", status=status, errors={"form": [error.message]}, form=form, next=back
+        request,
+        "sign_in",
+        status=status,
+        errors={"form": [gettext(error.message)]},
+        form=form,
+        next=back,
     )
     for name, value in error.headers.items():
         response.headers[name] = value

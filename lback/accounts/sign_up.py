@@ -82,9 +82,9 @@ def sign_up_finish(
 
 def address_problem(email: str) -> str | None:
     """Return an error message for an address that is not valid, also as a username, or None."""
-    return (
-        EMAIL_RULE if "@" not in email or username_problem(email, email) else email_problem(email)
-    )
+    if "@" not in email or username_problem(email, email):
+        return str(EMAIL_RULE)
+    return email_problem(email)
 
 
 def sent(request: "Request", email: str) -> Response:

@@ -14,7 +14,10 @@ from lback.core.response import RedirectResponse, Response
 from lback.core.settings.defaults import TASKS_IN_DATABASE
 from lback.database.column_values import compared
 from lback.forms.identity import identity_of, mapper_of
+from lback.forms.labels import in_sentence
 from lback.forms.model_fields import any_of
+from lback.translation import gettext
+from lback.translation import gettext_lazy as _
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -158,7 +161,9 @@ def get_registered_model(request: "Request", slug: str, action: str = "view") ->
     if registered is None or not any(
         registered.has_permission(user, name) for name in ("view", "add", action)
     ):
-        raise NotFound("This page does not exist, or you do not have permission to view it.")
+        raise NotFound(
+            gettext("This page does not exist, or you do not have permission to view it.")
+        )
     check_permission(registered, user, action)
     return registered
 
@@ -178,9 +183,17 @@ def check_permission(
         Forbidden: The user does not have the permission.
     """
     if not registered.has_permission(user, action, row):
-        raise Forbidden(
-            f"You do not have permission to {action} {registered.label_plural.lower()}."
-        )
+        raise Forbidden(_refusal(action, in_sentence(registered.label_plural)))
+
+
+def _refusal(action: str, names: str) -> str:
+    messages = {
+        "view": _("You do not have permission to view %(names)s."),
+        "add": _("You do not have permission to add %(names)s."),
+        "change": _("You do not have permission to change %(names)s."),
+        "delete": _("You do not have permission to delete %(names)s."),
+    }
+    return messages[action] % {"names": names}
 
 
 def visible_models(request: "Request") -> list[RegisteredModel]:
@@ -211,7 +224,10 @@ def get_object_or_404(
     identity = identity_of(registered.model, key)
     row = None if identity is None else _found(registered, identity, session)
     if row is None or not policies.readable(session, user_of(request), [row]):
-        raise NotFound(f"This {registered.label.lower()} does not exist. It may have been deleted.")
+        name = in_sentence(registered.label)
+        raise NotFound(
+            gettext("This %(name)s does not exist. It may have been deleted.", name=name)
+        )
     return row
 
 

@@ -11,6 +11,8 @@ from lback.auth import TooManyAttempts, authenticate, keep_signed_in
 from lback.core.exceptions import ValidationError
 from lback.forms import CharField, CheckboxMultiple, ModelForm, MultipleChoiceField, PasswordInput
 from lback.security.passwords import hash_password
+from lback.translation import gettext
+from lback.translation import gettext_lazy as _
 from lback.users import AdminUser, Permission, Role
 from lback.users.account_lock import end_api_keys, end_sessions
 from lback.users.account_rules import email_problem, username_problem
@@ -28,7 +30,7 @@ PASSWORD = "new_password"  # noqa: S105  the name of a field
 CURRENT = "current_password"
 # Key in the request context: the error message for the current password, "" if it is correct.
 CHECKED = "admin_current_password_problem"
-MORE_RIGHTS = "You can only grant permissions that you have yourself."
+MORE_RIGHTS = _("You can only grant permissions that you have yourself.")
 ACTIONS = ("view", "add", "change", "delete")
 
 
@@ -40,7 +42,7 @@ class AccountForm(ModelForm):
         required=False,
         strip=False,
         max_length=1000,
-        help_text="Leave empty to keep the current password. A new one ends all sessions.",
+        help_text=_("Leave empty to keep the current password. A new one ends all sessions."),
     )
 
 
@@ -100,9 +102,9 @@ class UserAdmin(ModelAdmin):
         try:
             manager = self.manager(request)
             found = authenticate(request, row.username, current, manager=manager)
-            problem = "" if found is row else WRONG_PASSWORD
+            problem = "" if found is row else str(WRONG_PASSWORD)
         except TooManyAttempts as error:
-            problem = error.message
+            problem = gettext(error.message)
         request.set_context(**{CHECKED: problem})
 
     def prepare_form(self, request: "Request", form: ModelForm) -> None:
@@ -118,7 +120,9 @@ class UserAdmin(ModelAdmin):
                 required=False,
                 strip=False,
                 max_length=1000,
-                help_text="Required to change the password or email address of your own account.",
+                help_text=_(
+                    "Required to change the password or email address of your own account."
+                ),
             )
         if form.instance is None and PASSWORD in form.fields:
             form.fields[PASSWORD].required = True
@@ -271,8 +275,8 @@ class RoleForm(ModelForm):
     allowed = MultipleChoiceField(
         required=False,
         widget=CheckboxMultiple,
-        label="Permissions",
-        help_text="What users with this role can do.",
+        label=_("Permissions"),
+        help_text=_("What users with this role can do."),
     )
 
 

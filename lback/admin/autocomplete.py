@@ -15,6 +15,7 @@ from lback.forms.choice_widgets import Select as SelectWidget
 from lback.forms.identity import identity_text
 from lback.forms.markup import Attributes, tag
 from lback.forms.model_fields import Labels
+from lback.translation import gettext
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -66,7 +67,7 @@ class RowPicker(SelectWidget):
             },
         )
         chosen = tag("span", {"class": "picked"}, labels[0][1] if labels else "")
-        link = tag("a", {"href": self.browse, "target": "_blank"}, "Look up the key")
+        link = tag("a", {"href": self.browse, "target": "_blank"}, gettext("Look up the key"))
         return tag("span", {"class": "picker"}, control + Markup(" ") + chosen + " " + link)
 
 

@@ -16,7 +16,7 @@ from lback.admin.access import (
     user_of,
 )
 from lback.admin.deletion_rules import forbidden_rows
-from lback.admin.history import record
+from lback.admin.history import record, source_text
 from lback.admin.options import label_of_action, needs_confirmation
 from lback.admin.page import page
 from lback.admin.registered_model import RegisteredModel
@@ -25,8 +25,10 @@ from lback.auth.dependants import blocking, dependants
 from lback.core.exceptions import BadRequest
 from lback.core.response import RedirectResponse, Response
 from lback.forms.identity import identity_of, identity_text, mapper_of
+from lback.forms.labels import in_sentence
 from lback.forms.model_fields import any_of
 from lback.sessions.messages import flash
+from lback.translation import gettext
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -71,23 +73,25 @@ def act(request: "Request", section: str, db_session: "Session") -> Response:
     name = str(request.POST.get("action", ""))
     rows = _chosen(request, registered, db_session)
     if not rows:
-        flash(request, "Select at least one row first.", "warning")
+        flash(request, gettext("Select at least one row first."), "warning")
         return _back(request, registered)
     if name == "delete":
         return _delete(request, registered, rows, db_session)
     method = registered.actions.get(name)
     if method is None:
-        raise BadRequest("unknown action")
+        raise BadRequest(gettext("unknown action"))
     label = label_of_action(method) or name
+    shown = gettext(source_text(label))
     for row in rows:
         check_permission(registered, user, "change", row)
     if needs_confirmation(method) and "confirmed" not in request.POST:
-        return _ask(request, registered, rows, label=label, action=name)
+        return _ask(request, registered, rows, label=shown, action=name)
     said = method(db_session, rows)
     db_session.flush()
     for row in rows:
-        record(db_session, user, label, registered, row)
-    flash(request, str(said or f"{label}: {_counted(registered, len(rows))}."), "success")
+        record(db_session, user, source_text(label), registered, row)
+    text = gettext("%(action)s: %(rows)s.", action=shown, rows=_counted(registered, len(rows)))
+    flash(request, str(said or text), "success")
     return _back(request, registered)
 
 
@@ -127,7 +131,7 @@ def _delete(
     if is_blocked or not confirmed:
         status = 409 if is_blocked and confirmed else 200
         return _ask(
-            request, registered, rows, label="Delete", action="delete", status_code=status,
+            request, registered, rows, label=gettext("Delete"), action="delete", status_code=status,
             found=found, forbidden=forbidden, is_blocked=is_blocked,
         )  # fmt: skip
     keys = [(row, identity_text(row)) for row in rows]
@@ -140,10 +144,11 @@ def _delete(
     except IntegrityError:
         # A table without a model refers to a row, or a reference was added concurrently.
         return _ask(
-            request, registered, rows, label="Delete", action="delete", status_code=409,
+            request, registered, rows, label=gettext("Delete"), action="delete", status_code=409,
             found=found, forbidden=[], is_blocked=True,
         )  # fmt: skip
-    flash(request, f"{_counted(registered, len(rows))} deleted.", "success")
+    text = gettext("%(rows)s deleted.", rows=_counted(registered, len(rows)))
+    flash(request, text, "success")
     return _back(request, registered)
 
 
@@ -157,7 +162,7 @@ def _ask(
     status_code: int = 200,
     **context: object,
 ) -> Response:
-    title = f"{label}: {_counted(registered, len(rows))}"
+    title = gettext("%(action)s: %(rows)s", action=label, rows=_counted(registered, len(rows)))
     return page(
         request,
         "confirm.html",
@@ -173,7 +178,8 @@ def _ask(
 
 def _counted(registered: RegisteredModel, number: int) -> str:
     name = registered.label if number == 1 else registered.label_plural
-    return f"{number} {name.lower()}"
+    # Translators: a number of rows, such as "3 books".
+    return gettext("%(number)s %(names)s", number=number, names=in_sentence(name))
 
 
 def _back(request: "Request", registered: RegisteredModel) -> Response:

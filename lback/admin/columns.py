@@ -26,6 +26,7 @@ from lback.forms.bound_field import label_from
 from lback.forms.file_fields import readable_size
 from lback.forms.identity import label_of, mapper_of
 from lback.time_zones import localtime
+from lback.translation import gettext, gettext_lazy
 
 EMPTY = "\N{EN DASH}"
 _LONGEST_CELL = 120
@@ -77,7 +78,7 @@ def build_column(options: ModelAdmin, name: str, where: str) -> Column:
 def _method_column(
     options: ModelAdmin, name: str, method: Callable[[object], object], where: str
 ) -> Column:
-    label, sort = column_mark(method) or (label_from(name), "")
+    label, sort = column_mark(method) or (gettext_lazy(label_from(name)), "")
     if not sort:
         return Column(name, label, method)
     sorted_by = _path_column(options.model, sort, where)
@@ -107,7 +108,7 @@ def _last_column(
 ) -> Column:
     attribute = attribute_of(model, last, where)
     prop = getattr(attribute, "property", None)
-    label = label_from(name.replace(".", " "))
+    label = gettext_lazy(label_from(name.replace(".", " ")))
     value = _reader(name.split("."))
     if isinstance(prop, RelationshipProperty):
         related = _eager([*path, attribute], many=bool(prop.uselist))
@@ -203,13 +204,13 @@ def shown(value: object) -> str:
     if value is None or value == "":
         return EMPTY
     if isinstance(value, bool):
-        return "Yes" if value else "No"
+        return gettext("Yes") if value else gettext("No")
     if isinstance(value, Enum):
-        return label_from(value.name.lower())
+        return gettext(label_from(value.name.lower()))
     if isinstance(value, datetime):
         return localtime(value).isoformat(" ", "minutes")[:_LENGTH_OF_MOMENT]
     if isinstance(value, bytes):
-        return f"File of {readable_size(len(value))}"
+        return gettext("File of %(size)s", size=readable_size(len(value)))
     if isinstance(value, (list, tuple, set, frozenset)):
         return ", ".join(sorted(shown(item) for item in value)) or EMPTY
     if hasattr(type(value), "__mapper__"):

@@ -9,6 +9,7 @@ from lback.admin.access import registry_of, user_of
 from lback.admin.registered_model import RegisteredModel
 from lback.auth import policies
 from lback.auth.dependants import DELETED, EMPTIED, MAX_ROWS, Dependants
+from lback.forms.labels import name_in_sentence
 
 if TYPE_CHECKING:
     from lback.core.request import Request
@@ -44,7 +45,11 @@ def forbidden_rows(request: "Request", found: Sequence[Dependants]) -> list[str]
         if hides_some or not all(
             _may(registered, user, action, row) for row in (None, *dependants.rows)
         ):
-            names.add(registered.label_plural if registered is not None else dependants.name)
+            names.add(
+                str(registered.label_plural)
+                if registered is not None
+                else name_in_sentence(dependants.name)
+            )
     return sorted(names)
 
 

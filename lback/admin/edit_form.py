@@ -19,6 +19,8 @@ from lback.forms.bound_field import BoundField, label_from
 from lback.forms.errors import NON_FIELD
 from lback.forms.identity import mapper_of
 from lback.forms.row_state import STATE, state_of
+from lback.translation import SOURCE_LANGUAGE, gettext, language
+from lback.translation import gettext_lazy as _
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
 
 # An inline is shown to users with at least one of these permissions for its rows.
 SEEN_BY = ("view", "add", "change", "delete")
-REFUSED = "These values cannot be saved together. Please check them."
+REFUSED = _("These values cannot be saved together. Please check them.")
 
 M = TypeVar("M")  # a model
 
@@ -149,7 +151,11 @@ class EditForm:
         return all([self.form.is_valid(), *(formset.is_valid() for formset in self.inlines)])
 
     def changes(self) -> list[Change]:
-        """Return the changes that saving would make."""
+        """Return the changes that saving would make, in the language of the code."""
+        with language(SOURCE_LANGUAGE):
+            return self._changes()
+
+    def _changes(self) -> list[Change]:
         found = changes_of(self.form, self.registered.is_secret)
         for formset in self.inlines:
             name = label_from(formset.relation.key)
@@ -178,7 +184,7 @@ class EditForm:
         except DBAPIError as error:
             if violation_of(error) is None:
                 raise
-            raise ValidationError({NON_FIELD: [REFUSED]}) from None
+            raise ValidationError({NON_FIELD: [str(REFUSED)]}) from None
         return row
 
     def show_error(self, error: ValidationError) -> None:
@@ -209,7 +215,7 @@ class EditForm:
             return None  # a write-only field has no value to show
         column = build_column(self.registered.options, name, f"{self.registered.where}.fields")
         hidden = self.registered.is_secret(name)
-        return column.label, HIDDEN if hidden else shown(self._value(column))
+        return str(column.label), gettext(HIDDEN) if hidden else shown(self._value(column))
 
     def now(self, name: str) -> str:
         """Return the stored value of a column as text."""

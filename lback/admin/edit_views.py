@@ -15,7 +15,7 @@ from lback.admin.access import (
 )
 from lback.admin.deletion_rules import forbidden_rows
 from lback.admin.edit_form import EditForm
-from lback.admin.history import ACTIONS, as_stored, of_row, record
+from lback.admin.history import as_stored, of_row, record
 from lback.admin.page import page
 from lback.admin.registered_model import RegisteredModel
 from lback.auth import policies
@@ -26,7 +26,10 @@ from lback.database.row_lock import lock
 from lback.forms.bound_field import as_block
 from lback.forms.file_content import kind_of
 from lback.forms.identity import identity_text, mapper_of
+from lback.forms.labels import in_sentence
 from lback.sessions.messages import flash
+from lback.translation import gettext
+from lback.translation import gettext_lazy as _
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -55,7 +58,7 @@ def add_row(request: "Request", section: str, db_session: "Session") -> Response
         if saved is not None:
             return saved
     status = 422 if form.is_bound else 200
-    title = f"Add {registered.label.lower()}"
+    title = gettext("Add %(name)s", name=in_sentence(registered.label))
     return _edit_page(request, registered, form, title=title, status_code=status)
 
 
@@ -85,7 +88,8 @@ def edit_row(request: "Request", section: str, key: str, db_session: "Session") 
         check_permission(registered, user, "change", row)
         registered.options.before_lock(request, row)
         if not lock(db_session, row):
-            raise NotFound(f"This {registered.label.lower()} has been deleted in the meantime.")
+            name = in_sentence(registered.label)
+            raise NotFound(gettext("This %(name)s has been deleted in the meantime.", name=name))
     writable = registered.has_permission(user, "change", row)
     form = EditForm(request, registered, row, db_session, user, writable=writable)
     if not form.is_bound:
@@ -118,7 +122,8 @@ def _saved(request: "Request", form: EditForm) -> Response | None:
         record(form.session, user_of(request), done, registered, row, as_stored(changes))
     registered.options.after_save(request, form.form, is_new=is_new)
     form.session.flush()
-    flash(request, f"{registered.options.label_of(row)} was {ACTIONS[done]}.", "success")
+    text = _("%(row)s was added.") if is_new else _("%(row)s was changed.")
+    flash(request, text % {"row": registered.options.label_of(row)}, "success")
     return RedirectResponse(_next_page(request, registered, row), 303)
 
 
@@ -133,8 +138,11 @@ def _check_removed(request: "Request", form: EditForm) -> None:
         names = forbidden_rows(request, found)
         if names:
             raise Forbidden(
-                "You cannot remove these rows, because you do not have permission to change "
-                f"the {', '.join(names).lower()} that depend on them."
+                gettext(
+                    "You cannot remove these rows, because you do not have permission to change "
+                    "the %(names)s that depend on them.",
+                    names=in_sentence(", ".join(names)),
+                )
             )
 
 
@@ -147,10 +155,12 @@ def _check_saved(registered: RegisteredModel, user: "AdminUser", done: str, row:
     session: Any = object_session(row)
     seen = policies.readable(session, user, [row])
     if not seen or (done == "add" and not policies.allows(user, done, row)):
-        raise Forbidden(
-            f"You do not have permission to {done} {registered.label_plural.lower()} "
-            "with these values."
+        message = (
+            _("You do not have permission to add %(names)s with these values.")
+            if done == "add"
+            else _("You do not have permission to change %(names)s with these values.")
         )
+        raise Forbidden(message % {"names": in_sentence(registered.label_plural)})
 
 
 def _next_page(request: "Request", registered: RegisteredModel, row: object) -> str:

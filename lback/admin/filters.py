@@ -31,6 +31,7 @@ from lback.forms.identity import (
 from lback.forms.model_columns import field_for
 from lback.forms.model_fields import any_of
 from lback.time_zones import start_of_day, today
+from lback.translation import gettext_lazy as _
 
 if TYPE_CHECKING:
     from lback.users import AdminUser
@@ -79,7 +80,7 @@ def build_filter(model: type[object], name: str, where: str) -> Filter:
     """
     attribute = attribute_of(model, name, where)
     prop: object = getattr(attribute, "property", None)
-    label = label_from(name)
+    label = _(label_from(name))
     if isinstance(prop, RelationshipProperty):
         return _relation_filter(attribute, prop, name, label)
     if not isinstance(prop, ColumnProperty):
@@ -98,13 +99,12 @@ def _value_filter(
     prop: ColumnProperty[object], column: Column[object], name: str, label: str
 ) -> Filter:
     if isinstance(column.type, types.Boolean):
-        offered = [("true", "Yes"), ("false", "No"), *_empty(column)]
+        offered = [("true", _("Yes")), ("false", _("No")), *_empty(column)]
         return _choosing(column, name, label, {"true": True, "false": False}, offered)
     if isinstance(column.type, types.Enum):
         members: Any = column.type.enum_class or column.type.enums
         values = {getattr(member, "name", member): member for member in members}
-        offered = [(text, shown(value)) for text, value in values.items()]
-        return _choosing(column, name, label, values, [*offered, *_empty(column)])
+        return _choosing(column, name, label, values, _empty(column), show=True)
     form_field = field_for(prop, required=True)
 
     def written(text: str) -> ColumnElement[bool] | None:
@@ -138,17 +138,26 @@ def _choosing(
     label: str,
     values: dict[str, object],
     offered: list[tuple[str, str]],
+    *,
+    show: bool = False,
 ) -> Filter:
+    """Return a filter by some values; with `show`, the values themselves are offered first."""
+
+    def choices(*_args: object) -> list[tuple[str, str]]:
+        # In the language of the request.
+        own = [(text, shown(value)) for text, value in values.items()] if show else []
+        return [*own, *offered]
+
     def chosen(text: str) -> ColumnElement[bool] | None:
         if text == EMPTY:
             return column.is_(None)
         return column == values[text] if text in values else None
 
-    return Filter(name, label, chosen, lambda *_: offered)
+    return Filter(name, label, chosen, choices)
 
 
 def _empty(column: Column[object]) -> list[tuple[str, str]]:
-    return [(EMPTY, "Empty")] if column.nullable else []
+    return [(EMPTY, _("Empty"))] if column.nullable else []
 
 
 def _relation_filter(
@@ -185,10 +194,10 @@ def _relation_filter(
 # Dates.
 
 PERIODS = (
-    ("today", "Today"),
-    ("7-days", "Past 7 days"),
-    ("month", "This month"),
-    ("year", "This year"),
+    ("today", _("Today")),
+    ("7-days", _("Past 7 days")),
+    ("month", _("This month")),
+    ("year", _("This year")),
 )
 
 
@@ -200,7 +209,7 @@ def _date_filter(column: Column[object], name: str, label: str) -> Filter:
         return None if span is None else between(column, *span)
 
     offered = [*PERIODS, *_empty(column)]
-    return Filter(name, label, chosen, lambda *_: offered)
+    return Filter(name, label, chosen, lambda *_args: offered)
 
 
 def period(text: str, today: date) -> tuple[date, date | None] | None:

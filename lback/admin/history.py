@@ -17,9 +17,11 @@ from lback.forms.choice_fields import listed
 from lback.forms.formset import DELETE
 from lback.forms.identity import identity_text
 from lback.forms.inline_formset import KEY
+from lback.translation import SOURCE_LANGUAGE, gettext, gettext_noop, language, pgettext_lazy
 
 LONGEST_VALUE = 300
-HIDDEN = "(not shown)"
+_BETWEEN = ": "
+HIDDEN = gettext_noop("(not shown)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,11 @@ def as_stored(changes: Sequence[Change]) -> list[Change]:
     Args:
         changes: Result of `changes_of` before the forms were saved.
     """
+    with language(SOURCE_LANGUAGE):
+        return _as_stored(changes)
+
+
+def _as_stored(changes: Sequence[Change]) -> list[Change]:
     found = []
     for change in changes:
         if not isinstance(change, FieldChange):
@@ -184,4 +191,43 @@ def _cut(text: str, length: int = LONGEST_VALUE) -> str:
     return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
-ACTIONS: Mapping[str, str] = {"add": "added", "change": "changed", "delete": "deleted"}
+# What users did, between the name of the user and that of the row.
+ACTIONS: Mapping[str, str] = {
+    "add": pgettext_lazy("history", "added"),
+    "change": pgettext_lazy("history", "changed"),
+    "delete": pgettext_lazy("history", "deleted"),
+}
+
+
+def said(action: str) -> str:
+    """Return what a user did, for a page: a verb, or the label of an action and a colon.
+
+    Args:
+        action: The action of an entry.
+    """
+    verb = ACTIONS.get(action)
+    return f"{gettext(action)}:" if verb is None else str(verb)
+
+
+def source_text(text: str) -> str:
+    """Return text in the language of the code, as the history stores it."""
+    return str.__str__(text)
+
+
+def translated_change(change: Change) -> Change:
+    """Return a change with its labels in the current language; values stay as they were stored.
+
+    Args:
+        change: A change of an entry, whose field is a label, or labels and a row with colons
+            between them.
+    """
+    inline, *row, label = ["", *change.field.split(_BETWEEN)]
+    if row:
+        inline, *row = row
+        row = [gettext("new")] if row == ["new"] else row
+    field = _BETWEEN.join([*filter(None, [inline and gettext(inline)]), *row, gettext(label)])
+    return Change(field, _hidden(change.before), _hidden(change.after))
+
+
+def _hidden(value: str) -> str:
+    return gettext(HIDDEN) if value == HIDDEN else value

@@ -13,7 +13,7 @@ from lback.admin.access import (
     user_of,
     visible_models,
 )
-from lback.admin.history import ACTIONS, last_deletions, of_row, recent
+from lback.admin.history import last_deletions, of_row, recent, said, translated_change
 from lback.admin.models import AdminEntry
 from lback.admin.page import page
 from lback.admin.registered_model import RegisteredModel
@@ -22,6 +22,7 @@ from lback.database.column_values import compared
 from lback.forms.bound_field import label_from
 from lback.forms.identity import identity_of, identity_text, mapper_of
 from lback.forms.model_fields import any_of
+from lback.translation import gettext
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -79,7 +80,7 @@ class ShownEntry:
         registered, user = registry_of(request).registered_models[entry.section], user_of(request)
         hidden = [label_from(name) for name in registered.hidden_inlines(user)]
         self.changed = [
-            change
+            translated_change(change)
             for change in entry.changed
             if not any(
                 change.field == label or change.field.startswith(f"{label}: ") for label in hidden
@@ -122,10 +123,10 @@ def home(request: "Request", db_session: "Session") -> Response:
     return page(
         request,
         "home.html",
-        title="Administration",
+        title=gettext("Administration"),
         entries=visible_entries(request, db_session, recent(db_session, viewed)),
         by_slug=registry_of(request).registered_models,
-        said=ACTIONS,
+        said=said,
     )
 
 
@@ -152,11 +153,12 @@ def history(request: "Request", db_session: "Session") -> Response:
     return page(
         request,
         "history.html",
-        title="History",
+        title=gettext("History"),
+        is_history=True,
         entries=visible_entries(request, db_session, entries[:HISTORY_PAGE]),
         following=entries[HISTORY_PAGE - 1].id if len(entries) > HISTORY_PAGE else None,
         by_slug=registry_of(request).registered_models,
-        said=ACTIONS,
+        said=said,
     )
 
 
@@ -177,14 +179,16 @@ def row_history(request: "Request", section: str, key: str, db_session: "Session
     registered = get_registered_model(request, section)
     row = get_object_or_404(request, registered, key, db_session)
     check_permission(registered, user_of(request), "view", row)
+    label = registered.options.label_of(row)
     return page(
         request,
         "history.html",
-        title=f"History of {registered.options.label_of(row)}",
+        title=gettext("History of %(row)s", row=label),
+        row_label=label,
         section=registered,
         key=key,
         entries=[ShownEntry(request, entry) for entry in of_row(db_session, registered, key)],
         following=None,
         by_slug=registry_of(request).registered_models,
-        said=ACTIONS,
+        said=said,
     )

@@ -9,6 +9,8 @@ from lback.forms import InlineFormset, ModelForm
 from lback.forms.formset import DELETE
 from lback.forms.identity import mapper_of
 from lback.forms.inline_formset import KEY
+from lback.translation import gettext
+from lback.translation import gettext_lazy as _
 from lback.users import Account
 
 if TYPE_CHECKING:
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 # Attributes of accounts, which only their own page changes: it checks passwords, rights and
 # addresses, and ends sessions.
 ACCOUNT_FIELDS = frozenset({*Account.__annotations__, "roles", "is_superuser"})
-NO_ADDING = "You do not have permission to add rows here."
+NO_ADDING = _("You do not have permission to add rows here.")
 
 
 class AdminInlines(InlineFormset):
@@ -128,10 +130,13 @@ class AdminInlines(InlineFormset):
         """
         saved = super().save()
         if not all(self._is_existing(row) or self._may("add", row) for row in saved):
-            raise Forbidden("You do not have permission to add these rows.")
+            raise Forbidden(gettext("You do not have permission to add these rows."))
         if len(policies.readable(self.session, self._user, saved)) != len(saved):
             raise Forbidden(
-                "You cannot save these rows, because you would not be able to view them any more."
+                gettext(
+                    "You cannot save these rows, because you would not be able to view them any "
+                    "more."
+                )
             )
         return saved
 

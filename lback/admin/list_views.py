@@ -15,6 +15,7 @@ from lback.admin.access import get_registered_model, guarded, user_of
 from lback.admin.autocomplete import search_rows
 from lback.admin.columns import Column, shown
 from lback.admin.filters import MAX_OPTIONS, span_of
+from lback.admin.history import source_text
 from lback.admin.listing import Listing
 from lback.admin.options import label_of_action, needs_confirmation
 from lback.admin.page import page
@@ -24,6 +25,7 @@ from lback.core.exceptions import ConfigurationError, Forbidden, NotFound
 from lback.core.response import Response, json_encode
 from lback.core.streaming import StreamingResponse
 from lback.time_zones import localtime, today
+from lback.translation import SOURCE_LANGUAGE, gettext, language
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -71,12 +73,16 @@ def _actions(registered: RegisteredModel, user: "AdminUser") -> list[tuple[str, 
     found = []
     if registered.has_permission(user, "change"):
         found = [
-            (name, label_of_action(method) or name, needs_confirmation(method))
+            (name, _label(method, name), needs_confirmation(method))
             for name, method in registered.actions.items()
         ]
     if registered.has_permission(user, "delete"):
-        found.append(("delete", "Delete", True))
+        found.append(("delete", gettext("Delete"), True))
     return found
+
+
+def _label(method: object, name: str) -> str:
+    return gettext(source_text(label_of_action(method) or name))
 
 
 def _shown_filters(listing: Listing) -> list[dict[str, object]]:
@@ -170,7 +176,7 @@ def export(request: "Request", section: str, kind: str) -> Response:
     """
     registered = get_registered_model(request, section)
     if not registered.export_columns:
-        raise Forbidden("These rows cannot be exported.")
+        raise Forbidden(gettext("These rows cannot be exported."))
     if kind not in WRITERS:
         raise NotFound
     database = request.get_context("db_manager")
@@ -205,7 +211,7 @@ def _exported_value(listing: Listing, column: Column, row: object) -> object:
 
 
 def _csv(registered: RegisteredModel, rows: Iterator[list[object]]) -> Iterator[str]:
-    yield _line([column.label for column in registered.export_columns])
+    yield _line([source_text(column.label) for column in registered.export_columns])
     for row in rows:
         yield _line(["" if value is None else _exact(value) for value in row])
 
@@ -249,7 +255,10 @@ def _json_value(value: object) -> object:
 def _exact(value: object) -> str:
     if isinstance(value, datetime) and value.tzinfo is None:
         value = value.replace(tzinfo=UTC)  # as it is stored
-    return value.isoformat() if hasattr(value, "isoformat") else shown(value)
+    if hasattr(value, "isoformat"):
+        return str(value.isoformat())
+    with language(SOURCE_LANGUAGE):  # data for programs, the same for every reader
+        return shown(value)
 
 
 WRITERS = {

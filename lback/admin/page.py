@@ -7,12 +7,20 @@ from lback.admin.asset_files import VERSION
 from lback.admin.columns import cell, shown
 from lback.core.response import HTMLResponse
 from lback.forms.identity import identity_text
+from lback.forms.labels import in_sentence, name_in_sentence
+from lback.forms.markup import tag
 from lback.sessions.messages import flashed
 from lback.shortcuts import render
 from lback.time_zones import current_zone
+from lback.translation import text_direction
 
 if TYPE_CHECKING:
     from lback.core.request import Request
+
+
+def isolated(text: str) -> str:
+    """Return a value for a page that is written from right to left, so that dates stay in order."""
+    return tag("bdi", {}, text) if text_direction() == "rtl" else text
 
 
 def page(
@@ -37,6 +45,9 @@ def page(
         f"admin/{template}",
         status_code=status_code,
         title=title,
+        in_sentence=in_sentence,
+        isolated=isolated,
+        name_in_sentence=name_in_sentence,
         user=user,
         has_tasks=has_task_pages(request),
         sections=visible_models(request) if user is not None else [],

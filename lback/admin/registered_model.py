@@ -26,6 +26,7 @@ from lback.forms import ForeignKeyField, ModelForm, model_form
 from lback.forms.identity import mapper_of, model_name, plural_of
 from lback.forms.inline_formset import one_to_many
 from lback.forms.model_columns import form_attributes
+from lback.translation import gettext_lazy
 
 if TYPE_CHECKING:
     from lback.users import AdminUser
@@ -71,8 +72,8 @@ class RegisteredModel:
         self.options.slug = self.slug  # `allows` builds the name of permissions from it
         # Set by the registry.
         self.by_model: Mapping[type[object], RegisteredModel] = {}
-        self.label = kind.label or name.capitalize()
-        self.label_plural = kind.label_plural or plural_of(name).capitalize()
+        self.label = kind.label or gettext_lazy(name.capitalize())
+        self.label_plural = kind.label_plural or gettext_lazy(plural_of(name).capitalize())
         if not _SLUG.fullmatch(self.slug) or self.slug in _TAKEN:
             raise ConfigurationError(
                 f"{self.where} has the slug {self.slug!r}; use letters a to z, digits, - and _, "

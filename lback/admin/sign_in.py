@@ -9,6 +9,7 @@ from lback.core.exceptions import ConfigurationError
 from lback.core.response import RedirectResponse, Response
 from lback.core.urls_utils import is_local_url
 from lback.forms import CharField, Form, HiddenInput, Invalid, PasswordInput
+from lback.translation import gettext
 
 if TYPE_CHECKING:
     from lback.core.request import Request
@@ -45,7 +46,7 @@ def sign_in(request: "Request") -> Response:
     if form.is_valid() and _signed_in(request, form):
         return RedirectResponse(goal, 303)
     status = 422 if form.is_bound else 200
-    return page(request, "sign_in.html", title="Sign in", status_code=status, form=form)
+    return page(request, "sign_in.html", title=gettext("Sign in"), status_code=status, form=form)
 
 
 def _signed_in(request: "Request", form: SignInForm) -> bool:
@@ -53,7 +54,9 @@ def _signed_in(request: "Request", form: SignInForm) -> bool:
     data = form.cleaned_data
     account = authenticate(request, data["username"], data["password"], manager=manager)
     if account is None:
-        form.add_error(None, Invalid("The username or password is wrong. Please try again."))
+        form.add_error(
+            None, Invalid(gettext("The username or password is wrong. Please try again."))
+        )
         return False
     login(request, account)
     return True

@@ -16,6 +16,7 @@ from lback.admin.page import page
 from lback.core.exceptions import Forbidden, NotFound
 from lback.core.response import RedirectResponse, Response
 from lback.sessions.messages import flash
+from lback.translation import gettext, gettext_noop, pgettext
 
 if TYPE_CHECKING:
     from lback.core.request import Request
@@ -25,13 +26,16 @@ logger = logging.getLogger(__name__)
 
 PAGE_SIZE = 50
 _LENGTH_OF_ID = 36
+GONE = gettext_noop("This task does not exist. Finished tasks are deleted after some time.")
 
 
 def _overview(request: "Request", permission: str = TASK_VIEW) -> "Overview":
     if not has_task_pages(request):
-        raise NotFound("This page does not exist, or you do not have permission to view it.")
+        raise NotFound(
+            gettext("This page does not exist, or you do not have permission to view it.")
+        )
     if not user_of(request).has_permission(permission):
-        raise Forbidden("You do not have permission to change tasks.")
+        raise Forbidden(gettext("You do not have permission to change tasks."))
     # Imported here, because an application without tasks does not need it.
     from lback.tasks.overview import Overview
 
@@ -55,12 +59,14 @@ def show_tasks(request: "Request") -> Response:
     return page(
         request,
         "tasks.html",
-        title="Background tasks",
+        title=gettext("Background tasks"),
+        is_tasks=True,
         queues=overview.queues(),
         workers=overview.workers(),
         tasks=found[:PAGE_SIZE],
         following=found[PAGE_SIZE - 1].id if len(found) > PAGE_SIZE else None,
         states=STATES,
+        state_names=_state_names(),
         wanted=wanted,
         may_change=user_of(request).has_permission(TASK_CHANGE),
         at=_moment,
@@ -84,12 +90,13 @@ def show_task(request: "Request", task_id: str) -> Response:
 
     record = overview.queue.find(task_id[:_LENGTH_OF_ID])
     if record is None:
-        raise NotFound("This task does not exist. Finished tasks are deleted after some time.")
+        raise NotFound(gettext(GONE))
     return page(
         request,
         "task.html",
         title=record.name,
         task=record,
+        state_names=_state_names(),
         failures=overview.failures(record.id),
         # Whether arguments are sensitive is known only by a process that has imported the task.
         is_known=record.name in known_tasks(),
@@ -116,13 +123,16 @@ def change_task(request: "Request", task_id: str, action: str) -> Response:
     queue = _overview(request, TASK_CHANGE).queue
     changes = {"retry": queue.retry, "cancel": queue.cancel}
     if action not in changes or queue.find(task_id[:_LENGTH_OF_ID]) is None:
-        raise NotFound("This task does not exist. Finished tasks are deleted after some time.")
+        raise NotFound(gettext(GONE))
     if changes[action](task_id):
         logger.info("task %s: %s by %s", task_id, action, user_of(request).username)
-        done = {"retry": "The task was enqueued again.", "cancel": "The task was cancelled."}
+        done = {
+            "retry": gettext("The task was enqueued again."),
+            "cancel": gettext("The task was cancelled."),
+        }
         flash(request, done[action], "success")
     else:
-        flash(request, "The task is in another state by now.", "warning")
+        flash(request, gettext("The task is in another state by now."), "warning")
     return RedirectResponse(address(request, "admin-task", task_id=task_id), 303)
 
 
@@ -142,7 +152,7 @@ def change_queue(request: "Request", queue: str, action: str) -> Response:
     overview = _overview(request, TASK_CHANGE)
     known = {one.name for one in overview.queues()}
     if queue not in known or action not in ("pause", "resume"):
-        raise NotFound("This queue does not exist.")
+        raise NotFound(gettext("This queue does not exist."))
     if action == "pause":
         overview.pause(queue)
     else:
@@ -154,3 +164,15 @@ def change_queue(request: "Request", queue: str, action: str) -> Response:
 def _moment(seconds: float | None) -> datetime | None:
     """Return seconds since the epoch as a datetime, for templates."""
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+
+
+def _state_names() -> dict[str, str]:
+    """Return the names of states, in the current language."""
+    return {
+        "scheduled": pgettext("state of a task", "scheduled"),
+        "ready": pgettext("state of a task", "ready"),
+        "running": pgettext("state of a task", "running"),
+        "successful": pgettext("state of a task", "successful"),
+        "failed": pgettext("state of a task", "failed"),
+        "cancelled": pgettext("state of a task", "cancelled"),
+    }

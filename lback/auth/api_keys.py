@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from lback.core.exceptions import Forbidden
 from lback.database import Base, utc_now
+from lback.translation import gettext
 from lback.users.account_lock import lock_account
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ class ApiKeyManager:
                 since it was loaded: the session may have been stolen.
         """
         if not lock_account(session, account):
-            raise Forbidden("Your account was changed at the same time. Try again.")
+            raise Forbidden(gettext("Your account was changed at the same time. Try again."))
         text = PREFIX + secrets.token_urlsafe(KEY_BYTES)
         row = ApiKey(
             key_hash=_hash(text),

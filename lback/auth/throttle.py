@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from lback.auth.attempts import Attempts, MemoryAttempts, RedisAttempts
 from lback.core.exceptions import HTTPException
 from lback.security import clock_tolerance as tolerance
+from lback.translation import gettext_noop
 from lback.users.models import USERNAME_LENGTH, username_key
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ class TooManyAttempts(HTTPException):
     """
 
     status_code = 429
-    message = "Too many attempts. Please wait a while and try again."
+    message = gettext_noop("Too many attempts. Please wait a while and try again.")
 
     def __init__(self, seconds: float) -> None:
         super().__init__(headers={"Retry-After": str(max(1, ceil(seconds)))})

@@ -10,6 +10,7 @@ from lback.core.exceptions import ConfigurationError
 from lback.core.response import Response
 from lback.core.routing.endpoint import get_request, response_of
 from lback.core.settings.cache_validators import DEFAULT_CACHE
+from lback.translation import CURRENT, get_language
 
 if TYPE_CHECKING:
     from lback.cache.caches import AnyCache
@@ -33,12 +34,12 @@ def cache_page(
 ) -> Callable[[V], V]:
     """Cache the responses of the decorated view.
 
-    Cached are responses to GET with status 200, by host, path, query and the request header
-    fields that the response names in `Vary` (RFC 9111 section 4.1). A response that is meant for
-    one visitor is never cached: one with a cookie, a CSRF token or a nonce, one marked `private`,
-    `no-store` or `no-cache`, a streamed one, one made after the session, the user or a cookie was
-    read, and one to a request with `Authorization`. A cached response has the field `Age`; unless
-    the view sets `Cache-Control` itself, `max-age` is added.
+    Cached are responses to GET with status 200, by host, path, query, language and the request
+    header fields that the response names in `Vary` (RFC 9111 section 4.1). A response that is meant
+    for one visitor is never cached: one with a cookie, a CSRF token or a nonce, one marked
+    `private`, `no-store` or `no-cache`, a streamed one, one made after the session, the user or a
+    cookie was read, and one to a request with `Authorization`. A cached response has the field
+    `Age`; unless the view sets `Cache-Control` itself, `max-age` is added.
 
     If the view's response depends on a header field that a middleware reads, the view must name
     that field in `Vary`.
@@ -150,6 +151,8 @@ def _key(request: "Request", parameters: frozenset[str], *, private: bool) -> Ke
         environ.get("SCRIPT_NAME", ""),
         request.path,
         environ.get("QUERY_STRING", ""),
+        # Of an application with several: `Vary` is added after this.
+        get_language() if CURRENT.get() is not None else "",
     )
 
 

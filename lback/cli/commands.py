@@ -13,6 +13,7 @@ COMMANDS: Mapping[str, str] = {
     "serve": "lback.cli.serve:serve",
     "work": "lback.cli.work:work",
     "tasks": "lback.cli.tasks:tasks",
+    "messages": "lback.cli.messages:messages",
     "prune": "lback.cli.prune:prune",
     "routes": "lback.cli.routes:routes",
     "openapi": "lback.cli.openapi:openapi",
@@ -46,6 +47,7 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
     "Develop": {
         "shell": "Open a Python shell with the application and its models loaded.",
         "test": "Run the project's tests with pytest.",
+        "messages": "Translate the texts of the project.",
     },
     "Run": {
         "runserver": "Run the development server, which restarts on every change.",
@@ -77,7 +79,7 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
         "list_users": "List users and whether they can sign in.",
     },
     "Deploy": {
-        "collectstatic": "Collect static files for production.",
+        "collectstatic": "Collect static files for production, and compile the translations.",
     },
     "Help": {
         "check": "Check that the project can start, or is ready to deploy.",

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lback.auth.route_access import SAFE
+from lback.cli.messages import translation_problems
 from lback.cli.problems import Check, Problem, run_checks, without_silenced
 from lback.cli.route_info import route_info
 from lback.cli.route_lock import FILE_NAME
@@ -231,5 +232,6 @@ CHECKS: Mapping[str, Check] = {
     "deploy.server": _server,
     "deploy.routes_lock": _routes_lock,
     "deploy.logging": _logging,
+    "deploy.translations": translation_problems,
     **SHARED_STATE_CHECKS,
 }

@@ -4,6 +4,7 @@ import click
 
 from lback.cli.click_classes import Command
 from lback.cli.json_output import json_option, print_json
+from lback.cli.messages import compile_project
 from lback.cli.project import open_project
 from lback.static_files import collect
 
@@ -21,8 +22,11 @@ from lback.static_files import collect
 @click.option("--dry-run", is_flag=True, help="Show what would be done, without writing.")
 @json_option
 def collectstatic(clear: bool, strict: bool, dry_run: bool, as_json: bool) -> int:
-    """Collect static files for production."""
-    files = open_project().static_files
+    """Collect static files for production, and compile the translations."""
+    app = open_project()
+    files = app.static_files
+    if not dry_run:
+        compile_project(app.config)
     collected = collect(files.sources, files.root, files.static_url, clear=clear, dry_run=dry_run)
     if as_json:
         print_json(

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Collection
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from lback.core.dependencies import Dependencies
 from lback.core.errors.exception_handlers import ExceptionHandlers
@@ -35,6 +35,8 @@ from lback.core.urls_utils import (
     load_routes,
 )
 from lback.time_zones import CURRENT_ZONE
+from lback.translation import CURRENT as CURRENT_LANGUAGE
+from lback.translation import Translations
 
 if TYPE_CHECKING:
     from lback.core.config import Config
@@ -45,6 +47,28 @@ if TYPE_CHECKING:
     from lback.users import AdminUserManager, UserManager
 
 logger = logging.getLogger(__name__)
+
+
+class RequestLocale(Protocol):
+    """Sets what a request's messages and times depend on; see `lback.i18n.requests`."""
+
+    def begin(self, request: Request) -> Translations | None:
+        """Set the zone of a request, and return the messages of its language.
+
+        Args:
+            request: The request.
+        """
+        ...
+
+    def finish(self, request: Request, response: Response) -> None:
+        """Add the header fields about the language to a response.
+
+        Args:
+            request: The request.
+            response: Its response.
+        """
+        ...
+
 
 LIFECYCLE_SIGNALS = frozenset(
     {
@@ -78,6 +102,10 @@ class AppController:
         dispatcher: Where its signals are sent.
         typed_views: Builds the part of a view that `lback.api` handles; None leaves annotations
             out of account.
+
+    Attributes:
+        locale: Sets the language and the zone of each request; None if the application has one
+            language and one zone.
 
     Raises:
         ConfigurationError: Routes or admin modules cannot be loaded, or nothing provides a
@@ -125,6 +153,7 @@ class AppController:
             self.dependencies, self.request_validator.limits, self._unit_of_work.open
         )
         self._time_zone = config.get("TIME_ZONE", "UTC")
+        self.locale: RequestLocale | None = None
         # Answers by path that need neither middlewares nor a valid host, such as health checks.
         self.early_answers: dict[str, Callable[[Environ], WsgiResponse]] = {}
         self._endpoints: dict[Route, Endpoint] = {}
@@ -195,6 +224,8 @@ class AppController:
         self.has_served = True
         request.bind(self.binding)
         CURRENT_ZONE.set(self._time_zone)
+        locale = self.locale
+        CURRENT_LANGUAGE.set(None if locale is None else locale.begin(request))
         dispatcher = self.dispatcher
         observed = dispatcher.has_receivers(LIFECYCLE_SIGNALS) if dispatcher.receivers else False
         if observed:
@@ -213,6 +244,8 @@ class AppController:
                 response = self._error_response(request, error)
             if manager.response_hooks or dispatcher.receivers:
                 response = manager.process_response(request, response)
+            if locale is not None:
+                locale.finish(request, response)
             if request.active_session is not None:
                 self._unit_of_work.commit_late_changes(request, response)
         finally:

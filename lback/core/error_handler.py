@@ -19,6 +19,8 @@ from lback.core.exceptions import (
 )
 from lback.core.response import STATUS_LINES, HTMLResponse, JSONResponse, Response
 from lback.core.signals import SignalDispatcher
+from lback.translation import gettext
+from lback.translation import gettext_noop as _
 
 # Returns an error as problem details, or None for the page or the envelope.
 ProblemDetails: TypeAlias = Callable[[Exception, int, str, "Request"], Response | None]
@@ -32,9 +34,10 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-NOT_FOUND = "The address may be mistyped, or what was here has moved."
-NOT_ALLOWED = "This address exists, but does not answer this kind of request."
-FAILED = "The fault is ours and has been noted. Please try again later."
+NOT_FOUND = _("The address may be mistyped, or what was here has moved.")
+NOT_ALLOWED = _("This address exists, but does not answer this kind of request.")
+FAILED = _("The fault is ours and has been noted. Please try again later.")
+FORBIDDEN = _("Forbidden: You do not have permission to access this resource.")
 
 SIGN_IN_HINT = (
     "this route wants a signed-in user; open it to everybody with requires_auth=False, "
@@ -171,11 +174,7 @@ class ErrorHandler(SignalSender):
             500, "Internal Server Error", details, request=request, exception=error
         )
 
-    def handle_403(
-        self,
-        request: "Request | None",
-        message: str = "Forbidden: You do not have permission to access this resource.",
-    ) -> Response:
+    def handle_403(self, request: "Request | None", message: str = FORBIDDEN) -> Response:
         """Return the page for status 403.
 
         Signals: `error_response_generated`.
@@ -381,6 +380,8 @@ class ErrorHandler(SignalSender):
             return error_page(status, message)
 
     def _public_page(self, status: int, message: str, request: "Request | None") -> str:
+        # Translated here, so that logs, signals and JSON have the message of the exception.
+        message = gettext(message) if message else message
         if status in self._project_pages:
             try:
                 return self._renderer.render_to_string(

@@ -5,6 +5,8 @@ from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Any
 
+from lback.translation import gettext_noop as _
+
 
 class FrameworkException(Exception):
     """Base class of the exceptions that Lback raises."""
@@ -33,7 +35,7 @@ class HTTPException(FrameworkException):
     """
 
     status_code: int = 500
-    message: str = "An unexpected error occurred."
+    message: str = _("An unexpected error occurred.")
     data: Any | None = None
     headers: Mapping[str, str] = MappingProxyType({})
     # Returns the response of an exception that is always sent as problem details (RFC 9457).
@@ -89,7 +91,7 @@ class BadRequest(_Fixed):
     """The request is malformed (status 400, RFC 9110 section 15.5.1)."""
 
     status_code = 400
-    message = "Bad Request"
+    message = _("Bad Request")
 
 
 class UnstorableValue(BadRequest):
@@ -102,7 +104,7 @@ class UnstorableValue(BadRequest):
         values: The values of the statement as text.
     """
 
-    message = "A value is too large, too long or of a form that cannot be stored."
+    message = _("A value is too large, too long or of a form that cannot be stored.")
     values: Collection[str] = frozenset()
 
 
@@ -110,28 +112,28 @@ class Unauthorized(_Fixed):
     """Credentials are missing or invalid (status 401, RFC 9110 section 15.5.2)."""
 
     status_code = 401
-    message = "Unauthorized"
+    message = _("Unauthorized")
 
 
 class Forbidden(_Fixed):
     """The user lacks permission (status 403, RFC 9110 section 15.5.4)."""
 
     status_code = 403
-    message = "Forbidden"
+    message = _("Forbidden")
 
 
 class NotFound(_Fixed):
     """The resource does not exist (status 404, RFC 9110 section 15.5.5)."""
 
     status_code = 404
-    message = "Not Found"
+    message = _("Not Found")
 
 
 class ServerError(_Fixed):
     """The server failed; no details are shown (status 500, RFC 9110 section 15.6.1)."""
 
     status_code = 500
-    message = "Internal Server Error"
+    message = _("Internal Server Error")
 
 
 class ServiceUnavailable(_Fixed):
@@ -141,7 +143,7 @@ class ServiceUnavailable(_Fixed):
     """
 
     status_code = 503
-    message = "Service Unavailable"
+    message = _("Service Unavailable")
     headers: Mapping[str, str] = MappingProxyType({"Retry-After": "5"})
 
 
@@ -156,7 +158,7 @@ class RouteNotFound(NotFound):
         message: Text for the client; `None` uses the message of the class.
     """
 
-    message = "Route Not Found"
+    message = _("Route Not Found")
 
     def __init__(self, path: str, method: str, message: str | None = None) -> None:
         super().__init__(message)
@@ -180,7 +182,7 @@ class MethodNotAllowed(HTTPException):
     """
 
     status_code = 405
-    message = "Method Not Allowed"
+    message = _("Method Not Allowed")
 
     def __init__(
         self, path: str, method: str, allowed_methods: list[str], message: str | None = None
@@ -208,7 +210,7 @@ class ValidationError(BadRequest):
     """
 
     status_code = 400
-    message = "Validation Error"
+    message = _("Validation Error")
 
     def __init__(self, errors: dict[str, list[str]], message: str | None = None) -> None:
         super().__init__(message, data=errors)

@@ -28,6 +28,7 @@ from lback.core.routing.views import View
 from lback.core.settings.env_file import load_env_file
 from lback.core.templates import set_default_router
 from lback.time_zones import set_process_zone
+from lback.translation import Translations, set_process_language
 
 if TYPE_CHECKING:
     from lback.application import Application
@@ -217,6 +218,11 @@ def publish(application: "Application") -> None:
     app_controller = application.app_controller
     set_default_router(router)
     set_process_zone(config.TIME_ZONE)
+    languages = application.dependencies.get("languages")
+    if languages is None:
+        set_process_language(Translations, None)
+    else:
+        set_process_language(languages.find, languages.find(languages.default))
 
 
 def wsgi_application(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:

@@ -9,6 +9,12 @@ from lback.forms.file_fields import FileField, ImageField
 from lback.forms.form import Form
 from lback.forms.formset import Formset
 from lback.forms.inline_formset import InlineFormset
+from lback.forms.localized_widgets import (
+    LocalizedDateInput,
+    LocalizedDateTimeInput,
+    LocalizedNumberInput,
+    LocalizedTimeInput,
+)
 from lback.forms.model_fields import ForeignKeyField, ManyToManyField
 from lback.forms.model_form import ModelForm, model_form
 from lback.forms.number_fields import (
@@ -76,6 +82,10 @@ __all__ = [
     "Invalid",
     "JSONField",
     "JSONInput",
+    "LocalizedDateInput",
+    "LocalizedDateTimeInput",
+    "LocalizedNumberInput",
+    "LocalizedTimeInput",
     "ManyToManyField",
     "ModelForm",
     "MultipleChoiceField",

@@ -9,6 +9,7 @@ from lback.forms.errors import ErrorList
 from lback.forms.field import Field
 from lback.forms.markup import Rendered, tag
 from lback.forms.widgets import CheckboxInput, Entered, Widget
+from lback.translation import gettext
 
 if TYPE_CHECKING:
     from lback.forms.form import Form
@@ -58,12 +59,13 @@ class BoundField:
     @property
     def label(self) -> str:
         """The label of the field, or one made from its name."""
-        return self.field.label if self.field.label is not None else label_from(self.name)
+        label = self.field.label
+        return str(label) if label is not None else gettext(label_from(self.name))
 
     @property
     def help_text(self) -> str:
         """The explanation below the control."""
-        return self.field.help_text
+        return str(self.field.help_text)
 
     @property
     def errors(self) -> ErrorList:

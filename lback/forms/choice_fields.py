@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, Unpack
 from lback.forms.choice_widgets import Choice, Choices, ChoiceWidget, Select, SelectMultiple, flat
 from lback.forms.errors import Invalid
 from lback.forms.field import Field, FieldOptions, Messages
+from lback.translation import gettext
+from lback.translation import gettext_lazy as _
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -22,9 +24,13 @@ def choices_of(source: ChoiceSource) -> list[Choice]:
         source: Pairs, an `Enum` class, or a callable that returns pairs.
     """
     if isinstance(source, type) and issubclass(source, Enum):
-        return [(member, member.name.replace("_", " ").capitalize()) for member in source]
+        return [(member, gettext(_name_of(member))) for member in source]
     choices: Any = source() if callable(source) else source
     return [(value, label) for value, label in choices]
+
+
+def _name_of(member: Enum) -> str:
+    return member.name.replace("_", " ").capitalize()
 
 
 def listed(raw: object) -> list[Any]:
@@ -50,8 +56,8 @@ class ChoiceField(Field):
 
     widget_class = Select
     messages: ClassVar[Messages] = {
-        "required": "Please choose one.",
-        "invalid_choice": "Please choose one of those offered.",
+        "required": _("Please choose one."),
+        "invalid_choice": _("Please choose one of those offered."),
     }
 
     def __init__(self, choices: ChoiceSource = (), **options: Unpack[FieldOptions]) -> None:
@@ -118,7 +124,7 @@ class MultipleChoiceField(ChoiceField):
     """Several out of several values; a list in the order of the choices."""
 
     widget_class = SelectMultiple
-    messages: ClassVar[Messages] = {"required": "Please choose at least one."}
+    messages: ClassVar[Messages] = {"required": _("Please choose at least one.")}
 
     def offered(self) -> list[Choice]:
         """Return the choices."""

@@ -1,10 +1,12 @@
 """Validation errors of forms: messages for the visitor, by field."""
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from markupsafe import Markup
 
 from lback.core.exceptions import ValidationError
+from lback.translation import ngettext
 
 # The key of errors of a form as a whole.
 NON_FIELD = "__all__"
@@ -23,10 +25,45 @@ class Invalid(ValueError):
 
     def __init__(self, *messages: str) -> None:
         super().__init__(*messages)
-        self.messages = list(messages)
+        # As text: a lazy one would be translated when it is written, perhaps in another language.
+        self.messages = [str(message) for message in messages]
 
     def __str__(self) -> str:
         return "; ".join(self.messages)
+
+
+class CountedMessage(str):
+    """A message with placeholders whose translation depends on the number in one of them.
+
+    In English, it is the same for all numbers.
+
+    Args:
+        message: The message, with placeholders such as `{limit}`.
+        by: Name of the placeholder with the number.
+
+    Example:
+        >>> CountedMessage("Please choose at most {limit}.", by="limit").format(limit=3)
+        'Please choose at most 3.'
+    """
+
+    __slots__ = ("by",)
+    by: str
+
+    def __new__(cls, message: str, *, by: str) -> "CountedMessage":
+        """Return the message in English, which knows the placeholder."""
+        counted = super().__new__(cls, message)
+        counted.by = by
+        return counted
+
+    def format(self, *args: object, **values: Any) -> str:
+        """Return the translation for the number, with the values in place of the placeholders.
+
+        Args:
+            *args: Values of placeholders without a name.
+            **values: Values of placeholders by name.
+        """
+        text = str.__str__(self)
+        return ngettext(text, text, values[self.by]).format(*args, **values)
 
 
 class ErrorList(list[str]):
@@ -58,7 +95,8 @@ class ErrorDict(dict[str, list[str]]):
             messages: The messages to add.
         """
         present = self.setdefault(name, ErrorList())
-        present.extend(message for message in messages if message not in present)
+        texts = (str(message) for message in messages)  # a lazy one in the language of now
+        present.extend(text for text in texts if text not in present)
 
     def messages_of(self, name: str) -> ErrorList:
         """Return the messages of a field, or of the form for `__all__`; empty if there are none."""
@@ -86,4 +124,5 @@ def errors_by_field(error: Invalid | ValidationError, name: str) -> dict[str, li
 
 
 def _texts(messages: Iterable[object]) -> list[str]:
-    return [messages] if isinstance(messages, str) else [str(message) for message in messages]
+    texts = [messages] if isinstance(messages, str) else messages
+    return [str(message) for message in texts]

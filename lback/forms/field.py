@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypedDict
 from lback.core.exceptions import ValidationError
 from lback.forms.errors import Invalid, errors_by_field
 from lback.forms.widgets import TextInput, Widget
+from lback.translation import gettext_lazy as _
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -55,7 +56,7 @@ class Field:
 
     widget_class: ClassVar[type[Widget]] = TextInput
     empty_value: Any = None
-    messages: ClassVar[Messages] = {"required": "Please fill this in."}
+    messages: ClassVar[Messages] = {"required": _("Please fill this in.")}
 
     def __init__(
         self,

@@ -18,6 +18,8 @@ from lback.forms.file_content import (
     size_of,
 )
 from lback.forms.widgets import CLEARED, FileInput
+from lback.translation import gettext, ngettext
+from lback.translation import gettext_lazy as _
 
 MAX_SIZE = 5 * 1024 * 1024
 MAX_PIXELS = 50_000_000
@@ -49,16 +51,18 @@ class FileField(Field):
 
     widget_class = FileInput
     messages: ClassVar[Messages] = {
-        "required": "Please choose a file.",
-        "invalid": "No file was received; the form must be sent as multipart/form-data.",
-        "empty": "The file is empty. Please choose another one.",
-        "max_size": "The file has {size}. Please choose one of at most {limit}.",
-        "name": "This file name cannot be used. Please rename the file.",
-        "extension": "Files ending in {found} are not accepted{offer}.",
-        "no_extension": "Files without an extension are not accepted{offer}.",
-        "inner_extension": "Files with {found} in their name are not accepted; please rename it.",
-        "content": "The content of the file does not match its name. Please choose another one.",
-        "active": "The file contains a program or a web page. Please choose another one.",
+        "required": _("Please choose a file."),
+        "invalid": _("No file was received; the form must be sent as multipart/form-data."),
+        "empty": _("The file is empty. Please choose another one."),
+        "max_size": _("The file has {size}. Please choose one of at most {limit}."),
+        "name": _("This file name cannot be used. Please rename the file."),
+        "extension": _("Files ending in {found} are not accepted{offer}."),
+        "no_extension": _("Files without an extension are not accepted{offer}."),
+        "inner_extension": _(
+            "Files with {found} in their name are not accepted; please rename it."
+        ),
+        "content": _("The content of the file does not match its name. Please choose another one."),
+        "active": _("The file contains a program or a web page. Please choose another one."),
     }
 
     def __init__(
@@ -146,7 +150,7 @@ class FileField(Field):
         allowed = DEFAULT_EXTENSIONS if self.extensions is None else self.extensions
         if extension not in allowed:
             names = ", ".join(self.extensions or ())
-            offer = f"; please choose one of {names}" if names else ""
+            offer = gettext("; please choose one of %(names)s", names=names) if names else ""
             key = "extension" if extension else "no_extension"
             raise self.invalid(key, found=f".{extension}", offer=offer)
         for part in map(_name_in, parts):
@@ -196,8 +200,8 @@ class ImageField(FileField):
     """
 
     messages: ClassVar[Messages] = {
-        "content": "This file is not an image of an accepted type. Please choose another one.",
-        "max_pixels": "The image has {width} x {height} pixels. Please choose a smaller one.",
+        "content": _("This file is not an image of an accepted type. Please choose another one."),
+        "max_pixels": _("The image has {width} x {height} pixels. Please choose a smaller one."),
     }
 
     def __init__(
@@ -240,11 +244,12 @@ def readable_size(size: int) -> str:
         >>> readable_size(2_500_000)
         '2.5 MB'
     """
-    amount, unit = float(size), "bytes"
-    for larger in ("KB", "MB", "GB"):
+    amount, shown = float(size), ""
+    for larger in (_("%(amount)s KB"), _("%(amount)s MB"), _("%(amount)s GB")):
         if amount < 1000:
             break
-        amount, unit = amount / 1000, larger
-    return (
-        f"{amount:.0f} {unit}" if amount >= 100 or amount.is_integer() else f"{amount:.1f} {unit}"
-    )
+        amount, shown = amount / 1000, larger
+    digits = f"{amount:.0f}" if amount >= 100 or amount.is_integer() else f"{amount:.1f}"
+    if not shown:
+        return ngettext("%(amount)s bytes", "%(amount)s bytes", size, amount=digits)
+    return shown % {"amount": digits}

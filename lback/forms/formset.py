@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup, escape
 
 from lback.core.http.multidict import NoFields
-from lback.forms.errors import ErrorList
+from lback.forms.errors import CountedMessage, ErrorList
 from lback.forms.form import Form
 from lback.forms.markup import Rendered, tag
 from lback.forms.number_fields import BooleanField
 from lback.forms.widgets import Values, last_of
+from lback.translation import gettext
+from lback.translation import gettext_lazy as _
 
 if TYPE_CHECKING:
     from lback.core.request import Request
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 # The name of the check box that removes a row, and the placeholder for the number of a new row.
 DELETE = "DELETE"
 PLACEHOLDER = "__prefix__"
+AT_MOST = CountedMessage("Please send at most {limit} rows at once.", by="limit")
+AT_LEAST = CountedMessage("Please fill in at least {limit} rows.", by="limit")
 _COUNT = re.compile(r"[0-9]{1,4}")
 
 
@@ -101,10 +105,12 @@ class Formset:
             )
         text = str(last_of(self.data or {}, f"{self.prefix}-count") or "")
         if not _COUNT.fullmatch(text):
-            self._problems.append("The number of rows is missing. Please send the form again.")
+            self._problems.append(
+                gettext("The number of rows is missing. Please send the form again.")
+            )
             return len(self.initial)
         if int(text) > self.maximum:
-            self._problems.append(f"Please send at most {self.maximum} rows at once.")
+            self._problems.append(AT_MOST.format(limit=self.maximum))
         return min(int(text), self.maximum)
 
     # Rows.
@@ -125,7 +131,7 @@ class Formset:
         )
         form.use_required = is_initial
         if self.can_delete and number != PLACEHOLDER:
-            form.fields[DELETE] = BooleanField(label="Remove")
+            form.fields[DELETE] = BooleanField(label=_("Remove"))
         return form
 
     def options_of(self, number: int | str) -> dict[str, Any]:
@@ -190,7 +196,7 @@ class Formset:
         if self.is_bound and not self._checked:
             self._checked = True
             if len(self.filled) < self.minimum:
-                self._problems.append(f"Please fill in at least {self.minimum} rows.")
+                self._problems.append(AT_LEAST.format(limit=self.minimum))
             if all(form.is_valid() for form in self.filled):
                 self._problems.extend(self.clean())
         return self._problems

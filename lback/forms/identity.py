@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, inspect
 from sqlalchemy.orm import Mapper
 
 from lback.database.column_values import moment_of, python_type_of
+from lback.translation import gettext
 
 M = TypeVar("M")
 
@@ -65,7 +66,7 @@ def label_of(row: object) -> str:
             return str(getattr(row, name))
     key = mapper.primary_key_from_instance(row)
     if None in key:
-        return f"New {type(row).__name__}"
+        return gettext("New %(name)s", name=type(row).__name__)
     return f"{type(row).__name__} {', '.join(map(str, key))}"
 
 

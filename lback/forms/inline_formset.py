@@ -13,9 +13,11 @@ from lback.forms.model_fields import any_of
 from lback.forms.model_form import ModelForm
 from lback.forms.text_fields import CharField
 from lback.forms.widgets import HiddenInput, Values, last_of
+from lback.translation import gettext
+from lback.translation import gettext_lazy as _
 
 KEY = "KEY"
-GONE = "This row was removed in the meantime. Please load the page again."
+GONE = _("This row was removed in the meantime. Please load the page again.")
 
 
 class InlineFormset(Formset):
@@ -145,7 +147,8 @@ class InlineFormset(Formset):
             ValidationError: The formset is not valid.
         """
         if not self.is_valid():
-            raise ValidationError({self.prefix: ["Please correct the errors in these rows."]})
+            problem = gettext("Please correct the errors in these rows.")
+            raise ValidationError({self.prefix: [problem]})
         session, saved = self.session, []
         for form, row in zip(self.forms, self.rows, strict=False):
             if self.is_deleted(form) and row is not None:

@@ -17,6 +17,7 @@ from lback.forms.field import Field, FieldOptions, Messages
 from lback.forms.identity import identity_of, identity_text, key_text, label_of, mapper_of
 from lback.forms.markup import Attributes
 from lback.forms.widgets import TextInput, Widget
+from lback.translation import gettext_lazy as _
 
 # A longer list is of no use, and a table may have millions of rows.
 MAX_OPTIONS = 500
@@ -92,8 +93,8 @@ class _RowField(Field):
     """
 
     messages: ClassVar[Messages] = {
-        "required": "Please choose one.",
-        "invalid_choice": "Please choose one of those offered.",
+        "required": _("Please choose one."),
+        "invalid_choice": _("Please choose one of those offered."),
     }
 
     def __init__(
@@ -235,7 +236,7 @@ class ManyToManyField(_RowField):
     """Several rows of another table; a list of them."""
 
     widget_class: ClassVar[type[Widget]] = RowSelectMultiple
-    messages: ClassVar[Messages] = {"required": "Please choose at least one."}
+    messages: ClassVar[Messages] = {"required": _("Please choose at least one.")}
 
     _kept: Sequence[object] = ()
 

@@ -24,12 +24,15 @@ from lback.forms.errors import NON_FIELD
 from lback.forms.field import Field
 from lback.forms.form import Form, FormOptions
 from lback.forms.identity import mapper_of
+from lback.forms.labels import in_sentence, listed_labels
 from lback.forms.model_columns import field_for, form_attributes, is_required
 from lback.forms.widgets import Values
+from lback.translation import gettext
+from lback.translation import gettext_lazy as _
 
 ALL = "__all__"
-TAKEN = "This value is already in use. Please choose another one."
-TAKEN_TOGETHER = "There is already an entry with the same {names}. Please change one of them."
+TAKEN = _("This value is already in use. Please choose another one.")
+TAKEN_TOGETHER = _("There is already an entry with the same {names}. Please change one of them.")
 _META = frozenset({"model", "fields", "exclude", "labels", "help_texts", "widgets"})
 
 
@@ -162,8 +165,9 @@ class ModelForm(Form):
         if len(names) == 1:
             self.add_error(names[0], TAKEN)
         else:
-            labels = " and ".join(self[name].label.lower() for name in names)
-            self.add_error(None, TAKEN_TOGETHER.format(names=labels or "values"))
+            labels = [in_sentence(self[name].label) for name in names]
+            together = listed_labels(labels) if labels else gettext("values")
+            self.add_error(None, TAKEN_TOGETHER.format(names=together))
 
     # Saving.
 
@@ -178,7 +182,8 @@ class ModelForm(Form):
                 value.
         """
         if not self.is_valid():
-            raise ValidationError(self.errors.as_dict() or {NON_FIELD: ["Nothing was submitted."]})
+            nothing = {NON_FIELD: [gettext("Nothing was submitted.")]}
+            raise ValidationError(self.errors.as_dict() or nothing)
         session = self.session
         if session is None:
             return self._written()

@@ -7,8 +7,11 @@ from decimal import Decimal
 from typing import Any, ClassVar, TypeAlias, Unpack
 
 from lback.forms.choice_widgets import Select
+from lback.forms.errors import CountedMessage
 from lback.forms.field import Field, FieldOptions, Messages, OptionalFieldOptions
 from lback.forms.widgets import CheckboxInput, NumberInput, is_on
+from lback.i18n.parsing import is_localized, parse_number
+from lback.translation import gettext_lazy as _
 
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 # Three digits of exponent: with more, the few characters of "1e999999999" are a billion digits.
@@ -35,9 +38,9 @@ class _NumberField(Field):
 
     widget_class = NumberInput
     messages: ClassVar[Messages] = {
-        "invalid": "Please write a number.",
-        "min_value": "Please write {limit} or more.",
-        "max_value": "Please write {limit} or less.",
+        "invalid": _("Please write a number."),
+        "min_value": _("Please write {limit} or more."),
+        "max_value": _("Please write {limit} or less."),
     }
 
     def __init__(
@@ -61,16 +64,19 @@ class _NumberField(Field):
             Invalid: The value is below or above the limits.
         """
         if self.min_value is not None and value < self.min_value:
-            raise self.invalid("min_value", limit=self.min_value)
+            raise self.invalid("min_value", limit=self.widget.format(self.min_value))
         if self.max_value is not None and value > self.max_value:
-            raise self.invalid("max_value", limit=self.max_value)
+            raise self.invalid("max_value", limit=self.widget.format(self.max_value))
 
     def attributes(self) -> dict[str, object]:
         """Return the attributes `min`, `max` and `step`."""
         return {"min": self.min_value, "max": self.max_value, "step": "any"}
 
     def number(self, raw: object, pattern: re.Pattern[str]) -> str:
-        """Return the text of a number.
+        """Return the text of a number, with a point before its decimals.
+
+        In an application with languages, a number as the current language writes it is accepted
+        too. With a `LocalizedNumberInput` it alone is, since "1.234" may be either.
 
         Args:
             raw: The submitted value.
@@ -80,6 +86,9 @@ class _NumberField(Field):
             Invalid: It does not match.
         """
         text = self.token(raw)
+        is_written = isinstance(raw, str) and is_localized()
+        if is_written and (self.widget.is_localized or not pattern.fullmatch(text)):
+            text = parse_number(text) or ""
         if not pattern.fullmatch(text):
             raise self.invalid("invalid")
         return text
@@ -93,7 +102,7 @@ class IntegerField(_NumberField):
         42
     """
 
-    messages: ClassVar[Messages] = {"invalid": "Please write a whole number."}
+    messages: ClassVar[Messages] = {"invalid": _("Please write a whole number.")}
 
     def to_python(self, raw: object) -> int:
         """Return the number.
@@ -143,8 +152,12 @@ class DecimalField(_NumberField):
     """
 
     messages: ClassVar[Messages] = {
-        "digits": "Please write at most {limit} digits before the point.",
-        "places": "Please write at most {limit} digits after the point.",
+        "digits": CountedMessage(
+            "Please write at most {limit} digits before the point.", by="limit"
+        ),
+        "places": CountedMessage(
+            "Please write at most {limit} digits after the point.", by="limit"
+        ),
     }
 
     def __init__(
@@ -218,8 +231,8 @@ class BooleanField(Field):
     widget_class = CheckboxInput
     empty_value = False
     messages: ClassVar[Messages] = {
-        "required": "Please tick this box to go on.",
-        "invalid": "Please answer with yes or no.",
+        "required": _("Please tick this box to go on."),
+        "invalid": _("Please answer with yes or no."),
     }
 
     def __init__(self, *, required: bool = False, **options: Unpack[OptionalFieldOptions]) -> None:
@@ -256,12 +269,16 @@ class NullBooleanField(Field):
     """Yes, no or unknown."""
 
     widget_class = Select
-    messages: ClassVar[Messages] = {"invalid": "Please choose yes, no or unknown."}
+    messages: ClassVar[Messages] = {"invalid": _("Please choose yes, no or unknown.")}
     answers: ClassVar[Mapping[str, bool | None]] = {"true": True, "false": False, "": None}
 
     def __init__(self, *, required: bool = False, **options: Unpack[OptionalFieldOptions]) -> None:
         super().__init__(required=required, **options)
-        self.widget.choices = [("", "Unknown"), ("true", "Yes"), ("false", "No")]  # type: ignore[attr-defined]
+        self.widget.choices = [  # type: ignore[attr-defined]
+            ("", _("Unknown")),
+            ("true", _("Yes")),
+            ("false", _("No")),
+        ]
 
     def to_python(self, raw: object) -> bool | None:
         """Return the value; `None` means unknown.

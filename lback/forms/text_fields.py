@@ -10,8 +10,11 @@ from typing import Any, ClassVar, Unpack
 from urllib.parse import urlsplit
 from uuid import UUID
 
+from lback.forms.errors import CountedMessage
 from lback.forms.field import Field, FieldOptions, Messages
 from lback.forms.widgets import EmailInput, JSONInput, Textarea, TextInput, URLInput, Widget
+from lback.translation import gettext
+from lback.translation import gettext_lazy as _
 
 EMAIL_LENGTH = 254  # RFC 5321 §4.5.3.1.3, without the angle brackets
 URL_LENGTH = 2048
@@ -20,8 +23,23 @@ JSON_DEPTH = 200
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"?', re.DOTALL)
 # Python neither writes nor reads whole numbers of more than 4,300 digits.
 _TOO_LARGE = 10**4300
-_TOO_DEEP = f"it is nested more than {JSON_DEPTH} levels deep"
-_TOO_MANY_DIGITS = "a whole number has more than 4,300 digits"
+_TOO_DEEP = _("it is nested more than %(limit)s levels deep", limit=JSON_DEPTH)
+_TOO_MANY_DIGITS = _("a whole number has more than 4,300 digits")
+# What the parser of Python says, with a small letter at the start; marked for translation.
+JSON_PROBLEMS = (
+    _("expecting value"),
+    _("expecting property name enclosed in double quotes"),
+    _("expecting ':' delimiter"),
+    _("expecting ',' delimiter"),
+    _("extra data"),
+    _("unterminated string starting at"),
+    _("invalid control character at"),
+    _("invalid \\escape"),
+    _("invalid \\uXXXX escape"),
+    _("illegal trailing comma before end of object"),
+    _("illegal trailing comma before end of array"),
+    _("unexpected UTF-8 BOM (decode using utf-8-sig)"),
+)
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 # RFC 5322 §3.2.3 without quoted strings, which no provider offers, and all letters of RFC 6531.
@@ -61,10 +79,14 @@ class CharField(Field):
 
     widget_class: ClassVar[type[Widget]] = TextInput
     messages: ClassVar[Messages] = {
-        "invalid": "Please write text.",
-        "characters": "This contains characters that cannot be stored. Please remove them.",
-        "min_length": "Please write at least {limit} characters; you wrote {length}.",
-        "max_length": "Please write at most {limit} characters; you wrote {length}.",
+        "invalid": _("Please write text."),
+        "characters": _("This contains characters that cannot be stored. Please remove them."),
+        "min_length": CountedMessage(
+            "Please write at least {limit} characters; you wrote {length}.", by="limit"
+        ),
+        "max_length": CountedMessage(
+            "Please write at most {limit} characters; you wrote {length}.", by="limit"
+        ),
     }
 
     def __init__(
@@ -154,7 +176,7 @@ class EmailField(CharField):
 
     widget_class = EmailInput
     messages: ClassVar[Messages] = {
-        "invalid_email": "Please write an email address such as ada@example.org."
+        "invalid_email": _("Please write an email address such as ada@example.org.")
     }
 
     def __init__(
@@ -193,7 +215,7 @@ class SlugField(CharField):
     """A slug: ASCII letters, digits, hyphens and underscores, as used in URLs."""
 
     messages: ClassVar[Messages] = {
-        "invalid_slug": "Please use letters a to z, digits, hyphens and underscores only."
+        "invalid_slug": _("Please use letters a to z, digits, hyphens and underscores only.")
     }
 
     def check(self, value: str) -> None:
@@ -236,7 +258,7 @@ class URLField(CharField):
 
     widget_class = URLInput
     messages: ClassVar[Messages] = {
-        "invalid_url": "Please write a whole address such as https://example.org/page."
+        "invalid_url": _("Please write a whole address such as https://example.org/page.")
     }
 
     def __init__(
@@ -276,7 +298,7 @@ class UUIDField(Field):
     """A UUID (RFC 9562)."""
 
     messages: ClassVar[Messages] = {
-        "invalid": "Please write a UUID such as 5f1c9a3e-7d24-4a8e-9b1f-0c2d4e6f8a9b."
+        "invalid": _("Please write a UUID such as 5f1c9a3e-7d24-4a8e-9b1f-0c2d4e6f8a9b.")
     }
 
     def to_python(self, raw: object) -> UUID:
@@ -314,9 +336,11 @@ class JSONField(Field):
 
     widget_class = JSONInput
     messages: ClassVar[Messages] = {
-        "invalid": "This is not valid JSON: {reason}.",
-        "characters": "This contains characters that cannot be stored. Please remove them.",
-        "max_length": "Please write at most {limit} characters; you wrote {length}.",
+        "invalid": _("This is not valid JSON: {reason}."),
+        "characters": _("This contains characters that cannot be stored. Please remove them."),
+        "max_length": CountedMessage(
+            "Please write at most {limit} characters; you wrote {length}.", by="limit"
+        ),
     }
 
     def __init__(self, *, max_length: int = JSON_LENGTH, **options: Unpack[FieldOptions]) -> None:
@@ -348,7 +372,7 @@ class JSONField(Field):
         if isinstance(value, str) and ("\0" in value or _SURROGATE.search(value)):
             raise self.invalid("characters")
         if isinstance(value, float) and not isfinite(value):
-            raise self.invalid("invalid", reason="a number is too large or not finite")
+            raise self.invalid("invalid", reason=gettext("a number is too large or not finite"))
         if isinstance(value, int) and abs(value) >= _TOO_LARGE:
             raise self.invalid("invalid", reason=_TOO_MANY_DIGITS)
 
@@ -359,7 +383,10 @@ class JSONField(Field):
         try:
             return json.loads(raw.removeprefix("\ufeff"), parse_constant=_refuse)
         except json.JSONDecodeError as error:
-            reason = f"{error.msg[:1].lower()}{error.msg[1:]}, line {error.lineno}"
+            problem = f"{error.msg[:1].lower()}{error.msg[1:]}"
+            reason = gettext(
+                "%(problem)s, line %(line)s", problem=gettext(problem), line=error.lineno
+            )
             raise self.invalid("invalid", reason=reason) from None
         except _NotANumber as error:
             raise self.invalid("invalid", reason=str(error)) from None
@@ -390,7 +417,7 @@ class _NotANumber(ValueError):
 
 
 def _refuse(constant: str) -> None:
-    raise _NotANumber(f"{constant} is not a JSON number")
+    raise _NotANumber(gettext("%(constant)s is not a JSON number", constant=constant))
 
 
 def _inside(value: object) -> list[object]:

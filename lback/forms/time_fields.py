@@ -1,12 +1,15 @@
 """Fields for dates, times and durations."""
 
 import re
+from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any, ClassVar, Unpack
 
 from lback.forms.field import Field, FieldOptions, Messages
 from lback.forms.widgets import DateInput, DateTimeInput, TimeInput
+from lback.i18n.parsing import is_localized, parse_date, parse_datetime, parse_time
 from lback.time_zones import SkippedTimeError, current_zone, localtime, to_utc, zone_of
+from lback.translation import gettext_lazy as _
 
 # The zone of a field that reads and shows times in the zone of the project.
 CURRENT = "current"
@@ -35,8 +38,8 @@ class _BoundedField(Field):
     """
 
     messages: ClassVar[Messages] = {
-        "min_value": "Please choose {limit} or later.",
-        "max_value": "Please choose {limit} or earlier.",
+        "min_value": _("Please choose {limit} or later."),
+        "max_value": _("Please choose {limit} or earlier."),
     }
 
     def __init__(
@@ -75,17 +78,23 @@ class _BoundedField(Field):
         """Return the attributes `min` and `max`."""
         return {"min": self._shown(self.min_value), "max": self._shown(self.max_value)}
 
-    def iso(self, raw: object, pattern: re.Pattern[str]) -> str:
+    def iso(
+        self, raw: object, pattern: re.Pattern[str], parse: Callable[[str], date | time | None]
+    ) -> str:
         """Return ISO 8601 text.
 
         Args:
             raw: The submitted value.
             pattern: What the text must match.
+            parse: Reads text as the current language writes it, in an application with languages.
 
         Raises:
             Invalid: It does not match.
         """
         text = self.token(raw)
+        if not pattern.fullmatch(text) and is_localized():
+            found = parse(text)
+            text = "" if found is None else found.isoformat()
         if not pattern.fullmatch(text):
             raise self.invalid("invalid")
         return text
@@ -100,7 +109,7 @@ class DateField(_BoundedField):
     """
 
     widget_class = DateInput
-    messages: ClassVar[Messages] = {"invalid": "Please write a date such as 2026-03-31."}
+    messages: ClassVar[Messages] = {"invalid": _("Please write a date such as 2026-03-31.")}
 
     def to_python(self, raw: object) -> date:
         """Return the date.
@@ -114,7 +123,7 @@ class DateField(_BoundedField):
         if isinstance(raw, date) and not isinstance(raw, datetime):
             return raw
         try:
-            return date.fromisoformat(self.iso(raw, _DATE))
+            return date.fromisoformat(self.iso(raw, _DATE, parse_date))
         except ValueError:
             raise self.invalid("invalid") from None
 
@@ -123,7 +132,7 @@ class TimeField(_BoundedField):
     """A time of day, without a time zone."""
 
     widget_class = TimeInput
-    messages: ClassVar[Messages] = {"invalid": "Please write a time such as 14:30."}
+    messages: ClassVar[Messages] = {"invalid": _("Please write a time such as 14:30.")}
 
     def to_python(self, raw: object) -> time:
         """Return the time.
@@ -137,7 +146,7 @@ class TimeField(_BoundedField):
         if isinstance(raw, time):
             return raw
         try:
-            return time.fromisoformat(_whole_fraction(self.iso(raw, _TIME)))
+            return time.fromisoformat(_whole_fraction(self.iso(raw, _TIME, parse_time)))
         except ValueError:
             raise self.invalid("invalid") from None
 
@@ -166,8 +175,8 @@ class DateTimeField(_BoundedField):
 
     widget_class = DateTimeInput
     messages: ClassVar[Messages] = {
-        "invalid": "Please write a date and a time such as 2026-03-31 14:30.",
-        "skipped": "The clocks go forward at this time. Please choose another one.",
+        "invalid": _("Please write a date and a time such as 2026-03-31 14:30."),
+        "skipped": _("The clocks go forward at this time. Please choose another one."),
     }
 
     def __init__(
@@ -215,7 +224,7 @@ class DateTimeField(_BoundedField):
 
     def _parsed(self, raw: object) -> datetime:
         try:
-            return datetime.fromisoformat(_whole_fraction(self.iso(raw, _MOMENT)))
+            return datetime.fromisoformat(_whole_fraction(self.iso(raw, _MOMENT, parse_datetime)))
         except ValueError:
             raise self.invalid("invalid") from None
 
@@ -259,7 +268,7 @@ class DurationField(Field):
     """
 
     messages: ClassVar[Messages] = {
-        "invalid": "Please write a duration such as 1:30:00 or 2 12:00:00."
+        "invalid": _("Please write a duration such as 1:30:00 or 2 12:00:00.")
     }
     _pattern = re.compile(
         r"(?:(-?[0-9]{1,9})(?:\s+|$))?"  # days, which end with a space: "10:00" is ten hours

@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from lback.core.http.multidict import MultiDict
 from lback.forms.markup import Attributes, tag, text_area
+from lback.translation import gettext
 
 Values: TypeAlias = Mapping[str, Any]
 
@@ -57,6 +58,9 @@ class Widget:
 
     def __init__(self, attrs: Attributes | None = None) -> None:
         self.attrs = dict(attrs or {})
+
+    # Whether values are shown and read as the current language writes them.
+    is_localized: ClassVar[bool] = False
 
     def format(self, value: Any) -> str:
         """Return a value as the control shows it.
@@ -341,7 +345,7 @@ class FileInput(Widget):
     def _clear_box(self, name: str, attrs: Attributes) -> Markup:
         key = f"{attrs.get('id', name)}-clear"
         box = {"type": "checkbox", "name": f"{name}-clear", "id": key, "value": "on"}
-        label = tag("label", {"for": key}, "Remove the stored file")
+        label = tag("label", {"for": key}, gettext("Remove the stored file"))
         return Markup(" ") + tag("span", {"class": "choice"}, tag("input", box) + " " + label)
 
     def value_from(self, data: Values, files: Values, name: str) -> object:

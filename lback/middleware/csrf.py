@@ -18,6 +18,7 @@ from lback.core.exceptions import (
 from lback.core.http.app_session import CSRF_KEY as SESSION_KEY
 from lback.core.http.origins import origin_of, origin_of_url, own_origin
 from lback.core.settings.validation import AMBIENT_SCHEMES
+from lback.translation import gettext_noop
 
 if TYPE_CHECKING:
     from lback.core.config import Config
@@ -35,7 +36,9 @@ _SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})  # RFC 9110 section 9.2.1
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 _LENGTH = 32
 _MARK = "csrf_exempt"
-_REFUSED = "This form could not be verified. Go back, reload the page and send it again."
+_REFUSED = gettext_noop(
+    "This form could not be verified. Go back, reload the page and send it again."
+)
 _NO_TOKEN = (
     f"no token was sent; put {{{{ csrf_input }}}} into the form, or send the header {HEADER} "
     "(see docs/guides/security.md)"

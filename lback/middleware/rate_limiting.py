@@ -16,6 +16,7 @@ from lback.core.routing.endpoint import get_request
 from lback.core.settings.cache_validators import DEFAULT_CACHE
 from lback.core.settings.security_validators import check_rate
 from lback.distribution import install_hint
+from lback.translation import ngettext
 
 if TYPE_CHECKING:
     from limits import RateLimitItem
@@ -179,9 +180,12 @@ class RateLimiter:
             wait = self._wait(self._item(rate), identifiers)
             if wait is not None:
                 seconds = max(1, math.ceil(wait))
-                unit = "second" if seconds == 1 else "seconds"
                 raise HTTPException(
-                    f"Too many requests: try again in {seconds} {unit}.",
+                    ngettext(
+                        "Too many requests: try again in %(num)s second.",
+                        "Too many requests: try again in %(num)s seconds.",
+                        seconds,
+                    ),
                     429,
                     headers={"Retry-After": str(seconds)},
                 )

@@ -8,6 +8,7 @@ from itertools import islice, pairwise
 from typing import TypeAlias
 
 from lback.security.passwords import MAX_PASSWORD_LENGTH
+from lback.translation import gettext, ngettext
 
 # Words that attackers try first, combined with runs of digits, a year, "!!!", or letters written
 # as digits. A list of whole passwords of twelve characters would cover less.
@@ -80,7 +81,7 @@ class CommonPasswordValidator:
             about: Texts about its owner, such as username and email address.
         """
         if _is_guessable(_plain(password), self.words):
-            return "This password is easy to guess. Choose another one."
+            return gettext("This password is easy to guess. Choose another one.")
         return None
 
 
@@ -96,7 +97,9 @@ class UserAttributeSimilarityValidator:
             about: Texts about its owner, such as username and email address.
         """
         if _resembles(_plain(password), about):
-            return "This password is too similar to your name or email address. Choose another one."
+            return gettext(
+                "This password is too similar to your name or email address. Choose another one."
+            )
         return None
 
 
@@ -135,13 +138,10 @@ class PasswordPolicy:
             TypeError: A validator returned neither a message nor `None`.
         """
         if len(password) > MAX_PASSWORD_LENGTH:
-            return [f"Use at most {MAX_PASSWORD_LENGTH} characters."]
+            return [_too_long()]
         text = unicodedata.normalize("NFC", password)
         if len(text) < self.min_length:
-            return [
-                f"Use at least {self.min_length} characters. "
-                "Four words that do not belong together are easy to remember."
-            ]
+            return [_too_short(self.min_length)]
         known = [item for item in about if item]
         messages = (_message(validator, text, known) for validator in self._validators())
         return list(islice(filter(None, messages), 1))
@@ -150,6 +150,22 @@ class PasswordPolicy:
         if self.validators is None:
             return (CommonPasswordValidator(self.words), UserAttributeSimilarityValidator())
         return self.validators
+
+
+def _too_long() -> str:
+    return ngettext(
+        "Use at most %(num)s characters.", "Use at most %(num)s characters.", MAX_PASSWORD_LENGTH
+    )
+
+
+def _too_short(limit: int) -> str:
+    return ngettext(
+        "Use at least %(num)s characters. "
+        "Four words that do not belong together are easy to remember.",
+        "Use at least %(num)s characters. "
+        "Four words that do not belong together are easy to remember.",
+        limit,
+    )
 
 
 def _message(validator: PasswordValidator, text: str, about: Sequence[str]) -> str | None:

@@ -59,6 +59,7 @@ class Claim:
     losses: int
     cursor: str | None
     concurrency_key: str | None
+    language: str | None
 
     @property
     def options(self) -> TaskOptions:
@@ -130,6 +131,7 @@ class Claims:
             _Columns.losses,
             _Columns.cursor,
             _Columns.concurrency_key,
+            _Columns.language,
             _Columns.expires_at,
         )
         candidates = (
@@ -161,6 +163,7 @@ class Claims:
                 row.losses,
                 row.cursor,
                 row.concurrency_key,
+                row.language,
             )
             for row in rows
         ]

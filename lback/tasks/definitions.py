@@ -17,6 +17,7 @@ from lback.core.unit_of_work import current
 from lback.database.engine import SERVICES
 from lback.tasks.arguments import Signature
 from lback.tasks.handles import TaskHandle, TaskQueue
+from lback.translation import current_translations, get_language
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -119,6 +120,7 @@ class NewTask:
     expires: float | None
     unique_key: str | None
     concurrency_key: str | None
+    language: str | None
 
 
 class Task(Generic[P, R]):
@@ -283,6 +285,7 @@ class Enqueuing:
             options.expires,
             key if options.unique else None,
             _concurrency_key(task, arguments) if options.concurrency else None,
+            None if current_translations() is None else get_language(),
         )
 
 

@@ -32,6 +32,7 @@ class TaskRecord:
         progress: What was done, the total and a note, as `progress` stored them.
         worker: Id of the worker that runs it.
         arguments: The arguments as JSON; empty if they are sensitive.
+        language: Tag of the language in which it was enqueued; None if there is one alone.
     """
 
     id: str
@@ -49,6 +50,7 @@ class TaskRecord:
     progress: tuple[float, float | None, str] | None
     worker: str | None
     arguments: str
+    language: str | None = None
 
 
 class TaskQueue(Protocol):

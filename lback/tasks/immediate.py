@@ -71,7 +71,9 @@ class ImmediateQueue:
         record = replace(record, **started)  # type: ignore[arg-type]  # the types are those above
         self._keep(record)
         try:
-            result = call_task(self._services, record.name, record.arguments)
+            result = call_task(
+                self._services, record.name, record.arguments, language=record.language
+            )
         except Exception as error:
             logger.exception("task %s failed", record.name)
             text = f"{type(error).__name__}: {error}"
@@ -149,4 +151,5 @@ def new_record(task: "NewTask", now: float) -> TaskRecord:
         None,
         None,
         task.arguments,
+        task.language,
     )

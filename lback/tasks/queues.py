@@ -181,6 +181,7 @@ def _row(task: "NewTask", now: float) -> dict[str, object]:
         "losses": 0,
         "unique_key": task.unique_key,
         "concurrency_key": task.concurrency_key,
+        "language": task.language,
     }
 
 
@@ -252,4 +253,5 @@ def _record(row: Any) -> TaskRecord:
         (row.progress_done, row.progress_total, row.progress_note or "") if has_progress else None,
         row.worker if row.state not in FINISHED else None,
         "" if is_sensitive else row.arguments,
+        row.language,
     )

@@ -11,6 +11,7 @@ from lback.core.unit_of_work import current
 from lback.tasks.arguments import SESSION, encode_result
 from lback.tasks.definitions import TASKS, Task
 from lback.tasks.exceptions import UnknownTask
+from lback.translation import CURRENT as CURRENT_LANGUAGE
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -105,6 +106,8 @@ def call_task(
     arguments: str,
     around: "Callable[[Session], AbstractContextManager[None]] | None" = None,
     finish: "Callable[[Session, str | None], None] | None" = None,
+    *,
+    language: str | None = None,
 ) -> str | None:
     """Run the function of a task in a database session, and commit.
 
@@ -114,6 +117,7 @@ def call_task(
         arguments: Its arguments as JSON.
         around: Called with the session; gives the context in which the function alone runs.
         finish: Called with the session and the result before the commit.
+        language: Tag of the language in which it was enqueued.
 
     Returns:
         The result as JSON.
@@ -124,7 +128,7 @@ def call_task(
     task = find_task(name)
     signature = task.signature(services)
     given = signature.decode(arguments)
-    with _transaction(services) as session:
+    with _language(services, language), _transaction(services) as session:
         for wanted in signature.injected:
             given[wanted] = session if wanted == SESSION else services[wanted]
         with around(session) if around is not None else nullcontext():
@@ -139,6 +143,21 @@ def call_task(
             finish(session, result)
         session.commit()
     return result
+
+
+@contextmanager
+def _language(services: Mapping[str, Any], code: str | None) -> Iterator[None]:
+    """Use the language in which a task was enqueued; the default if the application lost it."""
+    languages = services.get("languages")
+    if languages is None:
+        yield
+        return
+    known = languages.code_of(code) if code else None
+    token = CURRENT_LANGUAGE.set(languages.find(known or languages.default))
+    try:
+        yield
+    finally:
+        CURRENT_LANGUAGE.reset(token)
 
 
 @contextmanager

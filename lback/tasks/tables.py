@@ -37,6 +37,7 @@ class StoredTask(Base):
         lease: Changes with each attempt; an attempt whose lease is over cannot store anything.
         unique_key: Hash of name and arguments, while no second task with it may be enqueued.
         concurrency_key: Tasks with the same key are limited in number.
+        language: Tag of the language in which it was enqueued, in an application with several.
         cursor: What `checkpoint` stored, as JSON.
         result: What the function returned, as JSON.
         error: The last exception, with its type.
@@ -67,6 +68,7 @@ class StoredTask(Base):
     lease: Mapped[str | None] = mapped_column(String(32))
     unique_key: Mapped[str | None] = mapped_column(String(64), unique=True)
     concurrency_key: Mapped[str | None] = mapped_column(String(150))
+    language: Mapped[str | None] = mapped_column(String(20))
     progress_done: Mapped[float | None] = mapped_column(Double)
     progress_total: Mapped[float | None] = mapped_column(Double)
     progress_note: Mapped[str | None] = mapped_column(String(200))

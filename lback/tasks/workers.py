@@ -417,7 +417,14 @@ class Worker:
         token = running.set(attempt)
         began = time.monotonic()
         try:
-            call_task(self._services, claim.name, claim.arguments, attempt.around, attempt.finish)
+            call_task(
+                self._services,
+                claim.name,
+                claim.arguments,
+                attempt.around,
+                attempt.finish,
+                language=claim.language,
+            )
         except TaskStopped:
             self._claims.give_back(claim)
             logger.info("task %s stopped at a checkpoint: %s", claim.name, claim.id)

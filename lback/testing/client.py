@@ -18,6 +18,7 @@ from lback.core.routing.endpoint import CHECK_ANSWERS
 from lback.middleware.csrf import CHECKED as CSRF_CHECKED
 from lback.testing.cookies import CookieJar, Place
 from lback.time_zones import CURRENT_ZONE
+from lback.translation import CURRENT as CURRENT_LANGUAGE
 
 if TYPE_CHECKING:
     from lback.core.http.app_session import AppSession
@@ -411,12 +412,13 @@ class Client:
 
 @contextmanager
 def _own_time_zone() -> Iterator[None]:
-    """Keep the time zone of a request from applying to the test."""
-    token = CURRENT_ZONE.set(None)
+    """Keep the time zone and the language of a request from applying to the test."""
+    token, language = CURRENT_ZONE.set(None), CURRENT_LANGUAGE.set(None)
     try:
         yield
     finally:
         CURRENT_ZONE.reset(token)
+        CURRENT_LANGUAGE.reset(language)
 
 
 def _unquoted(path: str) -> str:

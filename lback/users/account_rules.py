@@ -1,6 +1,8 @@
 """Validation of usernames and email addresses."""
 
 from lback.core.http.mail_address import mailed_address
+from lback.translation import gettext
+from lback.translation import gettext_lazy as _
 from lback.users.models import (
     EMAIL_LENGTH,
     USERNAME_LENGTH,
@@ -9,7 +11,7 @@ from lback.users.models import (
     username_key,
 )
 
-EMAIL_RULE = "Enter an email address such as ada@example.org."
+EMAIL_RULE = _("Enter an email address such as ada@example.org.")
 
 
 def is_username(username: str) -> bool:
@@ -33,19 +35,23 @@ def username_problem(username: str, email: str | None) -> str | None:
         and clean_email(username) != clean_email(email)
     ):
         # Users may sign in with either: a username must not be the address of another account.
-        return "A username with an @ must be the email address of the account."
+        return gettext("A username with an @ must be the email address of the account.")
     return problem
 
 
 def _shape_problem(username: str) -> str | None:
     # Measured before it is normalized as well, because normalizing long texts is slow.
     if not username or len(username) > USERNAME_LENGTH:
-        return f"Enter a username of 1 to {USERNAME_LENGTH} characters."
+        return _length_problem()
     cleaned = clean_username(username)
     if not 0 < len(cleaned) <= USERNAME_LENGTH:
-        return f"Enter a username of 1 to {USERNAME_LENGTH} characters."
+        return _length_problem()
     is_seen = cleaned.isprintable() and username_key(cleaned) != ""
-    return None if is_seen else "Enter a username without invisible characters."
+    return None if is_seen else gettext("Enter a username without invisible characters.")
+
+
+def _length_problem() -> str:
+    return gettext("Enter a username of 1 to %(limit)s characters.", limit=USERNAME_LENGTH)
 
 
 def email_problem(email: str | None) -> str | None:
@@ -55,7 +61,7 @@ def email_problem(email: str | None) -> str | None:
         return None
     # Only a delivered email shows that it works; this finds what cannot be an address.
     is_valid = len(cleaned) <= EMAIL_LENGTH and mailed_address(cleaned) is not None
-    return None if is_valid else EMAIL_RULE
+    return None if is_valid else str(EMAIL_RULE)
 
 
 def is_email(email: str) -> bool:

@@ -6,6 +6,7 @@ from lback.core.exceptions import ValidationError
 from lback.database import utc_now
 from lback.security.passwords import hash_password
 from lback.security.tokens import TokenSigner
+from lback.translation import gettext_lazy as _
 from lback.users.account_lock import lock_account
 from lback.users.account_rules import email_problem
 from lback.users.models import Account, clean_email
@@ -20,7 +21,7 @@ A = TypeVar("A", bound=Account)
 HOUR = 3600.0
 RESET_SECONDS = HOUR
 VERIFY_SECONDS = 3 * 24 * HOUR
-SPENT = "This link has expired or was already used. Request a new one."
+SPENT = _("This link has expired or was already used. Request a new one.")
 
 
 class AccountTokens(Generic[A]):
@@ -68,7 +69,7 @@ class AccountTokens(Generic[A]):
         account_id, state = self._read("reset", token, RESET_SECONDS)
         account = self._manager.get(session, account_id)
         if account is None or not account.is_active or state != self._reset_state(account):
-            raise ValidationError({"token": [SPENT]})
+            raise ValidationError({"token": [str(SPENT)]})
         return account
 
     def reset_password(self, session: "Session", token: str, password: str) -> A:
@@ -133,7 +134,7 @@ class AccountTokens(Generic[A]):
         account_id, address, state = self._read("email", token, VERIFY_SECONDS)
         account = self._manager.get(session, account_id)
         if account is None or not account.is_active or state != self._email_state(account):
-            raise ValidationError({"token": [SPENT]})
+            raise ValidationError({"token": [str(SPENT)]})
         return account, address
 
     def verify_email(self, session: "Session", token: str) -> A:
@@ -187,7 +188,7 @@ class AccountTokens(Generic[A]):
         """
         address: str = self._read("sign-up", token, VERIFY_SECONDS)
         if self._manager.get_by_email(session, address) is not None:
-            raise ValidationError({"token": [SPENT]})
+            raise ValidationError({"token": [str(SPENT)]})
         return address
 
     def sign_up(self, session: "Session", token: str, password: str) -> A:
@@ -213,7 +214,7 @@ class AccountTokens(Generic[A]):
     def _read(self, purpose: str, token: str, max_age: float) -> Any:
         data = self._signer.read(self._purpose(purpose), token, max_age)
         if data is None:
-            raise ValidationError({"token": [SPENT]})
+            raise ValidationError({"token": [str(SPENT)]})
         return data
 
     def _purpose(self, name: str) -> str:

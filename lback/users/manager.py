@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from lback.core.exceptions import ValidationError
 from lback.security.password_policy import PasswordPolicy
 from lback.security.passwords import hash_password, needs_rehash, verify_password
+from lback.translation import gettext_lazy as _
 from lback.users.account_lock import end_api_keys, end_sessions, lock_account, renew_hash
 from lback.users.account_rules import email_problem, is_email, is_username, username_problem
 from lback.users.models import EMAIL_LENGTH, Account, User, clean_email, clean_username
@@ -22,11 +23,11 @@ logger = logging.getLogger(__name__)
 A = TypeVar("A", bound=Account)
 
 TAKEN = {
-    "username": "This username is taken. Choose another one.",
-    "email": "This email address already has an account. Sign in, or use another address.",
+    "username": _("This username is taken. Choose another one."),
+    "email": _("This email address already has an account. Sign in, or use another address."),
 }
-WRONG_PASSWORD = "This is not your current password. Try again."  # noqa: S105  a message
-CHANGED = "Your account was changed at the same time. Sign in and try again."
+WRONG_PASSWORD = _("This is not your current password. Try again.")
+CHANGED = _("Your account was changed at the same time. Sign in and try again.")
 
 
 class AccountManager(Generic[A]):
@@ -102,7 +103,7 @@ class AccountManager(Generic[A]):
         with session.no_autoflush:
             taken = self._accounts.taken(session, account.username, account.email)
         if taken:
-            raise ValidationError({field: [TAKEN[field]] for field in sorted(taken)})
+            raise ValidationError({field: [str(TAKEN[field])] for field in sorted(taken)})
 
     def authenticate(self, session: Session, username: str, password: str) -> A | None:
         """Return the active account with this name and password, or `None`.
@@ -230,7 +231,7 @@ class AccountManager(Generic[A]):
         self.check_password(password, account)
         password_hash = hash_password(password)
         if not lock_account(session, account):
-            raise ValidationError({"current_password": [CHANGED]})
+            raise ValidationError({"current_password": [str(CHANGED)]})
         self.store_password_hash(session, account, password_hash, end_keys=False)
 
     def store_password_hash(
@@ -269,7 +270,7 @@ class AccountManager(Generic[A]):
                 `current_password`), or the new password breaks a rule (key `password`).
         """
         if not verify_password(current_password, account.password_hash):
-            raise ValidationError({"current_password": [WRONG_PASSWORD]})
+            raise ValidationError({"current_password": [str(WRONG_PASSWORD)]})
         self.replace_password(session, account, password)
 
     def check_password(self, password: str, *about: Account | str | None) -> None:
@@ -306,11 +307,11 @@ class AccountManager(Generic[A]):
         _refuse(email=[email_problem(email)])
         cleaned = clean_email(email)
         if not lock_account(session, account):
-            raise ValidationError({"email": [CHANGED]})
+            raise ValidationError({"email": [str(CHANGED)]})
         if cleaned == account.email:
             return
         if cleaned is not None and self._accounts.get_by_email(session, cleaned) is not None:
-            raise ValidationError({"email": [TAKEN["email"]]})
+            raise ValidationError({"email": [str(TAKEN["email"])]})
         if cleaned is not None and clean_email(account.username) == account.email:
             _refuse(email=[username_problem(cleaned, cleaned)])
             account.username = cleaned

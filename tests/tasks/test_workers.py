@@ -440,7 +440,7 @@ def test_the_attempt_of_a_worker_that_was_given_up_stores_nothing(
     from lback.tasks.claims import Claim
     from lback.tasks.exceptions import LeaseLost
 
-    late = Claim(handle.id, "tests.twice", "{}", lease or "", 1, 0, None, None)
+    late = Claim(handle.id, "tests.twice", "{}", lease or "", 1, 0, None, None, None)
     with app.db_manager.create_session() as session, pytest.raises(LeaseLost):
         claims.finish(session, late, {"result": None})
     claims.give_back(late)

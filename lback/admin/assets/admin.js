@@ -1,13 +1,21 @@
 // Progressive enhancement of the admin: every page works without JavaScript.
 "use strict";
 
+// Texts of pages in another language than English, which the layout gives.
+const texts = {
+  selected: "%(number)s selected",
+  results: "Search results",
+  choose: "Choose one of the search results.",
+  ...document.body.dataset,
+};
+
 function chooseAll(list) {
   const all = list.querySelector("[data-all]");
   const boxes = [...list.querySelectorAll('input[name="key"]')];
   const number = list.querySelector("[data-number]");
   const count = () => {
     const chosen = boxes.filter((box) => box.checked).length;
-    number.textContent = chosen ? `${chosen} selected` : "";
+    number.textContent = chosen ? texts.selected.replaceAll("%(number)s", chosen) : "";
     all.checked = chosen > 0 && chosen === boxes.length;
     all.indeterminate = chosen > 0 && chosen < boxes.length;
   };
@@ -52,7 +60,7 @@ function makePicker(key) {
 
   options.id = `${key.id}_options`;
   options.setAttribute("role", "listbox");
-  options.setAttribute("aria-label", "Search results");
+  options.setAttribute("aria-label", texts.results);
   options.hidden = true;
   for (const name of ["required", "aria-describedby", "aria-invalid"]) {
     if (key.hasAttribute(name)) words.setAttribute(name, key.getAttribute(name));
@@ -114,7 +122,7 @@ function makePicker(key) {
   };
   words.addEventListener("input", () => {
     key.value = "";
-    words.setCustomValidity(words.value ? "Choose one of the search results." : "");
+    words.setCustomValidity(words.value ? texts.choose : "");
     clearTimeout(waiting);
     waiting = setTimeout(ask, 150);
   });

@@ -18,6 +18,9 @@ from lback.core.errors.debug_page import (
 )
 from lback.core.errors.redaction import Redactor
 from lback.core.response import STATUS_LINES
+from lback.core.templates.messages import add_translation
+from lback.translation import get_language, gettext, text_direction
+from lback.translation import gettext_noop as _
 
 if TYPE_CHECKING:
     from lback.core.config import Config
@@ -28,16 +31,43 @@ _DIRECTORY = Path(__file__).with_name("templates")
 
 # Plain headings in place of the technical phrase of the status.
 HEADINGS = {
-    400: "This request cannot be read",
-    401: "Please sign in",
-    403: "You may not see this",
-    404: "There is nothing here",
-    405: "This cannot be done here",
-    413: "This is too large",
-    429: "Too many requests",
-    500: "Something went wrong",
-    503: "Back in a moment",
+    400: _("This request cannot be read"),
+    401: _("Please sign in"),
+    403: _("You may not see this"),
+    404: _("There is nothing here"),
+    405: _("This cannot be done here"),
+    413: _("This is too large"),
+    429: _("Too many requests"),
+    500: _("Something went wrong"),
+    503: _("Back in a moment"),
 }
+# Phrases of other statuses that visitors see, by the names of several versions of Python.
+PHRASES = (
+    _("Payment Required"),
+    _("Not Acceptable"),
+    _("Request Timeout"),
+    _("Conflict"),
+    _("Gone"),
+    _("Length Required"),
+    _("Precondition Failed"),
+    _("Content Too Large"),
+    _("Request Entity Too Large"),
+    _("URI Too Long"),
+    _("Request-URI Too Long"),
+    _("Unsupported Media Type"),
+    _("Range Not Satisfiable"),
+    _("Requested Range Not Satisfiable"),
+    _("Unprocessable Content"),
+    _("Unprocessable Entity"),
+    _("Locked"),
+    _("Request Header Fields Too Large"),
+    _("Unavailable For Legal Reasons"),
+    _("Not Implemented"),
+    _("Bad Gateway"),
+    _("Service Unavailable"),
+    _("Gateway Timeout"),
+    _("Insufficient Storage"),
+)
 
 
 @cache
@@ -50,6 +80,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         finalize=_redacted,
     )
+    add_translation(environment)
     environment.globals["style"] = style()
     return environment
 
@@ -75,18 +106,29 @@ def style_hash() -> str:
     return f"'sha256-{base64.b64encode(digest).decode()}'"
 
 
-@lru_cache(maxsize=256)
 def error_page(status: int, message: str) -> str:
-    """Render the error page for visitors.
+    """Render the error page for visitors, in the current language.
 
     Args:
         status: Status of the response.
         message: Text for the visitor; escaped.
     """
-    return (
-        _environment()
-        .get_template("error.html")
-        .render(status=status, message=message, heading=_heading(status))
+    texts = (str(message), gettext(_heading(status)), gettext("Go to the first page"))
+    return _error_page(status, *texts, get_language(), text_direction())
+
+
+@lru_cache(maxsize=256)
+def _error_page(
+    status: int, message: str, heading: str, home: str, language: str, direction: str
+) -> str:
+    page = _environment().get_template("error.html")
+    return page.render(
+        status=status,
+        message=message,
+        heading=heading,
+        home=home,
+        language=language,
+        direction=direction,
     )
 
 

@@ -88,7 +88,9 @@ class AccessLog:
             log_answer(
                 client_address(environ, self._proxies),
                 environ["REQUEST_METHOD"],
-                self._secret_paths().in_path(_decoded(environ.get("PATH_INFO") or "/")),
+                # Of the language, which was taken from the path.
+                environ.get("lback.language_prefix", "")
+                + self._secret_paths().in_path(_decoded(environ.get("PATH_INFO") or "/")),
                 status[:3],
                 perf_counter() - started,
                 next(ids, "-"),

@@ -7,6 +7,7 @@ from typing import Any, BinaryIO, Final
 
 from lback.core.exceptions import BadRequest, HTTPException
 from lback.core.http.limits import DEFAULT_LIMITS
+from lback.translation import gettext
 
 # Set in the environ by a server that could not read the body: the HTTPException to answer with.
 BODY_ERROR = "lback.body_error"
@@ -62,7 +63,7 @@ def body_stream(environ: dict[str, Any], limit: int = DEFAULT_LIMITS.body_size) 
 
 def too_large(limit: int) -> HTTPException:
     """Build the exception for a body over the limit (status 413, RFC 9110 section 15.5.14)."""
-    return HTTPException(f"the body is larger than {limit} bytes", 413)
+    return HTTPException(gettext("the body is larger than %(limit)s bytes", limit=limit), 413)
 
 
 class BodyStream:

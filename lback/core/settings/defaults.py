@@ -67,6 +67,15 @@ class Settings:
 
     # Dates and times.
     TIME_ZONE: str = "UTC"  # in which times are read and shown, such as Europe/Berlin
+    TIME_ZONE_USER_ATTRIBUTE: str = ""  # of a user, with the name of a zone; empty: none
+
+    # Languages, as tags such as "de" or "pt-BR"; other than "en" they need the extra i18n.
+    LANGUAGE: str = "en"  # the default
+    LANGUAGES: list[str] = field(default_factory=list)  # visitors choose from; empty: LANGUAGE
+    MESSAGES_LANGUAGE: str = "en"  # in which the messages of the project are written
+    LANGUAGE_PREFIX: bool = False  # every page also below /de/ and so on
+    LANGUAGE_COOKIE_NAME: str = "language"
+    LANGUAGE_USER_ATTRIBUTE: str = ""  # of a user, with the chosen language; empty: none
 
     # Logging.
     LOGGING_LEVEL: str = ""  # empty: INFO, or DEBUG where DEBUG is on

@@ -28,6 +28,9 @@ _STATIC_URL = re.compile(r"(?:https?://[\w.:\[\]-]+/|/[\w.~-]+/)(?:[\w.~-]+/)*",
 
 _HEALTH_PATH = re.compile(r"(?:/[\w.~-]+)+", re.ASCII)
 
+# BCP 47: language, script, region and variants, as directories of catalogues have them.
+_LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[A-Z][a-z]{3})?(?:-(?:[A-Z]{2}|[0-9]{3}))?")
+
 _WANTED: Mapping[type, str] = {
     bool: "must be true or false, without quotes",
     int: "must be a whole number",
@@ -103,6 +106,24 @@ def _level(value: str) -> None:
 
 def _time_zone(value: str) -> None:
     zone_of(value)
+
+
+def _language(value: str) -> None:
+    if not _LANGUAGE.fullmatch(value):
+        raise ValueError(
+            f"{value!r} is not the tag of a language; write 'de', 'pt-BR' or 'zh-Hans'"
+        )
+
+
+def _languages(value: list[Any]) -> None:
+    _texts(value)
+    for code in value:
+        _language(code)
+
+
+def _attribute(value: str) -> None:
+    if value and not value.isidentifier():
+        raise ValueError("must be the name of an attribute of users, or empty")
 
 
 def _port(value: int) -> None:
@@ -317,6 +338,12 @@ VALIDATORS: Mapping[str, Callable[[Any], None]] = {
     "DATABASE_DIRECT_URL": _database_url,
     "DB_STATEMENT_TIMEOUT": _not_negative,
     "TIME_ZONE": _time_zone,
+    "TIME_ZONE_USER_ATTRIBUTE": _attribute,
+    "LANGUAGE": _language,
+    "LANGUAGES": _languages,
+    "MESSAGES_LANGUAGE": _language,
+    "LANGUAGE_COOKIE_NAME": _cookie_name,
+    "LANGUAGE_USER_ATTRIBUTE": _attribute,
     "LOGGING_LEVEL": _level,
     "PORT": _port,
     "SERVER": _server,

@@ -16,9 +16,12 @@ from jinja2 import Environment, FileSystemLoader, Template, TemplateNotFound, Un
 from lback.core.dispatcher_instance import SignalSender
 from lback.core.exceptions import ConfigurationError
 from lback.core.signals import SignalDispatcher
+from lback.core.templates.message_code import compile_directly
+from lback.core.templates.messages import add_checked_translation, add_translation
 from lback.core.templates.sandbox import DatabaseSandbox, admitted
 from lback.core.templates.writing import limited_time
 from lback.time_zones import CURRENT_ZONE, localtime, zone_of
+from lback.translation import gettext
 
 if TYPE_CHECKING:
     from lback.core.config import Config
@@ -101,6 +104,8 @@ class TemplateRenderer(SignalSender):
     templates from the database. The latter run in a `DatabaseSandbox`, which denies by default:
     permission to edit a row must not allow running code or reading secrets.
 
+    All templates can use the tag `trans` and the functions `_`, `gettext`, `ngettext`, `pgettext`,
+    `get_language` and `text_direction`; files also `npgettext`.
     All templates can use `url(name, **params)` and the filters `uppercase` and `localtime`, which
     converts a datetime to the time zone of the project and, with a format, to text:
     `{{ at | localtime("%d.%m.%Y %H:%M") }}`. The context of a call takes precedence.
@@ -141,7 +146,10 @@ class TemplateRenderer(SignalSender):
             "auto_reload": config.get("DEBUG") is True,
         }
         self.environment = Environment(**options)  # noqa: S701  `_escapes` decides by the name
+        add_translation(self.environment)
+        compile_directly(self.environment, gettext)
         self._sandbox = DatabaseSandbox(**{**options, "autoescape": True})
+        add_checked_translation(self._sandbox)
         for environment in (self.environment, self._sandbox):
             environment.filters["uppercase"] = custom_uppercase
             environment.filters["localtime"] = self._localtime

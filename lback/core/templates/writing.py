@@ -30,7 +30,7 @@ _LARGEST_ARGUMENT = 1000
 _LARGEST_PRODUCT = 100_000
 _LARGEST_BITS = 4096
 # Characters of one text, and items in one value that is written.
-_LONGEST_TEXT = 10_000_000
+LONGEST_TEXT = 10_000_000
 _MOST_ITEMS = 100_000
 # Processor time of one rendering.
 _MOST_SECONDS = 5.0
@@ -126,12 +126,12 @@ def checked_text(value: Any) -> Any:
     Raises:
         SecurityError: Its text could show more than its class allows, or is too long.
     """
-    if type(value) is str and len(value) <= _LONGEST_TEXT:
+    if type(value) is str and len(value) <= LONGEST_TEXT:
         return value
     size = 0
     for number, part in enumerate(_parts_of(value)):
         size += len(part) if isinstance(part, _TEXT_KINDS) else 1
-        if number > _MOST_ITEMS or size > _LONGEST_TEXT:
+        if number > _MOST_ITEMS or size > LONGEST_TEXT:
             raise SecurityError("this text is too long for a template from the database")
     return value
 
@@ -184,7 +184,7 @@ def check_sum(left: Any, right: Any) -> None:
         SecurityError: It would be.
     """
     if isinstance(left, (*_TEXT_KINDS, list, tuple)) and isinstance(right, type(left)):
-        limit = _LONGEST_TEXT if isinstance(left, _TEXT_KINDS) else _MOST_ITEMS
+        limit = LONGEST_TEXT if isinstance(left, _TEXT_KINDS) else _MOST_ITEMS
         if len(left) + len(right) > limit:
             raise SecurityError("this sum is too large for a template from the database")
 
@@ -250,7 +250,7 @@ def concatenated(pieces: Iterable[str]) -> str:
     found, size = [], 0
     for piece in pieces:
         size += len(piece)
-        if size > _LONGEST_TEXT:
+        if size > LONGEST_TEXT:
             raise SecurityError("this text is too long for a template from the database")
         found.append(piece)
     return "".join(found)
@@ -310,7 +310,7 @@ def _join(context: EvalContext, value: Any, d: str = "", attribute: str | None =
 
 def _joinable(items: list[Any], separator: str) -> list[Any]:
     size = sum(len(item) if isinstance(item, str) else 1 for item in items)
-    if size + len(items) * len(separator) > _LONGEST_TEXT:
+    if size + len(items) * len(separator) > LONGEST_TEXT:
         raise SecurityError("this text is too long for a template from the database")
     return items
 
@@ -336,5 +336,5 @@ def _sum(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def _check_replacement(text: str, old: str, new: Any) -> None:
     times = text.count(old) if old else len(text) + 1
-    if len(text) + times * len(str(new)) > _LONGEST_TEXT:
+    if len(text) + times * len(str(new)) > LONGEST_TEXT:
         raise SecurityError("this text is too long for a template from the database")

@@ -248,6 +248,7 @@ def upgrade() -> None:
     sa.Column('lease', sa.String(length=32), nullable=True),
     sa.Column('unique_key', sa.String(length=64), nullable=True),
     sa.Column('concurrency_key', sa.String(length=150), nullable=True),
+    sa.Column('language', sa.String(length=20), nullable=True),
     sa.Column('progress_done', sa.Double(), nullable=True),
     sa.Column('progress_total', sa.Double(), nullable=True),
     sa.Column('progress_note', sa.String(length=200), nullable=True),
