@@ -37,8 +37,9 @@ BOUNDS = {
     "plaintext": Cost(17, 10),
     "json": Cost(19, 10),
     "params": Cost(19, 10),
-    "not found": Cost(45, 18),
-    "not allowed": Cost(52, 19),
+    # Eight calls for the texts of the page, its language and its direction.
+    "not found": Cost(53, 20),
+    "not allowed": Cost(60, 21),
     "query": Cost(20, 11),
     "cookies": Cost(19, 11),
     "form": Cost(39, 12),

@@ -31,6 +31,7 @@ EXTRAS = {
     "gunicorn": "gunicorn",
     "ratelimit": "limits",
     "tasks": "cronsim",
+    "i18n": "babel",
     "zstd": "zstandard",
     "docs-ui": "flask_swagger_ui",
 }
