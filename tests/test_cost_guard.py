@@ -37,9 +37,9 @@ BOUNDS = {
     "plaintext": Cost(17, 10),
     "json": Cost(19, 10),
     "params": Cost(19, 10),
-    # Eight calls for the texts of the page, its language and its direction.
-    "not found": Cost(53, 20),
-    "not allowed": Cost(60, 21),
+    # Two calls to see that the page need not be translated.
+    "not found": Cost(47, 20),
+    "not allowed": Cost(54, 21),
     "query": Cost(20, 11),
     "cookies": Cost(19, 11),
     "form": Cost(39, 12),
