@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from lback.core.exceptions import NotFound
 from lback.core.response import HTMLResponse, RedirectResponse
+from lback.translation import PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -92,7 +93,7 @@ def reverse(request: "Request", name: str, /, **params: object) -> str:
         '/books/8'
     """
     router: Router = request.get_service("router")
-    prefix = request.environ.get("lback.language_prefix", "")
+    prefix = request.environ.get(PREFIX, "")
     return f"{prefix}{router.reverse(name, **params)}"
 
 

@@ -7,6 +7,7 @@ mark its texts.
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import lru_cache
 from typing import Any, ClassVar
 
 __all__ = [
@@ -28,6 +29,8 @@ __all__ = [
 # Between the context and the message in a key, as in .mo files.
 CONTEXT_SEPARATOR = "\x04"
 SOURCE_LANGUAGE = "en"  # of the messages in the code of the framework
+# Key of the environ: the part of the path of a request that was its language, such as "/de".
+PREFIX = "lback.language_prefix"
 
 # Languages that are written from right to left, and scripts where a tag names one (BCP 47).
 _RTL_LANGUAGES = frozenset(
@@ -390,7 +393,12 @@ def text_direction(code: str = "") -> str:
         >>> text_direction("ar"), text_direction("az-Arab"), text_direction("de")
         ('rtl', 'rtl', 'ltr')
     """
-    subtags = (code or get_language()).lower().replace("_", "-").split("-")
+    return _direction(code or get_language())
+
+
+@lru_cache(64)
+def _direction(code: str) -> str:
+    subtags = code.lower().replace("_", "-").split("-")
     script = next((part for part in subtags[1:] if len(part) == 4 and part.isalpha()), "")
     if script:
         return "rtl" if script in _RTL_SCRIPTS else "ltr"

@@ -33,6 +33,7 @@ EXTRAS = {
     "tasks": "cronsim",
     "broker-rabbitmq": "pika",
     "broker-redis": "dramatiq",
+    "i18n": "babel",
     "zstd": "zstandard",
     "docs-ui": "flask_swagger_ui",
 }

@@ -380,12 +380,12 @@ class ErrorHandler(SignalSender):
             return error_page(status, message)
 
     def _public_page(self, status: int, message: str, request: "Request | None") -> str:
-        # Translated here, so that logs, signals and JSON have the message of the exception.
-        message = gettext(message) if message else message
         if status in self._project_pages:
             try:
+                # Translated here, so that logs, signals and JSON have that of the exception.
+                shown = gettext(message) if message else message
                 return self._renderer.render_to_string(
-                    f"{status}.html", request=request, status_code=status, message=message
+                    f"{status}.html", request=request, status_code=status, message=shown
                 )
             except Exception:
                 logger.exception("the template %d.html failed", status)

@@ -4,12 +4,11 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from lback.core.exceptions import ConfigurationError
+from lback.distribution import install_hint
 from lback.translation import get_language
 
 if TYPE_CHECKING:
     from babel import Locale
-
-INSTALL = "python -m pip install 'lback-web[i18n]'"
 
 
 def require_babel(purpose: str) -> Any:
@@ -24,7 +23,7 @@ def require_babel(purpose: str) -> Any:
     try:
         import babel  # an optional extra
     except ImportError as error:
-        raise ConfigurationError(f"{purpose} needs Babel; run: {INSTALL}") from error
+        raise ConfigurationError(f"{purpose} needs Babel; run: {install_hint('i18n')}") from error
     return babel
 
 

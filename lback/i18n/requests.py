@@ -8,15 +8,14 @@ from lback.core.http.cookies import parse_cookies
 from lback.i18n.catalogues import Languages
 from lback.i18n.negotiation import preferred_language
 from lback.time_zones import CURRENT_ZONE, zone_of
-from lback.translation import Translations
+from lback.translation import PREFIX, Translations
 
 if TYPE_CHECKING:
     from lback.core.config import Config
     from lback.core.request import Request
     from lback.core.response import Response
 
-# Key of the request context, and of the environ, for the part of the path that was the language.
-REQUEST_LANGUAGE, PREFIX = "request_language", "lback.language_prefix"
+REQUEST_LANGUAGE = "request_language"  # key of the request context
 
 
 class RequestLanguage(Translations):

@@ -10,8 +10,7 @@ from jinja2.runtime import Context
 from markupsafe import Markup
 
 from lback.core.exceptions import ConfigurationError
-from lback.i18n.requests import PREFIX
-from lback.translation import get_language, text_direction
+from lback.translation import PREFIX, get_language, text_direction
 
 if TYPE_CHECKING:
     from jinja2 import Environment

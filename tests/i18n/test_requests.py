@@ -9,6 +9,7 @@ import pytest
 from lback import Application, Request, render, reverse
 from lback.cache import cache_page
 from lback.core.base_middleware import SimpleMiddleware
+from lback.core.http.access_log import AccessLog
 from lback.i18n import get_language, gettext
 from lback.testing import Client
 from lback.time_zones import localtime
@@ -183,3 +184,16 @@ def test_cached_pages_are_kept_for_each_language(build: Build) -> None:
             assert response.headers["content-language"] == code
             assert "Accept-Language" in response.headers["vary"]
     assert calls == ["de", "ar"]
+
+
+def test_the_access_log_has_the_whole_path(build: Build, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "lback.access")
+    app = build(LANGUAGE_PREFIX=True)
+    add_pages(app)
+    logged = AccessLog(app, lambda: app.router.secret_paths, ())
+    environ = {
+        "REQUEST_METHOD": "GET", "PATH_INFO": "/de/plain", "SCRIPT_NAME": "", "QUERY_STRING": "",
+        "HTTP_HOST": "localhost", "wsgi.url_scheme": "http",
+    }  # fmt: skip
+    logged(environ, lambda *_: None)
+    assert " GET /de/plain 200 " in caplog.text

@@ -19,7 +19,13 @@ from lback.core.errors.debug_page import (
 from lback.core.errors.redaction import Redactor
 from lback.core.response import STATUS_LINES
 from lback.core.templates.messages import add_translation
-from lback.translation import get_language, gettext, text_direction
+from lback.translation import (
+    SOURCE_LANGUAGE,
+    current_translations,
+    get_language,
+    gettext,
+    text_direction,
+)
 from lback.translation import gettext_noop as _
 
 if TYPE_CHECKING:
@@ -41,6 +47,7 @@ HEADINGS = {
     500: _("Something went wrong"),
     503: _("Back in a moment"),
 }
+HOME = _("Go to the first page")
 # Phrases of other statuses that visitors see, by the names of several versions of Python.
 PHRASES = (
     _("Payment Required"),
@@ -111,22 +118,31 @@ def error_page(status: int, message: str) -> str:
 
     Args:
         status: Status of the response.
-        message: Text for the visitor; escaped.
+        message: Text for the visitor; translated if there is a translation, and escaped.
     """
-    texts = (str(message), gettext(_heading(status)), gettext("Go to the first page"))
-    return _error_page(status, *texts, get_language(), text_direction())
+    if current_translations() is None:  # often shown, so that this takes few calls
+        return _error_page(status, message)
+    shown = gettext(message) if message else message
+    code = get_language()
+    texts = (gettext(_heading(status)), gettext(HOME), code, text_direction(code))
+    return _error_page(status, shown, *texts)
 
 
 @lru_cache(maxsize=256)
 def _error_page(
-    status: int, message: str, heading: str, home: str, language: str, direction: str
+    status: int,
+    message: str,
+    heading: str = "",
+    home: str = "",
+    language: str = SOURCE_LANGUAGE,
+    direction: str = "ltr",
 ) -> str:
     page = _environment().get_template("error.html")
     return page.render(
         status=status,
         message=message,
-        heading=heading,
-        home=home,
+        heading=heading or _heading(status),
+        home=home or HOME,
         language=language,
         direction=direction,
     )

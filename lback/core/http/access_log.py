@@ -9,6 +9,7 @@ from urllib.parse import quote
 from lback.core.exceptions import BadRequest
 from lback.core.http.hosts import client_address
 from lback.core.http.wsgi_text import decoded_path
+from lback.translation import PREFIX
 
 if TYPE_CHECKING:
     from lback.core.response import Environ, StartResponse
@@ -89,7 +90,7 @@ class AccessLog:
                 client_address(environ, self._proxies),
                 environ["REQUEST_METHOD"],
                 # Of the language, which was taken from the path.
-                environ.get("lback.language_prefix", "")
+                environ.get(PREFIX, "")
                 + self._secret_paths().in_path(_decoded(environ.get("PATH_INFO") or "/")),
                 status[:3],
                 perf_counter() - started,
