@@ -14,6 +14,7 @@ COMMANDS: Mapping[str, str] = {
     "work": "lback.cli.work:work",
     "tasks": "lback.cli.tasks:tasks",
     "prune": "lback.cli.prune:prune",
+    "storage": "lback.cli.storage:storage",
     "routes": "lback.cli.routes:routes",
     "openapi": "lback.cli.openapi:openapi",
     "config": "lback.cli.settings:config",
@@ -54,6 +55,7 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
         "tasks": "Inspect and control background tasks.",
         "prune": "Delete finished tasks, ended sessions and other rows that have reached their "
         "age limit.",
+        "storage": "Check, copy and clean up stored files.",
     },
     "Inspect": {
         "routes": "List routes with their views, permissions and CSRF checks.",
