@@ -102,7 +102,7 @@ def orphans(delete: bool, dry_run: bool, older_than: int, as_json: bool) -> None
     app, storages = _open()
     writes = delete and not dry_run
     found: list[dict[str, object]] = []
-    interrupted: list[dict[str, str]] = []
+    interrupted: list[dict[str, object]] = []
     for name, one in storages.items():
         for file in maintenance.orphans(one, app.db_manager, older_than=older_than):
             found.append({"storage": name, "name": file.name, "size": file.size})
@@ -114,7 +114,8 @@ def orphans(delete: bool, dry_run: bool, older_than: int, as_json: bool) -> None
         print_json({"orphans": found, "interrupted": interrupted, "deleted": writes})
         return
     verb = "Deleted" if writes else "Found"
-    for entry in [*found, *interrupted]:
+    entries = [*found, *interrupted]
+    for entry in entries:
         click.echo(f"{verb} {entry['storage']} {entry['name']}")
     click.echo(f"{verb} {len(found)} files without a row, {len(interrupted)} interrupted uploads.")
 

@@ -4,7 +4,9 @@ from collections.abc import Iterable
 from string import ascii_lowercase, digits
 from typing import Any, ClassVar, Unpack
 
+from lback.core.exceptions import HTTPException
 from lback.core.http.uploaded_file import UploadedFile
+from lback.core.unit_of_work import current
 from lback.forms.field import Field, FieldOptions, Messages
 from lback.forms.file_content import (
     ACTIVE_EXTENSIONS,
@@ -17,7 +19,7 @@ from lback.forms.file_content import (
     kind_of,
     size_of,
 )
-from lback.forms.widgets import CLEARED, FileInput
+from lback.forms.widgets import CLEARED, Arriving, FileInput
 
 MAX_SIZE = 5 * 1024 * 1024
 MAX_PIXELS = 50_000_000
@@ -30,6 +32,7 @@ class FileOptions(FieldOptions, total=False):
 
     max_size: int
     allow_empty: bool
+    uploads_url: str
 
 
 class FileField(Field):
@@ -44,6 +47,8 @@ class FileField(Field):
         extensions: Accepted file name extensions; `None` accepts
             `lback.forms.file_content.DEFAULT_EXTENSIONS`.
         allow_empty: Whether an empty file is accepted.
+        uploads_url: Where `lback.storage.upload_urls` is included, such as "/uploads/". A browser
+            with its script then uploads the file in parts, and shows the progress. Empty for not.
         **options: See `Field`.
     """
 
@@ -51,6 +56,7 @@ class FileField(Field):
     messages: ClassVar[Messages] = {
         "required": "Please choose a file.",
         "invalid": "No file was received; the form must be sent as multipart/form-data.",
+        "arrived": "The upload is not complete, or too old. Please choose the file again.",
         "empty": "The file is empty. Please choose another one.",
         "max_size": "The file has {size}. Please choose one of at most {limit}.",
         "name": "This file name cannot be used. Please rename the file.",
@@ -67,6 +73,7 @@ class FileField(Field):
         max_size: int = MAX_SIZE,
         extensions: Iterable[str] | None = None,
         allow_empty: bool = False,
+        uploads_url: str = "",
         **options: Unpack[FieldOptions],
     ) -> None:
         super().__init__(**options)
@@ -77,6 +84,7 @@ class FileField(Field):
         self.allow_empty = allow_empty
         if isinstance(self.widget, FileInput):
             self.widget.clearable = not self.required
+            self.widget.uploads_url = uploads_url
 
     def is_empty(self, raw: object) -> bool:
         """Return True if no file was chosen."""
@@ -115,9 +123,21 @@ class FileField(Field):
         Raises:
             Invalid: The value is not an upload: the form lacks `enctype="multipart/form-data"`.
         """
+        if isinstance(raw, Arriving):
+            return self._arrived(raw)
         if not isinstance(raw, UploadedFile):
             raise self.invalid("invalid")
         return raw
+
+    def _arrived(self, arriving: Arriving) -> UploadedFile:
+        # Imported here, because few forms take files in parts.
+        from lback.storage.uploads import arrived_file, owner_of
+
+        user = getattr(current.get(), "user", None)
+        try:
+            return arrived_file(arriving.token, arriving.field_name, owner_of(user))
+        except HTTPException as error:
+            raise self.invalid("arrived") from error
 
     def check(self, value: UploadedFile) -> None:
         """Validate size, name and content, in that order: the cheap checks first.

@@ -293,6 +293,9 @@ def _stored(session: LbackSession, kind: FileColumn, new: NewFile) -> StoredFile
         kind.storage, saved.name, new.filename, saved.size, saved.content_type, saved.sha256
     )
     session.after_rollback(_delete, session.info, stored)
+    discard = getattr(new.content, "discard", None)
+    if discard is not None:  # the parts of a resumable upload
+        session.after_commit(discard)
     return stored
 
 

@@ -62,21 +62,7 @@ class Content:
             self.size += len(piece)
             if piece:
                 yield bytes(piece)
-
-    def blocks(self, size: int) -> Iterator[bytes]:
-        """Yield blocks of exactly this size, except for the last one.
-
-        Args:
-            size: Bytes of a block.
-        """
-        block = bytearray()
-        for piece in self:
-            block += piece
-            while len(block) >= size:
-                yield bytes(block[:size])
-                del block[:size]
-        if block:
-            yield bytes(block)
+            del piece  # nothing of it is kept while the next one is read
 
 
 def _read_pieces(file: Readable) -> Iterator[bytes]:

@@ -15,6 +15,7 @@ from lback.storage.contract import FileInfo, Storage
 from lback.storage.exceptions import MissingFile, StorageUnavailable
 from lback.storage.folder import FolderStorage
 from lback.storage.names import TOKEN_LENGTH
+from lback.storage.uploads import FOLDER
 
 _TOKEN = f"[a-z2-7]{{{TOKEN_LENGTH}}}"
 _PIECE = 1024 * 1024
@@ -175,16 +176,24 @@ def orphans(
 
 
 def abandoned(storage: Storage, *, older_than: float, dry_run: bool) -> tuple[str, ...]:
-    """Delete what interrupted uploads left in a folder, and return the names.
+    """Delete what interrupted uploads left, and return the names.
 
     Args:
-        storage: The storage; only folders have such files.
-        older_than: Seconds since they were written to.
+        storage: The storage.
+        older_than: Seconds since it was written to.
         dry_run: Whether to delete nothing.
+
+    Raises:
+        StorageUnavailable: The server of the storage does not answer.
     """
-    if not isinstance(storage, FolderStorage):
-        return ()
-    return storage.remove_abandoned(older_than=older_than, dry_run=dry_run)
+    newest = time.time() - older_than
+    names = [file.name for file in storage.list(FOLDER) if file.modified.timestamp() < newest]
+    if not dry_run:
+        for name in names:
+            storage.delete(name)
+    if isinstance(storage, FolderStorage):
+        names += storage.remove_abandoned(older_than=older_than, dry_run=dry_run)
+    return tuple(names)
 
 
 def compare(source: Storage, target: Storage) -> Comparison:

@@ -2,6 +2,7 @@
 
 import io
 import logging
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -111,19 +112,23 @@ class S3Storage(Storage):
             raise StorageUnavailable from error
 
     def _save(self, name: str, content: Content, overwrite: bool) -> str:
-        blocks = content.blocks(PART)
-        first = next(blocks, b"")
-        second = next(blocks, None)
-        if second is not None:
-            name = name if overwrite else collision_free(name)
-            self._put(name, _joined(first, second, blocks), None)
-            return name
+        pieces, head, size = iter(content), deque[bytes](), 0
+        for piece in pieces:
+            head.append(piece)
+            size += len(piece)
+            if size > PART:
+                name = name if overwrite else collision_free(name)
+                self._put(name, _drained(head, pieces), None)
+                return name
+        return self._save_at_once(name, b"".join(head), overwrite)
+
+    def _save_at_once(self, name: str, data: bytes, overwrite: bool) -> str:
         if overwrite:
-            self._put(name, first, "overwrite")
+            self._put(name, data, "overwrite")
             return name
         for candidate in candidates(name):
             try:
-                self._put(candidate, first, "create")
+                self._put(candidate, data, "create")
             except self._obstore.exceptions.AlreadyExistsError:
                 continue
             return candidate
@@ -355,9 +360,10 @@ class _FailureLog:
             logger.error("storage failed: bucket %r at %s: %s", bucket, endpoint, first)
 
 
-def _joined(first: bytes, second: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
-    yield first
-    yield second
+def _drained(head: deque[bytes], rest: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield pieces without keeping those that were yielded."""
+    while head:
+        yield head.popleft()
     yield from rest
 
 

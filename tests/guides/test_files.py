@@ -8,20 +8,20 @@ BOUNDARY = "lback-test-boundary"
 START = f"--{BOUNDARY}\r\nContent-Disposition: form-data"
 
 
-def multipart(name: str, content: bytes, **fields: str) -> tuple[bytes, str]:
+def multipart(name: str, content: bytes, place: str = "file", **fields: str) -> tuple[bytes, str]:
     parts = [
         f'{START}; name="{field}"\r\n\r\n{value}\r\n'.encode() for field, value in fields.items()
     ]
-    head = f'{START}; name="file"; filename="{name}"\r\n\r\n'
+    head = f'{START}; name="{place}"; filename="{name}"\r\n\r\n'
     body = b"".join([*parts, head.encode(), content, f"\r\n--{BOUNDARY}--\r\n".encode()])
     return body, f"multipart/form-data; boundary={BOUNDARY}"
 
 
-def upload(visitor: Visitor, page: str, name: str, content: bytes) -> Answer:
+def upload(visitor: Visitor, page: str, name: str, content: bytes, field: str = "file") -> Answer:
     """Open the page of a form, and send a file with its token."""
     found = TOKEN.search(visitor.get(page).text)
     assert found
-    body, kind = multipart(name, content, csrf_token=found[1])
+    body, kind = multipart(name, content, field, csrf_token=found[1])
     origin = f"http://localhost:{visitor.port}"
     return visitor.send("POST", page, body, Content_Type=kind, Origin=origin)
 

@@ -298,6 +298,7 @@ _SIZES = (
     "DB_LOCK_TIMEOUT",
     "REDIS_TIMEOUT",
     "TASK_RETENTION",
+    "MAX_UPLOAD_SIZE",
 )
 
 VALIDATORS: Mapping[str, Callable[[Any], None]] = {
