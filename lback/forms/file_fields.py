@@ -1,6 +1,7 @@
 """File fields: uploads, validated by size, name and content before they are stored."""
 
 from collections.abc import Iterable
+from io import BytesIO
 from string import ascii_lowercase, digits
 from typing import Any, ClassVar, Unpack
 
@@ -212,6 +213,8 @@ class ImageField(FileField):
     Args:
         max_pixels: Maximum width times height; a small file may decompress to billions of pixels.
         extensions: Accepted file name extensions.
+        remove_metadata: Whether to decode the image and encode it again, so that it has no EXIF
+            data such as a place, and nothing beside its pixels. Needs the extra `images`.
         **options: See `FileField`.
     """
 
@@ -225,10 +228,35 @@ class ImageField(FileField):
         *,
         max_pixels: int = MAX_PIXELS,
         extensions: Iterable[str] | None = IMAGE_EXTENSIONS,
+        remove_metadata: bool = False,
         **options: Unpack[FileOptions],
     ) -> None:
         super().__init__(extensions=extensions, **options)
         self.max_pixels = max_pixels
+        self.remove_metadata = remove_metadata
+
+    def clean(self, raw: object, initial: object = None) -> Any:
+        """Return the validated image, or `False` if the stored one is to be removed.
+
+        Args:
+            raw: The submitted value, as the widget reads it.
+            initial: The stored image, which counts if no other is chosen.
+
+        Raises:
+            Invalid: The image breaks a rule.
+        """
+        image = super().clean(raw, initial)
+        if not self.remove_metadata or not isinstance(image, UploadedFile):
+            return image
+        # Imported here, because it needs an extra.
+        from lback.storage.images import clean_image
+
+        try:
+            data = clean_image(image, max_pixels=self.max_pixels)
+        except HTTPException as error:
+            raise self.invalid("content") from error
+        kind = image.content_type
+        return UploadedFile(image.filename, kind, BytesIO(data), image.field_name, len(data))
 
     def check_content(self, value: UploadedFile, extension: str) -> None:
         """Validate that the file is an image, and its size in pixels.

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         StorageUnavailable,
     )
     from lback.storage.folder import FolderStorage
+    from lback.storage.images import InvalidImage, clean_image, image_variant
     from lback.storage.memory import MemoryStorage
     from lback.storage.named import Storages
     from lback.storage.names import clean_name, storable_name, unguessable_name
@@ -26,6 +27,7 @@ _MODULES = {
     "FileInfo": "lback.storage.contract",
     "FolderStorage": "lback.storage.folder",
     "InvalidFileName": "lback.storage.exceptions",
+    "InvalidImage": "lback.storage.images",
     "MemoryStorage": "lback.storage.memory",
     "MissingFile": "lback.storage.exceptions",
     "ReadOnlyStorage": "lback.storage.wrappers",
@@ -37,7 +39,9 @@ _MODULES = {
     "Storages": "lback.storage.named",
     "StoredFile": "lback.storage.columns",
     "StoredFileResponse": "lback.storage.serving",
+    "clean_image": "lback.storage.images",
     "clean_name": "lback.storage.names",
+    "image_variant": "lback.storage.images",
     "mapped_file": "lback.storage.columns",
     "new_file": "lback.storage.columns",
     "storable_name": "lback.storage.names",
@@ -49,6 +53,7 @@ __all__ = [
     "FileInfo",
     "FolderStorage",
     "InvalidFileName",
+    "InvalidImage",
     "MemoryStorage",
     "MissingFile",
     "ReadOnlyStorage",
@@ -60,7 +65,9 @@ __all__ = [
     "Storages",
     "StoredFile",
     "StoredFileResponse",
+    "clean_image",
     "clean_name",
+    "image_variant",
     "mapped_file",
     "new_file",
     "storable_name",

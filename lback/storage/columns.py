@@ -310,7 +310,13 @@ def _before_delete(
 
 
 def _delete(info: Mapping[Any, Any], file: StoredFile) -> None:
-    current_storages(info)[file.storage].delete(file.name)
+    storage = current_storages(info)[file.storage]
+    if file.is_image:
+        # Imported here, because few models have images.
+        from lback.storage.images import delete_variants
+
+        delete_variants(storage, file.name)
+    storage.delete(file.name)
 
 
 def _session_of(row: object) -> LbackSession:

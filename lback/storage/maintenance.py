@@ -14,6 +14,7 @@ from lback.storage.columns import FileColumn, StoredFile
 from lback.storage.contract import FileInfo, Storage
 from lback.storage.exceptions import MissingFile, StorageUnavailable
 from lback.storage.folder import FolderStorage
+from lback.storage.images import VARIANTS, variants_folder
 from lback.storage.names import TOKEN_LENGTH
 from lback.storage.uploads import FOLDER
 
@@ -162,7 +163,10 @@ def orphans(
     if not folders:
         return
     made = re.compile(
-        "|".join(f"{re.escape(folder)}{'/' if folder else ''}{_TOKEN}/[^/]+" for folder in folders)
+        "|".join(
+            f"{re.escape(folder)}{'/' if folder else ''}{_TOKEN}/(?:{VARIANTS}/)?[^/]+"
+            for folder in folders
+        )
     )
     newest = time.time() - older_than
     # Listed before the rows are read, so that no file of a row that is added now is an orphan.
@@ -171,8 +175,12 @@ def orphans(
         for file in storage.list()
         if made.fullmatch(file.name) and file.modified.timestamp() < newest
     ]
-    known = {file.name for _, file in files_of_rows(db_manager) if file.storage == storage.name}
-    yield from (file for file in listed if file.name not in known)
+    rows = [file.name for _, file in files_of_rows(db_manager) if file.storage == storage.name]
+    known = {*rows, *map(variants_folder, rows)}
+    for file in listed:
+        folder = file.name.rpartition("/")[0]
+        if file.name not in known and folder not in known:
+            yield file
 
 
 def abandoned(storage: Storage, *, older_than: float, dry_run: bool) -> tuple[str, ...]:
