@@ -101,13 +101,13 @@ class S3Storage(Storage):
             raise ConfigurationError(f"the S3 storage {bucket!r} cannot be used: {error}") from None
 
     @contextmanager
-    def _requesting(self, name: str) -> Iterator[None]:
+    def _requesting(self, name: str, *, writing: bool = False) -> Iterator[None]:
         """Raise the exceptions of the contract for those of the library."""
         try:
             yield
-        except FileNotFoundError as error:
-            raise MissingFile(name, self.name) from error
-        except self._obstore.exceptions.BaseError as error:
+        except (OSError, self._obstore.exceptions.BaseError) as error:
+            if isinstance(error, FileNotFoundError) and not writing:
+                raise MissingFile(name, self.name) from error
             self._failures.failed(self.bucket, self.endpoint, error)
             raise StorageUnavailable from error
 
@@ -118,7 +118,7 @@ class S3Storage(Storage):
             size += len(piece)
             if size > PART:
                 name = name if overwrite else collision_free(name)
-                self._put(name, _drained(head, pieces), None)
+                self._put_parts(name, _drained(head, pieces))
                 return name
         return self._save_at_once(name, b"".join(head), overwrite)
 
@@ -134,32 +134,41 @@ class S3Storage(Storage):
             return candidate
         raise AssertionError("candidates() raises at its end")
 
-    def _put(self, name: str, content: "bytes | Iterator[bytes]", mode: str | None) -> None:
-        media_type = type_of_name(name)
-        attributes = {
-            # Some servers take application/octet-stream for "unknown" and guess by the suffix.
-            "Content-Type": "binary/octet-stream" if media_type == BYTES_TYPE else media_type,
-            "Content-Disposition": content_disposition(
-                name.rpartition("/")[2], as_attachment=not is_inline(name)
-            ),
-        }
-        with self._requesting(name):
+    def _put(self, name: str, data: bytes, mode: str) -> None:
+        with self._requesting(name, writing=True):
             try:
                 self._store.put(
                     self.prefix + name,
-                    content,
-                    attributes=attributes,
+                    data,
+                    attributes=_attributes(name),
                     mode=mode,  # type: ignore[arg-type]
-                    chunk_size=PART,
-                    # One part at a time, so that memory does not grow with the file.
-                    max_concurrency=1,
-                    use_multipart=not isinstance(content, bytes),
+                    use_multipart=False,
                 )
             except self._obstore.exceptions.AlreadyExistsError as error:
                 taken = error
             else:
                 return
         raise taken
+
+    def _put_parts(self, name: str, pieces: Iterator[bytes]) -> None:
+        """Send a file in parts, one at a time, so that memory does not grow with the file.
+
+        The pieces are read here and not by the library, which could not read from another bucket
+        while it writes. A writer that is not closed leaves no file.
+        """
+        with self._requesting(name, writing=True):
+            writer = self._obstore.open_writer(
+                self._store,
+                self.prefix + name,
+                attributes=_attributes(name),
+                buffer_size=PART,
+                max_concurrency=1,
+            )
+        for piece in pieces:
+            with self._requesting(name, writing=True):
+                writer.write(piece)
+        with self._requesting(name, writing=True):
+            writer.close()
 
     def _open(self, name: str, start: int, stop: int | None) -> IO[bytes]:
         found = self._head(name)
@@ -358,6 +367,17 @@ class _FailureLog:
         if is_new:
             first = str(error).split("\n", 1)[0]
             logger.error("storage failed: bucket %r at %s: %s", bucket, endpoint, first)
+
+
+def _attributes(name: str) -> dict[str, str]:
+    """Return the header fields that the server sends with a file, as the site would send them."""
+    media_type = type_of_name(name)
+    shown = name.rpartition("/")[2]
+    return {
+        # Some servers take application/octet-stream for "unknown" and guess by the suffix.
+        "Content-Type": "binary/octet-stream" if media_type == BYTES_TYPE else media_type,
+        "Content-Disposition": content_disposition(shown, as_attachment=not is_inline(name)),
+    }
 
 
 def _drained(head: deque[bytes], rest: Iterator[bytes]) -> Iterator[bytes]:

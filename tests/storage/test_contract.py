@@ -374,3 +374,11 @@ def test_a_read_only_storage(storage: Storage) -> None:
     with pytest.raises(ReadOnlyStorageError):
         reading.move("a.txt", "b.txt")
     assert names(storage) == ["a.txt"]
+
+
+def test_a_file_of_a_storage_is_content_of_another(storage: Storage) -> None:
+    name = storage.save(unguessable_name("large.bin"), io.BytesIO(LARGE)).name
+    with storage.open(name) as file:
+        copied = storage.save(unguessable_name("copy.bin"), file)
+    assert copied.sha256 == hashlib.sha256(LARGE).hexdigest()
+    assert content(storage, copied.name) == LARGE
