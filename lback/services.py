@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from lback.mail import Mailer
     from lback.security import TokenSigner
     from lback.sessions import SessionManager
+    from lback.storage import Storage, Storages
     from lback.tasks import TaskQueue
     from lback.users import AccountTokens, AdminUserManager, UserManager
 
@@ -56,6 +57,7 @@ BUILT_AT_START = {
     "LOGIN_ATTEMPTS_STORE": "login_throttle",
     "PASSWORD_VALIDATORS": "admin_user_manager",
     "SESSION_STORE": "session_manager",
+    "STORAGES": "storages",
     "USER_MODEL": "user_manager",
 }
 
@@ -223,6 +225,19 @@ def _tasks(services: "Services") -> "TaskQueue":
     return build_queue(services)
 
 
+def _storages(services: "Services") -> "Storages":
+    from lback.storage.links import FileLinks
+    from lback.storage.named import Storages
+
+    config: Config = services["config"]
+    return Storages(config, FileLinks(config, services))
+
+
+def _storage(services: "Services") -> "Storage":
+    storages: Storages = services["storages"]
+    return storages["default"]
+
+
 def _openapi(services: "Services") -> "OpenAPI":
     from lback.api.openapi import OpenAPI
 
@@ -245,5 +260,7 @@ BUILDERS: dict[str, Callable[["Services"], object]] = {
     "bearer_authentication": _bearer_authentication,
     "mailer": _mailer,
     "openapi": _openapi,
+    "storage": _storage,
+    "storages": _storages,
     "tasks": _tasks,
 }

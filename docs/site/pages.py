@@ -125,6 +125,7 @@ PAGES = (
     Page("mail", "Mail", ("lback.mail: Mail Mailer", "lback.mail")),
     Page("tasks", "Background tasks", ("lback.tasks: task schedule", "lback.tasks")),
     Page("static-files", "Static files", ("lback.static_files: StaticFiles", "lback.static_files")),
+    Page("storage", "Stored files", ("lback.storage: Storage FileInfo Storages", "lback.storage")),
     Page("testing", "Testing", ("lback.testing",), "fixtures"),
 )
 
@@ -148,6 +149,7 @@ PUBLIC_PACKAGES = (
     "lback.security",
     "lback.sessions",
     "lback.static_files",
+    "lback.storage",
     "lback.tasks",
     "lback.testing",
     "lback.time_zones",

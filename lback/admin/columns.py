@@ -25,6 +25,7 @@ from lback.database.column_values import python_type_of
 from lback.forms.bound_field import label_from
 from lback.forms.file_fields import readable_size
 from lback.forms.identity import label_of, mapper_of
+from lback.forms.model_columns import stores_upload
 from lback.time_zones import localtime
 from lback.translation import gettext, gettext_lazy
 
@@ -169,6 +170,8 @@ def _eager(path: list[InstrumentedAttribute[object]], *, many: bool = False) -> 
 
 def _kind(prop: ColumnProperty[object]) -> str:
     python_type = python_type_of(prop.columns[0].type)
+    if stores_upload(prop.columns[0].type):
+        return "file"
     if issubclass(python_type, bool):
         return "yes-no"
     if issubclass(python_type, bytes):

@@ -27,6 +27,7 @@ from lback.forms.bound_field import as_block
 from lback.forms.file_content import kind_of
 from lback.forms.identity import identity_text, mapper_of
 from lback.forms.labels import in_sentence
+from lback.forms.model_columns import stores_upload
 from lback.sessions.messages import flash
 from lback.translation import gettext
 from lback.translation import gettext_lazy as _
@@ -215,7 +216,9 @@ def _edit_page(
 def send_file(
     request: "Request", section: str, key: str, name: str, db_session: "Session"
 ) -> Response:
-    """Send the content of a binary column as an attachment, so that browsers do not run it.
+    """Send the file of a row, or the content of a binary column, so that browsers do not run it.
+
+    A stored image is shown, and everything else is saved by the browser.
 
     Args:
         request: The request.
@@ -233,15 +236,24 @@ def send_file(
     check_permission(registered, user_of(request), "view", row)
     prop = mapper_of(registered.model).column_attrs.get(name)
     allowed = name in registered.field_names and not registered.is_secret(name)
-    if prop is None or not allowed or not isinstance(prop.columns[0].type, LargeBinary):
+    kind_of_column = None if prop is None or not allowed else prop.columns[0].type
+    is_stored = stores_upload(kind_of_column)
+    if not (is_stored or isinstance(kind_of_column, LargeBinary)):
         raise NotFound
     content = getattr(row, name)
     if content is None:
         raise NotFound
+    if is_stored:
+        sent: Response = content.response(as_attachment=not content.is_image)
+        return sent
+    return _attachment(content, f"{registered.slug}-{name}")
+
+
+def _attachment(content: bytes, name: str) -> Response:
     kind = kind_of(content[:100])
     extension = kind.extensions[0] if kind is not None else "bin"
     headers = {
-        "Content-Disposition": f'attachment; filename="{registered.slug}-{name}.{extension}"',
+        "Content-Disposition": f'attachment; filename="{name}.{extension}"',
         "Content-Security-Policy": "sandbox",
     }
     return Response(content, 200, headers, "application/octet-stream")

@@ -66,6 +66,7 @@ def show_tasks(request: "Request") -> Response:
         tasks=found[:PAGE_SIZE],
         following=found[PAGE_SIZE - 1].id if len(found) > PAGE_SIZE else None,
         states=STATES,
+        work_command="lback work",
         state_names=_state_names(),
         wanted=wanted,
         may_change=user_of(request).has_permission(TASK_CHANGE),

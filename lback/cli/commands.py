@@ -15,6 +15,7 @@ COMMANDS: Mapping[str, str] = {
     "tasks": "lback.cli.tasks:tasks",
     "messages": "lback.cli.messages:messages",
     "prune": "lback.cli.prune:prune",
+    "storage": "lback.cli.storage:storage",
     "routes": "lback.cli.routes:routes",
     "openapi": "lback.cli.openapi:openapi",
     "config": "lback.cli.settings:config",
@@ -56,6 +57,7 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
         "tasks": "Inspect and control background tasks.",
         "prune": "Delete finished tasks, ended sessions and other rows that have reached their "
         "age limit.",
+        "storage": "Check, copy and clean up stored files.",
     },
     "Inspect": {
         "routes": "List routes with their views, permissions and CSRF checks.",

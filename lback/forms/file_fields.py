@@ -1,10 +1,13 @@
 """File fields: uploads, validated by size, name and content before they are stored."""
 
 from collections.abc import Iterable
+from io import BytesIO
 from string import ascii_lowercase, digits
 from typing import Any, ClassVar, Unpack
 
+from lback.core.exceptions import HTTPException
 from lback.core.http.uploaded_file import UploadedFile
+from lback.core.unit_of_work import current
 from lback.forms.field import Field, FieldOptions, Messages
 from lback.forms.file_content import (
     ACTIVE_EXTENSIONS,
@@ -17,7 +20,7 @@ from lback.forms.file_content import (
     kind_of,
     size_of,
 )
-from lback.forms.widgets import CLEARED, FileInput
+from lback.forms.widgets import CLEARED, Arriving, FileInput
 from lback.translation import gettext, ngettext
 from lback.translation import gettext_lazy as _
 
@@ -32,6 +35,7 @@ class FileOptions(FieldOptions, total=False):
 
     max_size: int
     allow_empty: bool
+    uploads_url: str
 
 
 class FileField(Field):
@@ -46,6 +50,8 @@ class FileField(Field):
         extensions: Accepted file name extensions; `None` accepts
             `lback.forms.file_content.DEFAULT_EXTENSIONS`.
         allow_empty: Whether an empty file is accepted.
+        uploads_url: Where `lback.storage.upload_urls` is included, such as "/uploads/". A browser
+            with its script then uploads the file in parts, and shows the progress. Empty for not.
         **options: See `Field`.
     """
 
@@ -53,6 +59,7 @@ class FileField(Field):
     messages: ClassVar[Messages] = {
         "required": _("Please choose a file."),
         "invalid": _("No file was received; the form must be sent as multipart/form-data."),
+        "arrived": _("The upload is not complete, or too old. Please choose the file again."),
         "empty": _("The file is empty. Please choose another one."),
         "max_size": _("The file has {size}. Please choose one of at most {limit}."),
         "name": _("This file name cannot be used. Please rename the file."),
@@ -71,6 +78,7 @@ class FileField(Field):
         max_size: int = MAX_SIZE,
         extensions: Iterable[str] | None = None,
         allow_empty: bool = False,
+        uploads_url: str = "",
         **options: Unpack[FieldOptions],
     ) -> None:
         super().__init__(**options)
@@ -81,6 +89,7 @@ class FileField(Field):
         self.allow_empty = allow_empty
         if isinstance(self.widget, FileInput):
             self.widget.clearable = not self.required
+            self.widget.uploads_url = uploads_url
 
     def is_empty(self, raw: object) -> bool:
         """Return True if no file was chosen."""
@@ -119,9 +128,21 @@ class FileField(Field):
         Raises:
             Invalid: The value is not an upload: the form lacks `enctype="multipart/form-data"`.
         """
+        if isinstance(raw, Arriving):
+            return self._arrived(raw)
         if not isinstance(raw, UploadedFile):
             raise self.invalid("invalid")
         return raw
+
+    def _arrived(self, arriving: Arriving) -> UploadedFile:
+        # Imported here, because few forms take files in parts.
+        from lback.storage.uploads import arrived_file, owner_of
+
+        user = getattr(current.get(), "user", None)
+        try:
+            return arrived_file(arriving.token, arriving.field_name, owner_of(user))
+        except HTTPException as error:
+            raise self.invalid("arrived") from error
 
     def check(self, value: UploadedFile) -> None:
         """Validate size, name and content, in that order: the cheap checks first.
@@ -196,6 +217,8 @@ class ImageField(FileField):
     Args:
         max_pixels: Maximum width times height; a small file may decompress to billions of pixels.
         extensions: Accepted file name extensions.
+        remove_metadata: Whether to decode the image and encode it again, so that it has no EXIF
+            data such as a place, and nothing beside its pixels. Needs the extra `images`.
         **options: See `FileField`.
     """
 
@@ -209,10 +232,35 @@ class ImageField(FileField):
         *,
         max_pixels: int = MAX_PIXELS,
         extensions: Iterable[str] | None = IMAGE_EXTENSIONS,
+        remove_metadata: bool = False,
         **options: Unpack[FileOptions],
     ) -> None:
         super().__init__(extensions=extensions, **options)
         self.max_pixels = max_pixels
+        self.remove_metadata = remove_metadata
+
+    def clean(self, raw: object, initial: object = None) -> Any:
+        """Return the validated image, or `False` if the stored one is to be removed.
+
+        Args:
+            raw: The submitted value, as the widget reads it.
+            initial: The stored image, which counts if no other is chosen.
+
+        Raises:
+            Invalid: The image breaks a rule.
+        """
+        image = super().clean(raw, initial)
+        if not self.remove_metadata or not isinstance(image, UploadedFile):
+            return image
+        # Imported here, because it needs an extra.
+        from lback.storage.images import clean_image
+
+        try:
+            data = clean_image(image, max_pixels=self.max_pixels)
+        except HTTPException as error:
+            raise self.invalid("content") from error
+        kind = image.content_type
+        return UploadedFile(image.filename, kind, BytesIO(data), image.field_name, len(data))
 
     def check_content(self, value: UploadedFile, extension: str) -> None:
         """Validate that the file is an image, and its size in pixels.

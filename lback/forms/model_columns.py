@@ -17,7 +17,7 @@ from lback.core.exceptions import ConfigurationError
 from lback.database import UTCDateTime
 from lback.forms.choice_fields import ChoiceField
 from lback.forms.field import Field
-from lback.forms.file_fields import FileField
+from lback.forms.file_fields import FileField, ImageField
 from lback.forms.model_fields import ForeignKeyField, ManyToManyField
 from lback.forms.number_fields import (
     BooleanField,
@@ -140,12 +140,29 @@ def is_required(column: Column[object]) -> bool:
 
 def _maker_of(kind: TypeEngine[Any]) -> tuple[TypeEngine[Any], FieldMaker | None]:
     """Return how a type, or the one that it decorates, becomes a field."""
+    if stores_upload(kind):
+        return kind, _stored_file
     for sql_type, make in MAKERS.items():
         if isinstance(kind, sql_type):
             return kind, make
     if isinstance(kind, TypeDecorator) and not isinstance(kind, types.PickleType):
         return _maker_of(kind.impl_instance)
     return kind, None
+
+
+def stores_upload(kind: object) -> bool:
+    """Return True if a column stores an uploaded file elsewhere; see `lback.storage.FileColumn`.
+
+    Args:
+        kind: Type of the column.
+    """
+    # Not isinstance, because an application without such columns does not import that module.
+    return getattr(kind, "stores_upload", False) is True
+
+
+def _stored_file(kind: Any, options: Options) -> Field:
+    field = ImageField if kind.images else FileField
+    return field(**options)
 
 
 def _target_of(column: Column[object], mapper: Mapper[object]) -> type[object] | None:

@@ -16,7 +16,7 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Mapper, RelationshipProperty
+from sqlalchemy.orm import ColumnProperty, Mapper, RelationshipProperty
 
 from lback.core.exceptions import ConfigurationError, ValidationError
 from lback.core.http.uploaded_file import UploadedFile
@@ -25,7 +25,7 @@ from lback.forms.field import Field
 from lback.forms.form import Form, FormOptions
 from lback.forms.identity import mapper_of
 from lback.forms.labels import in_sentence, listed_labels
-from lback.forms.model_columns import field_for, form_attributes, is_required
+from lback.forms.model_columns import field_for, form_attributes, is_required, stores_upload
 from lback.forms.widgets import Values
 from lback.translation import gettext
 from lback.translation import gettext_lazy as _
@@ -224,10 +224,12 @@ class ModelForm(Form):
 
     def _kept(self, name: str) -> object:
         value = self.cleaned_data[name]
+        prop = self.mapper.attrs[name]
         if isinstance(value, UploadedFile):
             value.seek(0)
+            if isinstance(prop, ColumnProperty) and stores_upload(prop.columns[0].type):
+                return value
             return value.read()
-        prop = self.mapper.attrs[name]
         if isinstance(prop, RelationshipProperty) and prop.uselist:
             factory = prop.collection_class
             of_set = isinstance(factory, type) and issubclass(factory, set)

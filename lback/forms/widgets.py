@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from datetime import date, datetime, time
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, NamedTuple, TypeAlias
 
 from markupsafe import Markup
 
@@ -320,10 +320,24 @@ class _Cleared:
 CLEARED = _Cleared()
 
 
+class Arriving(NamedTuple):
+    """A file that was uploaded in parts before the form was sent.
+
+    Attributes:
+        token: The token of the upload.
+        field_name: Name of the control.
+    """
+
+    token: str
+    field_name: str
+
+
 class FileInput(Widget):
     """A file; browsers do not let pages preselect one, so a chosen file is not shown again."""
 
     needs_multipart = True
+    # Address of lback.storage.upload_urls; its script then uploads the file in parts.
+    uploads_url = ""
     # Set by a field that is not required: a check box then removes the stored file.
     clearable = False
 
@@ -337,6 +351,8 @@ class FileInput(Widget):
         """
         is_stored = value is not None and value != "" and not isinstance(value, Entered)
         values = {"type": "file", **self._attributes(name, attrs)}
+        if self.uploads_url:
+            values["data-uploads"] = self.uploads_url
         if is_stored:
             values["required"] = None
         control = tag("input", values)
@@ -359,6 +375,9 @@ class FileInput(Widget):
         upload = next(reversed(values_of(files, name)), None)
         if upload is not None and (upload.filename or upload.size):
             return upload
+        token = last_of(data, f"{name}-upload") if self.uploads_url else None
+        if isinstance(token, str) and token:
+            return Arriving(token, name)
         return CLEARED if self.clearable and is_on(last_of(data, f"{name}-clear")) else None
 
     def was_sent(self, data: Values, files: Values, name: str) -> bool:
@@ -369,4 +388,5 @@ class FileInput(Widget):
             files: The uploads.
             name: Name of the control.
         """
-        return name in files or f"{name}-clear" in data
+        sent = f"{name}-clear" in data or f"{name}-upload" in data
+        return name in files or sent

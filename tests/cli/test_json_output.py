@@ -130,6 +130,9 @@ def test_the_output_has_the_documented_shape(name: str, lback: Run, project: Pat
     if is_about_tasks:
         with (project / "settings.py").open("a") as settings:
             settings.write('TASKS = "database"\n')
+    if name.startswith("storage"):
+        with (project / "settings.py").open("a") as settings:
+            settings.write('STORAGES = {"other": {"path": "other"}}\n')
     for command in BEFORE.get(name, ["init_db"] if is_about_tasks else ()):
         done = lback(*command.split(), cwd=project, **PASSWORD)
         assert done.returncode == 0, done.stderr

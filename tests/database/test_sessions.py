@@ -199,3 +199,31 @@ def test_a_test_that_rolls_back_runs_them_with_the_savepoint(database: DatabaseM
         finally:
             database.share(None)
             outer.rollback()
+
+
+def test_functions_after_a_rollback(session: Session) -> None:
+    seen: list[object] = []
+    write(session, 1)
+    session.after_rollback(seen.append, "rolled back")
+    session.after_commit(seen.append, "committed")
+    session.rollback()
+    assert seen == ["rolled back"]
+    write(session, 1)
+    session.after_rollback(seen.append, "again")
+    session.commit()
+    session.rollback()
+    assert seen == ["rolled back"]
+
+
+def test_functions_after_the_rollback_of_a_savepoint(session: Session) -> None:
+    seen: list[object] = []
+    write(session, 1)
+    session.after_rollback(seen.append, "outer")
+    with session.begin_nested():
+        session.after_rollback(seen.append, "released")
+    savepoint = session.begin_nested()
+    session.after_rollback(seen.append, "inner")
+    savepoint.rollback()
+    assert seen == ["inner"]
+    session.rollback()
+    assert seen == ["inner", "outer", "released"]

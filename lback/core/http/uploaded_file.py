@@ -99,7 +99,7 @@ class UploadedFile:
             temporary = Path(name)
             try:
                 self._write_to(descriptor, mode)
-                _rename(temporary, target, overwrite=overwrite)
+                move_into_place(temporary, target, overwrite=overwrite)
             finally:
                 temporary.unlink(missing_ok=True)
             sync_directory(target.parent)
@@ -141,7 +141,18 @@ def bare_filename(filename: str) -> str:
     return "" if name in (".", "..") else name
 
 
-def _rename(temporary: Path, target: Path, *, overwrite: bool) -> None:
+def move_into_place(temporary: Path, target: Path, *, overwrite: bool) -> None:
+    """Rename a temporary file, without replacing another one unless asked.
+
+    Args:
+        temporary: The complete file, on the same file system.
+        target: Its new path.
+        overwrite: Whether to replace an existing file.
+
+    Raises:
+        FileExistsError: The target exists and `overwrite` is false.
+        OSError: The file cannot be renamed.
+    """
     if overwrite:
         temporary.replace(target)
         return

@@ -167,6 +167,12 @@ class Settings:
     # Caches by name; empty: one in memory.
     CACHES: dict[str, Any] = field(default_factory=dict)
 
+    # Stored files: uploads, and what the application makes.
+    STORAGES: dict[str, Any] = field(default_factory=dict)  # by name; `default` in MEDIA_ROOT
+    MEDIA_ROOT: str = "media"  # folder of the storage `default`, below PROJECT_ROOT
+    MAX_UPLOAD_SIZE: int = 2 * 1024**3  # bytes of a file that is uploaded in parts
+    MEDIA_URL: str = ""  # address of lback.storage.urls on another host; empty: this one
+
     # Security headers, CORS and rate limits; see docs/guides/security.md.
     CSRF_TRUSTED_ORIGINS: list[str] = field(default_factory=list)  # may send forms here
     CONTENT_SECURITY_POLICY: dict[str, str | list[str] | None] = field(

@@ -14,6 +14,7 @@ from lback.core.settings.cache_validators import check_caches
 from lback.core.settings.database_uri import database_uri
 from lback.core.settings.key_strength import SECRET_KEY_LENGTH
 from lback.core.settings.security_validators import SECURITY_VALIDATORS
+from lback.core.settings.storage_validators import check_storages
 from lback.core.settings.values import parse_text
 from lback.time_zones import zone_of
 
@@ -250,6 +251,11 @@ def _static_url(value: str) -> None:
         )
 
 
+def _media_url(value: str) -> None:
+    if value:
+        _static_url(value)
+
+
 def _health_path(value: str) -> None:
     if value and not _HEALTH_PATH.fullmatch(value):
         raise ValueError(
@@ -318,6 +324,7 @@ _SIZES = (
     "DB_LOCK_TIMEOUT",
     "REDIS_TIMEOUT",
     "TASK_RETENTION",
+    "MAX_UPLOAD_SIZE",
 )
 
 VALIDATORS: Mapping[str, Callable[[Any], None]] = {
@@ -370,5 +377,8 @@ VALIDATORS: Mapping[str, Callable[[Any], None]] = {
     "JWT_ALGORITHM": _one_of("HS256", "HS384", "HS512", "RS256", "PS256", "ES256", "Ed25519"),
     **dict.fromkeys(_SIZES, _positive),
     "CACHES": check_caches,
+    "MEDIA_ROOT": _not_empty,
+    "MEDIA_URL": _media_url,
+    "STORAGES": check_storages,
     **SECURITY_VALIDATORS,
 }
