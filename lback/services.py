@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from lback.core.config import Config
     from lback.database import DatabaseManager
     from lback.mail import Mailer
+    from lback.realtime import Engine
     from lback.security import TokenSigner
     from lback.sessions import SessionManager
     from lback.tasks import TaskQueue
@@ -42,6 +43,7 @@ MODELS = (
     "lback.auth.api_keys",
     "lback.auth.database_attempts",
     "lback.auth.refresh_tokens",
+    "lback.realtime.tables",
     "lback.sessions.database",
     "lback.tasks.tables",
     "lback.users",
@@ -60,7 +62,7 @@ BUILT_AT_START = {
 }
 
 # Services that exist only if a setting is set.
-NEEDS_SETTING = {"tasks": "TASKS", "token_manager": "JWT_AUDIENCE"}
+NEEDS_SETTING = {"realtime": "REALTIME", "tasks": "TASKS", "token_manager": "JWT_AUDIENCE"}
 
 
 def lazy_services(config: "Config") -> dict[str, LazyService | Unavailable]:
@@ -223,6 +225,12 @@ def _tasks(services: "Services") -> "TaskQueue":
     return build_queue(services)
 
 
+def _realtime(services: "Services") -> "Engine":
+    from lback.realtime.engines import build_engine
+
+    return build_engine(services)
+
+
 def _openapi(services: "Services") -> "OpenAPI":
     from lback.api.openapi import OpenAPI
 
@@ -246,4 +254,5 @@ BUILDERS: dict[str, Callable[["Services"], object]] = {
     "mailer": _mailer,
     "openapi": _openapi,
     "tasks": _tasks,
+    "realtime": _realtime,
 }

@@ -292,6 +292,13 @@ _SIZES = (
     "DB_LOCK_TIMEOUT",
     "REDIS_TIMEOUT",
     "TASK_RETENTION",
+    "REALTIME_HISTORY_SECONDS",
+    "REALTIME_HISTORY_MESSAGES",
+    "REALTIME_MESSAGE_BYTES",
+    "REALTIME_PROCESSES",
+    "REALTIME_CONNECTIONS",
+    "REALTIME_RECEIVE_BYTES",
+    "REALTIME_THREADS",
 )
 
 VALIDATORS: Mapping[str, Callable[[Any], None]] = {
@@ -332,6 +339,7 @@ VALIDATORS: Mapping[str, Callable[[Any], None]] = {
     "MAIL_SECURITY": _one_of("starttls", "tls", "none"),
     "MAIL_FROM": _mail_address,
     "TASKS": _one_of("", "database", "immediate"),
+    "REALTIME": _one_of("", "database", "memory"),
     "LOGIN_ATTEMPTS_STORE": _one_of("database", "redis", "memory"),
     "BEARER_SCHEMES": _schemes,
     "JWT_ALGORITHM": _one_of("HS256", "HS384", "HS512", "RS256", "PS256", "ES256", "Ed25519"),

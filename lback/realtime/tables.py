@@ -1,0 +1,61 @@
+"""The tables of live pages, which migrations create in the application's database."""
+
+from typing import cast
+
+from sqlalchemy import BigInteger, Double, Index, String, Table, Text
+from sqlalchemy.dialects.mysql import MEDIUMTEXT, VARCHAR
+from sqlalchemy.orm import Mapped, mapped_column
+
+from lback.database import Base
+
+LONGEST_NAME = 200
+
+# Names that differ in upper and lower case are different rooms, on MySQL and MariaDB too.
+_NAME = String(LONGEST_NAME).with_variant(
+    VARCHAR(LONGEST_NAME, collation="utf8mb4_bin"), "mysql", "mariadb"
+)
+# TEXT of MySQL ends at 64 KB.
+_JSON = Text().with_variant(MEDIUMTEXT(), "mysql", "mariadb")
+
+
+class RoomCounter(Base):
+    """The number of the last message of a room.
+
+    Publishers lock the row at their commit, so that the order of numbers is the order of commits.
+
+    Attributes:
+        room: Name of the room.
+        epoch: Random; a room that was pruned and is used again has another one.
+        number: Number of the last message.
+        changed_at: When that was, in seconds since the epoch, by the clock of the database.
+    """
+
+    __tablename__ = "lback_realtime_rooms"
+
+    room: Mapped[str] = mapped_column(_NAME, primary_key=True)
+    epoch: Mapped[str] = mapped_column(String(16))
+    number: Mapped[int] = mapped_column(BigInteger)
+    changed_at: Mapped[float] = mapped_column(Double, index=True)
+
+
+class StoredMessage(Base):
+    """A message of a room, while it is in the history.
+
+    Attributes:
+        room: Name of the room.
+        number: Number of the message in the room.
+        data: JSON.
+        at: When it was published, in seconds since the epoch, by the clock of the database.
+    """
+
+    __tablename__ = "lback_realtime_messages"
+    __table_args__ = (Index("ix_lback_realtime_messages_at", "at"),)
+
+    room: Mapped[str] = mapped_column(_NAME, primary_key=True)
+    number: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    data: Mapped[str] = mapped_column(_JSON)
+    at: Mapped[float] = mapped_column(Double)
+
+
+COUNTERS = cast("Table", RoomCounter.__table__)
+MESSAGES = cast("Table", StoredMessage.__table__)

@@ -1,0 +1,79 @@
+"""Applications with live pages on each kind of engine, and rules that tests declare."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lback import Application
+from lback.database import DatabaseManager
+from lback.realtime.engines import Engine, Limits
+from lback.realtime.engines.database import DatabaseEngine
+from lback.realtime.engines.memory import MemoryEngine
+from lback.realtime.rooms import ROOMS
+from lback.realtime.tables import COUNTERS, MESSAGES
+
+KEY = "a key for tests, known to everybody"
+
+
+@pytest.fixture(autouse=True)
+def rooms_as_before() -> Iterator[None]:
+    """Forget the rules that a test declared."""
+    before = dict(ROOMS)
+    yield
+    ROOMS.clear()
+    ROOMS.update(before)
+
+
+def application(database: DatabaseManager, **settings: object) -> Application:
+    url = database.url.render_as_string(hide_password=False)
+    given: dict[str, Any] = {"REALTIME": "database", "DATABASE_URL": url, "SECRET_KEY": KEY, "DEBUG": True}
+    return Application(**{**given, **settings})
+
+
+@pytest.fixture
+def app(database: DatabaseManager) -> Iterator[Application]:
+    """An application whose messages are in its database, on each kind of database in turn."""
+    app = application(database)
+    yield app
+    app.db_manager.dispose()
+
+
+@pytest.fixture
+def engine(app: Application) -> Engine:
+    engine: Engine = app.dependencies["realtime"]
+    return engine
+
+
+@pytest.fixture
+def memory_app() -> Application:
+    """An application whose messages are in memory."""
+    return Application(REALTIME="memory", SECRET_KEY=KEY, DEBUG=True)
+
+
+ENGINES = [
+    "memory",
+    "sqlite",
+    pytest.param("postgresql", marks=pytest.mark.postgresql),
+    pytest.param("mariadb", marks=pytest.mark.mariadb),
+]
+LIMITS = Limits(seconds=1000, messages=2000)
+
+
+@pytest.fixture(params=ENGINES)
+def any_engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+    """Each engine in turn, with a history of 2000 messages."""
+    if request.param == "memory":
+        yield MemoryEngine(LIMITS)
+        return
+    url = f"sqlite:///{tmp_path / 'engine.sqlite3'}"
+    if request.param != "sqlite":
+        url = request.getfixturevalue(f"{request.param}_url")
+    manager = DatabaseManager.from_url(url)
+    manager.create_tables(COUNTERS.metadata)
+    yield DatabaseEngine(manager, LIMITS)
+    with manager.session() as session:
+        for table in (MESSAGES, COUNTERS):
+            session.execute(table.delete())
+    manager.dispose()
