@@ -14,6 +14,7 @@ from lback.api.operations import operations_of
 from lback.api.schema_components import JSONObject
 from lback.api.security_schemes import SecuritySchemes
 from lback.core.exceptions import ConfigurationError
+from lback.core.routing.websocket_route import WebSocketRoute
 
 if TYPE_CHECKING:
     from lback.api.descriptions import Operation
@@ -145,7 +146,7 @@ class OpenAPI:
                     yield operation, said
 
     def _operations_of(self, route: "Route") -> "list[Operation]":
-        if _is_page(route.view):
+        if _is_page(route.view) or isinstance(route, WebSocketRoute):
             return []
         operations = operations_of(route, self._dependencies)
         if self._prefix_of(route.path) is not None:

@@ -14,6 +14,7 @@ COMMANDS: Mapping[str, str] = {
     "work": "lback.cli.work:work",
     "tasks": "lback.cli.tasks:tasks",
     "prune": "lback.cli.prune:prune",
+    "realtime": "lback.cli.realtime:realtime",
     "routes": "lback.cli.routes:routes",
     "openapi": "lback.cli.openapi:openapi",
     "config": "lback.cli.settings:config",

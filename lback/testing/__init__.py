@@ -12,6 +12,13 @@ if TYPE_CHECKING:
     from lback.testing.queries import QueryCounter
     from lback.testing.recorded_tasks import TaskRecorder
     from lback.testing.signals import SentSignal, SignalRecorder
+    from lback.testing.sockets import (
+        EventClient,
+        ServerEvent,
+        SocketClosed,
+        SocketRefused,
+        TestSocket,
+    )
     from lback.testing.transaction import RolledBack
 
 _PLACES = {
@@ -19,11 +26,16 @@ _PLACES = {
     "Client": "client",
     "ClientResponse": "client",
     "ContractReport": "contract",
+    "EventClient": "sockets",
     "QueryCounter": "queries",
     "RolledBack": "transaction",
     "SentSignal": "signals",
+    "ServerEvent": "sockets",
     "SignalRecorder": "signals",
+    "SocketClosed": "sockets",
+    "SocketRefused": "sockets",
     "TaskRecorder": "recorded_tasks",
+    "TestSocket": "sockets",
 }
 
 __all__ = [
@@ -31,11 +43,16 @@ __all__ = [
     "Client",
     "ClientResponse",
     "ContractReport",
+    "EventClient",
     "QueryCounter",
     "RolledBack",
     "SentSignal",
+    "ServerEvent",
     "SignalRecorder",
+    "SocketClosed",
+    "SocketRefused",
     "TaskRecorder",
+    "TestSocket",
 ]
 
 
