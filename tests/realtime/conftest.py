@@ -11,6 +11,7 @@ from lback.database import DatabaseManager
 from lback.realtime.engines import Engine, Limits
 from lback.realtime.engines.database import DatabaseEngine
 from lback.realtime.engines.memory import MemoryEngine
+from lback.realtime.engines.redis import RedisEngine
 from lback.realtime.rooms import ROOMS
 from lback.realtime.tables import COUNTERS, MESSAGES
 
@@ -28,8 +29,13 @@ def rooms_as_before() -> Iterator[None]:
 
 def application(database: DatabaseManager, **settings: object) -> Application:
     url = database.url.render_as_string(hide_password=False)
-    given: dict[str, Any] = {"REALTIME": "database", "DATABASE_URL": url, "SECRET_KEY": KEY, "DEBUG": True}
-    return Application(**{**given, **settings})
+    given: dict[str, Any] = {
+        "REALTIME": "database",
+        "DATABASE_URL": url,
+        "SECRET_KEY": KEY,
+        "DEBUG": True,
+    }
+    return Application(**{"DEBUG": True, **given, **settings})
 
 
 @pytest.fixture
@@ -57,6 +63,7 @@ ENGINES = [
     "sqlite",
     pytest.param("postgresql", marks=pytest.mark.postgresql),
     pytest.param("mariadb", marks=pytest.mark.mariadb),
+    "redis",
 ]
 LIMITS = Limits(seconds=1000, messages=2000)
 
@@ -68,11 +75,15 @@ def any_engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engin
         yield MemoryEngine(LIMITS)
         return
     url = f"sqlite:///{tmp_path / 'engine.sqlite3'}"
-    if request.param != "sqlite":
+    if request.param in ("postgresql", "mariadb"):
         url = request.getfixturevalue(f"{request.param}_url")
     manager = DatabaseManager.from_url(url)
     manager.create_tables(COUNTERS.metadata)
-    yield DatabaseEngine(manager, LIMITS)
+    if request.param == "redis":
+        request.getfixturevalue("redis_client")  # deletes the keys
+        yield RedisEngine(manager, request.getfixturevalue("redis_url"), LIMITS)
+    else:
+        yield DatabaseEngine(manager, LIMITS)
     with manager.session() as session:
         for table in (MESSAGES, COUNTERS):
             session.execute(table.delete())

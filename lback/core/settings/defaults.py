@@ -150,6 +150,7 @@ class Settings:
     # Live pages.
     REALTIME: str = ""  # database, redis, memory (one process); empty: none
     REALTIME_PATH: str = "/realtime/"  # where the connections of pages are
+    REALTIME_REDIS_URL: str = ""  # for REALTIME = "redis"; empty: REDIS_URL
     REALTIME_HISTORY_SECONDS: int = 3600  # how long messages are kept for clients that were away
     REALTIME_HISTORY_MESSAGES: int = 1000  # how many are kept in a room
     REALTIME_MESSAGE_BYTES: int = 262_144  # of one message as JSON

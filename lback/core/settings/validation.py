@@ -339,7 +339,7 @@ VALIDATORS: Mapping[str, Callable[[Any], None]] = {
     "MAIL_SECURITY": _one_of("starttls", "tls", "none"),
     "MAIL_FROM": _mail_address,
     "TASKS": _one_of("", "database", "immediate"),
-    "REALTIME": _one_of("", "database", "memory"),
+    "REALTIME": _one_of("", "database", "redis", "memory"),
     "LOGIN_ATTEMPTS_STORE": _one_of("database", "redis", "memory"),
     "BEARER_SCHEMES": _schemes,
     "JWT_ALGORITHM": _one_of("HS256", "HS384", "HS512", "RS256", "PS256", "ES256", "Ed25519"),

@@ -166,6 +166,11 @@ def build_engine(services: Mapping[str, Any]) -> Engine:
         from lback.realtime.engines.memory import MemoryEngine
 
         return MemoryEngine(limits)
+    if config.REALTIME == "redis":
+        from lback.realtime.engines.redis import RedisEngine
+
+        url = config.REALTIME_REDIS_URL or config.REDIS_URL
+        return RedisEngine(services["db_manager"], url, limits)
     from lback.realtime.engines.database import DatabaseEngine
 
     return DatabaseEngine(services["db_manager"], limits)

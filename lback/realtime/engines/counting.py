@@ -35,8 +35,10 @@ WITH given AS (
     FROM counted c JOIN unnest(
         CAST(:message_rooms AS text[]), CAST(:before_last AS int[]), CAST(:data AS text[])
     ) AS m(room, before_last, data) ON m.room = c.room
+), notified AS MATERIALIZED (
+    SELECT pg_notify(:channel, payload) FROM unnest(CAST(:payloads AS text[])) AS payload
 )
-SELECT pg_notify(:channel, payload) FROM unnest(CAST(:payloads AS text[])) AS payload
+SELECT c.room, c.epoch, c.number, (SELECT count(*) FROM notified) FROM counted c
 """
 )
 
@@ -50,7 +52,7 @@ class Counted(NamedTuple):
 
 def add_messages(
     connection: Connection, batch: Mapping[str, Sequence[str]], *, notify: bool = True
-) -> None:
+) -> dict[str, Counted]:
     """Add messages in the transaction of a connection, with the next numbers of their rooms.
 
     The counters stay locked until the end of the transaction, which is to come at once.
@@ -59,25 +61,29 @@ def add_messages(
         connection: The connection, which is about to commit.
         batch: Data of the messages as JSON, by room.
         notify: Wake readers on PostgreSQL at the commit.
+
+    Returns:
+        The counters after it, by room.
     """
     ordered = {room: batch[room] for room in sorted(batch) if batch[room]}
     if connection.dialect.name == "postgresql":
-        _add_on_postgresql(connection, ordered, notify)
-        return
+        return _add_on_postgresql(connection, ordered, notify)
+    counters = {}
     now = clock_of(connection.dialect.name)
     for room, datas in ordered.items():
-        counted = _count(connection, room, len(datas), now)
+        counted = counters[room] = _count(connection, room, len(datas), now)
         first = counted.number - len(datas) + 1
         rows = [
             {"room": room, "number": number, "data": data}
             for number, data in enumerate(datas, start=first)
         ]
         connection.execute(insert(MESSAGES).values(at=now), rows)
+    return counters
 
 
 def _add_on_postgresql(
     connection: Connection, ordered: Mapping[str, Sequence[str]], notify: bool
-) -> None:
+) -> dict[str, Counted]:
     flat = [
         (room, len(datas) - index, data)
         for room, datas in ordered.items()
@@ -93,7 +99,8 @@ def _add_on_postgresql(
         "channel": CHANNEL,
         "payloads": payloads(list(ordered)) if notify else [],
     }
-    connection.execute(_POSTGRESQL, given)
+    rows = connection.execute(_POSTGRESQL, given)
+    return {row.room: Counted(row.epoch, row.number) for row in rows}
 
 
 def payloads(rooms: Sequence[str]) -> list[str]:

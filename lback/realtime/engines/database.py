@@ -175,7 +175,8 @@ class DatabaseEngine:
             with self.db_manager.session() as session:
                 number += session.connection().execute(delete(MESSAGES).where(too_old)).rowcount
         # A publisher that has just locked the row makes it younger.
-        unused = delete(COUNTERS).where(COUNTERS.c.changed_at < oldest)
+        has_messages = select(MESSAGES.c.room).where(MESSAGES.c.room == COUNTERS.c.room).exists()
+        unused = delete(COUNTERS).where(COUNTERS.c.changed_at < oldest, ~has_messages)
         with self.db_manager.session() as session:
             session.connection().execute(unused)
         return number
