@@ -107,6 +107,12 @@ class Application:
         self.cache = self.caches[DEFAULT_CACHE]
         self.static_files = self._serve_static_files()
         self.template_renderer.environment.globals["flashed"] = flashed
+        if config.REALTIME:
+            # Imported here, because an application without live pages does not need it.
+            from lback.realtime.live import add_live_pages
+
+            # Its route comes before those of the project, as that of static files.
+            add_live_pages(config, self.template_renderer, self.router, lambda: self.dependencies)
         self.middleware_manager = MiddlewareManager(dispatcher=dispatcher)
         services: dict[str, Any] = dict(lazy_services(config))
         self.app_controller = AppController(
