@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from lback.lazy_names import lazy_names
 
 if TYPE_CHECKING:
+    from lback.realtime.connection import Connection, Disconnected
     from lback.realtime.engines import Engine, EngineAway, History
     from lback.realtime.fragments import publish_fragment
     from lback.realtime.hub import Hub, Subscription
@@ -12,8 +13,11 @@ if TYPE_CHECKING:
     from lback.realtime.positions import Position
     from lback.realtime.publishing import publish
     from lback.realtime.rooms import RoomOptions, may_subscribe, room
+    from lback.realtime.tickets import issue_ticket
 
 __all__ = [
+    "Connection",
+    "Disconnected",
     "Engine",
     "EngineAway",
     "History",
@@ -22,6 +26,7 @@ __all__ = [
     "Position",
     "RoomOptions",
     "Subscription",
+    "issue_ticket",
     "may_subscribe",
     "publish",
     "publish_fragment",
@@ -31,6 +36,8 @@ __all__ = [
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
+        "Connection": "lback.realtime.connection",
+        "Disconnected": "lback.realtime.connection",
         "Engine": "lback.realtime.engines",
         "EngineAway": "lback.realtime.engines",
         "History": "lback.realtime.engines",
@@ -39,6 +46,7 @@ __getattr__, __dir__ = lazy_names(
         "Position": "lback.realtime.positions",
         "RoomOptions": "lback.realtime.rooms",
         "Subscription": "lback.realtime.hub",
+        "issue_ticket": "lback.realtime.tickets",
         "may_subscribe": "lback.realtime.rooms",
         "publish": "lback.realtime.publishing",
         "publish_fragment": "lback.realtime.fragments",

@@ -13,6 +13,7 @@ from lback.core.exceptions import Forbidden
 from lback.core.http.headers import RequestHeaders
 from lback.core.http.multidict import MultiDict, parse_query
 from lback.realtime import limits
+from lback.realtime.heads import addresses
 from lback.realtime.positions import Position, decode_positions
 from lback.realtime.rooms import check_name, may_subscribe
 
@@ -83,6 +84,7 @@ class Connection:
         "path_params",
         "route",
         "session_id",
+        "ticket",
         "user",
     )
 
@@ -105,6 +107,7 @@ class Connection:
         self.path_params = entry.path_params
         self.user = entry.user
         self.session_id = entry.session_id
+        self.ticket = entry.ticket
 
     @property
     def path(self) -> str:
@@ -123,6 +126,11 @@ class Connection:
     def query_params(self) -> MultiDict:
         """The query of the handshake."""
         return parse_query(self.head.query)
+
+    @property
+    def peer(self) -> tuple[str, str]:
+        """Address and port of who has connected: the client, or the last proxy before it."""
+        return addresses(self._socket.transport)[0]
 
     @property
     def is_open(self) -> bool:

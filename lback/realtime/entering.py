@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lback.core.exceptions import Forbidden
 from lback.core.http.hosts import host_name, host_port
+from lback.core.http.multidict import parse_query
 from lback.core.http.origins import origin_of
 from lback.core.routing.route import Route
-from lback.core.routing.websocket_route import HANDSHAKE, Entry, Handshake
+from lback.core.routing.websocket_route import HANDSHAKE, RECHECK, TICKET, Entry, Handshake
 from lback.core.server import serve
+from lback.realtime.tickets import USER
 
 if TYPE_CHECKING:
     from lback.application import Application
@@ -33,6 +35,14 @@ class Answer(NamedTuple):
     status: str
     headers: list[tuple[str, str]]
     body: bytes
+
+
+REFUSED_TICKET = Answer(
+    None,
+    "401 Unauthorized",
+    [("Content-Type", "text/plain; charset=utf-8"), ("Cache-Control", "no-store")],
+    b"The ticket is not valid, or has been used. Ask for another one.\n",
+)
 
 
 class _CheckedHandshake(Handshake):
@@ -117,6 +127,7 @@ class Entrance:
     def __init__(self, app: "Application", routes: Mapping[str, Route] | None = None) -> None:
         app.prepare()
         self._dispatcher = app.dispatcher
+        self._services = app.dependencies
         self._origins = _origins_of(app.config)
         # A copy that shares everything with the one of requests, except how routes are found.
         self._controller = copy.copy(app.app_controller)
@@ -130,6 +141,31 @@ class Entrance:
         Args:
             environ: The WSGI environ of the handshake; changed.
         """
+        if "ticket=" in environ["QUERY_STRING"] and RECHECK not in environ:
+            values = self._ticket_of(environ["QUERY_STRING"])
+            if values is None:
+                return REFUSED_TICKET
+            environ[TICKET] = values
+        return self._enter(environ)
+
+    def enter_again(self, environ: dict[str, Any], ticket: Any) -> Answer:
+        """Return what the application says to the handshake of an open connection.
+
+        Args:
+            environ: The WSGI environ of the handshake; changed.
+            ticket: The account of its ticket, which can be used once; None without one.
+        """
+        environ[RECHECK] = True
+        if ticket is not None:
+            environ[TICKET] = ticket
+        return self._enter(environ)
+
+    def _ticket_of(self, query: str) -> Any:
+        sessions = self._services["session_manager"]
+        taken = sessions.take_once(str(parse_query(query).get("ticket") or ""))
+        return None if taken is None else taken.get(USER)
+
+    def _enter(self, environ: dict[str, Any]) -> Answer:
         handshake = environ[HANDSHAKE] = _CheckedHandshake(self._origins)
         started: list[Any] = []
 

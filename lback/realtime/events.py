@@ -13,6 +13,7 @@ import msgspec
 
 from lback.realtime import limits
 from lback.realtime.engines import EngineAway
+from lback.realtime.heads import addresses
 from lback.realtime.positions import Position, decode_positions, encode_positions
 
 if TYPE_CHECKING:
@@ -74,6 +75,16 @@ class EventStream(asyncio.Protocol):
     def user(self) -> Any:
         """The user, or None."""
         return self.entry.user
+
+    @property
+    def ticket(self) -> Any:
+        """The account of its ticket; None without one."""
+        return self.entry.ticket
+
+    @property
+    def peer(self) -> tuple[str, str]:
+        """Address and port of who has connected: the client, or the last proxy before it."""
+        return addresses(self._transport)[0]
 
     async def begin(self, transport: asyncio.Transport, after: str) -> None:
         """Send what the client has missed, and everything from then on.

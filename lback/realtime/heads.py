@@ -200,3 +200,18 @@ def refusal(error: BadHead) -> bytes:
         headers.append(("Retry-After", "2"))
     status = f"{error.status} {_REASONS[error.status]}"
     return response_bytes(status, headers, f"{error.message}\n".encode())
+
+
+def addresses(transport: Any) -> tuple[tuple[str, str], tuple[str, str]]:
+    """Return address and port of the client of a connection, and those of this machine.
+
+    Args:
+        transport: The connection, as asyncio has it.
+    """
+    peer, local = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
+    return _pair(peer), _pair(local)
+
+
+def _pair(name: Any) -> tuple[str, str]:
+    # Unix sockets have no addresses.
+    return (str(name[0]), str(name[1])) if isinstance(name, tuple) else ("", "")

@@ -17,6 +17,8 @@ logger = logging.getLogger("lback.realtime")
 
 # The checks take at most this part of the time of one thread.
 SHARE = 0.1
+# Any other status, such as 503, says nothing about the rights of the user.
+REFUSALS = frozenset({302, 303, 400, 401, 403, 404})
 
 
 class Rechecks:
@@ -64,9 +66,8 @@ class Rechecks:
 
     def _code_of(self, client: "Connection | EventStream") -> int:
         """Return the close code for a client that may no longer be connected, else 0."""
-        answer = self._server.enter_again(client.head, ("", ""))
-        status = int(answer.status[:3])
-        if status >= 500:
+        answer = self._server.enter_again(client)
+        if answer.entry is None and int(answer.status[:3]) not in REFUSALS:
             return 0
         user = None if answer.entry is None else answer.entry.user
         before = client.user

@@ -28,7 +28,14 @@ from lback.realtime.event_route import EventRoute
 from lback.realtime.events import HEARTBEAT, EventStream
 from lback.realtime.front import Front
 from lback.realtime.handlers import Handler, call_with_services
-from lback.realtime.heads import BadHead, Head, check_upgrade, environ_of, response_bytes
+from lback.realtime.heads import (
+    BadHead,
+    Head,
+    addresses,
+    check_upgrade,
+    environ_of,
+    response_bytes,
+)
 from lback.realtime.hub import Hub
 from lback.realtime.positions import encode_positions
 from lback.realtime.rechecks import Rechecks
@@ -215,7 +222,7 @@ class RealtimeServer:
         if len(self.connections) + len(self.streams) >= self.limits.connections:
             logger.warning("connection refused: %d are open", self.limits.connections)
             raise BadHead(503, "too many connections")
-        answer = await self.in_thread(self._enter, environ_of(head, *_addresses(front.transport)))
+        answer = await self.in_thread(self._enter, environ_of(head, *addresses(front.transport)))
         if front.transport.is_closing():
             return
         if answer.entry is None or answer.entry.route.path != self.events_path != head.path:
@@ -226,14 +233,14 @@ class RealtimeServer:
     def _enter(self, environ: dict[str, Any]) -> Answer:
         return self._entrance.enter(environ)
 
-    def enter_again(self, head: Head, peer: tuple[str, str]) -> Answer:
-        """Return what the application says to a handshake of an open connection; blocks.
+    def enter_again(self, client: Connection | EventStream) -> Answer:
+        """Return what the application says to the handshake of an open connection; blocks.
 
         Args:
-            head: The request that opened it.
-            peer: Address of the client.
+            client: The connection.
         """
-        return self._entrance.enter(environ_of(head, peer, ("", "")))
+        environ = environ_of(client.head, client.peer, ("", ""))
+        return self._entrance.enter_again(environ, client.ticket)
 
     def _refuse_or_open(self, front: Front, head: Head, answer: Answer) -> None:
         entry = answer.entry
@@ -483,15 +490,6 @@ class _Watchdog:
                     "for what waits or computes\n%s", BLOCKED_SECONDS, where,
                 )  # fmt: skip
                 answered.wait()
-
-
-def _addresses(transport: asyncio.Transport) -> tuple[tuple[str, str], tuple[str, str]]:
-    return _pair(transport.get_extra_info("peername")), _pair(transport.get_extra_info("sockname"))
-
-
-def _pair(name: Any) -> tuple[str, str]:
-    # Unix sockets have no addresses.
-    return (str(name[0]), str(name[1])) if isinstance(name, tuple) else ("", "")
 
 
 def _query(head: Head, name: str) -> str:

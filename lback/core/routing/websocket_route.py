@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 WEBSOCKET = "WEBSOCKET"
 # The key of the environ with the `Handshake`, which only the realtime process sets.
 HANDSHAKE = "lback.handshake"
+# Set in the environ when an open connection is checked again.
+RECHECK = "lback.recheck"
+# The key of the environ with the account of a ticket: its id and the version of its sessions.
+TICKET = "lback.ticket"
 # The attribute of a handler with the checks of its decorators, which run at the handshake.
 ENTRY_CHECKS = "entry_checks"
 # The attribute of a handler's wrapper: the wrapper itself and the handler within.
@@ -42,12 +46,14 @@ class Entry(NamedTuple):
         path_params: The path variables.
         user: The user, or None.
         session_id: Id of the session; None without one.
+        ticket: The account of a ticket, as `TICKET` has it; None without one.
     """
 
     route: Route
     path_params: dict[str, Any]
     user: Any
     session_id: str | None
+    ticket: Any = None
 
 
 class Handshake:
@@ -74,7 +80,9 @@ class Handshake:
         # Read while its database session is open; it may also raise for credentials that fail.
         user = request.user
         session = request.peek_context("session")
-        self.entry = Entry(route, params, user, getattr(session, "session_id", None))
+        ticket = request.environ.get(TICKET)
+        session_id = getattr(session, "session_id", None)
+        self.entry = Entry(route, params, user, session_id, ticket)
         return Response(None, 204)
 
 
