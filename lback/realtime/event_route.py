@@ -55,7 +55,8 @@ class EventRoute(Route):
             for room in rooms:
                 if not may_subscribe(self._services, request.user, room):
                     raise Forbidden(f"the room {room[:60]!r} is not open to this user")
-            return handshake.accept(request, self, {**params, "rooms": rooms})
+            as_html = request.query_params.get("html") == "1"
+            return handshake.accept(request, self, {**params, "rooms": rooms, "html": as_html})
 
         return enter
 

@@ -47,6 +47,7 @@ class EventStream(asyncio.Protocol):
     """
 
     __slots__ = (
+        "_as_html",
         "_positions",
         "_server",
         "_subscriptions",
@@ -65,6 +66,7 @@ class EventStream(asyncio.Protocol):
         self._positions: dict[str, Position] = {}
         self._transport: Any = None
         self._waiting: list[Message] | None = None
+        self._as_html: bool = entry.path_params["html"]
         self.head = head
         self.entry = entry
         self.id = number
@@ -153,11 +155,12 @@ class EventStream(asyncio.Protocol):
             self._waiting.append(message)
             return
         self._positions[message.room] = message.position
-        if len(self.rooms) == 1:
+        if len(self.rooms) == 1 and not self._as_html:
             self.write(self._server.single_event(message))
         else:
             place = encode_positions(self._positions).encode()
-            self.write(b"id: " + place + b"\n" + message.sse + b"\n")
+            event = message.html_sse if self._as_html else message.sse
+            self.write(b"id: " + place + b"\n" + event + b"\n")
 
     def reload(self, rooms: list[str]) -> None:
         """Tell the client that messages are lost to it, so that it must load its page again.

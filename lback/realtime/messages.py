@@ -73,6 +73,16 @@ class Message:
             self._sse = f"event: {self.event}\ndata: {self.text}\n".encode()
         return self._sse
 
+    @property
+    def html_sse(self) -> bytes:
+        """As `sse`, but for a fragment its name and its HTML, for clients that swap text."""
+        data = self.data
+        if self.event != "fragment" or not isinstance(data, dict):
+            return self.sse
+        # Each line of the data has a field of its own; so the HTML cannot end the event.
+        lines = [f"data: {line}" for line in str(data["html"]).splitlines() or [""]]
+        return "\n".join([f"event: {data['fragment']}", *lines, ""]).encode()
+
     def __repr__(self) -> str:
         return f"<Message {self.room} {self.id}>"
 

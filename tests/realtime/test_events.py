@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from lback import Application
-from lback.realtime import publish, room
+from lback.realtime import publish, publish_fragment, room
 from lback.realtime.rooms import ROOMS
 from lback.testing import Client, SocketRefused
 from lback.testing.sockets import serving
@@ -103,7 +103,7 @@ def test_a_web_worker_answers_503(app):
 
 def test_an_end_of_the_server_tells_clients_when_to_come_back(app):
     Client(app)
-    with serving(app) as served, socket.create_connection(("127.0.0.1", served.port), 5) as stream:
+    with serving(app.develop()) as served, socket.create_connection(("127.0.0.1", served.port), 5) as stream:
         stream.sendall(b"GET /realtime/events?room=open-1 HTTP/1.1\r\nHost: localhost\r\n\r\n")
         data = b""
         while b"id: " not in data:
@@ -112,3 +112,22 @@ def test_an_end_of_the_server_tells_clients_when_to_come_back(app):
         while more := stream.recv(65536):
             data += more
     assert b"retry: " in data.rsplit(b"\n\n", 2)[1]
+
+
+def test_fragments_as_html(app, tmp_path):
+    app.template_renderer.environment.loader.searchpath.insert(0, str(tmp_path))
+    (tmp_path / "rows.html").write_text("<p>\r\n{{ text }}\u2028</p>\n\nevent: x")
+    with serving(app.develop()) as served, socket.create_connection(("127.0.0.1", served.port)) as client:
+        address = "/realtime/events?room=open-1&html=1"
+        client.sendall(f"GET {address} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        received = b""
+        while b"id: " not in received:
+            received += client.recv(4096)
+        publish_fragment("open-1", "rows.html", key="a", text="<é>")
+        publish("open-1", {"event": "ring"})
+        while b"event: ring" not in received:
+            received += client.recv(4096)
+    lines = received.decode().partition("\r\n\r\n")[2].split("\n")
+    start = lines.index("event: rows.html#a")
+    expected = ["data: <p>", "data: &lt;é&gt;", "data: </p>", "data: ", "data: event: x", ""]
+    assert lines[start + 1 : start + 7] == expected
