@@ -6,10 +6,12 @@ import random
 from collections import deque
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from lback.realtime.engines import EngineAway, History
 from lback.realtime.positions import START, UNKNOWN, Position
+from lback.realtime.presence import HubPresence
 from lback.realtime.rooms import check_name
 
 if TYPE_CHECKING:
@@ -183,13 +185,21 @@ class Hub:
         self._changed: set[str] = set()
         self._woken = asyncio.Event()
         self._tasks: list[asyncio.Task[Any]] = []
+        self._presence = HubPresence(engine.presence, self._ask)
         self._watcher = engine.watch(self._wake)
 
     async def __aenter__(self) -> "Hub":
         self._loop = asyncio.get_running_loop()
         self._watcher.start()
         self._tasks = [
-            self._loop.create_task(work) for work in (self._read(), self._check(), self._trim())
+            self._loop.create_task(work)
+            for work in (
+                self._read(),
+                self._check(),
+                self._trim(),
+                self._presence.write(),
+                self._presence.beat(),
+            )
         ]
         return self
 
@@ -199,6 +209,8 @@ class Hub:
             task.cancel()
         await asyncio.gather(*self._tasks, *opening, return_exceptions=True)
         await self._loop.run_in_executor(self._threads, self._watcher.stop)
+        with suppress(*self.engine.errors):
+            await self._loop.run_in_executor(self._threads, self._presence.end)
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._rooms.clear()
 
@@ -263,6 +275,27 @@ class Hub:
             del self._rooms[subscription.room]
             if state.opening is not None:
                 state.opening.cancel()
+
+    def join(self, room: str, user_key: str, connection_id: str) -> None:
+        """Note that a connection is present in a room, if the rule of the room keeps presence.
+
+        Args:
+            room: Name of the room.
+            user_key: Text that stands for the user, such as the id; at most 200 characters.
+            connection_id: Id of the connection, unique in this process; at most 64 characters.
+        """
+        self._presence.join(room, user_key, connection_id)
+
+    def leave(self, room: str, user_key: str, connection_id: str) -> None:
+        """Note that a connection is not present any more. Doing so twice changes nothing.
+
+        Args:
+            room: Name of the room.
+            user_key: As in `join`.
+            connection_id: As in `join`.
+        """
+        del user_key
+        self._presence.leave(room, connection_id)
 
     async def _open(self, room: _Room) -> None:
         room.position = await self._ask(self.engine.position, room.name)

@@ -57,5 +57,44 @@ class StoredMessage(Base):
     at: Mapped[float] = mapped_column(Double)
 
 
+class RealtimeProcess(Base):
+    """A realtime process that keeps presence.
+
+    Attributes:
+        id: Random.
+        seen_at: When it was last heard of, in seconds since the epoch, by the clock of the
+            database.
+    """
+
+    __tablename__ = "lback_realtime_processes"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    seen_at: Mapped[float] = mapped_column(Double)
+
+
+class PresentConnection(Base):
+    """A connection that is subscribed to a room that keeps presence.
+
+    Attributes:
+        room: Name of the room.
+        process: Id of its realtime process.
+        connection: Id of the connection in that process.
+        member: Key of its user.
+    """
+
+    __tablename__ = "lback_realtime_presence"
+    __table_args__ = (
+        Index("ix_lback_realtime_presence_member", "room", "member"),
+        Index("ix_lback_realtime_presence_process", "process"),
+    )
+
+    room: Mapped[str] = mapped_column(_NAME, primary_key=True)
+    process: Mapped[str] = mapped_column(String(32), primary_key=True)
+    connection: Mapped[str] = mapped_column(String(64), primary_key=True)
+    member: Mapped[str] = mapped_column(_NAME)
+
+
 COUNTERS = cast("Table", RoomCounter.__table__)
 MESSAGES = cast("Table", StoredMessage.__table__)
+PROCESSES = cast("Table", RealtimeProcess.__table__)
+PRESENCE = cast("Table", PresentConnection.__table__)

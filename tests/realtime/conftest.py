@@ -13,7 +13,7 @@ from lback.realtime.engines.database import DatabaseEngine
 from lback.realtime.engines.memory import MemoryEngine
 from lback.realtime.engines.redis import RedisEngine
 from lback.realtime.rooms import ROOMS
-from lback.realtime.tables import COUNTERS, MESSAGES
+from lback.realtime.tables import COUNTERS, MESSAGES, PRESENCE, PROCESSES
 
 KEY = "a key for tests, known to everybody"
 
@@ -85,6 +85,6 @@ def any_engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engin
     else:
         yield DatabaseEngine(manager, LIMITS)
     with manager.session() as session:
-        for table in (MESSAGES, COUNTERS):
+        for table in (MESSAGES, COUNTERS, PRESENCE, PROCESSES):
             session.execute(table.delete())
     manager.dispose()

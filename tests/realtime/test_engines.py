@@ -135,7 +135,7 @@ def test_messages_that_are_too_old_are_deleted_with_their_rooms(any_engine: Engi
     add(any_engine, 1)
     position = any_engine.position("a")
     limits = any_engine.limits
-    any_engine.limits = limits._replace(seconds=-1)
+    any_engine.limits = limits._replace(seconds=-1, room_seconds=-1)
 
     assert any_engine.trim() == 1
     if isinstance(any_engine, RedisEngine):
@@ -146,6 +146,25 @@ def test_messages_that_are_too_old_are_deleted_with_their_rooms(any_engine: Engi
     assert any_engine.position("a").epoch != position.epoch
     assert any_engine.read("a", position).reset
     assert read(any_engine, START) == [2]
+
+
+def test_a_room_that_was_idle_for_long_goes_on(any_engine: Engine) -> None:
+    """Whoever has seen everything need not load the page again when its messages are too old."""
+    add(any_engine, 1, 2)
+    before, position = Position(any_engine.position("a").epoch, 1), any_engine.position("a")
+    limits = any_engine.limits
+    if isinstance(any_engine, RedisEngine):
+        any_engine.deliver()
+        any_engine.client.delete(f"{PREFIX}a")  # as its expiry does
+    any_engine.limits = limits._replace(seconds=-1)
+    any_engine.trim()
+    any_engine.limits = limits
+
+    assert any_engine.position("a") == position
+    assert read(any_engine, position) == []
+    assert any_engine.read("a", before).reset
+    add(any_engine, 3)
+    assert read(any_engine, position) == [3]
 
 
 def test_a_rule_may_shorten_the_history(engine: Engine) -> None:

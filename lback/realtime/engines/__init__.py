@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from lback.core.config import Config
     from lback.realtime.messages import Message
     from lback.realtime.positions import Position
+    from lback.realtime.presence import Presence
 
 # Called from any thread with the rooms that may have new messages; None for all rooms.
 Wake = Callable[[Collection[str] | None], object]
@@ -46,12 +47,15 @@ class Limits(NamedTuple):
         message_bytes: Most bytes of a message as JSON.
         tolerance: Seconds by which messages are older than the moment after which a page asks for
             them, because a commit takes time and clocks differ.
+        room_seconds: How long the counter of a room without messages is kept. Without it, whoever
+            is subscribed must load the page again at the next message.
     """
 
     seconds: float = 3600.0
     messages: int = 1000
     message_bytes: int = 262_144
     tolerance: float = 10.0
+    room_seconds: float = 30 * 86_400.0
 
 
 class Watcher(Protocol):
@@ -80,6 +84,11 @@ class Engine(Protocol):
     limits: Limits
     in_transaction: bool
     errors: tuple[type[Exception], ...]
+
+    @property
+    def presence(self) -> "Presence":
+        """Who is present in its rooms."""
+        ...
 
     def append(self, session: "Session | None", batch: Mapping[str, Sequence[str]]) -> None:
         """Add messages, which get the next numbers of their rooms.

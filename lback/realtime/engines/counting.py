@@ -8,7 +8,8 @@ from sqlalchemy import Connection, extract, func, insert, select, text, update
 from sqlalchemy.dialects import mysql, sqlite
 from sqlalchemy.sql.elements import ColumnElement
 
-from lback.realtime.tables import COUNTERS, MESSAGES
+from lback.realtime.tables import COUNTERS, MESSAGES, RoomCounter
+from lback.tasks.queues import insert_new_row
 
 CHANNEL = "lback_realtime"
 # NOTIFY of PostgreSQL refuses 8000 bytes.
@@ -132,6 +133,22 @@ def _count(connection: Connection, room: str, number: int, now: ColumnElement[An
         # publishers.
         connection.execute(mysql.insert(COUNTERS).values(**row).on_duplicate_key_update(**grown))
     return Counted(*connection.execute(select(*columns).where(COUNTERS.c.room == room)).one())
+
+
+def lock_counter(connection: Connection, room: str) -> None:
+    """Lock the counter of a room until the end of the transaction; it is created if necessary.
+
+    Args:
+        connection: The connection.
+        room: Name of the room.
+    """
+    mine = update(COUNTERS).where(COUNTERS.c.room == room)
+    unchanged = mine.values(number=COUNTERS.c.number)
+    if not connection.execute(unchanged).rowcount:
+        now = clock_of(connection.dialect.name)
+        row = {"room": room, "epoch": new_epoch(), "number": 0, "changed_at": now}
+        insert_new_row(connection, RoomCounter, row, "room")
+        connection.execute(unchanged)
 
 
 def new_epoch() -> str:

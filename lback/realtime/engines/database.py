@@ -1,6 +1,7 @@
 """Messages in the application's database: SQLite, PostgreSQL, MariaDB or MySQL."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -11,6 +12,7 @@ from lback.core.exceptions import FrameworkException
 from lback.database.sqlite import is_file
 from lback.realtime.engines import History, Limits, Wake, Watcher
 from lback.realtime.engines.counting import add_messages, clock_of
+from lback.realtime.engines.database_presence import DatabasePresence
 from lback.realtime.messages import Message
 from lback.realtime.positions import Position
 from lback.realtime.rooms import options_of
@@ -48,6 +50,11 @@ class DatabaseEngine:
     def __init__(self, db_manager: "DatabaseManager", limits: Limits | None = None) -> None:
         self.db_manager = db_manager
         self.limits = Limits() if limits is None else limits
+
+    @cached_property
+    def presence(self) -> DatabasePresence:
+        """Who is present in its rooms."""
+        return DatabasePresence(self)
 
     def append(self, session: "Session | None", batch: Mapping[str, Sequence[str]]) -> None:
         """Add messages in the transaction of a session, which is about to commit.
@@ -167,7 +174,8 @@ class DatabaseEngine:
         """Delete messages and rooms beyond the limits, and return the number of messages."""
         with self.db_manager.session() as session:
             connection = session.connection()
-            oldest = _now(connection) - self.limits.seconds
+            now = _now(connection)
+            oldest, unused_since = now - self.limits.seconds, now - self.limits.room_seconds
             number = connection.execute(delete(MESSAGES).where(MESSAGES.c.at < oldest)).rowcount
         for room, last in self._too_long():
             size = options_of(room).history or self.limits.messages
@@ -176,7 +184,7 @@ class DatabaseEngine:
                 number += session.connection().execute(delete(MESSAGES).where(too_old)).rowcount
         # A publisher that has just locked the row makes it younger.
         has_messages = select(MESSAGES.c.room).where(MESSAGES.c.room == COUNTERS.c.room).exists()
-        unused = delete(COUNTERS).where(COUNTERS.c.changed_at < oldest, ~has_messages)
+        unused = delete(COUNTERS).where(COUNTERS.c.changed_at < unused_since, ~has_messages)
         with self.db_manager.session() as session:
             session.connection().execute(unused)
         return number

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from lback.realtime.engines import History, Limits, Wake
 from lback.realtime.messages import Message
 from lback.realtime.positions import Position
+from lback.realtime.presence import MemoryPresence
 from lback.realtime.rooms import options_of
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class MemoryEngine:
         self._rooms: dict[str, _Room] = {}
         self._watchers: list[_MemoryWatcher] = []
         self._lock = Lock()
+        self.presence = MemoryPresence(self)
 
     def now(self) -> float:
         """Return the seconds since the epoch."""
@@ -147,12 +149,13 @@ class MemoryEngine:
         """Delete messages and rooms that are too old, and return the number of messages."""
         number = 0
         with self._lock:
-            oldest = self._clock() - self.limits.seconds
+            now = self._clock()
+            oldest, unused = now - self.limits.seconds, now - self.limits.room_seconds
             for name, room in list(self._rooms.items()):
                 while room.kept and room.kept[0][0] < oldest:
                     room.kept.popleft()
                     number += 1
-                if not room.kept and room.changed_at < oldest:
+                if not room.kept and room.changed_at < unused:
                     del self._rooms[name]
         return number
 

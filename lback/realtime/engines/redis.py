@@ -16,7 +16,7 @@ from lback.realtime.engines import History, Limits, Wake
 from lback.realtime.engines.counting import Counted, add_messages
 from lback.realtime.engines.database import DatabaseEngine
 from lback.realtime.messages import Message
-from lback.realtime.positions import Position
+from lback.realtime.positions import START, Position
 from lback.realtime.rooms import options_of
 from lback.realtime.tables import COUNTERS, MESSAGES
 
@@ -195,7 +195,18 @@ class RedisEngine(DatabaseEngine):
             room: Name of the room.
         """
         last: Any = self.client.xrevrange(PREFIX + room, count=1)
-        return _position(last[0]) if last else Position(at=self.now())
+        if last:
+            return _position(last[0])
+        counted = self._counted([room]).get(room)
+        return Position(at=self.now()) if counted is None else Position(*counted)
+
+    def _counted(self, rooms: Sequence[str]) -> dict[str, Counted]:
+        """Return the counters of rooms whose streams have expired."""
+        if not rooms:
+            return {}
+        with self.db_manager.connection() as connection:
+            rows = self._counters(connection, rooms)
+        return {room: Counted(row.epoch, row.number) for room, row in rows.items()}
 
     def read_many(self, after: Mapping[str, Position], limit: int) -> dict[str, History]:
         """Return the messages of several rooms; without those that have nothing new.
@@ -216,22 +227,23 @@ class RedisEngine(DatabaseEngine):
                     count = None if seen.at else limit
                     pipeline.xrange(PREFIX + room, min=f"({seen.offset}-0", count=count)
                 answers = pipeline.execute()
-            for index, room in enumerate(part):
-                last, entries = answers[2 * index : 2 * index + 2]
-                history = self._history(room, after[room], last, entries, limit)
+            lasts = dict(zip(part, answers[::2], strict=True))
+            counters = self._counted([room for room in part if not lasts[room]])
+            for room, entries in zip(part, answers[1::2], strict=True):
+                seen = after[room]
+                if lasts[room]:
+                    history = self._history(room, seen, _position(lasts[room][0]), entries, limit)
+                else:
+                    history = self._without_stream(room, seen, counters.get(room))
                 if history is not None:
                     found[room] = history
         return found
 
     def _history(
-        self, room: str, after: Position, last: list[Any], entries: list[Any], limit: int
+        self, room: str, after: Position, current: Position, entries: list[Any], limit: int
     ) -> History | None:
-        if not last:
-            return self._without_stream(after)
-        current = _position(last[0])
         if current == after:
             return None
-        lost = History([], current, reset=True)
         if after.at:
             entries, is_known = self._since(entries, after.at - self.limits.tolerance)
         else:
@@ -239,7 +251,7 @@ class RedisEngine(DatabaseEngine):
         entries = entries[:limit]
         # Redis may have lost some when another machine took over, and got later ones.
         if not is_known or (entries and not _follow(_number(entries[0]) - 1, entries)):
-            return lost
+            return History([], current, reset=True)
         messages = [
             Message(room, current.epoch, _number(entry), entry[1][b"d"].decode())
             for entry in entries
@@ -247,13 +259,27 @@ class RedisEngine(DatabaseEngine):
         position = messages[-1].position if messages else current
         return History(messages, position, more=position != current)
 
-    def _without_stream(self, after: Position) -> History | None:
-        if not after.epoch and not after.at:
+    def _without_stream(
+        self, room: str, after: Position, counted: Counted | None
+    ) -> History | None:
+        """Return what a reader gets of a room that has no stream, or not any more."""
+        if counted is not None and after.epoch:
+            current = Position(*counted)
+            if current == after or self._waits(room):
+                return None
+            return History([], current, reset=True)
+        if after == START:
             return None
         now = self.now()
         if after.epoch or after.at < now - self.limits.seconds:
             return History([], Position(at=now), reset=True)
         return None
+
+    def _waits(self, room: str) -> bool:
+        """Return True if messages of a room are on their way to Redis."""
+        query = select(MESSAGES.c.number).where(MESSAGES.c.room == room).limit(1)
+        with self.db_manager.connection() as connection:
+            return connection.execute(query).first() is not None
 
     def _since(self, entries: list[Any], moment: float) -> tuple[list[Any], bool]:
         """Return the entries since a moment, and whether all of them are there."""
