@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from lback.realtime.hub import Hub, Subscription
     from lback.realtime.messages import Message
     from lback.realtime.positions import Position
+    from lback.realtime.presence import present
     from lback.realtime.publishing import publish
     from lback.realtime.rooms import RoomOptions, may_subscribe, room
     from lback.realtime.tickets import issue_ticket
@@ -28,6 +29,7 @@ __all__ = [
     "Subscription",
     "issue_ticket",
     "may_subscribe",
+    "present",
     "publish",
     "publish_fragment",
     "room",
@@ -48,6 +50,7 @@ __getattr__, __dir__ = lazy_names(
         "Subscription": "lback.realtime.hub",
         "issue_ticket": "lback.realtime.tickets",
         "may_subscribe": "lback.realtime.rooms",
+        "present": "lback.realtime.presence",
         "publish": "lback.realtime.publishing",
         "publish_fragment": "lback.realtime.fragments",
         "room": "lback.realtime.rooms",
