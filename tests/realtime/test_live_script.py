@@ -325,3 +325,22 @@ def test_a_refusal_is_shown_as_without_the_script(site: Site) -> None:
     site.answers["/page?a=1"] = (403, "<title>Refused</title>")
     page.click("button")
     expect(page).to_have_title("Refused")
+
+
+def test_what_is_typed_while_a_form_is_under_way_is_sent_after_it(site: Site) -> None:
+    page = site.show("<p>One</p>", after=FORM.format(""))
+    site.answers["/page?a=1"] = (200, page_of("<p>One</p>", after=FORM.format("")))
+    page.evaluate(
+        """() => {
+            const [form] = document.forms, field = form.elements.text;
+            field.value = "first";
+            form.requestSubmit();
+            form.requestSubmit();
+            field.value = "second";
+            form.requestSubmit();
+        }"""
+    )
+    expect(page.locator("[name=text]")).to_have_value("")
+    page.wait_for_function("!document.forms[0].hasAttribute('aria-busy')")
+    sent = [one.post_data for one in site.asked if one.method == "POST"]
+    assert sent == ["text=first", "text=second"]

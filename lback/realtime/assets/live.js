@@ -453,6 +453,8 @@
 
   // --- Forms ---------------------------------------------------------------------------------
 
+  // By form: what was sent of those that are under way, and the button for sending them once more.
+  const underWay = new WeakMap();
   const fieldsOf = (form) => [...form.elements].filter((field) => field.matches(FIELDS));
 
   document.addEventListener("submit", (event) => {
@@ -466,7 +468,12 @@
     const isPost = method.toLowerCase() === "post" && url.origin === location.origin;
     if (!isOurs || !isPost || (target && target !== "_self") || form.lbackPlain) return;
     event.preventDefault();
-    if (form.getAttribute("aria-busy") !== "true") post(form, button, url);
+    const first = underWay.get(form);
+    if (!first) post(form, button, url);
+    // A second click sends nothing, and what was typed since the first one is sent after it.
+    else if (fieldsOf(form).some((field) => stateOf(field) !== first.sent.get(field))) {
+      first.again = { button };
+    }
   });
 
   // Sends a form as the browser would, and merges the page that the server answers with.
@@ -474,6 +481,8 @@
     const since = swaps;
     const data = new FormData(form, button);
     const sent = new Map(fieldsOf(form).map((field) => [field, stateOf(field)]));
+    const here = { sent, again: null };
+    underWay.set(form, here);
     form.setAttribute("aria-busy", "true");
     showFailure(form, false);
     try {
@@ -489,7 +498,9 @@
       showFailure(form, true);
       send(form, "error", { status: 0 });
     } finally {
+      underWay.delete(form);
       form.removeAttribute("aria-busy");
+      if (here.again && form.isConnected) form.requestSubmit(here.again.button);
     }
   }
 
