@@ -4,7 +4,7 @@ import asyncio
 import logging
 import random
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
@@ -192,13 +192,13 @@ class Hub:
         self._loop = asyncio.get_running_loop()
         self._watcher.start()
         self._tasks = [
-            self._loop.create_task(work)
+            self._loop.create_task(self._keep(work))
             for work in (
-                self._read(),
-                self._check(),
-                self._trim(),
-                self._presence.write(),
-                self._presence.beat(),
+                self._read,
+                self._check,
+                self._trim,
+                self._presence.write,
+                self._presence.beat,
             )
         ]
         return self
@@ -296,6 +296,16 @@ class Hub:
         """
         del user_key
         self._presence.leave(room, connection_id)
+
+    async def _keep(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Begin work anew that ended with an unexpected error, so that the others do not wait."""
+        while True:
+            try:
+                await work()
+            except Exception:
+                logger.exception("the hub of live pages failed, and begins anew")
+                await asyncio.sleep(LAST_RETRY)
+                self._mark(None)
 
     async def _open(self, room: _Room) -> None:
         room.position = await self._ask(self.engine.position, room.name)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lback.testing.client import Client, ClientResponse
     from lback.testing.contract import ApiContract, ContractReport
+    from lback.testing.published import PublishedRecorder
     from lback.testing.queries import QueryCounter
     from lback.testing.recorded_tasks import TaskRecorder
     from lback.testing.signals import SentSignal, SignalRecorder
@@ -27,6 +28,7 @@ _PLACES = {
     "ClientResponse": "client",
     "ContractReport": "contract",
     "EventClient": "sockets",
+    "PublishedRecorder": "published",
     "QueryCounter": "queries",
     "RolledBack": "transaction",
     "SentSignal": "signals",
@@ -44,6 +46,7 @@ __all__ = [
     "ClientResponse",
     "ContractReport",
     "EventClient",
+    "PublishedRecorder",
     "QueryCounter",
     "RolledBack",
     "SentSignal",

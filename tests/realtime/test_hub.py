@@ -11,6 +11,7 @@ from sqlalchemy.exc import OperationalError
 from lback import Application
 from lback.database import DatabaseManager
 from lback.realtime import EngineAway, Hub, Message, Position, Subscription, publish
+from lback.realtime import hub as hub_module
 from lback.realtime.engines import Engine, Limits
 from lback.realtime.engines.database import DatabaseEngine
 from lback.realtime.engines.memory import MemoryEngine
@@ -275,6 +276,31 @@ def test_subscriptions_are_told_if_the_history_does_not_reach_back() -> None:
             assert await received.wait_for(2) == [1, 7]
 
     run(test)
+
+
+def test_an_unexpected_error_of_the_engine_does_not_end_the_hub(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(hub_module, "LAST_RETRY", 0.01)
+    engine, failures = MemoryEngine(), [ZeroDivisionError("once")]
+    read_many = engine.read_many
+
+    def fail_once(after: Any, limit: int) -> Any:
+        if failures:
+            raise failures.pop()
+        return read_many(after, limit)
+
+    engine.read_many = fail_once  # type: ignore[method-assign]
+
+    async def test() -> None:
+        async with Hub(engine) as hub:
+            received = Received()
+            await hub.subscribe("a", received)
+            add(engine, 1)
+            assert await received.wait_for(1) == [1]
+
+    run(test)
+    assert "begins anew" in caplog.text
 
 
 def test_a_receiver_that_fails_does_not_disturb_others(any_engine: Engine) -> None:
