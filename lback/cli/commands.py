@@ -51,6 +51,7 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
     "Run": {
         "runserver": "Run the development server, which restarts on every change.",
         "serve": "Run the production server, which replaces failed workers.",
+        "realtime": "Serve WebSockets and events alone, behind a proxy.",
         "work": "Run background tasks until stopped.",
         "tasks": "Inspect and control background tasks.",
         "prune": "Delete finished tasks, ended sessions and other rows that have reached their "

@@ -43,7 +43,7 @@ logger = logging.getLogger("lback.server")
     help="Number of processes (default: setting REALTIME_PROCESSES).",
 )
 def realtime(host: str | None, port: int | None, processes: int | None) -> None:
-    """Serve WebSockets and events alone, behind a proxy that sends them here."""
+    """Serve WebSockets and events alone, behind a proxy."""
     find_project()
     serving = read_settings_in_subprocess()
     if serving is None:

@@ -3,7 +3,7 @@
 import logging
 import struct
 from collections.abc import AsyncIterator, Callable
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import msgspec
 from websockets.exceptions import ConnectionClosed
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger("lback.realtime")
 
 T = TypeVar("T")
-P = ParamSpec("P")
 R = TypeVar("R")
 
 
@@ -255,7 +254,7 @@ class Connection:
         """
         self._server.start(self.close(code, reason))
 
-    async def run(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    async def run(self, function: Callable[..., R], *args: Any, **kwargs: Any) -> R:
         """Call a plain function in one of a bounded number of threads.
 
         Further parameters are filled by name: services, `user`, and `db_session`, whose changes
@@ -305,7 +304,7 @@ class Connection:
         for message in subscription.missed:
             self.write(server.frame(message))
         subscription.missed = []
-        await server.join(self, room)
+        server.join(self, room)
         return not subscription.reset
 
     def _reset(self, room: str) -> None:

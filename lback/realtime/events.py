@@ -124,7 +124,7 @@ class EventStream(asyncio.Protocol):
         self.write(START)
         self._send_first(lost, waiting)
         for room in self.rooms:
-            await self._server.join(self, room)
+            self._server.join(self, room)
 
     def _send_first(self, lost: list[str], waiting: "list[Message]") -> None:
         first = [m for subscription in self._subscriptions for m in subscription.missed]

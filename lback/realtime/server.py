@@ -374,33 +374,27 @@ class RealtimeServer:
             self._last_event = message, b"id: " + place + b"\n" + message.sse + b"\n"
         return self._last_event[1]
 
-    async def join(self, client: "Connection | EventStream", room: str) -> None:
+    def join(self, client: Connection | EventStream, room: str) -> None:
         """Note the presence of a client in a room that keeps it.
 
         Args:
             client: The client.
             room: Name of the room.
         """
-        join: Any = getattr(self.hub, "join", None)
-        user = client.user
-        if join is not None and user is not None:
-            result = join(room, str(getattr(user, "id", user)), f"{client.id}")
-            if asyncio.iscoroutine(result):
-                await result
+        key = getattr(client.user, "id", None)
+        if key is not None:
+            self.hub_or_raise.join(room, str(key), str(client.id))
 
-    def leave(self, client: "Connection | EventStream", room: str) -> None:
+    def leave(self, client: Connection | EventStream, room: str) -> None:
         """Note that a client has left a room.
 
         Args:
             client: The client.
             room: Name of the room.
         """
-        leave: Any = getattr(self.hub, "leave", None)
-        user = client.user
-        if leave is not None and user is not None:
-            result = leave(room, str(getattr(user, "id", user)), f"{client.id}")
-            if asyncio.iscoroutine(result):
-                self.start(result)
+        key = getattr(client.user, "id", None)
+        if key is not None and self.hub is not None:
+            self.hub.leave(room, str(key), str(client.id))
 
     # While it runs, and in the end.
 

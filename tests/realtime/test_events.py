@@ -1,6 +1,9 @@
 """Server-sent events: messages of rooms, what was missed, and who may read."""
 
 import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,11 +15,11 @@ from lback.testing.sockets import serving
 
 
 @pytest.fixture
-def app():
+def app() -> Iterator[Application]:
     before = dict(ROOMS)
 
     @room("open-{number:int}")
-    def everybody(user, number):
+    def everybody(user: object, number: int) -> bool:
         return number < 10
 
     yield Application(REALTIME="memory", SESSION_STORE="memory", DATABASE_URL="sqlite:///:memory:")
@@ -24,7 +27,7 @@ def app():
     ROOMS.update(before)
 
 
-def test_messages_arrive_with_name_data_and_position(app):
+def test_messages_arrive_with_name_data_and_position(app: Application) -> None:
     with Client(app).events("open-1") as events:
         publish("open-1", {"event": "comment", "text": "one\ntwo"})
         publish("open-2", {"event": "comment"})
@@ -36,7 +39,7 @@ def test_messages_arrive_with_name_data_and_position(app):
     assert first.id != second.id
 
 
-def test_a_client_that_comes_back_gets_what_it_missed_once(app):
+def test_a_client_that_comes_back_gets_what_it_missed_once(app: Application) -> None:
     client = Client(app)
     with client.events("open-1", "open-2") as events:
         publish("open-1", "a")
@@ -53,7 +56,7 @@ def test_a_client_that_comes_back_gets_what_it_missed_once(app):
         assert events.receive().data["data"] == "e"
 
 
-def test_the_position_is_known_before_the_first_message(app):
+def test_the_position_is_known_before_the_first_message(app: Application) -> None:
     client = Client(app)
     publish("open-1", "before")
     with client.events("open-1") as events:
@@ -64,7 +67,7 @@ def test_the_position_is_known_before_the_first_message(app):
         assert events.receive().data["data"] == "b"
 
 
-def test_an_unknown_position_makes_the_client_reload(app):
+def test_an_unknown_position_makes_the_client_reload(app: Application) -> None:
     with Client(app).events("open-1", last_id="nonsense") as events:
         event = events.receive()
     assert (event.event, event.data) == ("reload", {"rooms": ["open-1"]})
@@ -79,13 +82,15 @@ def test_an_unknown_position_makes_the_client_reload(app):
         ([f"open-{n}" for n in range(21)], 400),
     ],
 )
-def test_rooms_without_a_rule_that_allows_them_are_refused(app, rooms, status):
+def test_rooms_without_a_rule_that_allows_them_are_refused(
+    app: Application, rooms: list[str], status: int
+) -> None:
     with pytest.raises(SocketRefused) as refused, Client(app).events(*rooms):
         pass
     assert refused.value.status_code == status
 
 
-def test_a_page_of_another_host_is_refused(app):
+def test_a_page_of_another_host_is_refused(app: Application) -> None:
     client = Client(app)
     for origin in ("https://evil.example", "http://localhost.evil.example", "null"):
         refusing = client.events("open-1", headers={"Origin": origin})
@@ -97,13 +102,16 @@ def test_a_page_of_another_host_is_refused(app):
         assert events.receive().data["data"] == 1
 
 
-def test_a_web_worker_answers_503(app):
+def test_a_web_worker_answers_503(app: Application) -> None:
     assert Client(app).get("/realtime/events?room=open-1").status_code == 503
 
 
-def test_an_end_of_the_server_tells_clients_when_to_come_back(app):
+def test_an_end_of_the_server_tells_clients_when_to_come_back(app: Application) -> None:
     Client(app)
-    with serving(app.develop()) as served, socket.create_connection(("127.0.0.1", served.port), 5) as stream:
+    with (
+        serving(app.develop()) as served,
+        socket.create_connection(("127.0.0.1", served.port), 5) as stream,
+    ):
         stream.sendall(b"GET /realtime/events?room=open-1 HTTP/1.1\r\nHost: localhost\r\n\r\n")
         data = b""
         while b"id: " not in data:
@@ -114,10 +122,14 @@ def test_an_end_of_the_server_tells_clients_when_to_come_back(app):
     assert b"retry: " in data.rsplit(b"\n\n", 2)[1]
 
 
-def test_fragments_as_html(app, tmp_path):
-    app.template_renderer.environment.loader.searchpath.insert(0, str(tmp_path))
+def test_fragments_as_html(app: Application, tmp_path: Path) -> None:
+    loader: Any = app.template_renderer.environment.loader
+    loader.searchpath.insert(0, str(tmp_path))
     (tmp_path / "rows.html").write_text("<p>\r\n{{ text }}\u2028</p>\n\nevent: x")
-    with serving(app.develop()) as served, socket.create_connection(("127.0.0.1", served.port)) as client:
+    with (
+        serving(app.develop()) as served,
+        socket.create_connection(("127.0.0.1", served.port)) as client,
+    ):
         address = "/realtime/events?room=open-1&html=1"
         client.sendall(f"GET {address} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
         received = b""

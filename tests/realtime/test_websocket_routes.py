@@ -1,12 +1,17 @@
 """Routes of WebSockets: patterns, reversing, guards, handlers and their parameters."""
 
+from pathlib import Path
+from typing import Any
+
 import msgspec
 import pytest
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from lback import Application, ConfigurationError, Forbidden, websocket
 from lback.auth import PermissionRequiredMixin, login_required, permission_required
 from lback.core.urls_utils import load_routes
+from lback.realtime import Connection
 from lback.testing import Client, SocketClosed, SocketRefused
 
 
@@ -15,15 +20,15 @@ class Move(msgspec.Struct):
     y: int = 0
 
 
-def build(**settings):
+def build(**settings: Any) -> Application:
     return Application(SESSION_STORE="memory", DATABASE_URL="sqlite:///:memory:", **settings)
 
 
-def test_a_handler_gets_path_variables_and_services_by_name():
+def test_a_handler_gets_path_variables_and_services_by_name() -> None:
     app = build()
 
     @app.websocket("/tickets/{ticket_id:int}", requires_auth=False)
-    async def ticket(connection, ticket_id, config, user):
+    async def ticket(connection: Connection, ticket_id: int, config: Any, user: Any) -> None:
         await connection.send([ticket_id, config.DEBUG, user, connection.query_params["a"]])
 
     with Client(app).websocket("/tickets/42?a=b") as socket:
@@ -32,11 +37,11 @@ def test_a_handler_gets_path_variables_and_services_by_name():
     assert app.router.url_for("ticket", ticket_id=7) == "/tickets/7"
 
 
-def test_a_plain_request_is_answered_with_426():
+def test_a_plain_request_is_answered_with_426() -> None:
     app = build()
 
     @app.websocket("/live", requires_auth=False)
-    async def live(connection):
+    async def live(connection: Connection) -> None:
         pass
 
     client = Client(app)
@@ -46,11 +51,11 @@ def test_a_plain_request_is_answered_with_426():
     assert client.request("WEBSOCKET", "/live").status_code == 426
 
 
-def test_other_methods_of_the_path_are_left_to_views():
+def test_other_methods_of_the_path_are_left_to_views() -> None:
     app = build()
 
     @app.websocket("/live", requires_auth=False)
-    async def live(connection):
+    async def live(connection: Connection) -> None:
         await connection.send("socket")
 
     app.add_route("/live", lambda request: "page", ["GET"], requires_auth=False)
@@ -62,11 +67,11 @@ def test_other_methods_of_the_path_are_left_to_views():
         assert socket.receive() == "socket"
 
 
-def test_an_unknown_path_and_a_wrong_variable_are_refused_with_404():
+def test_an_unknown_path_and_a_wrong_variable_are_refused_with_404() -> None:
     app = build()
 
     @app.websocket("/tickets/{ticket_id:int}", requires_auth=False)
-    async def ticket(connection, ticket_id):
+    async def ticket(connection: Connection, ticket_id: Any) -> None:
         pass
 
     for path in ("/nothing", "/tickets/x"):
@@ -75,11 +80,11 @@ def test_an_unknown_path_and_a_wrong_variable_are_refused_with_404():
         assert refused.value.status_code == 404
 
 
-def test_a_route_requires_a_user_by_default():
+def test_a_route_requires_a_user_by_default() -> None:
     app = build()
 
     @app.websocket("/live")
-    async def live(connection):
+    async def live(connection: Connection) -> None:
         pass
 
     with pytest.raises(SocketRefused) as refused, Client(app).websocket("/live"):
@@ -88,31 +93,30 @@ def test_a_route_requires_a_user_by_default():
 
 
 @pytest.mark.parametrize("guard", [login_required, permission_required("a.b")])
-def test_decorators_of_permissions_guard_functions(guard):
+def test_decorators_of_permissions_guard_functions(guard: Any) -> None:
     app = build()
 
-    @guard
-    async def live(connection):
+    async def live(connection: Connection) -> None:
         pass
 
-    app.websocket("/live", requires_auth=False)(live)
+    app.websocket("/live", requires_auth=False)(guard(live))
     with pytest.raises(SocketRefused) as refused, Client(app).websocket("/live"):
         pass
     assert refused.value.status_code == 401
 
 
-def test_decorators_and_mixins_of_permissions_guard_classes():
+def test_decorators_and_mixins_of_permissions_guard_classes() -> None:
     app = build()
 
     class Mixed(PermissionRequiredMixin):
         permission_required = "a.b"
 
-        async def receive(self, connection, message):
+        async def receive(self, connection: Connection, message: str) -> None:
             pass
 
     @permission_required("a.b")
     class Decorated:
-        async def connect(self, connection):
+        async def connect(self, connection: Connection) -> None:
             pass
 
     app.websocket("/mixed", requires_auth=False)(Mixed)
@@ -123,20 +127,20 @@ def test_decorators_and_mixins_of_permissions_guard_classes():
         assert refused.value.status_code == 401
 
 
-def test_a_class_has_methods_for_the_events_of_a_connection():
+def test_a_class_has_methods_for_the_events_of_a_connection() -> None:
     app = build()
-    seen = []
+    seen: list[str] = []
 
     @app.websocket("/game/{name}", requires_auth=False)
     class Game:
-        async def connect(self, connection, name):
+        async def connect(self, connection: Connection, name: str) -> None:
             self.name = name
             await connection.send(f"welcome to {name}")
 
-        def receive(self, connection, message: Move):
+        def receive(self, connection: Connection, message: Move) -> Any:
             return {"at": [self.name, message.x, message.y]}
 
-        async def disconnect(self, connection):
+        async def disconnect(self, connection: Connection) -> None:
             seen.append(self.name)
 
     with Client(app).websocket("/game/chess") as socket:
@@ -146,11 +150,11 @@ def test_a_class_has_methods_for_the_events_of_a_connection():
     assert seen == ["chess"]
 
 
-def test_a_function_with_a_message_is_called_for_each_one():
+def test_a_function_with_a_message_is_called_for_each_one() -> None:
     app = build()
 
     @app.websocket("/moves", requires_auth=False)
-    async def moves(connection, message: Move):
+    async def moves(connection: Connection, message: Move) -> Any:
         await connection.send(message.x + 1)
 
     with Client(app).websocket("/moves") as socket:
@@ -159,11 +163,11 @@ def test_a_function_with_a_message_is_called_for_each_one():
         assert [socket.receive_json(), socket.receive_json()] == [2, 3]
 
 
-def test_a_message_of_another_type_closes_with_1007_and_says_what_is_wrong():
+def test_a_message_of_another_type_closes_with_1007_and_says_what_is_wrong() -> None:
     app = build()
 
     @app.websocket("/moves", requires_auth=False)
-    async def moves(connection, message: Move):
+    async def moves(connection: Connection, message: Move) -> Any:
         raise AssertionError(message)
 
     for sent in ({"x": "one"}, "{", b"\xff\xfe"):
@@ -175,27 +179,27 @@ def test_a_message_of_another_type_closes_with_1007_and_says_what_is_wrong():
         assert "$.x" in socket.wait_closed().reason
 
 
-def test_plain_functions_run_in_threads_with_a_session():
+def test_plain_functions_run_in_threads_with_a_session() -> None:
     app = build()
 
-    def count(db_session, text, config):
+    def count(text: str, db_session: Session, config: Any) -> int:
         assert config is app.config
-        return len(text) + db_session.scalar(select(1))
+        return len(text) + (db_session.scalar(select(1)) or 0)
 
     @app.websocket("/count", requires_auth=False)
-    async def counting(connection):
-        await connection.send(await connection.run(count, text=await connection.receive()))
+    async def counting(connection: Connection) -> None:
+        await connection.send(await connection.run(count, await connection.receive()))
 
     with Client(app).websocket("/count") as socket:
         socket.send("four")
         assert socket.receive_json() == 5
 
 
-def test_a_session_in_an_async_handler_is_refused_when_the_application_starts():
+def test_a_session_in_an_async_handler_is_refused_when_the_application_starts() -> None:
     app = build()
 
     @app.websocket("/bad", requires_auth=False)
-    async def bad(connection, db_session):
+    async def bad(connection: Connection, db_session: Any) -> None:
         pass
 
     with pytest.raises(ConfigurationError, match=r"await connection\.run\(function\)"):
@@ -209,29 +213,31 @@ def test_a_session_in_an_async_handler_is_refused_when_the_application_starts():
         (type("Empty", (), {"connect": None}), "no connect, receive or disconnect"),
     ],
 )
-def test_handlers_that_cannot_be_called_are_refused_when_the_application_starts(handler, text):
+def test_handlers_that_cannot_be_called_are_refused_when_the_application_starts(
+    handler: Any, text: str
+) -> None:
     app = build()
     app.websocket("/bad", requires_auth=False)(handler)
     with pytest.raises(ConfigurationError, match=text):
         app.develop().prepare()
 
 
-def test_an_unknown_parameter_is_refused_with_a_suggestion():
+def test_an_unknown_parameter_is_refused_with_a_suggestion() -> None:
     app = build()
 
     @app.websocket("/tickets/{ticket_id:int}", requires_auth=False)
-    async def ticket(connection, ticket):
+    async def ticket(connection: Connection, ticket: Any) -> None:
         pass
 
     with pytest.raises(ConfigurationError, match="ticket_id"):
         app.develop().prepare()
 
 
-def test_an_http_exception_closes_with_its_status():
+def test_an_http_exception_closes_with_its_status() -> None:
     app = build()
 
     @app.websocket("/live", requires_auth=False)
-    async def live(connection):
+    async def live(connection: Connection) -> None:
         raise Forbidden("not today")
 
     with Client(app).websocket("/live") as socket:
@@ -239,11 +245,13 @@ def test_an_http_exception_closes_with_its_status():
     assert (closed.code, closed.reason) == (4403, "not today")
 
 
-def test_an_error_of_a_handler_closes_with_1011_and_tells_nothing(caplog):
+def test_an_error_of_a_handler_closes_with_1011_and_tells_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     app = build()
 
     @app.websocket("/live", requires_auth=False)
-    async def live(connection):
+    async def live(connection: Connection) -> None:
         raise RuntimeError("secret")
 
     with Client(app).websocket("/live") as socket, pytest.raises(SocketClosed) as closed:
@@ -252,7 +260,9 @@ def test_an_error_of_a_handler_closes_with_1011_and_tells_nothing(caplog):
     assert "websocket handler failed" in caplog.text
 
 
-def test_urlpatterns_have_entries_for_websockets_below_prefixes(tmp_path, monkeypatch):
+def test_urlpatterns_have_entries_for_websockets_below_prefixes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "rt_inner_urls.py").write_text(
         "from lback import path, websocket\n"
         "async def chat(connection, name): pass\n"
