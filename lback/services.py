@@ -227,7 +227,11 @@ def _tasks(services: "Services") -> "TaskQueue":
 
 def _realtime(services: "Services") -> "Engine":
     from lback.realtime.engines import build_engine
+    from lback.realtime.rooms import import_rooms
 
+    # The rules say how a room is kept, and whether each viewer has a fragment of their own; workers
+    # and commands publish as well.
+    import_rooms(services["config"])
     return build_engine(services)
 
 

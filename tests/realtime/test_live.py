@@ -249,3 +249,19 @@ def test_a_rollback_publishes_nothing(
         fail()
     assert published(app) == []
     app.db_manager.dispose()
+
+
+def test_the_rules_are_known_before_anything_is_published(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Workers and commands do not prepare an application for requests."""
+    (tmp_path / "rooms.py").write_text(
+        "from lback.realtime import room\n"
+        "room('worker-room', per_viewer=True)(lambda: True)\n"
+    )
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "templates" / "rows.html").write_text("of one viewer")
+    monkeypatch.syspath_prepend(tmp_path)
+    app = Application(REALTIME="memory", PROJECT_ROOT=str(tmp_path))
+    publish_fragment("worker-room", "rows.html")
+    assert published(app, "worker-room") == [{"event": "refresh", "fragment": "rows.html"}]
