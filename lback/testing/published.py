@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from lback.realtime.engines.memory import MemoryEngine
 from lback.realtime.positions import Position
+from lback.realtime.rooms import import_rooms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,6 +39,7 @@ class PublishedRecorder(MemoryEngine):
 
     def __init__(self, app: "Application") -> None:
         super().__init__()
+        import_rooms(app.config)
         self.messages: list[Message] = []
         app.dependencies["realtime"] = self
 
