@@ -153,9 +153,7 @@ async def measure(url: str, redis: str, drops: int) -> None:
     """Run everything, and print what was found."""
     app = application(url, redis)
     app.db_manager.create_tables(COUNTERS.metadata)
-    with app.db_manager.session() as session:
-        for table in (MESSAGES, COUNTERS):
-            session.execute(table.delete())
+    empty(app)
     ports = [random.randint(20_000, 30_000) for _ in range(2)]
     place = [url, "--redis", redis]
     hubs = [start(*place, "--serve", str(port)) for port in ports]
@@ -171,17 +169,23 @@ async def measure(url: str, redis: str, drops: int) -> None:
             await asyncio.sleep(0.1)
         publisher = start(*place, "--publish", str(number))
         await drop_at_random(clients, drops, seconds - 3, lambda: restart(hubs, ports, place))
-        await asyncio.wait_for(asyncio.gather(*running), 120)
+        await asyncio.wait_for(asyncio.gather(*running), 300)
     finally:
         for process in (*hubs, *([publisher] if publisher else [])):
             process.kill()
             process.wait()
+        empty(app)
     report(clients, number)
-    if redis:
-        app.dependencies["realtime"].client.delete(f"lback:realtime:{ROOM}")
+
+
+def empty(app: Application) -> None:
+    """Delete all messages."""
     with app.db_manager.session() as session:
         for table in (MESSAGES, COUNTERS):
             session.execute(table.delete())
+    client = getattr(app.dependencies["realtime"], "client", None)
+    if client is not None:
+        client.delete(f"lback:realtime:{ROOM}")
 
 
 def restart(hubs: "list[subprocess.Popen[str]]", ports: list[int], place: list[str]) -> None:
@@ -240,8 +244,7 @@ def measure_cost(url: str, redis: str, rounds: int = 1000) -> None:
         times[publishes].append(time.perf_counter() - began)
     with app.db_manager.session() as session:
         session.execute(text("DROP TABLE bench_rows"))
-        for table in (MESSAGES, COUNTERS):
-            session.execute(table.delete())
+    empty(app)
     without, with_it = (statistics.median(times[which]) * 1000 for which in (False, True))
     print(
         f"a commit {without:.2f} ms, with a message {with_it:.2f} ms: {with_it - without:.2f} ms "

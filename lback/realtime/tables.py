@@ -3,17 +3,14 @@
 from typing import cast
 
 from sqlalchemy import BigInteger, Double, Index, String, Table, Text
-from sqlalchemy.dialects.mysql import MEDIUMTEXT, VARCHAR
+from sqlalchemy.dialects.mysql import MEDIUMTEXT
 from sqlalchemy.orm import Mapped, mapped_column
 
 from lback.database import Base
 
 LONGEST_NAME = 200
 
-# Names that differ in upper and lower case are different rooms, on MySQL and MariaDB too.
-_NAME = String(LONGEST_NAME).with_variant(
-    VARCHAR(LONGEST_NAME, collation="utf8mb4_bin"), "mysql", "mariadb"
-)
+_NAME = String(LONGEST_NAME)
 # TEXT of MySQL ends at 64 KB.
 _JSON = Text().with_variant(MEDIUMTEXT(), "mysql", "mariadb")
 
