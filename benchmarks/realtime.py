@@ -340,6 +340,7 @@ def main() -> None:
     idle.add_argument("--connections", type=int, default=10_000)
     idle.add_argument("--seconds", type=float, default=300)
     idle.add_argument("--broadcasts", type=int, default=9)
+    idle.add_argument("--servers", nargs="+", choices=SERVERS, default=list(SERVERS))
     viewers = commands.add_parser("viewers")
     viewers.add_argument("--viewers", type=int, default=500)
     viewers.add_argument("--rounds", type=int, default=5)
@@ -351,7 +352,7 @@ def main() -> None:
     if given.command == "server":
         SERVERS[given.kind](given.port)
     elif given.command == "idle":
-        for kind in SERVERS:
+        for kind in given.servers:
             facts = asyncio.run(
                 measure_idle(kind, given.connections, given.seconds, given.broadcasts)
             )

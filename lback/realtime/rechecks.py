@@ -55,7 +55,7 @@ class Rechecks:
         for clients in groups.values():
             first = clients[0]
             try:
-                code = await server.in_thread(self._code_of, first)
+                code = await server.check(self._code_of, first)
             except Exception:
                 # The database does not answer, for example: nobody has lost a right by that.
                 logger.exception("a connection could not be checked again")

@@ -23,6 +23,7 @@ from lback.core.http.websocket_backlog import Backlogs
 from lback.core.routing.websocket_route import Entry, WebSocketRoute
 from lback.realtime import limits
 from lback.realtime.connection import Connection, Disconnected, message_frame
+from lback.realtime.engines import EngineAway
 from lback.realtime.entering import Answer, Entrance
 from lback.realtime.event_route import EventRoute
 from lback.realtime.events import HEARTBEAT, EventStream
@@ -50,6 +51,8 @@ logger = logging.getLogger("lback.realtime")
 R = TypeVar("R")
 
 BLOCKED_SECONDS = 0.25
+# Threads in which handshakes pass the middlewares.
+DOORS = 4
 
 
 class _Socket(ServerConnection):
@@ -130,8 +133,11 @@ class RealtimeServer:
         """
         self.loop = asyncio.get_running_loop()
         self._threads = ThreadPoolExecutor(self.limits.threads, "lback-realtime")
+        # Of their own: functions of handlers that wait must not keep others from connecting.
+        self._doors = ThreadPoolExecutor(DOORS, "lback-handshake")
         async with AsyncExitStack() as stack:
-            stack.callback(self._threads.shutdown, wait=False, cancel_futures=True)
+            for threads in (self._threads, self._doors):
+                stack.callback(threads.shutdown, wait=False, cancel_futures=True)
             if self._app.config.REALTIME:
                 hub = Hub(self.services["realtime"], on_state=self._tell_state)
                 self.hub = await stack.enter_async_context(hub)
@@ -219,10 +225,13 @@ class RealtimeServer:
             check_upgrade(head)
         elif head.path != self.events_path or self.hub is None:
             raise BadHead(404, "this process answers WebSockets and events only")
+        elif head.method != "GET":
+            raise BadHead(405, "ask for events with GET")
         if len(self.connections) + len(self.streams) >= self.limits.connections:
             logger.warning("connection refused: %d are open", self.limits.connections)
             raise BadHead(503, "too many connections")
-        answer = await self.in_thread(self._enter, environ_of(head, *addresses(front.transport)))
+        environ = environ_of(head, *addresses(front.transport))
+        answer = await self.loop.run_in_executor(self._doors, self._entrance.enter, environ)
         if front.transport.is_closing():
             return
         if answer.entry is None or answer.entry.route.path != self.events_path != head.path:
@@ -230,8 +239,14 @@ class RealtimeServer:
         else:
             await self._stream(front, head, answer.entry)
 
-    def _enter(self, environ: dict[str, Any]) -> Answer:
-        return self._entrance.enter(environ)
+    async def check(self, function: Callable[[R], int], client: R) -> int:
+        """Check an open connection in a thread that no handler can occupy.
+
+        Args:
+            function: Returns the close code for a client, or 0.
+            client: The client.
+        """
+        return await self.loop.run_in_executor(self._doors, function, client)
 
     def enter_again(self, client: Connection | EventStream) -> Answer:
         """Return what the application says to the handshake of an open connection; blocks.
@@ -310,6 +325,8 @@ class RealtimeServer:
             if connection.is_open:  # it was another one that has ended
                 logger.exception("websocket handler failed: %r", connection)
                 code = limits.INTERNAL_ERROR
+        except EngineAway:
+            code, reason = limits.TRY_AGAIN_LATER, "the rooms cannot be read"
         except HTTPException as error:
             code, reason = limits.STATUS_CODES + error.status_code, error.message
         except Exception:
@@ -401,6 +418,9 @@ class RealtimeServer:
     def _tell_state(self, state: str) -> None:
         for stream in list(self.streams):
             stream.state(state)
+        for connection in list(self.connections):
+            if connection.rooms:
+                connection.send_soon({"state": state})
 
     async def _beat(self) -> None:
         while True:
