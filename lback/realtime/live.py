@@ -104,7 +104,7 @@ class LivePages:
         rule = find_room(check_name(room))
         if rule is None:
             raise ConfigurationError(
-                f"no rule matches the room {room!r}, so nobody may subscribe to it: declare one "
+                f"no rule matches the room {room!r}, so no page may subscribe to it: declare one "
                 f"with @room in rooms.py of an app or of the project"
             )
         request: Request | None = context.get("request")
