@@ -245,11 +245,14 @@ def measure_cost(url: str, redis: str, rounds: int = 1000) -> None:
     with app.db_manager.session() as session:
         session.execute(text("DROP TABLE bench_rows"))
     empty(app)
-    without, with_it = (statistics.median(times[which]) * 1000 for which in (False, True))
-    print(
-        f"a commit {without:.2f} ms, with a message {with_it:.2f} ms: {with_it - without:.2f} ms "
-        f"more (median of {rounds})"
-    )
+    for name, index in (("median", 49), ("quickest tenth", 9)):
+        without, with_it = (
+            statistics.quantiles(times[which], n=100)[index] * 1000 for which in (False, True)
+        )
+        print(
+            f"a commit {without:.2f} ms, with a message {with_it:.2f} ms: "
+            f"{with_it - without:.2f} ms more ({name} of {rounds})"
+        )
 
 
 def main() -> None:

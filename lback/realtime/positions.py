@@ -51,7 +51,7 @@ def encode_positions(positions: Mapping[str, Position]) -> str:
 
     Example:
         >>> encode_positions({"ticket-42": Position("Zm9v", 7)})
-        'FlwCHE.Zm9v.7'
+        '2YfQ0O.Zm9v.7'
     """
     return ",".join(f"{_key(room)}.{position.text}" for room, position in positions.items())
 

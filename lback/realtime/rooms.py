@@ -122,7 +122,7 @@ def room(
 ) -> Callable[[F], F]:
     """Make the decorated function the rule that decides who may subscribe to rooms.
 
-    The function is called with `user` (None if nobody is signed in), with the variables of the
+    The function is called with `user` (None for visitors), with the variables of the
     pattern, and with services such as `config` by the names of its parameters. `db_session` is a
     session of its own. It runs in a thread, and is a plain function. A room that matches no pattern
     is refused; if several match, the first one that was declared decides.

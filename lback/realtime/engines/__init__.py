@@ -47,8 +47,8 @@ class Limits(NamedTuple):
         message_bytes: Most bytes of a message as JSON.
         tolerance: Seconds by which messages are older than the moment after which a page asks for
             them, because a commit takes time and clocks differ.
-        room_seconds: How long the counter of a room without messages is kept. Without it, whoever
-            is subscribed must load the page again at the next message.
+        room_seconds: How long the counter of a room without messages is kept. Without it, clients
+            that are subscribed must load the page again at the next message.
     """
 
     seconds: float = 3600.0

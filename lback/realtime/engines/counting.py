@@ -1,10 +1,10 @@
 """Numbers the messages of a transaction at its commit, and adds them to the tables."""
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, extract, func, insert, select, text, update
+from sqlalchemy import Connection, Row, extract, func, insert, select, text, update
 from sqlalchemy.dialects import mysql, sqlite
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -16,8 +16,25 @@ CHANNEL = "lback_realtime"
 _PAYLOAD = 7900
 
 
-# One statement, so that a publisher waits for the server once. The rows of the counters are locked
-# in the order in which the names are given.
+# One statement each, so that a publisher waits for the server once. This one is for the frequent
+# case.
+_ONE_ON_POSTGRESQL = text(
+    """
+WITH counted AS (
+    INSERT INTO lback_realtime_rooms AS r (room, epoch, number, changed_at)
+    VALUES (:room, :epoch, 1, extract(epoch FROM clock_timestamp()))
+    ON CONFLICT (room) DO UPDATE SET
+        number = r.number + 1,
+        changed_at = extract(epoch FROM clock_timestamp())
+    RETURNING r.room, r.epoch, r.number, r.changed_at
+), added AS (
+    INSERT INTO lback_realtime_messages (room, number, data, at)
+    SELECT room, number, :data, changed_at FROM counted
+)
+SELECT room, epoch, number, CASE WHEN :notify THEN pg_notify(:channel, room) END FROM counted
+"""
+)
+# The rows of the counters are locked in the order in which the names are given.
 _POSTGRESQL = text(
     """
 WITH given AS (
@@ -85,6 +102,12 @@ def add_messages(
 def _add_on_postgresql(
     connection: Connection, ordered: Mapping[str, Sequence[str]], notify: bool
 ) -> dict[str, Counted]:
+    if len(ordered) == 1:
+        [(room, datas)] = ordered.items()
+        if len(datas) == 1:
+            one = {"room": room, "epoch": new_epoch(), "data": datas[0]}
+            values = {**one, "notify": notify, "channel": CHANNEL}
+            return _counted(connection.execute(_ONE_ON_POSTGRESQL, values))
     flat = [
         (room, len(datas) - index, data)
         for room, datas in ordered.items()
@@ -100,7 +123,10 @@ def _add_on_postgresql(
         "channel": CHANNEL,
         "payloads": payloads(list(ordered)) if notify else [],
     }
-    rows = connection.execute(_POSTGRESQL, given)
+    return _counted(connection.execute(_POSTGRESQL, given))
+
+
+def _counted(rows: Iterable[Row[Any]]) -> dict[str, Counted]:
     return {row.room: Counted(row.epoch, row.number) for row in rows}
 
 
