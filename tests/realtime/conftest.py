@@ -27,6 +27,22 @@ def rooms_as_before() -> Iterator[None]:
     ROOMS.update(before)
 
 
+@pytest.fixture(autouse=True)
+def closed_clients(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Close the connections to Redis that the engines of a test opened."""
+    engines: list[RedisEngine] = []
+    build = RedisEngine.__init__
+
+    def note(self: RedisEngine, *arguments: Any, **options: Any) -> None:
+        build(self, *arguments, **options)
+        engines.append(self)
+
+    monkeypatch.setattr(RedisEngine, "__init__", note)
+    yield
+    for engine in engines:
+        engine.client.close()
+
+
 def application(database: DatabaseManager, **settings: object) -> Application:
     url = database.url.render_as_string(hide_password=False)
     given: dict[str, Any] = {
