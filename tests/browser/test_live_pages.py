@@ -139,7 +139,8 @@ urlpatterns = [
 ]
 """,
     "templates/base.html": """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>Board</title>{% block head %}{% endblock %}</head>
+<html lang="en"><head><meta charset="utf-8"><title>Board</title>
+{% block head %}{% endblock %}</head>
 <body><main><h1>Board</h1>{% for message in flashed(request) %}
 <p role="status" class="flash">{{ message.text }}</p>{% endfor %}
 {% block main %}{% endblock %}</main></body></html>
