@@ -18,10 +18,10 @@ import pytest
 from websockets.sync.client import connect
 from websockets.typing import Origin
 
-from tests.cli.serving import running
+from tests.cli.serving import PATIENCE, running
 from tests.cli.test_proxies import NamedConnection, free_port, program
 from tests.cli.test_realtime import DEPLOYED, project
-from tests.guides.conftest import GUIDES, PATIENCE
+from tests.guides.conftest import GUIDES
 
 __all__ = ["project"]
 

@@ -71,8 +71,8 @@ def test_other_pages_wrong_messages_and_names_without_a_rule_are_refused(chat: P
             ("/live/chat/not-a-word", "{}", 4403),
         ):
             with joined(visitor.port, path) as connection:
-                connection.send(sent)
-                with pytest.raises(ConnectionClosed):
+                with pytest.raises(ConnectionClosed):  # the last one perhaps before it is sent
+                    connection.send(sent)
                     connection.recv(PATIENCE)
                 assert connection.protocol.close_code == code
 
