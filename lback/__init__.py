@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from lback.core.response import HTMLResponse, JSONResponse, RedirectResponse, Response
     from lback.core.streaming import StreamingResponse
     from lback.core.unit_of_work import after_commit
-    from lback.core.urls_utils import include, path
+    from lback.core.urls_utils import include, path, websocket
     from lback.shortcuts import get_object_or_404, redirect, render, reverse
 
 __version__ = "0.1.0"
@@ -64,6 +64,7 @@ __all__ = [
     "redirect",
     "render",
     "reverse",
+    "websocket",
 ]
 
 # Imported on first use: importing the core takes 100 ms, which the command line help should not
@@ -100,5 +101,6 @@ __getattr__, __dir__ = lazy_names(
         "redirect": "lback.shortcuts",
         "render": "lback.shortcuts",
         "reverse": "lback.shortcuts",
+        "websocket": "lback.core.urls_utils",
     },
 )

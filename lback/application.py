@@ -25,6 +25,7 @@ from lback.core.router import Route, Router
 from lback.core.routing.annotations import Declared
 from lback.core.routing.endpoint import OPERATION, TypedView
 from lback.core.routing.views import View, methods_of
+from lback.core.routing.websocket_route import WebSocketRoute
 from lback.core.server import serve
 from lback.core.settings.cache_validators import DEFAULT_CACHE
 from lback.core.signals import SignalDispatcher
@@ -109,6 +110,12 @@ class Application:
         self.cache = self.caches[DEFAULT_CACHE]
         self.static_files = self._serve_static_files()
         self.template_renderer.environment.globals["flashed"] = flashed
+        if config.REALTIME:
+            # Imported here, because an application without live pages does not need it.
+            from lback.realtime.live import add_live_pages
+
+            # Its route comes before those of the project, as that of static files.
+            add_live_pages(config, self.template_renderer, self.router, lambda: self.dependencies)
         self.middleware_manager = MiddlewareManager(dispatcher=dispatcher)
         services: dict[str, Any] = dict(lazy_services(config))
         locale = self._build_locale()
@@ -306,6 +313,39 @@ class Application:
         methods = methods if methods is not None else methods_of(view) or ["GET"]
         self.app_controller.add_route(path, view, methods, name, requires_auth)
 
+    def websocket(
+        self, path: str, name: str | None = None, requires_auth: bool = True
+    ) -> Callable[[V], V]:
+        """Register the decorated handler of WebSockets, before the first request.
+
+        Args:
+            path: Pattern, such as `"/tickets/{ticket_id:int}"`.
+            name: Name for `url_for`; `None` uses the name of the handler.
+            requires_auth: Whether only signed-in users may connect.
+
+        Raises:
+            ConfigurationError: The application has handled a request.
+            TypeError, ValueError: As `lback.core.routing.websocket_route.WebSocketRoute`.
+
+        Example:
+            >>> @app.websocket("/shout", requires_auth=False)
+            ... async def shout(connection):
+            ...     async for message in connection:
+            ...         await connection.send(message.upper())
+            >>> with Client(app).websocket("/shout") as socket:
+            ...     socket.send("hello")
+            ...     socket.receive()
+            'HELLO'
+        """
+
+        def register(handler: V) -> V:
+            self._refuse_when_started(f"the WebSocket {path!r}")
+            known = name or getattr(handler, "__name__", None)
+            self.app_controller.register(WebSocketRoute(path, handler, known, requires_auth))
+            return handler
+
+        return register
+
     def include(
         self, module_path: str, prefix: str = "", *, requires_auth: bool | None = None
     ) -> None:
@@ -401,6 +441,7 @@ class Application:
             if any(hasattr(route.view, OPERATION) for route in self.router.routes):
                 self.error_handler.problem_details = self._problem_details
             self._add_health_checks()
+            self._prepare_realtime()
             self.static_files.warn_if_not_collected()
             self._prepare_admin()
             self._prepared = True
@@ -409,6 +450,39 @@ class Application:
         # Last, because a route of the project with the same path is kept.
         checks = HealthChecks(self.config, lambda: self.db_manager)
         self.app_controller.early_answers = checks.register(self.router)
+
+    @property
+    def has_realtime(self) -> bool:
+        """Whether the application needs a realtime process: for WebSockets, or live pages."""
+        has_routes = any(isinstance(route, WebSocketRoute) for route in self.router.routes)
+        return has_routes or bool(self.config.REALTIME)
+
+    def hand_over_realtime(self) -> Callable[[Any], bool] | None:
+        """Start the realtime server in a thread, for the development server.
+
+        Returns:
+            Called with the handler of each request; True if it has taken the connection. None if
+            the application has neither WebSockets nor live pages.
+        """
+        if not self.has_realtime:
+            return None
+        from lback.realtime.thread import RealtimeThread  # as below
+
+        return RealtimeThread(self).start().hand
+
+    def _prepare_realtime(self) -> None:
+        if not self.has_realtime:
+            return
+        # Imported here, because an application without WebSockets and live pages needs neither.
+        from lback.realtime.event_route import EventRoute
+        from lback.realtime.handlers import check_handlers
+        from lback.realtime.rooms import import_rooms
+
+        check_handlers(self.router.routes, self.dependencies)
+        if self.config.REALTIME:
+            import_rooms(self.config)
+            path = f"{self.config.REALTIME_PATH}events"
+            self.router.add(EventRoute(path, self.dependencies))
 
     def _prepare_admin(self) -> None:
         if "lback.admin.registry" not in sys.modules:
@@ -451,6 +525,7 @@ class Application:
                 self.config.PORT if port is None else port,
                 debug=self.config.DEBUG,
                 shown=lambda target: redacted_target(target, self.router),
+                hand=self._hand_over_where_served(),
                 banner=f"Database {self.db_manager.shown_url}",
                 port_hint=(
                     development_server.RUN_ON_OTHER_PORT
@@ -461,6 +536,11 @@ class Application:
         except ConfigurationError as error:
             # A developer at a terminal needs the message, not a traceback.
             sys.exit(f"Error: {error}")
+
+    def _hand_over_where_served(self) -> Callable[[Any], bool] | None:
+        # With the reloader there are two processes; only the one that serves needs the thread.
+        serves = development_server.is_reloaded() or not self.config.DEBUG
+        return self.hand_over_realtime() if serves else None
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Handle one request (PEP 3333).

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from lback.core.config import Config
     from lback.database import DatabaseManager
     from lback.mail import Mailer
+    from lback.realtime import Engine
     from lback.security import TokenSigner
     from lback.sessions import SessionManager
     from lback.storage import Storage, Storages
@@ -43,6 +44,7 @@ MODELS = (
     "lback.auth.api_keys",
     "lback.auth.database_attempts",
     "lback.auth.refresh_tokens",
+    "lback.realtime.tables",
     "lback.sessions.database",
     "lback.tasks.tables",
     "lback.users",
@@ -62,7 +64,7 @@ BUILT_AT_START = {
 }
 
 # Services that exist only if a setting is set.
-NEEDS_SETTING = {"tasks": "TASKS", "token_manager": "JWT_AUDIENCE"}
+NEEDS_SETTING = {"realtime": "REALTIME", "tasks": "TASKS", "token_manager": "JWT_AUDIENCE"}
 
 
 def lazy_services(config: "Config") -> dict[str, LazyService | Unavailable]:
@@ -238,6 +240,16 @@ def _storage(services: "Services") -> "Storage":
     return storages["default"]
 
 
+def _realtime(services: "Services") -> "Engine":
+    from lback.realtime.engines import build_engine
+    from lback.realtime.rooms import import_rooms
+
+    # The rules say how a room is kept, and whether each viewer has a fragment of their own; workers
+    # and commands publish as well.
+    import_rooms(services["config"])
+    return build_engine(services)
+
+
 def _openapi(services: "Services") -> "OpenAPI":
     from lback.api.openapi import OpenAPI
 
@@ -263,4 +275,5 @@ BUILDERS: dict[str, Callable[["Services"], object]] = {
     "storage": _storage,
     "storages": _storages,
     "tasks": _tasks,
+    "realtime": _realtime,
 }

@@ -93,8 +93,12 @@ def test_anyone_who_makes_tables_knows_all_of_the_framework(tmp_path: Path) -> N
 
 
 def test_every_part_is_found_by_its_name() -> None:
-    app = Application(JWT_AUDIENCE="https://api.example.com", TASKS="database")
-    others = {"db_manager": "databasemanager", "tasks": "databasequeue"}
+    app = Application(JWT_AUDIENCE="https://api.example.com", TASKS="database", REALTIME="database")
+    others = {
+        "db_manager": "databasemanager",
+        "tasks": "databasequeue",
+        "realtime": "databaseengine",
+    }
     for name in BUILDERS:
         part = app.dependencies[name]
         assert type(part).__name__.lower() == others.get(name, name.replace("_", ""))
@@ -171,6 +175,7 @@ ROOT_URLCONF = "urls"
 DATABASE_URL = "sqlite:///{folder}/site.sqlite3"
 JWT_AUDIENCE = "https://api.example.com"
 TASKS = "database"
+REALTIME = "database"
 """
 HEAD = """
 from lback import Request, include, path
@@ -247,6 +252,7 @@ def test_each_service_may_be_the_first_that_a_route_asks_for(
         DATABASE_URL=f"sqlite:///{tmp_path}/site.sqlite3",
         JWT_AUDIENCE="https://api.example.com",
         TASKS="database",
+        REALTIME="database",
     )
     kind = type(app.dependencies[name]).__name__
     assert Client(app).get(f"/{name}").json() == {"kind": kind}

@@ -15,6 +15,7 @@ from lback.api.schema_components import JSONObject
 from lback.api.security_schemes import SecuritySchemes
 from lback.api.tools import Tool, build_tool
 from lback.core.exceptions import ConfigurationError
+from lback.core.routing.websocket_route import WebSocketRoute
 
 if TYPE_CHECKING:
     from lback.api.descriptions import Operation
@@ -168,7 +169,7 @@ class OpenAPI:
                     yield operation, said
 
     def _operations_of(self, route: "Route") -> "list[Operation]":
-        if _is_page(route.view):
+        if _is_page(route.view) or isinstance(route, WebSocketRoute):
             return []
         operations = operations_of(route, self._dependencies)
         if self._prefix_of(route.path) is not None:

@@ -6,6 +6,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, TypeVar
 
 from lback.core.routing.views import handled_methods, view_name
+from lback.core.routing.websocket_route import ENTRY_CHECKS, WITHIN, is_websocket_class
 
 if TYPE_CHECKING:
     from lback.core.request import Request
@@ -39,8 +40,14 @@ def guarded(view: V, check: Callable[["Request"], object]) -> V:
             return view(request, *args, **kwargs)
 
         setattr(guarded_view, LETS_IN, SIGNED_IN)
+        # The handler of a WebSocket is not called with a request: its route runs the check.
+        setattr(guarded_view, ENTRY_CHECKS, (check, *getattr(view, ENTRY_CHECKS, ())))
+        setattr(guarded_view, WITHIN, (guarded_view, view))
         return guarded_view  # type: ignore[return-value]  # it has the signature of the view
     names = _handlers(view)
+    if not names and is_websocket_class(view):
+        setattr(view, ENTRY_CHECKS, (check, *getattr(view, ENTRY_CHECKS, ())))
+        return view
     if not names:
         raise TypeError(f"the class {view_name(view)} has no handler to guard; define get, post, …")
     for name in names:
@@ -54,6 +61,9 @@ def who_is_let_in(view: Callable[..., object]) -> str:
     """Return who may use a view by its own guards, such as `"signed in"`; empty without guards."""
     if not isinstance(view, type):
         return str(getattr(view, LETS_IN, ""))
+    if is_websocket_class(view) and not handled_methods(view):
+        has_checks = hasattr(view, ENTRY_CHECKS) or hasattr(view, "check_access")
+        return SIGNED_IN if has_checks else ""
     handlers = (
         ["dispatch"] if hasattr(view, "dispatch") else [m.lower() for m in handled_methods(view)]
     )

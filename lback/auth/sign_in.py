@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from lback.auth.environ_keys import PASSWORD_CHECKED
 from lback.core.exceptions import ConfigurationError
 from lback.core.http.app_session import CSRF_KEY
+from lback.core.routing.websocket_route import TICKET
 from lback.sessions.messages import session_of
 
 if TYPE_CHECKING:
@@ -160,6 +161,33 @@ def signed_in_account(
     account: Account | None = manager.get(database_session(request), account_id)
     if account is None or not account.is_active or account.session_version != version:
         _session_manager(request).end(session)
+        return None
+    return account
+
+
+def ticket_values(account: "Account") -> list[object]:
+    """Return what a ticket stores of an account.
+
+    Args:
+        account: A stored account.
+    """
+    return [account.id, account.session_version]
+
+
+def account_of_ticket(
+    request: "Request", manager: "AccountManager[Any] | None"
+) -> "Account | None":
+    """Return the account of the ticket of a WebSocket, or None if it may no longer sign in.
+
+    Args:
+        request: The handshake.
+        manager: Looks up the account.
+    """
+    if manager is None:
+        return None
+    account_id, version = request.environ[TICKET]
+    account: Account | None = manager.get(database_session(request), account_id)
+    if account is None or not account.is_active or account.session_version != version:
         return None
     return account
 

@@ -16,6 +16,7 @@ COMMANDS: Mapping[str, str] = {
     "messages": "lback.cli.messages:messages",
     "prune": "lback.cli.prune:prune",
     "storage": "lback.cli.storage:storage",
+    "realtime": "lback.cli.realtime:realtime",
     "routes": "lback.cli.routes:routes",
     "openapi": "lback.cli.openapi:openapi",
     "config": "lback.cli.settings:config",
@@ -53,6 +54,7 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
     "Run": {
         "runserver": "Run the development server, which restarts on every change.",
         "serve": "Run the production server, which replaces failed workers.",
+        "realtime": "Serve WebSockets and events alone, behind a proxy.",
         "work": "Run background tasks until stopped.",
         "tasks": "Inspect and control background tasks.",
         "prune": "Delete finished tasks, ended sessions and other rows that have reached their "

@@ -14,7 +14,12 @@ import lback
 from lback.cli.click_classes import Command
 from lback.cli.json_output import json_option, print_json
 from lback.cli.project import find_project, open_project
-from lback.cli.start_checks import database_problem, redis_problem, task_problems
+from lback.cli.start_checks import (
+    database_problem,
+    realtime_problem,
+    redis_problem,
+    task_problems,
+)
 from lback.cli.template_check import template_problems
 from lback.core.exceptions import FrameworkException
 
@@ -107,6 +112,12 @@ def _redis(app: "Application") -> Iterator[str]:
             yield problem
 
 
+def _realtime(app: "Application") -> Iterator[str]:
+    problem = realtime_problem(app)
+    if problem:
+        yield problem
+
+
 def _env_file(app: "Application") -> Iterator[str]:
     path = Path(app.config.PROJECT_ROOT) / ".env"
     if path.is_file() and path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
@@ -129,6 +140,7 @@ def _tasks(app: "Application") -> Iterator[str]:
 DIAGNOSES: dict[str, Callable[["Application"], Iterator[str]]] = {
     "database": _database,
     "redis": _redis,
+    "live pages": _realtime,
     ".env": _env_file,
     "templates": _templates,
     "tasks": _tasks,

@@ -30,7 +30,7 @@ def run(serving: Serving) -> None:
     handler.setFormatter(LineFormatter())
     logging.getLogger().addHandler(handler)
     logging.getLogger().setLevel(logging.INFO)
-    _allow_many_connections()
+    allow_many_connections()
     listeners = Listeners.open(serving)
     logger.info(
         "listening at %s: granian %s, %d workers, %d threads each",
@@ -41,14 +41,25 @@ def run(serving: Serving) -> None:
     )
 
     def work(sockets: list[socket.socket], channel: socket.socket) -> int:
-        return Worker(serving, sockets, channel).run()
+        return Worker(serving, sockets, channel, handover).run()
 
+    realtime = handover = None
+    if serving.has_realtime:
+        # Imported here, because other projects do not need it.
+        from lback.cli.realtime_beside import GranianHandover, beside
+
+        realtime = beside(serving)
+        if realtime is not None:
+            handover = GranianHandover(realtime.channel, realtime.events_path)
+            logger.info("realtime at the same address: %d processes", realtime.number)
     stop_flag.share()
     times = serving.shutdown_timeout, serving.drain_seconds
-    sys.exit(Supervisor(listeners, work, serving.workers, *times).run())
+    further = None if realtime is None else (realtime.work, realtime.number)
+    sys.exit(Supervisor(listeners, work, serving.workers, *times, beside=further).run())
 
 
-def _allow_many_connections() -> None:
+def allow_many_connections() -> None:
+    """Raise the limit of open files of this process and its children."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 65536), hard))

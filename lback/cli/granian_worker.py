@@ -13,7 +13,7 @@ import sys
 from asyncio.tasks import _enter_task, _leave_task
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from granian import _granian
 from granian.http import HTTP1Settings
@@ -24,6 +24,9 @@ from lback.cli.probe import Serving
 from lback.cli.wsgi_gateway import Gateway, GatewaySettings
 from lback.core.exceptions import FrameworkException
 from lback.core.wsgi_entry import create_served_app
+
+if TYPE_CHECKING:
+    from lback.cli.realtime_beside import GranianHandover
 
 logger = logging.getLogger("lback.server")
 
@@ -64,11 +67,17 @@ class Worker:
         serving: The settings.
         sockets: The shared listening sockets.
         channel: Connection to the supervisor; it ends when the supervisor does.
+        handover: Hands connections over to the realtime process; None if there is none.
     """
 
     def __init__(
-        self, serving: Serving, sockets: list[socket.socket], channel: socket.socket
+        self,
+        serving: Serving,
+        sockets: list[socket.socket],
+        channel: socket.socket,
+        handover: "GranianHandover | None" = None,
     ) -> None:
+        self._handover = handover
         self._serving = serving
         self._sockets = sockets
         self._channel = channel
@@ -89,7 +98,7 @@ class Worker:
         logging.getLogger("_granian").setLevel(logging.WARNING)
         serving = self._serving
         limits = GatewaySettings(serving.threads, serving.client_timeout, serving.body_limit)
-        self._gateway = Gateway(application, self._loop, limits)
+        self._gateway = Gateway(application, self._loop, limits, self._handover)
         self._loop.add_signal_handler(signal.SIGTERM, self._stop)
         self._loop.add_reader(self._channel, self._stop)
         self._loop.call_later(TICK_SECONDS, self._tick)

@@ -1,9 +1,12 @@
 """Runs Gunicorn with threads: workers share a socket, and a killed one loses only its requests."""
 
 import logging
+import os
+import signal
 import time
 from collections.abc import Callable, Iterable
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
@@ -15,6 +18,9 @@ from lback.cli.probe import Serving, read_settings_in_subprocess
 from lback.core.http.stopping import stop_flag
 from lback.core.logging_setup import HANDLER, LineFormatter, RedactingFilter
 from lback.core.wsgi_entry import create_served_app
+
+if TYPE_CHECKING:
+    from lback.cli.realtime_beside import Beside
 
 RETRY_SECONDS = 2.0
 
@@ -43,8 +49,10 @@ class LineLogger(Logger):  # type: ignore[misc]  # it has no types
 class Site(BaseApplication):  # type: ignore[misc]  # it has no types
     """The Gunicorn application of the project; each worker builds its own `Application`."""
 
-    def __init__(self, serving: Serving) -> None:
+    def __init__(self, serving: Serving, realtime: "Beside | None" = None) -> None:
         self._serving = serving
+        self._realtime = realtime
+        self.realtime_pid = 0
         self.drain_seconds = serving.drain_seconds
         super().__init__()
 
@@ -70,7 +78,12 @@ class Site(BaseApplication):  # type: ignore[misc]  # it has no types
 
     def load(self) -> Callable[..., Iterable[bytes]]:
         """Build the application in a worker."""
-        return create_served_app()
+        application = create_served_app()
+        if self._realtime is None:
+            return application
+        from lback.cli.realtime_beside import WsgiHandover  # other projects do not need it
+
+        return WsgiHandover(application, self._realtime.channel, self._realtime.events_path)
 
 
 class Master(Arbiter):  # type: ignore[misc]  # it has no types
@@ -110,6 +123,8 @@ class Master(Arbiter):  # type: ignore[misc]  # it has no types
         if read_settings_in_subprocess() is None:
             self.log.error("reload failed: the project cannot start, keeping the old workers")
             return
+        if self.app.realtime_pid:
+            os.kill(self.app.realtime_pid, signal.SIGHUP)
         super().reload()
 
     def reap_workers(self) -> None:
@@ -150,7 +165,24 @@ def run(serving: Serving) -> None:
     logging.getLogger().addHandler(handler)
     logging.getLogger().setLevel(logging.INFO)
     stop_flag.share()
+    master = os.getpid()
     logging.getLogger("lback.server").info(
         "starting gunicorn: %d workers, %d threads each", serving.workers, serving.threads
     )
-    Master(Site(serving)).run()
+    realtime = None
+    if serving.has_realtime:
+        # Imported here, because other projects do not need it.
+        from lback.cli.realtime_beside import beside, start_beside
+
+        realtime = beside(serving)
+    site = Site(serving, realtime)
+    if realtime is None:
+        Master(site).run()
+        return
+    site.realtime_pid = start_beside(realtime, serving)
+    try:
+        Master(site).run()
+    finally:
+        if os.getpid() == master:
+            os.kill(site.realtime_pid, signal.SIGTERM)
+            os.waitpid(site.realtime_pid, 0)

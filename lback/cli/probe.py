@@ -34,11 +34,15 @@ class Serving:
     body_limit: int
     max_requests: int
     max_memory: int
+    has_realtime: bool = False
+    realtime_processes: int = 0
+    events_path: str = ""
 
 
 def read_settings() -> Serving:
     """Build the application of the project and return its settings for serving."""
-    config = open_project().config
+    app = open_project()
+    config = app.config
     return Serving(
         debug=config.DEBUG,
         debug_source=config.source_of("DEBUG"),
@@ -53,6 +57,9 @@ def read_settings() -> Serving:
         body_limit=config.MAX_REQUEST_BODY_SIZE,
         max_requests=config.WORKER_MAX_REQUESTS,
         max_memory=config.WORKER_MAX_MEMORY,
+        has_realtime=app.has_realtime,
+        realtime_processes=config.REALTIME_PROCESSES,
+        events_path=f"{config.REALTIME_PATH}events" if config.REALTIME else "",
     )
 
 

@@ -11,6 +11,8 @@ from lback.cli.click_classes import Command
 from lback.cli.json_output import json_option, print_json
 from lback.cli.project import open_project
 from lback.database import Base
+from lback.realtime.engines import engine_of
+from lback.realtime.rooms import import_rooms
 from lback.tasks.overview import Overview
 from lback.tasks.queues import DatabaseQueue
 
@@ -39,6 +41,13 @@ def _tasks(app: "Application") -> int:
     return Overview(queue).prune(app.config.TASK_RETENTION)
 
 
+def _messages(app: "Application") -> int:
+    if not app.config.REALTIME:
+        return 0
+    import_rooms(app.config)  # rules may shorten the history
+    return engine_of(app.dependencies).trim()
+
+
 def _expired(column: str) -> Callable[["Application"], int]:
     """Return a function that deletes the rows of a table whose time has passed."""
     table, _, name = column.partition(".")
@@ -55,6 +64,7 @@ def _expired(column: str) -> Callable[["Application"], int]:
 # By the table and what its rows are called.
 PRUNED: Mapping[tuple[str, str], Callable[["Application"], int]] = {
     ("lback_tasks", "finished tasks"): _tasks,
+    ("lback_realtime_messages", "messages of live pages"): _messages,
     ("lback_sessions", "ended sessions"): _expired("lback_sessions.expires_at"),
     ("lback_attempts", "ended counts of attempts"): _expired("lback_attempts.ends_at"),
     ("lback_refresh_tokens", "refresh tokens"): _expired("lback_refresh_tokens.expires_at"),

@@ -9,6 +9,7 @@ from lback.auth.guards import SIGNED_IN, who_is_let_in
 from lback.auth.route_access import SAFE, checks_csrf, is_csrf_exempt, permission_marks
 from lback.core.router import Route
 from lback.core.routing.views import View, view_name
+from lback.core.routing.websocket_route import WEBSOCKET
 
 if TYPE_CHECKING:
     from lback.application import Application
@@ -66,7 +67,7 @@ def _info_of(route: Route, *, checked: bool) -> RouteInfo:
 
 
 def _csrf(route: Route, methods: Iterable[str], *, checked: bool) -> str:
-    if SAFE.issuperset(methods):
+    if SAFE.issuperset(methods) or methods == (WEBSOCKET,):
         return ""
     if not checked:
         return "none"

@@ -68,9 +68,13 @@ def runserver(host: str | None, port: int | None) -> None:
             names = {signal.name for signal in catalogue()} | controller.dispatcher.receivers.keys()
             feed = SignalFeed(controller.dispatcher, names)
             stack.enter_context(feeding(root, feed))
+        hand = None
         if development_server.is_reloaded() or not reloads:
-            _start_tasks(controller.dependencies["app"])
-        site.run(config.HOST if host is None else host, config.PORT if port is None else port)
+            app: Application = controller.dependencies["app"]
+            _start_tasks(app)
+            hand = app.hand_over_realtime()
+        address = config.HOST if host is None else host, config.PORT if port is None else port
+        site.run(*address, hand=hand)
 
 
 def _start_tasks(app: "Application") -> None:

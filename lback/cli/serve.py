@@ -50,9 +50,15 @@ EXTRAS = {"gunicorn": "gunicorn", "granian": "serve"}
 @click.option(
     "--server", type=click.Choice(SERVERS), help="Server to run (default: setting SERVER)."
 )
+@click.option(
+    "--realtime-processes",
+    type=click.IntRange(1),
+    help="Processes for WebSockets and events (default: setting REALTIME_PROCESSES).",
+)
+@click.option("--no-realtime", is_flag=True, help="Leave WebSockets and events to lback realtime.")
 @click.option("--work", "works", is_flag=True, help="Run background tasks as well.")
 @click.option("--force", is_flag=True, help="Serve even if DEBUG is on.")
-def serve(force: bool, works: bool, **options: int | str | None) -> None:
+def serve(force: bool, works: bool, no_realtime: bool, **options: int | str | None) -> None:
     """Run the production server, which replaces failed workers."""
     find_project()
     serving = read_settings_in_subprocess()
@@ -65,6 +71,8 @@ def serve(force: bool, works: bool, **options: int | str | None) -> None:
         )
     given = {name: value for name, value in options.items() if value is not None}
     serving = replace(serving, **given)  # type: ignore[arg-type]  # Click has checked them
+    if no_realtime:
+        serving = replace(serving, has_realtime=False)
     if not is_unix(serving.host) and not has_passed_sockets():
         check_address(serving.host, serving.port)
     with working() if works else nullcontext():

@@ -65,6 +65,16 @@ def _caches(app: "Application") -> Iterator[Problem]:
         )
 
 
+def _realtime(app: "Application") -> Iterator[Problem]:
+    if app.config.REALTIME == "memory":
+        yield Problem(
+            "REALTIME is 'memory'",
+            "a message reaches the pages that are connected to the process that published it, and "
+            "no others",
+            "set it to 'database' or 'redis'",
+        )
+
+
 def _is_sqlite(app: "Application") -> bool:
     return app.db_manager.url.get_backend_name() == "sqlite"
 
@@ -175,6 +185,7 @@ SHARED_STATE_CHECKS: Mapping[str, Check] = {
     "deploy.sessions": _sessions,
     "deploy.login_attempts": _login_attempts,
     "deploy.caches": _caches,
+    "deploy.realtime": _realtime,
     "deploy.clock": _clock,
     "deploy.redis_log": _redis_log,
     "deploy.draining": _draining,

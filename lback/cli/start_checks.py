@@ -187,8 +187,13 @@ def _redis(app: "Application") -> Iterator[Problem]:
             yield Problem(problem, why, "start the server, or correct REDIS_URL or CACHES")
 
 
-def redis_problem(url: str) -> str:
-    """Return why the server at a Redis URL cannot be reached; empty if it can."""
+def redis_problem(url: str, setting: str = "REDIS_URL") -> str:
+    """Return why the server at a Redis URL cannot be reached; empty if it can.
+
+    Args:
+        url: The URL.
+        setting: Name of the setting with the URL, for the message.
+    """
     parts = urlsplit(url)
     if parts.scheme == "unix":
         return "" if Path(parts.path).is_socket() else f"socket {parts.path} does not exist"
@@ -197,7 +202,24 @@ def redis_problem(url: str) -> str:
         with closing(socket.create_connection((host, port), REDIS_SECONDS)):
             return ""
     except OSError as error:
-        return f"cannot connect to {host}:{port} (REDIS_URL): {error.strerror or error}"
+        return f"cannot connect to {host}:{port} ({setting}): {error.strerror or error}"
+
+
+def _realtime(app: "Application") -> Iterator[Problem]:
+    problem = realtime_problem(app)
+    if problem:
+        why = "messages of live pages wait in the database until it answers"
+        fix = "start the server, or correct REALTIME_REDIS_URL"
+        yield Problem(problem, why, fix, is_error=False)
+
+
+def realtime_problem(app: "Application") -> str:
+    """Return why the Redis server of live pages cannot be reached; empty if it can or is none."""
+    config = app.config
+    if config.REALTIME != "redis":
+        return ""
+    name = "REALTIME_REDIS_URL" if config.REALTIME_REDIS_URL else "REDIS_URL"
+    return redis_problem(getattr(config, name), name)
 
 
 def _tasks(app: "Application") -> Iterator[Problem]:
@@ -229,4 +251,5 @@ START_CHECKS: Mapping[str, Check] = {
     "templates": template_problems,
     "apps": _apps,
     "tasks": _tasks,
+    "realtime": _realtime,
 }

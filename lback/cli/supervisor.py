@@ -48,9 +48,15 @@ class Process:
 
     pid: int
     channel: socket.socket
+    is_beside: bool = False
     replaces: "Process | None" = None
     state: State = State.STARTING
     killed_at: float = field(default=float("inf"))
+
+    @property
+    def name(self) -> str:
+        """What it is, for the log."""
+        return "realtime process" if self.is_beside else "worker"
 
 
 class Supervisor:
@@ -62,11 +68,23 @@ class Supervisor:
         number: Number of workers.
         timeout: Seconds that a stopping worker has for its running requests.
         drain: Seconds to serve on after SIGTERM, as in `DRAIN_SECONDS`.
+        beside: What further processes do that are kept running, and how many there are.
+        parent: Process id of who has started this one; it stops when that has ended.
     """
 
     def __init__(
-        self, listeners: Listeners, work: Work, number: int, timeout: int, drain: int = 0
+        self,
+        listeners: Listeners,
+        work: Work,
+        number: int,
+        timeout: int,
+        drain: int = 0,
+        *,
+        beside: tuple[Work, int] | None = None,
+        parent: int | None = None,
     ) -> None:
+        self._beside = beside
+        self._parent = parent
         self._drain = drain
         self._stop_at = float("inf")
         self._listeners = listeners
@@ -92,7 +110,8 @@ class Supervisor:
         signal.set_wakeup_fd(waker.fileno(), warn_on_full_buffer=False)
         while True:
             self._handle_signals()
-            if time.monotonic() >= self._stop_at and not self._is_stopping:
+            is_orphan = self._parent is not None and os.getppid() != self._parent
+            if (time.monotonic() >= self._stop_at or is_orphan) and not self._is_stopping:
                 self._begin_stop()
             self._reap()
             if self._is_stopping and not self._processes:
@@ -134,27 +153,27 @@ class Supervisor:
             return
         if READY in said and process.state is State.STARTING:
             self._was_ready, process.state = True, State.READY
-            logger.info("worker %d is ready", process.pid)
+            logger.info("%s %d is ready", process.name, process.pid)
             if process.replaces is not None:
                 self._retire(process.replaces)
                 process.replaces = None
         if WORN in said and process.state is State.READY and process not in self._old:
             self._old.append(process)
 
-    def _start(self, replaces: Process | None = None) -> None:
+    def _start(self, replaces: Process | None = None, *, is_beside: bool = False) -> None:
         ours, theirs = socket.socketpair()
         pid = os.fork()
         if pid == 0:
             for process in self._processes:
                 process.channel.close()
             ours.close()
-            self._become_worker(theirs)
+            self._become_worker(theirs, is_beside=is_beside)
         theirs.close()
-        process = Process(pid, ours, replaces)
+        process = Process(pid, ours, is_beside, replaces)
         self._processes.append(process)
         self._selector.register(ours, selectors.EVENT_READ, process)
 
-    def _become_worker(self, channel: socket.socket) -> None:
+    def _become_worker(self, channel: socket.socket, *, is_beside: bool) -> None:
         signal.set_wakeup_fd(-1)
         for number in SIGNALS:
             signal.signal(number, signal.SIG_DFL)
@@ -162,18 +181,21 @@ class Supervisor:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         self._selector.close()
-        sys.exit(self._work(self._listeners.sockets, channel))
+        work = self._beside[0] if is_beside and self._beside else self._work
+        sys.exit(work(self._listeners.sockets, channel))
 
     def _fill(self) -> None:
         """Start missing workers, with a pause after one could not start."""
         present = [
-            process
+            process.is_beside
             for process in self._processes
             if process.state is not State.STOPPING and process.replaces is None
         ]
-        for _ in range(self._number - len(present)):
+        missing = [False] * (self._number - present.count(False))
+        missing += [True] * ((self._beside[1] if self._beside else 0) - present.count(True))
+        for is_beside in missing:
             if time.monotonic() >= self._no_start_before:
-                self._start()
+                self._start(is_beside=is_beside)
 
     def _reap(self) -> None:
         for process in list(self._processes):
@@ -192,14 +214,16 @@ class Supervisor:
             if other.replaces is process:
                 other.replaces = None
         if process.state is State.STOPPING:
-            logger.info("worker %d has stopped", process.pid)
+            logger.info("%s %d has stopped", process.name, process.pid)
         elif process.state is State.STARTING and code > 0:
             pause = RETRY_SECONDS if self._processes else URGENT_RETRY_SECONDS
             self._no_start_before = time.monotonic() + pause
             self._old.clear()
-            logger.error("worker failed to start, trying another one")
+            logger.error("%s failed to start, trying another one", process.name)
         else:
-            logger.error("worker %d ended with %s, starting another one", process.pid, _named(code))
+            logger.error(
+                "%s %d ended with %s, starting another one", process.name, process.pid, _named(code)
+            )
 
     def _reload(self) -> None:
         """Replace all workers, unless the application cannot be built."""
@@ -224,7 +248,8 @@ class Supervisor:
         """Start one replacement at a time; the old worker stops when the new one is ready."""
         is_busy = any(process.replaces is not None for process in self._processes)
         if self._old and not is_busy and time.monotonic() >= self._no_start_before:
-            self._start(self._old.pop(0))
+            old = self._old.pop(0)
+            self._start(old, is_beside=old.is_beside)
 
     def _retire(self, process: Process) -> None:
         process.state = State.STOPPING
@@ -236,7 +261,9 @@ class Supervisor:
         for process in self._processes:
             if time.monotonic() >= process.killed_at:
                 process.killed_at = float("inf")
-                logger.warning("worker %d killed after %d seconds", process.pid, self._timeout)
+                logger.warning(
+                    "%s %d killed after %d seconds", process.name, process.pid, self._timeout
+                )
                 os.kill(process.pid, signal.SIGKILL)
 
     def _stop(self, seconds: int) -> None:

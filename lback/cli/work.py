@@ -4,6 +4,7 @@ import logging
 import os
 import signal
 import sys
+from functools import partial
 from threading import Thread
 from typing import TYPE_CHECKING
 
@@ -106,7 +107,13 @@ def build_worker(app: "Application", queues: list[str], threads: int) -> "Worker
 
         options = {"queues": queues, "threads": threads, "shutdown_timeout": timeout}
         return BrokerWorker(app.dependencies, **options)
-    return Worker(app.dependencies, queues=queues, threads=threads, shutdown_timeout=timeout)
+    worker = Worker(app.dependencies, queues=queues, threads=threads, shutdown_timeout=timeout)
+    if app.config.REALTIME:
+        # Imported here, because tasks need no live pages.
+        from lback.realtime.task_progress import publish_task
+
+        worker.on_change(partial(publish_task, app.dependencies))
+    return worker
 
 
 def stop_or_exit(worker: "Worker", number: int) -> None:

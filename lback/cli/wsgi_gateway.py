@@ -23,6 +23,7 @@ from lback.core.http.body import BODY_ERROR, too_large
 from lback.core.http.response_body import close
 
 if TYPE_CHECKING:
+    from lback.cli.realtime_beside import GranianHandover
     from lback.core.response import Environ
 
 logger = logging.getLogger("lback.server")
@@ -100,6 +101,7 @@ class Gateway:
         application: The WSGI application.
         loop: The event loop of the process, which runs in another thread than the views.
         settings: Threads, times and sizes.
+        handover: Hands connections over to the realtime process; None if there is none.
     """
 
     def __init__(
@@ -107,7 +109,9 @@ class Gateway:
         application: WsgiApplication,
         loop: asyncio.AbstractEventLoop,
         settings: GatewaySettings,
+        handover: "GranianHandover | None" = None,
     ) -> None:
+        self._handover = handover
         self.closing = False  # True: each answer ends its connection
         self.requests = 0
         self._application = application
@@ -127,6 +131,8 @@ class Gateway:
         """
         try:
             self.requests += 1
+            if self._handover is not None and self._handover.take(watcher):
+                return
             exchange = Exchange(watcher)
             if has_body(exchange.environ):
                 self._start(self._read(exchange))

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Collection
+from time import time
 from typing import TYPE_CHECKING, Any, Protocol
 
 from lback.core.dependencies import Dependencies
@@ -27,6 +28,7 @@ from lback.core.routing.endpoint import (
     response_of,
 )
 from lback.core.routing.views import View, methods_of
+from lback.core.routing.websocket_route import WEBSOCKET, UpgradeRequired
 from lback.core.unit_of_work import UnitOfWork, current
 from lback.core.urls_utils import (
     import_admin_modules,
@@ -47,6 +49,10 @@ if TYPE_CHECKING:
     from lback.users import AdminUserManager, UserManager
 
 logger = logging.getLogger(__name__)
+
+# In the context of a request of an application with live pages: when it began, in seconds since the
+# epoch.
+BEGAN_AT = "began_at"
 
 
 class RequestLocale(Protocol):
@@ -149,6 +155,7 @@ class AppController:
         self._unit_of_work = UnitOfWork(self.dependencies, dispatcher, self)
         # Time limits of the database hold where requests are served, not in commands.
         self.has_served = False
+        self._notes_start = bool(config.REALTIME)
         self.binding = ApplicationBinding(
             self.dependencies, self.request_validator.limits, self._unit_of_work.open
         )
@@ -223,13 +230,13 @@ class AppController:
         manager = self.middleware_manager
         self.has_served = True
         request.bind(self.binding)
+        if self._notes_start:
+            request.add_context(BEGAN_AT, time())
         CURRENT_ZONE.set(self._time_zone)
         locale = self.locale
         CURRENT_LANGUAGE.set(None if locale is None else locale.begin(request))
         dispatcher = self.dispatcher
-        observed = dispatcher.has_receivers(LIFECYCLE_SIGNALS) if dispatcher.receivers else False
-        if observed:
-            dispatcher.send("request_started", self, request=request)
+        observed = self._announce(request) if dispatcher.receivers else False
         response = None
         try:
             try:
@@ -252,6 +259,13 @@ class AppController:
             if observed or request.opened_session is not None or request.uploads:
                 self._finish(request, response, observed)
         return response
+
+    def _announce(self, request: Request) -> bool:
+        """Send `request_started`; return True if there are receivers for signals of a request."""
+        observed = self.dispatcher.has_receivers(LIFECYCLE_SIGNALS)
+        if observed:
+            self.dispatcher.send("request_started", self, request=request)
+        return observed
 
     def _finish(self, request: Request, response: Response | None, observed: bool) -> None:
         self._unit_of_work.close(request)
@@ -309,6 +323,9 @@ class AppController:
         if allowed is None:
             error: HTTPException = RouteNotFound(request.path, str(request.method))
             return self._error_response(request, error)
+        if allowed == [WEBSOCKET]:
+            return self._error_response(request, UpgradeRequired())
+        allowed = [name for name in allowed if name != WEBSOCKET]
         if request.method is not HTTPMethod.OPTIONS:
             error = MethodNotAllowed(request.path, str(request.method), supported_methods(allowed))
             return self._error_response(request, error)

@@ -10,9 +10,10 @@ from urllib.parse import urlencode
 from lback.core.exceptions import MethodNotAllowed, RouteNotFound
 from lback.core.http.methods import METHODS, supported_methods
 from lback.core.routing.route import Route, method_names
-from lback.core.routing.route_tree import RouteTree
+from lback.core.routing.route_tree import Found, RouteTree
 from lback.core.routing.secret_paths import SecretPaths
 from lback.core.routing.views import View, methods_of
+from lback.core.routing.websocket_route import WEBSOCKET, WebSocketRoute
 
 __all__ = ["Route", "Router"]
 
@@ -36,6 +37,7 @@ class Router:
 
     def __init__(self) -> None:
         self._lock = Lock()
+        self._sockets: RouteTree | None = None
         self._replace([])
 
     @property
@@ -74,6 +76,7 @@ class Router:
         with self._lock:
             self._routes.append(route)
             self._tree.add(route)
+            self._sockets = None
             self.secret_paths.add(route.pattern)
             if route.name is not None and self._names.setdefault(route.name, route) is not route:
                 logger.warning(
@@ -106,9 +109,25 @@ class Router:
             if route.name is not None:
                 names.setdefault(route.name, route)
         self._routes, self._tree, self._names = routes, tree, names
+        self._sockets = None
         self.secret_paths = secret_paths
         # Bound here, so that each request calls the tree without a call in between.
         self.find = tree.find
+
+    def find_websocket(self, path: str) -> "Found | None":
+        """Return the first route of a WebSocket that matches a path, with its variables, or None.
+
+        Args:
+            path: Decoded path of a handshake.
+        """
+        sockets = self._sockets
+        if sockets is None:
+            sockets = RouteTree()
+            for route in self.routes:
+                if isinstance(route, WebSocketRoute):
+                    sockets.add(route)
+            self._sockets = sockets
+        return sockets.find(path, WEBSOCKET)
 
     def get_route_by_name(self, name: str) -> Route | None:
         """Return the first route of that name, or `None`."""

@@ -2,11 +2,11 @@
 
 import logging
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from threading import Lock
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lback.core.config import Config
 from lback.core.config_manager import (
@@ -276,7 +276,7 @@ class Server:
             raise ConfigurationError("the server has no application; build Server() again")
         app_controller.add_route(path, view, list(methods), name, requires_auth)
 
-    def run(self, host: str, port: int) -> None:
+    def run(self, host: str, port: int, *, hand: "Callable[[Any], bool] | None" = None) -> None:
         """Serve until interrupted, for development.
 
         While DEBUG is on, the server reloads when source files or settings change.
@@ -284,6 +284,7 @@ class Server:
         Args:
             host: Address or name to listen on.
             port: Port to listen on; 0 chooses a free one.
+            hand: Called with the handler of each request; True if it has taken the connection.
 
         Raises:
             ConfigurationError: The port is in use or not allowed; the message suggests a free one.
@@ -295,7 +296,13 @@ class Server:
         env_file = [str(Path(root) / ".env")] if root else []
         try:
             development_server.run(
-                wsgi_application, host, port, debug=debug, watch=env_file, shown=_shown_target
+                wsgi_application,
+                host,
+                port,
+                debug=debug,
+                watch=env_file,
+                shown=_shown_target,
+                hand=hand,
             )
         finally:
             if watcher is not None:

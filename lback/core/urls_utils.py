@@ -10,6 +10,7 @@ from lback.core.errors.import_errors import import_failure
 from lback.core.exceptions import ConfigurationError
 from lback.core.router import Route
 from lback.core.routing.views import methods_of
+from lback.core.routing.websocket_route import WebSocketRoute
 
 PathTuple: TypeAlias = tuple[str, Callable[..., object], Sequence[str] | None, str | None, bool]
 
@@ -86,6 +87,29 @@ def path(
         >>> urlpatterns = [path("/books/{book_id:int}", show_book, name="book")]
     """
     return pattern, view, methods, name, requires_auth
+
+
+def websocket(
+    pattern: str,
+    handler: Callable[..., object],
+    name: str | None = None,
+    requires_auth: bool = True,
+) -> WebSocketRoute:
+    """Build an entry of `urlpatterns` for WebSockets.
+
+    Args:
+        pattern: Path pattern, such as `"/tickets/{ticket_id:int}"`.
+        handler: An `async def`, or a class with `connect`, `receive` or `disconnect`.
+        name: Name for `url_for` and the template function `url`.
+        requires_auth: Whether only signed-in users may connect.
+
+    Example:
+        >>> async def echo(connection):
+        ...     async for message in connection:
+        ...         await connection.send(message)
+        >>> urlpatterns = [websocket("/echo", echo, name="echo")]
+    """
+    return WebSocketRoute(pattern, handler, name, requires_auth)
 
 
 def join_paths(prefix: str, pattern: str) -> str:
@@ -227,6 +251,8 @@ def _route_of(entry: object, prefix: str, requires_auth: bool | None, place: str
     if requires_auth is not None:
         parts[4] = requires_auth
     try:
+        if isinstance(entry, WebSocketRoute):
+            return WebSocketRoute(join_paths(prefix, parts[0]), parts[1], *parts[3:])
         return Route(join_paths(prefix, parts[0]), *parts[1:])
     except (TypeError, ValueError) as error:
         raise ConfigurationError(f"{place}: {error}") from error

@@ -1,24 +1,49 @@
-"""The sessions of Lback: those of SQLAlchemy, with functions that run after the commit."""
+"""The sessions of Lback: those of SQLAlchemy, with functions that run at commit and rollback."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import NamedTuple, ParamSpec
+from typing import ParamSpec, TypeVar
 
 from sqlalchemy import event, orm
 
 from lback.core.http.after_answer import Job, run_jobs
+from lback.core.unit_of_work import ENQUEUED
 
 P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class Session(orm.Session):
-    """A SQLAlchemy session that can call functions after its commit.
+    """A SQLAlchemy session that can call functions before and after its commit, or its rollback.
 
     `DatabaseManager` opens such sessions, those of requests among them.
     """
 
     _waiting: "_Waiting | None" = None
+
+    def before_commit(self, function: "Callable[[Session, list[T]], object]", item: T) -> None:
+        """Call a function in the current transaction, just before it is committed.
+
+        The function is called once with all items that were added for it, after everything else has
+        been written, so that locks which it takes are held for a short time. Items are dropped if
+        the transaction is rolled back, or the savepoint within which they were added. An exception
+        of the function ends the commit.
+
+        Args:
+            function: Called with the session and the items in the order in which they were added.
+                Equal functions are called once.
+            item: One item.
+
+        Example:
+            >>> from lback.database import DatabaseManager
+            >>> with DatabaseManager.from_url("sqlite://").session() as session:
+            ...     for number in (1, 2):
+            ...         session.before_commit(lambda session, items: print(items), number)
+            [1]
+            [2]
+        """
+        self._waits().add_item(function, item)
 
     def after_commit(
         self, function: Callable[P, object], *args: P.args, **kwargs: P.kwargs
@@ -44,7 +69,7 @@ class Session(orm.Session):
             before
             committed
         """
-        self._followed().add(partial(function, *args, **kwargs))
+        self._waits().add(partial(function, *args, **kwargs))
 
     def after_rollback(
         self, function: Callable[P, object], *args: P.args, **kwargs: P.kwargs
@@ -68,37 +93,68 @@ class Session(orm.Session):
             ...     session.rollback()
             rolled back
         """
-        self._followed().add(partial(function, *args, **kwargs), after_commit=False)
+        self._waits().add_undo(partial(function, *args, **kwargs))
 
-    def _followed(self) -> "_Waiting":
+    def _waits(self) -> "_Waiting":
         if self._waiting is None:
             self._waiting = _Waiting(self)
         return self._waiting
 
 
-class _WaitingJob(NamedTuple):
-    """A function, the savepoint within which it was added, and which end it waits for."""
+def note_change(session: Session) -> None:
+    """Let the unit of work of a request commit a session in which no object was changed.
 
-    within: orm.SessionTransaction | None
-    job: Job
-    after_commit: bool
+    Args:
+        session: A session in which something waits for the commit.
+    """
+    if ENQUEUED not in session.info:
+        session.info[ENQUEUED] = True
+        session.after_commit(session.info.pop, ENQUEUED, None)
 
 
 @dataclass
 class _Waiting:
-    """The functions that wait for the end of a transaction, each with its savepoint, if any."""
+    """What waits for the end of a transaction, each entry with its savepoint, if any.
+
+    Attributes:
+        jobs: Functions that run after the commit.
+        undo: Functions that run after the rollback.
+        items: Functions that are called before the commit, with the items.
+        committed: The transaction or savepoint that was committed and has not ended.
+    """
 
     session: Session
-    jobs: list[_WaitingJob] = field(default_factory=list)
+    jobs: list[tuple[orm.SessionTransaction | None, Job]] = field(default_factory=list)
+    undo: list[tuple[orm.SessionTransaction | None, Job]] = field(default_factory=list)
+    items: list[tuple[orm.SessionTransaction | None, tuple[Callable[..., object], object]]] = field(
+        default_factory=list
+    )
     committed: orm.SessionTransaction | None = None
 
     def __post_init__(self) -> None:
+        event.listen(self.session, "before_commit", self._prepare)
         event.listen(self.session, "after_commit", self._note_commit)
         event.listen(self.session, "after_transaction_end", self._end)
 
-    def add(self, job: Job, *, after_commit: bool = True) -> None:
-        within = self.session.get_nested_transaction()
-        self.jobs.append(_WaitingJob(within, job, after_commit))
+    def add(self, job: Job) -> None:
+        self.jobs.append((self.session.get_nested_transaction(), job))
+
+    def add_undo(self, job: Job) -> None:
+        self.undo.append((self.session.get_nested_transaction(), job))
+
+    def add_item(self, function: Callable[..., object], item: object) -> None:
+        self.items.append((self.session.get_nested_transaction(), (function, item)))
+
+    def _prepare(self, session: Session) -> None:
+        # The event is sent for a savepoint that is released as well.
+        while self.items and session.get_nested_transaction() is None:
+            session.flush()
+            items, self.items = self.items, []
+            given: dict[Callable[..., object], list[object]] = {}
+            for _, (function, item) in items:
+                given.setdefault(function, []).append(item)
+            for function, values in given.items():
+                function(session, values)
 
     def _note_commit(self, session: orm.Session) -> None:
         # The event is sent for a savepoint that is released as well.
@@ -110,17 +166,27 @@ class _Waiting:
             return  # a flush
         has_committed, self.committed = ended is self.committed, None
         if ended.parent is None:
-            jobs, self.jobs = self.jobs, []
-            run_jobs([one.job for one in jobs if one.after_commit == has_committed])
-        elif has_committed:
-            self._move(ended, session.get_nested_transaction())
+            jobs = self.jobs if has_committed else self.undo
+            self.jobs, self.undo, self.items = [], [], []
         else:
-            jobs = [one for one in self.jobs if one.within is ended]
-            self.jobs = [one for one in self.jobs if one.within is not ended]
-            run_jobs([one.job for one in jobs if not one.after_commit])
+            jobs = [] if has_committed else [one for one in self.undo if one[0] is ended]
+            around = session.get_nested_transaction()
+            self.jobs = _moved(self.jobs, ended, around, keep=has_committed)
+            self.undo = _moved(self.undo, ended, around, keep=has_committed)
+            self.items = _moved(self.items, ended, around, keep=has_committed)
+        run_jobs([job for _, job in jobs])
 
-    def _move(self, ended: orm.SessionTransaction, around: orm.SessionTransaction | None) -> None:
-        """Let the functions of a savepoint wait for the transaction or savepoint around it."""
-        self.jobs = [
-            one._replace(within=around) if one.within is ended else one for one in self.jobs
-        ]
+
+def _moved(
+    waiting: list[tuple[orm.SessionTransaction | None, T]],
+    ended: orm.SessionTransaction,
+    around: orm.SessionTransaction | None,
+    *,
+    keep: bool,
+) -> list[tuple[orm.SessionTransaction | None, T]]:
+    """Let what was added within a savepoint wait for what is around it, or drop it."""
+    return [
+        (around if within is ended else within, entry)
+        for within, entry in waiting
+        if keep or within is not ended
+    ]

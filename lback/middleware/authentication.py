@@ -8,12 +8,14 @@ from lback.auth.environ_keys import DEVICE_COOKIES
 from lback.auth.sign_in import (
     ADMIN_USER,
     USER,
+    account_of_ticket,
     database_session,
     signed_in_account,
 )
 from lback.core.base_middleware import BaseMiddleware
 from lback.core.http.accept import page_weight, prefers_json
 from lback.core.response import RedirectResponse
+from lback.core.routing.websocket_route import TICKET
 
 if TYPE_CHECKING:
     from lback.auth.bearer import BearerAuthentication
@@ -78,6 +80,8 @@ class AuthenticationMiddleware(BaseMiddleware):
 
 
 def _user(request: "Request") -> "Account | None":
+    if TICKET in request.environ:  # of a WebSocket
+        return account_of_ticket(request, request.user_manager)
     if "HTTP_AUTHORIZATION" in request.environ:
         bearer: BearerAuthentication | None = request.get_context("bearer_authentication")
         credentials = None if bearer is None else bearer.credentials_of(request)

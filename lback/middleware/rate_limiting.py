@@ -13,6 +13,7 @@ from lback.cache.settings import redis_options
 from lback.core.base_middleware import SimpleMiddleware
 from lback.core.exceptions import ConfigurationError, HTTPException
 from lback.core.routing.endpoint import get_request
+from lback.core.routing.websocket_route import RECHECK
 from lback.core.settings.cache_validators import DEFAULT_CACHE
 from lback.core.settings.security_validators import check_rate
 from lback.distribution import install_hint
@@ -69,7 +70,7 @@ class RateLimitMiddleware(SimpleMiddleware):
             HTTPException: 429, the client has exceeded a limit.
         """
         request.add_context(CONTEXT, self._limiter)
-        if self._rates:
+        if self._rates and RECHECK not in request.environ:
             self._limiter.check(self._rates, "client", client_key(request))
 
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from lback.core.base_middleware import BaseMiddleware
 from lback.core.exceptions import ConfigurationError, ServiceUnavailable
+from lback.core.routing.websocket_route import RECHECK
 
 if TYPE_CHECKING:
     from lback.core.config import Config
@@ -99,7 +100,9 @@ class SessionMiddleware(BaseMiddleware):
         sessions: "SessionManager",
     ) -> None:
         if not session.modified:
-            _refresh(session, sessions)
+            # An open connection is no use of the session: it would never become idle.
+            if RECHECK not in request.environ:
+                _refresh(session, sessions)
             return
         if sessions.is_substitute(session):
             return  # another machine may still accept the session of the cookie

@@ -4,6 +4,7 @@ import json
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from lback.core.http.app_session import CSRF_KEY
 from lback.core.types import AppSession
@@ -17,6 +18,8 @@ logger = logging.getLogger(__name__)
 SECONDS_BETWEEN_CLEANINGS = 3600.0
 # A session that is only read is written again after this part of the idle timeout.
 PART_BEFORE_REFRESH = 0.1
+# The key of values that can be taken once.
+ONCE = "_once"
 
 
 class _KeptSession(AppSession):
@@ -253,6 +256,45 @@ class SessionManager:
         session.modified = True
         if restart:
             session.created_at, session.restarted = None, True
+
+    def store_once(self, values: "dict[str, object]", seconds: float) -> str:
+        """Store values that can be taken once, such as those of a ticket.
+
+        Args:
+            values: Values of JSON.
+            seconds: How long they can be taken.
+
+        Returns:
+            An unguessable id.
+
+        Raises:
+            SessionsUnavailable: The session store cannot be reached.
+        """
+        once, now = new_session_id(), self._clock()
+        data = json.dumps({ONCE: values, "until": now + seconds})
+        self._store.create(once, SessionRecord(data, now, now + seconds))
+        return once
+
+    def take_once(self, once: str) -> "dict[str, object] | None":
+        """Return values that were stored to be taken once; None for the second one who asks.
+
+        Args:
+            once: What `store_once` returned, as a client sent it.
+
+        Raises:
+            SessionsUnavailable: The session store cannot be reached.
+        """
+        record = self._store.load(once) if is_session_id(once) else None
+        data = {} if record is None else json.loads(record.data)
+        if record is None or ONCE not in data or data["until"] <= self._clock():
+            return None
+        # In one step: of two who ask at the same time, one gets them.
+        taken = new_session_id()
+        if not self._store.replace(once, taken, replace(record, data="{}")):
+            return None
+        self._store.delete(taken)
+        values: dict[str, object] = data[ONCE]
+        return values
 
     def end(self, session: AppSession) -> None:
         """Delete the data of a session, and its id when it is next saved.

@@ -1,6 +1,7 @@
 """Flash messages: stored in the session and shown once, on the next page."""
 
 from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import unquote
 
 from lback.core.exceptions import ConfigurationError
 
@@ -65,6 +66,9 @@ def flash(request: "Request", text: str, level: str = "info") -> None:
 def flashed(request: "Request") -> list[Message]:
     """Return the stored messages, the oldest first, and remove them from the session.
 
+    The script of live pages may fetch a page that it does not show: a fragment of it, or the target
+    of a redirect that the browser then opens. The messages are kept for the page that is shown.
+
     Args:
         request: The current request.
 
@@ -72,6 +76,21 @@ def flashed(request: "Request") -> list[Message]:
         ConfigurationError: The request has no session: `SessionMiddleware` is missing.
     """
     session = session_of(request)
+    if not _is_shown(request):
+        return []
     messages = session.get(FLASH_KEY, [])
     session.delete(FLASH_KEY)
     return [Message(text, level) for text, level in messages]
+
+
+def _is_shown(request: "Request") -> bool:
+    """Return False if a script fetches the page without showing it as a whole."""
+    environ = request.environ
+    if "HTTP_X_LBACK_FRAGMENT" in environ:
+        return False
+    page = environ.get("HTTP_X_LBACK_PAGE")
+    if page is None:
+        return True
+    path, _, query = page.partition("?")
+    here = f"{environ.get('SCRIPT_NAME', '')}{request.path}"
+    return bool(unquote(path) == here and query == environ.get("QUERY_STRING", ""))

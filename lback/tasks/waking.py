@@ -1,11 +1,8 @@
 """Wakes workers that wait for tasks: by NOTIFY, by the file of SQLite, or after some time."""
 
 import logging
-import os
-import sqlite3
-import time
 from collections.abc import Callable
-from contextlib import closing, suppress
+from contextlib import suppress
 from pathlib import Path
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
@@ -13,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy.exc import SQLAlchemyError
 
 from lback.core.exceptions import FrameworkException
+from lback.database.changes import file_changes, own_connection
 from lback.database.sqlite import is_file
 from lback.tasks.queues import CHANNEL
 
@@ -21,10 +19,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("lback.tasks")
 
-# Between two looks at the files of a SQLite database.
-FILE_SECONDS = 0.02
-# How long a commit may take after its first write to a file.
-COMMIT_SECONDS = 2.0
 LISTEN_SECONDS = 1.0
 RECONNECT_SECONDS = 2.0
 # Between two statements of an idle worker: where it is woken, and the limits where it is not.
@@ -72,25 +66,13 @@ class Waker:
 
     def _watch_file(self) -> None:
         path = Path(str(self._db.url.database))
-        files = (path, path.with_name(f"{path.name}-wal"))
-        with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-            before, version = _state_of(files), _data_version(connection)
-            look_until = 0.0
-            while not self._stopped.wait(FILE_SECONDS):
-                after, now = _state_of(files), time.monotonic()
-                if after != before:
-                    before, look_until = after, now + COMMIT_SECONDS
-                # The file changes before the commit can be seen, by as long as the disk takes.
-                if now < look_until:
-                    seen = _data_version(connection)
-                    if seen != version:
-                        version = seen
-                        self._wake()
+        for _ in file_changes(path, self._stopped):
+            self._wake()
 
     def _listen(self) -> None:
         while not self._stopped.is_set():
             try:
-                connection = _own_connection(self._db.direct)
+                connection = own_connection(self._db.direct)
             except (FrameworkException, SQLAlchemyError):
                 self._stopped.wait(RECONNECT_SECONDS)
                 continue
@@ -112,33 +94,3 @@ class Waker:
             for _ in connection.notifies(timeout=LISTEN_SECONDS, stop_after=1):
                 self.was_notified = True
                 self._wake()
-
-
-def _own_connection(db_manager: "DatabaseManager") -> Any:
-    """Open a connection that is not one of the pool, without transactions."""
-    pooled = db_manager.engine.raw_connection()
-    connection: Any = pooled.driver_connection
-    pooled.detach()
-    connection.rollback()
-    connection.autocommit = True
-    return connection
-
-
-def _data_version(connection: sqlite3.Connection) -> int | None:
-    """Return a number that another one follows when another connection has committed."""
-    try:
-        return int(connection.execute("PRAGMA data_version").fetchone()[0])
-    except sqlite3.Error:
-        return None  # locked, or not a database: the worker itself reports it
-
-
-def _state_of(files: tuple[Path, ...]) -> list[tuple[int, int] | None]:
-    states: list[tuple[int, int] | None] = []
-    for file in files:
-        try:
-            found = os.stat(file)  # noqa: PTH116  fifty times a second
-        except OSError:
-            states.append(None)
-        else:
-            states.append((found.st_mtime_ns, found.st_size))
-    return states

@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Event, Lock, Thread, get_ident
@@ -19,6 +20,7 @@ from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from lback.core.exceptions import ConfigurationError, FrameworkException
+from lback.core.http.after_answer import run_jobs
 from lback.tasks.arguments import encode_result
 from lback.tasks.claims import Claim, Claims
 from lback.tasks.exceptions import (
@@ -58,11 +60,21 @@ _FOR_GOOD = (TaskArgumentsError, TaskResultError, ConfigurationError)
 
 
 class Running:
-    """An attempt that a thread runs."""
+    """An attempt that a thread runs.
 
-    def __init__(self, claims: Claims, claim: Claim, must_stop: Event) -> None:
+    Args:
+        claims: Stores what becomes of it.
+        claim: The task.
+        must_stop: Set when the worker is to stop.
+        changed: Called with the id of the task when its state or progress was stored.
+    """
+
+    def __init__(
+        self, claims: Claims, claim: Claim, must_stop: Event, changed: Callable[[str], None]
+    ) -> None:
         self.claim = claim
         self._claims = claims
+        self._changed = changed
         self._must_stop = must_stop
         self._cursor = claim.cursor
         self._session: Session | None = None
@@ -89,7 +101,9 @@ class Running:
         text = encode_result(cursor, self.claim.name) or "null"
         assert self._session is not None  # noqa: S101  it exists while the function runs
         self._claims.checkpoint(self._session, self.claim, {"cursor": text, **self._progress})
-        self._cursor, self._progress = text, {}
+        has_moved, self._cursor, self._progress = bool(self._progress), text, {}
+        if has_moved:
+            self._changed(self.claim.id)
         if self._must_stop.is_set():
             raise TaskStopped
 
@@ -109,6 +123,7 @@ class Running:
             self._reported_at = now
             self._claims.progress(self.claim, self._progress)
             self._progress = {}
+            self._changed(self.claim.id)
 
     @contextmanager
     def around(self, session: "Session") -> Iterator[None]:
@@ -263,6 +278,7 @@ class Worker:
         self._beats = 0
         self._seen: dict[str, tuple[int, float]] = {}
         self._jobs: list[Callable[[], object]] = []
+        self._listeners: list[Callable[[str], object]] = []
         self._scheduler = Scheduler(services)
         self._tick_at: float | None = None
 
@@ -273,6 +289,18 @@ class Worker:
             job: The function.
         """
         self._jobs.append(job)
+
+    def on_change(self, listener: Callable[[str], object]) -> None:
+        """Call a function when the state or the progress of a task of this worker was stored.
+
+        Args:
+            listener: Called with the id of the task, in the thread that runs it. An exception is
+                logged.
+        """
+        self._listeners.append(listener)
+
+    def _tell(self, task_id: str) -> None:
+        run_jobs([partial(listener, task_id) for listener in self._listeners])
 
     def stop(self) -> None:
         """Take no more tasks; those that run may end, or stop at their next checkpoint."""
@@ -392,7 +420,7 @@ class Worker:
         Thread(target=self._run_tasks, name="lback-task-more", daemon=True).start()
 
     def _start(self, claim: Claim) -> None:
-        attempt = Running(self._claims, claim, self._stopping)
+        attempt = Running(self._claims, claim, self._stopping, self._tell)
         self._running[claim.lease + claim.id] = attempt
         self._work.put(attempt)
 
@@ -416,6 +444,7 @@ class Worker:
         claim = attempt.claim
         token = running.set(attempt)
         began = time.monotonic()
+        self._tell(claim.id)
         try:
             call_task(
                 self._services,
@@ -437,6 +466,7 @@ class Worker:
             logger.info("task %s finished in %.3f s: %s", claim.name, duration, claim.id)
         finally:
             running.reset(token)
+        self._tell(claim.id)
 
     def _fail(self, claim: Claim, error: BaseException) -> None:
         if isinstance(error, TimeLimitExceeded):

@@ -9,9 +9,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lback.testing.client import Client, ClientResponse
     from lback.testing.contract import ApiContract, ContractReport
+    from lback.testing.published import PublishedRecorder
     from lback.testing.queries import QueryCounter
     from lback.testing.recorded_tasks import TaskRecorder
     from lback.testing.signals import SentSignal, SignalRecorder
+    from lback.testing.sockets import (
+        EventClient,
+        ServerEvent,
+        SocketClosed,
+        SocketRefused,
+        TestSocket,
+    )
     from lback.testing.transaction import RolledBack
 
 _PLACES = {
@@ -19,11 +27,17 @@ _PLACES = {
     "Client": "client",
     "ClientResponse": "client",
     "ContractReport": "contract",
+    "EventClient": "sockets",
+    "PublishedRecorder": "published",
     "QueryCounter": "queries",
     "RolledBack": "transaction",
     "SentSignal": "signals",
+    "ServerEvent": "sockets",
     "SignalRecorder": "signals",
+    "SocketClosed": "sockets",
+    "SocketRefused": "sockets",
     "TaskRecorder": "recorded_tasks",
+    "TestSocket": "sockets",
 }
 
 __all__ = [
@@ -31,11 +45,17 @@ __all__ = [
     "Client",
     "ClientResponse",
     "ContractReport",
+    "EventClient",
+    "PublishedRecorder",
     "QueryCounter",
     "RolledBack",
     "SentSignal",
+    "ServerEvent",
     "SignalRecorder",
+    "SocketClosed",
+    "SocketRefused",
     "TaskRecorder",
+    "TestSocket",
 ]
 
 

@@ -3,7 +3,7 @@
 import io
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote_to_bytes, urlencode, urljoin, urlsplit
@@ -22,6 +22,7 @@ from lback.translation import CURRENT as CURRENT_LANGUAGE
 
 if TYPE_CHECKING:
     from lback.core.http.app_session import AppSession
+    from lback.testing.sockets import EventClient, TestSocket
     from lback.users import Account
 
 WsgiApplication = Callable[..., Iterable[bytes]]
@@ -313,6 +314,75 @@ class Client:
             url = self._redirected(answer, fields)
             answer = self._send(method, url, body, fields, variables)
         raise AssertionError(f"more than ten redirects, the last to {answer.url}")
+
+    def websocket(
+        self, path: str, *, headers: Mapping[str, str] | None = None, origin: str | None = None
+    ) -> "AbstractContextManager[TestSocket]":
+        """Connect a WebSocket with the cookies of this client, during a `with` block.
+
+        The realtime server of the application runs in a thread meanwhile; it does not see what is
+        not committed.
+
+        Args:
+            path: Path and query.
+            headers: Header fields, in addition to those of the client.
+            origin: Origin of the page that connects; None for a client that is not a browser.
+
+        Raises:
+            SocketRefused: The handshake was answered with an error.
+            SocketClosed: Raised by the methods of the socket when the server has closed it.
+
+        Example:
+            >>> app = Application()
+            >>> @app.websocket("/hello", requires_auth=False)
+            ... async def hello(connection):
+            ...     await connection.send({"hello": await connection.receive()})
+            >>> with Client(app).websocket("/hello") as socket:
+            ...     socket.send("Ada")
+            ...     socket.receive_json()
+            {'hello': 'Ada'}
+        """
+        # Imported here, because it loads asyncio and the library.
+        from lback.testing.sockets import open_socket
+
+        return open_socket(self.application, path, self._fields_for(path, headers), origin)
+
+    def events(
+        self, *rooms: str, last_id: str = "", headers: Mapping[str, str] | None = None
+    ) -> "AbstractContextManager[EventClient]":
+        """Connect to the server-sent events of rooms, during a `with` block.
+
+        Args:
+            *rooms: Names of the rooms.
+            last_id: Position that the client has seen; empty if it begins now.
+            headers: Header fields, in addition to those of the client.
+
+        Raises:
+            SocketRefused: The request was answered with an error.
+
+        Example:
+            >>> from lback.realtime import publish, room
+            >>> app = Application(REALTIME="memory")
+            >>> @room("weather")
+            ... def everybody(user):
+            ...     return True
+            >>> with Client(app).events("weather") as events:
+            ...     publish("weather", {"event": "rain"})
+            ...     events.receive().data["data"]
+            {'event': 'rain'}
+        """
+        # Imported here, as above.
+        from lback.testing.sockets import open_events
+
+        return open_events(self.application, rooms, self._fields_for("/", headers), last_id)
+
+    def _fields_for(self, path: str, headers: Mapping[str, str] | None) -> dict[str, str]:
+        fields = {**self.headers, **(headers or {})}
+        place = Place("localhost", path.partition("?")[0], False)
+        cookies = self._cookies.header(place)
+        if cookies and "cookie" not in {name.lower() for name in fields}:
+            fields["Cookie"] = cookies
+        return fields
 
     def _redirected(self, answer: ClientResponse, headers: dict[str, str]) -> str:
         """Return the URL of a redirect.

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from lback.testing import (
         ApiContract,
         Client,
+        PublishedRecorder,
         QueryCounter,
         SignalRecorder,
         TaskRecorder,
@@ -142,6 +143,14 @@ def tasks(app: "Application") -> "TaskRecorder":
     from lback.testing.recorded_tasks import TaskRecorder
 
     return TaskRecorder(app)
+
+
+@pytest.fixture
+def published(app: "Application") -> "PublishedRecorder":
+    """A `lback.testing.PublishedRecorder` of the messages published during the test."""
+    from lback.testing.published import PublishedRecorder
+
+    return PublishedRecorder(app)
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ GUIDE = Path(__file__).parents[2] / "docs" / "guides" / "command-line.md"
 ROW = re.compile(r"^\| `lback (.+?)` \| `(.+)` \|$", re.MULTILINE)
 SHAPES = dict(ROW.findall(GUIDE.read_text()))
 # They run until they are stopped, or pass their arguments to another program.
-WITHOUT = {"runserver", "serve", "shell", "test", "signals watch", "work"}
+WITHOUT = {"realtime", "runserver", "serve", "shell", "test", "signals watch", "work"}
 PASSWORD = {"LBACK_PASSWORD": "correct horse battery staple"}
 MODELS = """
 from lback.database import Base

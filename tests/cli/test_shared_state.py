@@ -53,6 +53,7 @@ def test_they_are_checks_of_a_deployment() -> None:
     ("settings", "check", "words"),
     [
         ({"SESSION_STORE": "memory"}, "deploy.sessions", "SESSION_STORE is 'memory'"),
+        ({"REALTIME": "memory"}, "deploy.realtime", "REALTIME is 'memory'"),
         (
             {"LOGIN_ATTEMPTS_STORE": "memory"},
             "deploy.login_attempts",

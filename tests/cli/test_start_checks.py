@@ -119,6 +119,18 @@ def test_a_redis_that_is_down_where_sessions_are_kept(lback: Run, migrated: Path
     assert "hunter2" not in result.stdout
 
 
+def test_a_redis_that_is_down_where_messages_pass(lback: Run, migrated: Path) -> None:
+    settings = {"REALTIME": "redis", "REALTIME_REDIS_URL": "redis://:hunter2@127.0.0.1:1/0"}
+
+    result = lback("check", cwd=migrated, **settings)
+
+    assert result.returncode == 0
+    assert "warning: cannot connect to 127.0.0.1:1 (REALTIME_REDIS_URL)" in result.stdout
+    assert "hunter2" not in result.stdout
+    diagnosed = lback("doctor", cwd=migrated, **settings)
+    assert "live pages: cannot connect to 127.0.0.1:1 (REALTIME_REDIS_URL)" in diagnosed.stdout
+
+
 def test_a_mistyped_database_url_and_broken_templates_are_told_together(
     lback: Run, shop: Path
 ) -> None:

@@ -1,9 +1,9 @@
 """docs/guides/websockets.md in a real project, met by programs and by a browser."""
 
+import json
 import socket
-import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,81 +16,78 @@ from tests.guides.conftest import PATIENCE, Project
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-PAGE = Origin("http://localhost:8000")
-
 
 @pytest.fixture
-def port(project: Project) -> int:
-    """A free port, which the files of the guide name instead of 8765."""
+def chat(project: Project) -> Project:
     project.new_app("live", "--minimal")
     project.apply("websockets")
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-    for name in ("settings.py", "live/commands.py"):
-        file = project.folder / name
-        file.write_text(file.read_text().replace("8765", str(port)))
-    return port
+    project.lback("makemigrations")
+    project.lback("migrate")
+    return project
 
 
 @contextmanager
-def chatting(project: Project, port: int, **environment: str) -> Iterator[None]:
-    with project.running("live", **environment) as (_, output):
-        deadline = time.monotonic() + PATIENCE
-        while time.monotonic() < deadline:
-            try:
-                socket.create_connection(("localhost", port)).close()
-                break
-            except ConnectionRefusedError:
-                time.sleep(0.03)
-        yield
-    assert "Traceback" not in output.read_text(), output.read_text()
+def joined(
+    port: int, path: str = "/live/chat/hall", origin: str = ""
+) -> Iterator[ClientConnection]:
+    stream = socket.create_connection(("127.0.0.1", port), PATIENCE)
+    sent = Origin(origin) if origin else None
+    with connect(
+        f"ws://localhost:{port}{path}", sock=stream, origin=sent, proxy=None
+    ) as connection:
+        yield connection
 
 
-def join(port: int, origin: Origin = PAGE) -> ClientConnection:
-    return connect(f"ws://localhost:{port}/", origin=origin)
+def line(connection: ClientConnection) -> str:
+    return str(json.loads(connection.recv(PATIENCE))["data"]["text"])
 
 
-def test_what_one_says_all_are_told(project: Project, port: int) -> None:
-    with chatting(project, port), join(port) as ada, join(port) as grace:
-        ada.send("hello")
-        assert [ada.recv(PATIENCE), grace.recv(PATIENCE)] == ["hello", "hello"]
+def test_what_one_says_all_in_the_room_are_told(chat: Project) -> None:
+    with chat.serving() as visitor:
+        page = f"http://localhost:{visitor.port}"
+        assert "/live/chat/hall" in visitor.get("/live/").text
+        with (
+            joined(visitor.port, origin=page) as ada,
+            joined(visitor.port) as grace,
+            joined(visitor.port, "/live/chat/other") as other,
+        ):
+            # The answer to a line comes after the subscription of its sender.
+            other.send('{"text": "elsewhere"}')
+            assert line(other) == "elsewhere"
+            grace.send('{"text": "here"}')
+            assert line(grace) == "here"
+            ada.send('{"text": "hello"}')
+            assert line(grace) == "hello"
 
 
-def test_other_pages_may_not_connect_and_large_messages_end_a_connection(
-    project: Project, port: int
-) -> None:
-    with chatting(project, port):
-        with pytest.raises(InvalidStatus, match="403"):
-            join(port, Origin("https://evil.example"))
-        with join(port) as ada:
-            ada.send("x" * 1_048_577)
-            with pytest.raises(ConnectionClosed):
-                ada.recv(PATIENCE)
-            assert ada.protocol.close_code == 1009
+def test_other_pages_wrong_messages_and_names_without_a_rule_are_refused(chat: Project) -> None:
+    with chat.serving() as visitor:
+        refused = pytest.raises(InvalidStatus, match="403")
+        with refused, joined(visitor.port, origin="https://evil.example"):
+            pass
+        for path, sent, code in (
+            ("/live/chat/hall", '{"text": 1}', 1007),
+            ("/live/chat/hall", "x" * 70_000, 1009),
+            ("/live/chat/not-a-word", "{}", 4403),
+        ):
+            with joined(visitor.port, path) as connection:
+                with pytest.raises(ConnectionClosed):  # the last one perhaps before it is sent
+                    connection.send(sent)
+                    connection.recv(PATIENCE)
+                assert connection.protocol.close_code == code
 
 
-def test_a_stop_tells_clients_that_the_server_goes_away(project: Project, port: int) -> None:
-    with ExitStack() as client:
-        with chatting(project, port):
-            ada = client.enter_context(join(port))
-            ada.send("hello")
-            ada.recv(PATIENCE)
-        with pytest.raises(ConnectionClosed):
-            ada.recv(PATIENCE)
-        assert ada.protocol.close_code == 1001
-
-
-def test_two_browsers_chat(project: Project, port: int, chromium: "Browser") -> None:
-    with project.serving() as visitor:
-        url = f"http://localhost:{visitor.port}"
-        with chatting(project, port, LIVE_ORIGINS=url):
-            pages = [chromium.new_page() for _ in range(2)]
-            for page in pages:
-                page.goto(f"{url}/live/")
-                page.wait_for_function("socket.readyState === WebSocket.OPEN")
-            pages[0].fill("input", "<b>hello</b>")
-            pages[0].click("button")
-            for page in pages:
-                page.wait_for_selector("li")
-                assert page.text_content("li") == "<b>hello</b>"
-                page.close()
+def test_two_browsers_chat(chat: Project, chromium: "Browser") -> None:
+    with chat.serving() as visitor:
+        pages = [chromium.new_page() for _ in range(2)]
+        for page in pages:
+            page.goto(f"http://localhost:{visitor.port}/live/")
+            page.wait_for_function("socket.readyState === WebSocket.OPEN")
+            page.fill("input", "I am here")
+            page.click("button")
+            page.wait_for_selector("li")
+        pages[0].fill("input", "<b>hello</b>")
+        pages[0].click("button")
+        for page in pages:
+            page.wait_for_selector("li:has-text('<b>hello</b>')")
+            page.close()

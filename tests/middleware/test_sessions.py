@@ -284,6 +284,26 @@ def test_messages_that_no_one_reads_do_not_pile_up() -> None:
     assert len(client.get("/listen").json()["messages"]) == 20
 
 
+@pytest.mark.parametrize(
+    ("fields", "is_kept"),
+    [
+        ({"X-Lback-Fragment": "rows.html"}, True),
+        ({"X-Lback-Page": "/other"}, True),
+        ({"X-Lback-Page": "/listen?page=2"}, True),
+        ({"X-Lback-Page": "/listen"}, False),
+        ({"X-Lback-Page": "/l%69sten"}, False),
+    ],
+)
+def test_messages_are_kept_for_the_page_that_is_shown(
+    fields: dict[str, str], *, is_kept: bool
+) -> None:
+    client = Client(build())
+    client.get("/say")
+    shown = client.get("/listen", headers=fields).json()["messages"]
+    assert bool(shown) != is_kept
+    assert bool(client.get("/listen").json()["messages"]) == is_kept
+
+
 def test_templates_show_and_escape_messages(tmp_path: Path) -> None:
     (tmp_path / "page.html").write_text(
         "{% for message in flashed(request) %}{{ message.level }}: {{ message.text }}{% endfor %}"

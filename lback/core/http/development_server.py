@@ -7,6 +7,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
+from functools import partial
 from typing import Any
 
 from lback.core.exceptions import ConfigurationError
@@ -35,6 +36,7 @@ def run(
     watch: Sequence[str] = (),
     port_hint: str = OTHER_PORT,
     shown: Callable[[str], str] = _without_query,
+    hand: Callable[[Any], bool] | None = None,
 ) -> None:
     """Serve an application with threads until interrupted, without an interactive debugger.
 
@@ -47,6 +49,7 @@ def run(
         watch: Other files whose change restarts the server.
         port_hint: See `check_address`.
         shown: Masks what is secret in the target of a request, for the log.
+        hand: Called with the handler of each request; True if it has taken the connection.
 
     Raises:
         ConfigurationError: The address cannot be used; the message suggests a free port.
@@ -71,11 +74,24 @@ def run(
         extra_files=list(watch),
         use_debugger=False,
         threaded=True,
-        request_handler=_handler(shown),
+        request_handler=_handler(shown, partial(_is_taken, hand)),
     )
 
 
-def _handler(shown: Callable[[str], str]) -> type[Any]:
+def _with_chunks(environ: dict[str, Any]) -> dict[str, Any]:
+    if environ.get("wsgi.input_terminated"):
+        environ["wsgi.input"] = ChunkedInput(environ["wsgi.input"])
+    return environ
+
+
+def _is_taken(hand: Callable[[Any], bool] | None, handler: Any) -> bool:
+    if hand is None or not hand(handler):
+        return False
+    handler.close_connection = True
+    return True
+
+
+def _handler(shown: Callable[[str], str], taken: Callable[[Any], bool]) -> type[Any]:
     from werkzeug.serving import WSGIRequestHandler  # as above
 
     class QuietHandler(WSGIRequestHandler):
@@ -93,11 +109,12 @@ def _handler(shown: Callable[[str], str]) -> type[Any]:
                 self.send_error(400, problem)
             return problem is None
 
+        def run_wsgi(self) -> None:
+            if not taken(self):
+                super().run_wsgi()
+
         def make_environ(self) -> dict[str, object]:
-            environ = super().make_environ()
-            if environ.get("wsgi.input_terminated"):
-                environ["wsgi.input"] = ChunkedInput(environ["wsgi.input"])
-            return environ
+            return _with_chunks(super().make_environ())
 
     return QuietHandler
 

@@ -92,6 +92,9 @@ def build_endpoint(
             the view takes no request below a decorator that needs it; its parameters cannot be
             read; or a class has no handlers or a constructor with required arguments.
     """
+    own: Callable[[Mapping[str, object]], Endpoint] | None = getattr(route, "build_endpoint", None)
+    if own is not None:  # a WebSocket, whose handler is not called by a request
+        return own(dependencies)
     view = route.view
     if not isinstance(view, type):
         return _function_endpoint(route, dependencies, typed)

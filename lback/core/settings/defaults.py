@@ -160,6 +160,21 @@ class Settings:
     TASK_BROKER_URL: str = ""  # for TASKS = "dramatiq": amqp://… (RabbitMQ) or redis://…
     TASK_RETENTION: int = 604_800  # seconds: one week in which finished tasks are kept
 
+    # Live pages.
+    REALTIME: str = ""  # database, redis, memory (one process); empty: none
+    REALTIME_PATH: str = "/realtime/"  # where the connections of pages are
+    REALTIME_REDIS_URL: str = ""  # for REALTIME = "redis"; empty: REDIS_URL
+    REALTIME_HISTORY_SECONDS: int = 3600  # how long messages are kept for clients that were away
+    REALTIME_HISTORY_MESSAGES: int = 1000  # how many are kept in a room
+    REALTIME_MESSAGE_BYTES: int = 262_144  # of one message as JSON
+    # The processes of WebSockets and events, and what each of them allows.
+    REALTIME_PROCESSES: int = 1  # of `serve`
+    REALTIME_ORIGINS: list[str] = field(default_factory=list)  # pages of other hosts that connect
+    REALTIME_CONNECTIONS: int = 20_000  # in each process
+    REALTIME_RECEIVE_BYTES: int = 65_536  # of one message from a client
+    REALTIME_RECEIVE_RATE: int = 50  # messages a second from one client; 0: no limit
+    REALTIME_THREADS: int = 8  # in which plain functions run, in each process
+
     # The Redis or Valkey server for sessions, rate limits and caches.
     REDIS_URL: str = "redis://127.0.0.1:6379/0"
     REDIS_TIMEOUT: float = 0.2  # seconds to wait for each of its answers

@@ -149,5 +149,6 @@ SECURITY_VALIDATORS: Mapping[str, Callable[[Any], None]] = {
     "SECURITY_HEADERS": _fields,
     "HSTS_SECONDS": _not_negative,
     "CORS_ORIGINS": _origins_or_star,
+    "REALTIME_ORIGINS": _origins_or_star,
     "RATE_LIMITS": _rates,
 }

@@ -325,6 +325,13 @@ _SIZES = (
     "REDIS_TIMEOUT",
     "TASK_RETENTION",
     "MAX_UPLOAD_SIZE",
+    "REALTIME_HISTORY_SECONDS",
+    "REALTIME_HISTORY_MESSAGES",
+    "REALTIME_MESSAGE_BYTES",
+    "REALTIME_PROCESSES",
+    "REALTIME_CONNECTIONS",
+    "REALTIME_RECEIVE_BYTES",
+    "REALTIME_THREADS",
 )
 
 VALIDATORS: Mapping[str, Callable[[Any], None]] = {
@@ -372,6 +379,7 @@ VALIDATORS: Mapping[str, Callable[[Any], None]] = {
     "MAIL_FROM": _mail_address,
     "TASKS": _one_of("", "database", "dramatiq", "immediate"),
     "TASK_BROKER_URL": _broker_url,
+    "REALTIME": _one_of("", "database", "redis", "memory"),
     "LOGIN_ATTEMPTS_STORE": _one_of("database", "redis", "memory"),
     "BEARER_SCHEMES": _schemes,
     "JWT_ALGORITHM": _one_of("HS256", "HS384", "HS512", "RS256", "PS256", "ES256", "Ed25519"),

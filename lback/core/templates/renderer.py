@@ -175,6 +175,24 @@ class TemplateRenderer(SignalSender):
         """
         self._request_values[name] = make
 
+    def request_value(self, name: str, request: Any) -> Any:
+        """Return a variable that is computed from the request; "" if none has the name.
+
+        Args:
+            name: Name given to `add_request_value`.
+            request: The request.
+        """
+        make = self._request_values.get(name)
+        return "" if make is None else make(request)
+
+    def is_escaped(self, template_name: str) -> bool:
+        """Return True if the output of a template file is escaped, which its name decides.
+
+        Args:
+            template_name: Name of the template.
+        """
+        return _escapes(template_name)
+
     def add_global(self, name: str, value: object) -> None:
         """Add a global variable for all templates.
 

@@ -1,0 +1,73 @@
+"""The route of server-sent events, as middlewares and rules see it."""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from lback.core.exceptions import BadRequest, Forbidden, ServiceUnavailable
+from lback.core.routing.route import Route
+from lback.core.routing.websocket_route import HANDSHAKE, Handshake
+from lback.realtime.limits import MOST_ROOMS
+from lback.realtime.rooms import may_subscribe
+
+if TYPE_CHECKING:
+    from lback.core.request import Request
+    from lback.core.response import Response
+
+NAME = "realtime-events"
+
+
+def events(request: "Request") -> "Response":
+    """Answer a request that has not reached the realtime process with 503.
+
+    Args:
+        request: The request.
+
+    Raises:
+        ServiceUnavailable: Always.
+    """
+    del request
+    raise ServiceUnavailable(
+        "Events are sent by the realtime process: see lback serve and lback realtime",
+        headers={"Retry-After": "5"},
+    )
+
+
+class EventRoute(Route):
+    """The route of server-sent events: a GET with the names of rooms.
+
+    Args:
+        path: Its path, such as `/realtime/events`.
+        services: Services of the application, for the rules of rooms.
+    """
+
+    def __init__(self, path: str, services: Mapping[str, Any]) -> None:
+        super().__init__(path, events, ["GET"], NAME, requires_auth=False)
+        self._services = services
+
+    def build_endpoint(self, _: Mapping[str, object]) -> Callable[..., object]:
+        """Return the function that is called for a request."""
+
+        def enter(request: "Request", params: dict[str, Any]) -> "Response":
+            handshake: Handshake | None = request.environ.get(HANDSHAKE)
+            if handshake is None:
+                return events(request)
+            rooms = rooms_of(request)
+            for room in rooms:
+                if not may_subscribe(self._services, request.user, room):
+                    raise Forbidden(f"the room {room[:60]!r} is not open to this user")
+            as_html = request.query_params.get("html") == "1"
+            return handshake.accept(request, self, {**params, "rooms": rooms, "html": as_html})
+
+        return enter
+
+
+def rooms_of(request: "Request") -> list[str]:
+    """Return the rooms that a request names, each once.
+
+    Raises:
+        BadRequest: There are none, or too many.
+    """
+    rooms = list(dict.fromkeys(request.query_params.getlist("room")))
+    if not 1 <= len(rooms) <= MOST_ROOMS:
+        raise BadRequest(f"name 1 to {MOST_ROOMS} rooms: ?room=A&room=B")
+    return rooms

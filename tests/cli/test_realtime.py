@@ -1,0 +1,198 @@
+"""One address for pages, WebSockets and events: each server, its reload, its stop and a crash."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import ClientConnection, connect
+
+from tests.cli.serving import PATIENCE, Running, running
+
+URLS = """
+import os
+from lback import path, websocket
+from lback.realtime import publish
+
+def home(request):
+    return request.environ.get("REMOTE_ADDR") or "no address"
+
+def say(request):
+    publish("news", {"event": "said", "text": request.GET["text"]})
+    return "said"
+
+async def who(connection):
+    await connection.send({"pid": os.getpid(), "peer": connection.peer[0]})
+    async for message in connection:
+        await connection.send(message)
+
+urlpatterns = [
+    path("/", home, requires_auth=False),
+    path("/say", say, requires_auth=False),
+    websocket("/who", who, requires_auth=False),
+]
+"""
+ROOMS = """
+from lback.realtime import room
+
+@room("news")
+def everybody(user):
+    return True
+"""
+DEPLOYED = {
+    "DEBUG": "false",
+    "ALLOWED_HOSTS": "localhost",
+    "SECRET_KEY": "kT4-q9ZpW2_xR7mL8vNc5sHd1yGf6jBa3e",
+}
+SERVE = ("serve", "--port", "0", "--workers", "2", "--threads", "2")
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    (tmp_path / "settings.py").write_text(
+        'ROOT_URLCONF = "urls"\nREALTIME = "database"\nMIDDLEWARES = []\n'
+    )
+    (tmp_path / "urls.py").write_text(URLS)
+    (tmp_path / "rooms.py").write_text(ROOMS)
+    make_tables = (
+        "from lback.core.server import build_project_application as build; "
+        "build().db_manager.create_tables()"
+    )
+    environ = {**os.environ, **DEPLOYED}
+    subprocess.run([sys.executable, "-c", make_tables], cwd=tmp_path, env=environ, check=True)
+    return tmp_path
+
+
+@contextmanager
+def serving(project: Path, *arguments: str) -> Iterator[Running]:
+    with running(*arguments, cwd=project, **DEPLOYED) as program:
+        yield program
+
+
+@contextmanager
+def who(port: int, path: str = "/who") -> Iterator[ClientConnection]:
+    url = f"ws://localhost{path}"
+    with (
+        socket.create_connection(("127.0.0.1", port), PATIENCE) as stream,
+        connect(url, sock=stream, proxy=None, open_timeout=PATIENCE) as connection,
+    ):
+        yield connection
+
+
+def pid_of(port: int) -> int:
+    with who(port) as connection:
+        return int(json.loads(connection.recv(PATIENCE))["pid"])
+
+
+@contextmanager
+def events(port: int) -> Iterator[socket.socket]:
+    with socket.create_connection(("127.0.0.1", port), PATIENCE) as stream:
+        stream.sendall(b"GET /realtime/events?room=news HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        read_until(stream, b"id: ")
+        yield stream
+
+
+def read_until(stream: socket.socket, text: bytes) -> bytes:
+    data = b""
+    while text not in data:
+        more = stream.recv(65536)
+        assert more, data
+        data += more
+    return data
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (*SERVE, "--server", "granian"),
+        (*SERVE, "--server", "gunicorn"),
+        ("runserver", "--port", "0"),
+    ],
+    ids=["granian", "gunicorn", "runserver"],
+)
+def test_pages_sockets_and_events_have_one_address(project: Path, arguments: list[str]) -> None:
+    with serving(project, *arguments) as program:
+        port = program.port
+        assert program.get("/who")[0] == 426
+        with events(port) as stream, who(port) as connection:
+            assert '"peer":"127.0.0.1"' in str(connection.recv(PATIENCE))
+            connection.send("x" * 60_000)
+            assert connection.recv(PATIENCE) == "x" * 60_000
+            assert program.get("/say?text=hello") == (200, "said")
+            assert b'"text":"hello"' in read_until(stream, b'"hello"')
+            with pytest.raises(InvalidStatus) as refused, who(port, "/nothing"):
+                pass
+            assert refused.value.response.status_code == 404
+            assert program.get("/") == (200, "127.0.0.1")
+
+
+@pytest.mark.parametrize("server", ["granian", "gunicorn"])
+def test_a_stop_closes_with_1001_at_once(project: Path, server: str) -> None:
+    with (
+        serving(project, *SERVE, "--server", server) as program,
+        events(program.port) as stream,
+        who(program.port) as connection,
+    ):
+        connection.recv(PATIENCE)
+        assert program.stop() == 0
+        with pytest.raises(ConnectionClosed) as closed:
+            connection.recv(PATIENCE)
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 1001
+        assert b"retry: " in read_until(stream, b"\n\n")
+        assert stream.recv(10) == b""
+
+
+def test_a_reload_closes_with_1012_when_the_new_process_serves(project: Path) -> None:
+    with serving(project, *SERVE) as program, who(program.port) as connection:
+        connection.recv(PATIENCE)
+        before = pid_of(program.port)
+        os.kill(program.process.pid, signal.SIGHUP)
+        with pytest.raises(ConnectionClosed) as closed:
+            while True:
+                connection.recv(PATIENCE)
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 1012
+        assert pid_of(program.port) != before
+
+
+def test_a_killed_realtime_process_is_replaced_and_clients_wait_for_it(project: Path) -> None:
+    with serving(project, *SERVE) as program:
+        before = pid_of(program.port)
+        os.kill(before, signal.SIGKILL)
+        assert pid_of(program.port) != before
+        assert "starting another one" in program.printed
+
+
+def test_connections_are_shared_by_several_processes(project: Path) -> None:
+    with serving(project, *SERVE, "--realtime-processes", "2") as program:
+        program.until(lambda: program.printed.count("realtime process") >= 2)
+        seen = {pid_of(program.port) for _ in range(30)}
+        assert 1 <= len(seen) <= 2
+        assert seen <= set(program.workers())
+
+
+def test_lback_realtime_serves_sockets_and_events_alone(project: Path) -> None:
+    with serving(project, "realtime", "--port", "0") as program:
+        program.until(lambda: program.get("/")[0] == 404)
+        with events(program.port), who(program.port) as connection:
+            connection.recv(PATIENCE)
+            assert program.stop() == 0
+            with pytest.raises(ConnectionClosed):
+                connection.recv(PATIENCE)
+
+
+def test_a_worker_without_realtime_answers_426_and_503(project: Path) -> None:
+    with serving(project, *SERVE, "--no-realtime") as program:
+        refusing = pytest.raises(InvalidStatus)
+        with refusing as refused, who(program.port):
+            pass
+        assert refused.value.response.status_code == 426
+        assert program.get("/realtime/events?room=news")[0] == 503
