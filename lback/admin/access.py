@@ -119,7 +119,9 @@ def _to_sign_in(request: "Request") -> Response:
     if request.method not in ("GET", "HEAD"):
         return RedirectResponse(url, 303)  # the body is lost, so there is no `next`
     query = request.environ.get("QUERY_STRING") or ""
-    back = f"{request.path}?{query}" if query else request.path
+    # With what it is mounted below, which may be the prefix of a language.
+    path = f"{request.environ.get('SCRIPT_NAME') or ''}{request.path}"
+    back = f"{path}?{query}" if query else path
     return RedirectResponse(f"{url}?next={quote(back, safe='')}", 302)
 
 

@@ -14,7 +14,7 @@ from babel.messages.mofile import write_mo  # noqa: E402
 from babel.messages.pofile import PoFileError, read_po, write_po  # noqa: E402
 
 WIDTH = 100
-# Times, and header fields that nobody has filled in.
+# Times, and header fields that were not filled in.
 _LEFT_OUT = re.compile(
     r'"(?:POT-Creation-Date|Generated-By):|".*(?:VERSION|EMAIL@ADDRESS|YEAR-MO-DA|LL@li\.org)'
 )

@@ -1,12 +1,14 @@
 """A project with German and Arabic, and an application of it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytest
 
 from lback import Application
+from lback.time_zones import CURRENT_ZONE
+from lback.translation import CURRENT
 
 Build: TypeAlias = Callable[..., Application]
 
@@ -52,6 +54,15 @@ def write(root: Path, code: str, text: str) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text.lstrip(), encoding="utf-8")
     return path
+
+
+@pytest.fixture(autouse=True)
+def language_as_before() -> Iterator[None]:
+    """Forget the language and zone of requests that a test sends without a client."""
+    language, zone = CURRENT.set(None), CURRENT_ZONE.set(None)
+    yield
+    CURRENT.reset(language)
+    CURRENT_ZONE.reset(zone)
 
 
 @pytest.fixture

@@ -197,3 +197,18 @@ def test_the_access_log_has_the_whole_path(build: Build, caplog: pytest.LogCaptu
     }  # fmt: skip
     logged(environ, lambda *_: None)
     assert " GET /de/plain 200 " in caplog.text
+
+
+def test_signing_in_keeps_the_prefix(build: Build) -> None:
+    app = build(LANGUAGE_PREFIX=True, DB_NAME="prefix.sqlite3")
+    app.include("lback.admin.urls", "/admin")
+    app.include("lback.accounts.urls", "/accounts")
+    app.db_manager.create_tables()
+    client = Client(app)
+    admin = client.get("/de/admin/", headers={"Accept": "text/html"})
+    assert admin.headers["location"] == "/de/admin/sign-in?next=%2Fde%2Fadmin%2F"
+    account = client.get("/ar/accounts/", headers={"Accept": "text/html"})
+    assert account.headers["location"] == "/ar/accounts/sign-in?next=%2Far%2Faccounts%2F"
+    page = client.get("/ar/accounts/sign-in").text
+    assert 'href="/ar/accounts/forgot"' in page
+    app.db_manager.dispose()
