@@ -95,6 +95,7 @@ def test_anyone_who_makes_tables_knows_all_of_the_framework(tmp_path: Path) -> N
 def test_every_part_is_found_by_its_name() -> None:
     app = Application(JWT_AUDIENCE="https://api.example.com", TASKS="database")
     others = {"db_manager": "databasemanager", "tasks": "databasequeue"}
+    others["storage"] = "folderstorage"
     for name in BUILDERS:
         part = app.dependencies[name]
         assert type(part).__name__.lower() == others.get(name, name.replace("_", ""))
