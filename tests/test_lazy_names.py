@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-LAZY = ["lback", "lback.admin", "lback.api", "lback.auth", "lback.sessions"]
+LAZY = ["lback", "lback.admin", "lback.api", "lback.auth", "lback.sessions", "lback.storage"]
 
 
 @pytest.mark.parametrize("name", LAZY)

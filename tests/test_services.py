@@ -98,6 +98,7 @@ def test_every_part_is_found_by_its_name() -> None:
         "db_manager": "databasemanager",
         "tasks": "databasequeue",
         "realtime": "databaseengine",
+        "storage": "folderstorage",
     }
     for name in BUILDERS:
         part = app.dependencies[name]
