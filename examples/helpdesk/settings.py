@@ -22,6 +22,10 @@ ROOT_URLCONF = "urls"
 # Packages with models, templates, an `admin` module or `commands`.
 INSTALLED_APPS = ["tickets"]
 
+# Live pages: messages are kept in the application's database, in tables that the first migration
+# has created.
+REALTIME = "database"
+
 # Where people go who signed in.
 LOGIN_REDIRECT_URL = "/tickets/"
 

@@ -143,6 +143,8 @@ class _Waiting:
         self.undo.append((self.session.get_nested_transaction(), job))
 
     def add_item(self, function: Callable[..., object], item: object) -> None:
+        if not self.session.in_transaction():
+            self.session.begin()  # else there is nothing that a rollback would end
         self.items.append((self.session.get_nested_transaction(), (function, item)))
 
     def _prepare(self, session: Session) -> None:

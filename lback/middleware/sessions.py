@@ -100,7 +100,7 @@ class SessionMiddleware(BaseMiddleware):
         sessions: "SessionManager",
     ) -> None:
         if not session.modified:
-            # An open connection is no use of the session: it would never become idle.
+            # An open connection does not count as use: the session would never become idle.
             if RECHECK not in request.environ:
                 _refresh(session, sessions)
             return

@@ -57,7 +57,7 @@ class Rechecks:
             try:
                 code = await server.check(self._code_of, first)
             except Exception:
-                # The database does not answer, for example: nobody has lost a right by that.
+                # The database does not answer, for example, which takes no rights away.
                 logger.exception("a connection could not be checked again")
                 continue
             if code:

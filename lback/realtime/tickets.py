@@ -24,7 +24,7 @@ def issue_ticket(request: "Request", *, seconds: float = SECONDS) -> str:
         seconds: How long the ticket can be used.
 
     Raises:
-        Unauthorized: Nobody is signed in.
+        Unauthorized: The user is not signed in.
 
     Example:
         >>> from lback.realtime import issue_ticket

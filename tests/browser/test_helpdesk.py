@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from tests.cli.serving import running
 
@@ -68,4 +68,27 @@ def test_the_pages_fit(
         assert page.evaluate("document.documentElement.scrollWidth") <= width, path
     if os.environ.get("LBACK_WRITE_IMAGES") and (scheme, width) == ("light", 1200):
         page.screenshot(path=PICTURE)
+    context.close()
+
+
+def test_a_comment_appears_in_both_windows(
+    site: str, chromium: Browser, serious_findings: Any
+) -> None:
+    context = chromium.new_context(viewport={"width": 390, "height": 800})
+    one, two = context.new_page(), context.new_page()
+    one.goto(f"{site}/tickets/")
+    one.fill("[name=username]", "ada@example.org")
+    one.fill("[name=password]", PASSWORD)
+    one.click("button")
+    for page in (one, two):
+        page.goto(f"{site}/tickets/1")
+        expect(page.locator("html")).to_have_attribute("data-lback-state", "live", timeout=20_000)
+    two.fill("[name=body]", "half-typed")
+    one.fill("[name=body]", "We are out.")
+    one.click("main form button")
+    for page in (one, two):
+        expect(page.locator("article", has_text="We are out.")).to_have_count(1)
+    assert (one.input_value("[name=body]"), two.input_value("[name=body]")) == ("", "half-typed")
+    assert serious_findings(two) == []
+    assert two.evaluate("document.documentElement.scrollWidth") <= 390
     context.close()

@@ -227,3 +227,63 @@ def test_functions_after_the_rollback_of_a_savepoint(session: Session) -> None:
     assert seen == ["inner"]
     session.rollback()
     assert seen == ["inner", "outer", "released"]
+
+
+def test_items_are_handed_over_together_after_everything_was_written(session: Session) -> None:
+    seen: list[object] = []
+
+    def collect(given: Session, items: list[int]) -> None:
+        seen.append((items, given.scalar(text("SELECT count(*) FROM commit_notes"))))
+
+    session.before_commit(collect, 1)
+    with session.begin_nested():
+        session.before_commit(collect, 2)
+    with pytest.raises(ZeroDivisionError), session.begin_nested():
+        session.before_commit(collect, 3)
+        raise ZeroDivisionError
+    session.add(CommitNote(id=1))
+    assert seen == []
+
+    session.commit()
+    session.commit()
+    assert seen == [([1, 2], 1)]
+
+
+def test_an_error_before_the_commit_ends_it(session: Session) -> None:
+    def fail(given: Session, items: list[int]) -> None:
+        raise ZeroDivisionError
+
+    session.add(CommitNote(id=1))
+    session.before_commit(fail, 1)
+    with pytest.raises(ZeroDivisionError):
+        session.commit()
+    session.rollback()
+
+    assert session.scalar(text("SELECT count(*) FROM commit_notes")) == 0
+    session.commit()
+
+
+def test_what_is_added_before_the_commit_is_handed_over_too(session: Session) -> None:
+    seen: list[int] = []
+
+    def collect(given: Session, items: list[int]) -> None:
+        seen.extend(items)
+        if items[0] < 3:
+            given.before_commit(collect, items[0] + 1)
+
+    session.before_commit(collect, 1)
+    session.commit()
+
+    assert seen == [1, 2, 3]
+
+
+def test_items_are_dropped_by_a_rollback(session: Session) -> None:
+    seen: list[object] = []
+    session.before_commit(lambda given, items: seen.append(items), 1)
+    session.rollback()  # of a transaction without a statement
+    session.before_commit(lambda given, items: seen.append(items), 2)
+    session.execute(text("SELECT 1"))
+    session.rollback()
+    session.commit()
+
+    assert seen == []

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -171,6 +172,15 @@ def looked_after(walk: Walk) -> None:
     assert root.get("/admin/attachment").status == 200
 
 
+def live(walk: Walk) -> None:
+    page = walk.sam.send("/tickets/22", body="It is open again.")
+    (position,) = re.findall(r'data-lback-position="([^"]+)"', page.text)
+    events = "/realtime/events?room=ticket-22"
+    heard = walk.ada.read_event(f"{events}&last_event_id={quote(position)}", "fragment")
+    assert "It is open again." in heard
+    assert walk.stranger.get(events).status == 403
+
+
 def deployed(walk: Walk) -> None:
     page = walk.ada.get("/tickets/")
     assert ", 3 tickets" in page.text
@@ -179,7 +189,7 @@ def deployed(walk: Walk) -> None:
     assert walk.stranger.get("/accounts/mailbox").status == 404
 
 
-# What people see after each chapter; chapters 2 and 11 change no page.
+# What people see after each chapter; chapters 2, 11 and 12 change no page.
 SEEN: dict[str, Callable[[Walk], None]] = {
     "01-first-page": first_page,
     "03-list": listed,
@@ -190,6 +200,7 @@ SEEN: dict[str, Callable[[Walk], None]] = {
     "08-json": read_by_programs,
     "09-changes": changed,
     "10-admin": looked_after,
+    "13-live": live,
 }
 
 

@@ -56,6 +56,15 @@ class Visitor:
     def get(self, path: str) -> Answer:
         return self._open(path, None, {})
 
+    def read_event(self, path: str, name: str) -> str:
+        """Open a stream of server-sent events, and return the data of the first one of a name."""
+        with self._opener.open(Request(f"{self.base}{path}"), timeout=30) as stream:
+            for line in stream:
+                if line == f"event: {name}\n".encode():
+                    data: bytes = next(stream)
+                    return data.decode()
+        raise AssertionError(f"no event {name!r} of {path}")
+
     def post(self, path: str, values: dict[str, str], files: Files | None = None) -> Answer:
         """Send values: as a form or, as a program, as JSON."""
         if self.is_program:

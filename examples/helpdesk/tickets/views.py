@@ -8,6 +8,7 @@ above.
 from lback import Config, FileResponse, NotFound, Request, Response, redirect, render, reverse
 from lback.auth import PermissionRequired, check_permission
 from lback.mail import Mailer
+from lback.realtime import publish_fragment
 from lback.sessions import flash
 from lback.users import User
 from sqlalchemy.orm import Session
@@ -47,6 +48,7 @@ def show(
             stored_as = keep(file, folder_of(config))
             comment.attachments.append(Attachment(filename=file.filename, stored_as=stored_as))
         send_comment(request, comment, mailer)
+        publish_fragment(f"ticket-{ticket_id}", "tickets/_comments.html", ticket=ticket)
         return redirect(reverse(request, "ticket", ticket_id=ticket_id), status_code=303)
     status = 422 if form.is_bound else 200
     return render(request, "tickets/ticket.html", ticket=ticket, form=form, status_code=status)

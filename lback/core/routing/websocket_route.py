@@ -60,7 +60,7 @@ class Handshake:
     """A handshake on its way through the middlewares.
 
     Attributes:
-        entry: Who has passed; None while nobody has.
+        entry: Who has passed; None before that.
     """
 
     def __init__(self) -> None:

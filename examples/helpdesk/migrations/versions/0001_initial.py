@@ -114,6 +114,58 @@ def upgrade() -> None:
     mysql_charset='utf8mb4',
     mysql_collate='utf8mb4_bin'
     )
+    op.create_table('lback_realtime_messages',
+    sa.Column('room', sa.String(length=200).with_variant(mysql.VARCHAR(collation='utf8mb4_bin', length=200), 'mariadb').with_variant(mysql.VARCHAR(collation='utf8mb4_bin', length=200), 'mysql'), nullable=False),
+    sa.Column('number', sa.BigInteger(), autoincrement=False, nullable=False),
+    sa.Column('data', sa.Text().with_variant(mysql.MEDIUMTEXT(), 'mariadb').with_variant(mysql.MEDIUMTEXT(), 'mysql'), nullable=False),
+    sa.Column('at', sa.Double(), nullable=False),
+    sa.PrimaryKeyConstraint('room', 'number', name=op.f('pk_lback_realtime_messages')),
+    mariadb_charset='utf8mb4',
+    mariadb_collate='utf8mb4_bin',
+    mysql_charset='utf8mb4',
+    mysql_collate='utf8mb4_bin'
+    )
+    with op.batch_alter_table('lback_realtime_messages', schema=None) as batch_op:
+        batch_op.create_index('ix_lback_realtime_messages_at', ['at'], unique=False)
+
+    op.create_table('lback_realtime_presence',
+    sa.Column('room', sa.String(length=200).with_variant(mysql.VARCHAR(collation='utf8mb4_bin', length=200), 'mariadb').with_variant(mysql.VARCHAR(collation='utf8mb4_bin', length=200), 'mysql'), nullable=False),
+    sa.Column('process', sa.String(length=32), nullable=False),
+    sa.Column('connection', sa.String(length=64), nullable=False),
+    sa.Column('member', sa.String(length=200).with_variant(mysql.VARCHAR(collation='utf8mb4_bin', length=200), 'mariadb').with_variant(mysql.VARCHAR(collation='utf8mb4_bin', length=200), 'mysql'), nullable=False),
+    sa.PrimaryKeyConstraint('room', 'process', 'connection', name=op.f('pk_lback_realtime_presence')),
+    mariadb_charset='utf8mb4',
+    mariadb_collate='utf8mb4_bin',
+    mysql_charset='utf8mb4',
+    mysql_collate='utf8mb4_bin'
+    )
+    with op.batch_alter_table('lback_realtime_presence', schema=None) as batch_op:
+        batch_op.create_index('ix_lback_realtime_presence_member', ['room', 'member'], unique=False)
+        batch_op.create_index('ix_lback_realtime_presence_process', ['process'], unique=False)
+
+    op.create_table('lback_realtime_processes',
+    sa.Column('id', sa.String(length=32), nullable=False),
+    sa.Column('seen_at', sa.Double(), nullable=False),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_lback_realtime_processes')),
+    mariadb_charset='utf8mb4',
+    mariadb_collate='utf8mb4_bin',
+    mysql_charset='utf8mb4',
+    mysql_collate='utf8mb4_bin'
+    )
+    op.create_table('lback_realtime_rooms',
+    sa.Column('room', sa.String(length=200).with_variant(mysql.VARCHAR(collation='utf8mb4_bin', length=200), 'mariadb').with_variant(mysql.VARCHAR(collation='utf8mb4_bin', length=200), 'mysql'), nullable=False),
+    sa.Column('epoch', sa.String(length=16), nullable=False),
+    sa.Column('number', sa.BigInteger(), nullable=False),
+    sa.Column('changed_at', sa.Double(), nullable=False),
+    sa.PrimaryKeyConstraint('room', name=op.f('pk_lback_realtime_rooms')),
+    mariadb_charset='utf8mb4',
+    mariadb_collate='utf8mb4_bin',
+    mysql_charset='utf8mb4',
+    mysql_collate='utf8mb4_bin'
+    )
+    with op.batch_alter_table('lback_realtime_rooms', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_lback_realtime_rooms_changed_at'), ['changed_at'], unique=False)
+
     op.create_table('lback_refresh_families',
     sa.Column('family', sa.String(length=32), nullable=False),
     sa.Column('account_id', sa.Integer(), nullable=False),
@@ -393,6 +445,20 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_lback_refresh_families_account_id'))
 
     op.drop_table('lback_refresh_families')
+    with op.batch_alter_table('lback_realtime_rooms', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_lback_realtime_rooms_changed_at'))
+
+    op.drop_table('lback_realtime_rooms')
+    op.drop_table('lback_realtime_processes')
+    with op.batch_alter_table('lback_realtime_presence', schema=None) as batch_op:
+        batch_op.drop_index('ix_lback_realtime_presence_process')
+        batch_op.drop_index('ix_lback_realtime_presence_member')
+
+    op.drop_table('lback_realtime_presence')
+    with op.batch_alter_table('lback_realtime_messages', schema=None) as batch_op:
+        batch_op.drop_index('ix_lback_realtime_messages_at')
+
+    op.drop_table('lback_realtime_messages')
     op.drop_table('lback_permissions')
     with op.batch_alter_table('lback_idempotency_keys', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_lback_idempotency_keys_ends_at'))
