@@ -39,7 +39,7 @@ BOUNDS = {
     "params": Cost(19, 10),
     # Two calls to see that the page need not be translated.
     "not found": Cost(47, 20),
-    "not allowed": Cost(54, 21),
+    "not allowed": Cost(55, 21),
     "query": Cost(20, 11),
     "cookies": Cost(19, 11),
     "form": Cost(39, 12),

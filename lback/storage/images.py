@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from lback.core.exceptions import BadRequest, ConfigurationError
 from lback.core.http.uploaded_file import UploadedFile
+from lback.distribution import install_hint
 from lback.storage.columns import StoredFile
 from lback.storage.content import Readable
 from lback.storage.contract import Storage
@@ -159,7 +160,7 @@ def _opened(file: Readable, max_pixels: int) -> "Iterator[Image]":
     except ImportError as error:
         raise ConfigurationError(
             "images are decoded by Pillow, which is not installed; "
-            "run: pip install 'lback-web[images]'"
+            f"run: {install_hint('images')}"
         ) from error
     try:
         with warnings.catch_warnings():

@@ -14,6 +14,7 @@ from urllib.parse import quote
 from lback.core.exceptions import ConfigurationError
 from lback.core.file_response import content_disposition
 from lback.core.response import BYTES_TYPE
+from lback.distribution import install_hint
 from lback.storage.content import Content
 from lback.storage.contract import FileInfo, Storage, candidates, collision_free, link_seconds
 from lback.storage.exceptions import MissingFile, StorageUnavailable
@@ -79,7 +80,7 @@ class S3Storage(Storage):
         except ImportError as error:
             raise ConfigurationError(
                 "files are stored on S3 by obstore, which is not installed; "
-                "run: pip install 'lback-web[s3]'"
+                f"run: {install_hint('s3')}"
             ) from error
         self._obstore: Any = obstore
         try:
