@@ -159,8 +159,7 @@ def _opened(file: Readable, max_pixels: int) -> "Iterator[Image]":
         from PIL import Image
     except ImportError as error:
         raise ConfigurationError(
-            "images are decoded by Pillow, which is not installed; "
-            f"run: {install_hint('images')}"
+            f"images are decoded by Pillow, which is not installed; run: {install_hint('images')}"
         ) from error
     try:
         with warnings.catch_warnings():
