@@ -7,9 +7,11 @@ caller, through all middlewares, so that the same checks apply as to any other c
 
 import base64
 import binascii
+import copy
 import json
 from collections.abc import Callable, Iterable, Mapping
 from contextvars import copy_context
+from functools import partial
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
@@ -25,10 +27,13 @@ from lback.core.http.origins import origin_of, own_origin
 from lback.core.http.response_body import close
 from lback.core.request import Request
 from lback.core.response import JSON_TYPE, Response, json_encode
+from lback.core.server import serve
 
 if TYPE_CHECKING:
     from lback.api.tools import Tool, ToolCall
     from lback.application import Application
+    from lback.core.router import Route, Router
+    from lback.core.routing.route_tree import Found
 
 VERSIONS = ("2026-07-28",)
 MAX_ANSWER = 1024 * 1024  # bytes of an answer that a tool passes on
@@ -261,10 +266,33 @@ def _call_tool(
     if request.active_session is not None:
         request.active_session.commit()  # gives its connection back before another one is needed
     environ = _environ(request, tool.operation.method, call)
-    found = app.router.find(Request("", "GET", None, {}, environ).path, tool.operation.method)
-    if found is None or found[0] is not tool.operation.route:
-        return _failed("404 Not Found: an argument makes the path one of another route")
-    return copy_context().run(_answer_of, app, environ, has_schema=tool.output_schema is not None)
+    # A copy that shares everything with the controller of requests, except how routes are found.
+    controller = copy.copy(app.app_controller)
+    router: Any = _OneRoute(app.router, tool.operation.route)
+    controller.router, controller.early_answers = router, {}
+    run = partial(serve, controller, app.dispatcher)
+    return copy_context().run(_answer_of, run, environ, has_schema=tool.output_schema is not None)
+
+
+class _OneRoute:
+    """The router as the request of a tool sees it: other routes do not exist.
+
+    An argument, or a middleware that changes the path, could lead to them otherwise.
+    """
+
+    def __init__(self, router: "Router", route: "Route") -> None:
+        self._router = router
+        self._route = route
+        self.routes = router.routes
+        self.secret_paths = router.secret_paths
+
+    def find(self, path: str, method: str) -> "Found | None":
+        """Return the route of the tool and its variables if the path is one of it."""
+        found = self._router.find(path, method)
+        return found if found is not None and found[0] is self._route else None
+
+    def allowed_methods(self, _: str) -> None:
+        """Return None: there is no route."""
 
 
 def _environ(request: Request, method: str, call: "ToolCall") -> dict[str, Any]:

@@ -39,6 +39,8 @@ EXTRAS = {
     "broker-rabbitmq": "pika",
     "broker-redis": "dramatiq",
     "i18n": "babel",
+    "s3": "obstore",
+    "images": "PIL",
     "zstd": "zstandard",
     "docs-ui": "flask_swagger_ui",
 }

@@ -5,12 +5,16 @@ from functools import lru_cache
 
 from lback.core.http.accept import weights
 
+# Characters of a field that is read; browsers send fewer than a hundred.
+LONGEST_FIELD = 1000
+
 
 @lru_cache(256)  # browsers send the same few
 def preferred_language(field: str, codes: Sequence[str]) -> str | None:
     """Return the language that an `Accept-Language` field prefers, or None if it names none.
 
-    A range such as "de-AT" also accepts "de" (RFC 4647 section 3.4), and "pt" also "pt-BR".
+    A range such as "de-AT" also accepts "de" (RFC 4647 section 3.4), and "pt" also "pt-BR". A field
+    of more than `LONGEST_FIELD` characters counts as none.
 
     Args:
         field: The `Accept-Language` field.
@@ -20,6 +24,8 @@ def preferred_language(field: str, codes: Sequence[str]) -> str | None:
         >>> preferred_language("fr-CH, de;q=0.8, en;q=0.5", ("en", "de", "fr"))
         'fr'
     """
+    if len(field) > LONGEST_FIELD:
+        return None
     offered = {code.lower(): code for code in codes}
     found = weights(field)
     refused = {name for name, weight in found.items() if weight == 0}

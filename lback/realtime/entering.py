@@ -5,9 +5,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lback.core.exceptions import Forbidden
-from lback.core.http.hosts import host_name, host_port
 from lback.core.http.multidict import parse_query
-from lback.core.http.origins import origin_of
+from lback.core.http.origins import origin_of, own_origin
 from lback.core.routing.route import Route
 from lback.core.routing.websocket_route import HANDSHAKE, RECHECK, TICKET, Entry, Handshake
 from lback.core.server import serve
@@ -81,19 +80,9 @@ def check_origin(request: "Request", allowed: list[str]) -> None:
     if sent is None or "*" in allowed:
         return
     origin = origin_of(sent)
-    if origin is not None:
-        here = request.get_host
-        named = origin.partition("://")[2]
-        same_port = host_port(here) is None or (host_port(named) or _usual(origin)) == host_port(
-            here
-        )
-        if (host_name(named) == host_name(here) and same_port) or origin in allowed:
-            return
-    raise Forbidden("This origin may not connect; see the setting REALTIME_ORIGINS")
-
-
-def _usual(origin: str) -> int:
-    return 443 if origin.startswith("https:") else 80
+    # Scheme and port as well: another service of this host is another site.
+    if origin is None or origin not in (own_origin(request), *allowed):
+        raise Forbidden("This origin may not connect; see the setting REALTIME_ORIGINS")
 
 
 class _Handshakes:

@@ -118,7 +118,12 @@ def fragment_name(template: str, key: str) -> str:
     Args:
         template: Name of the template.
         key: What distinguishes it from others of the template; may be empty.
+
+    Raises:
+        ValueError: The key has control characters or line breaks, which would end the event.
     """
+    if not key.isprintable():
+        raise ValueError(f"the key {key[:60]!r} of the fragment {template!r} is not printable")
     return f"{template}#{key}" if key else template
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from lback.core.dependencies import latest_services
 from lback.core.exceptions import ConfigurationError
 from lback.core.unit_of_work import after_commit, current
@@ -43,6 +45,8 @@ def publish(room: str, data: object, *, now: bool = False) -> None:
         >>> app.dependencies["realtime"].position("ticket-42").offset
         1
     """
+    # As receivers see it: a Struct or an enumeration may name an event as well.
+    data = msgspec.to_builtins(data, str_keys=True)
     name = data.get("event") if isinstance(data, dict) else None
     if isinstance(name, str) and name in RESERVED:
         raise ValueError(

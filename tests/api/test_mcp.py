@@ -250,7 +250,36 @@ def test_a_call_runs_the_route(app: Application) -> None:
 
 def test_an_argument_cannot_reach_another_route(app: Application) -> None:
     result = Caller(app, key_of(app)).call("order", shop="x/orders/secret?", title="Emma")
-    assert "another route" in text_of(result)
+    assert text_of(result).startswith("404")
+
+
+def test_nor_can_a_language_that_is_taken_from_the_path() -> None:
+    app = Application(
+        SECRET_KEY="kT4-q9ZpW2_xR7mL8vNc",
+        ALLOWED_HOSTS=["localhost"],
+        DATABASE_URL="sqlite://",
+        LANGUAGES=["en", "de"],
+        LANGUAGE_PREFIX=True,
+    )
+    app.db_manager.create_tables(Base.metadata)
+    wiped: list[str] = []
+
+    @app.route("/{shop}/{name}", methods=["DELETE"], name="remove", requires_auth=False)
+    @describe(mcp=True)
+    def remove(shop: str, name: str) -> Receipt:
+        return Receipt(1, f"{shop} {name}")
+
+    @app.route("/wipe", methods=["DELETE"], requires_auth=False)
+    def wipe() -> dict[str, str]:
+        wiped.append("all")
+        return {}
+
+    app.add_route("/mcp", mcp_endpoint, ["POST"])
+    caller = Caller(app, key_of(app))
+    assert caller.call("remove", shop="a", name="b")["isError"] is False
+    assert caller.call("remove", shop="de", name="wipe")["isError"] is True
+    assert wiped == []
+    app.db_manager.dispose()
 
 
 def test_wrong_arguments_are_told_to_the_model(app: Application) -> None:

@@ -108,6 +108,18 @@ def test_pages_of_other_origins_are_refused(
     assert data.startswith(b"HTTP/1.1 403 ")
 
 
+@pytest.mark.parametrize(
+    "origin", ["http://localhost:8081", "https://localhost", "chrome-extension://localhost"]
+)
+def test_another_service_of_the_same_host_is_refused(
+    app: Application, witness: TestSocket, origin: str
+) -> None:
+    fields = f"Host: localhost\r\nOrigin: {origin}"
+    with serving(app) as served:
+        data = read_all(raw(served.port, HANDSHAKE.replace("Host: localhost", fields)))
+    assert data.startswith(b"HTTP/1.1 403 ")
+
+
 def test_the_page_itself_and_listed_origins_connect(app: Application, witness: TestSocket) -> None:
     with Client(app).websocket("/echo", origin="http://localhost") as own:
         own.send("1")

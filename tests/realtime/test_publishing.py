@@ -2,8 +2,10 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from enum import StrEnum
 from threading import Barrier, Event
 
+import msgspec
 import pytest
 from sqlalchemy import text
 
@@ -11,6 +13,7 @@ from lback import Application, Request, Response
 from lback.core.exceptions import ConfigurationError
 from lback.realtime import Position, publish
 from lback.realtime.engines import Engine
+from lback.realtime.fragments import fragment_name
 from lback.realtime.positions import START
 from lback.testing import Client
 
@@ -135,6 +138,28 @@ def test_mistakes_are_raised_where_publish_is_called(app: Application) -> None:
             publish(42, 1)  # type: ignore[arg-type]
         with pytest.raises(ValueError, match=r"'presence' .* one of the framework"):
             publish("a", {"event": "presence"})
+
+
+class Kind(StrEnum):
+    FRAGMENT = "fragment"
+
+
+class Note(msgspec.Struct):
+    event: str
+
+
+@pytest.mark.parametrize(
+    "data", [{"event": "fragment"}, {"event": Kind.FRAGMENT}, Note("fragment"), Note("refresh")]
+)
+def test_events_of_the_framework_cannot_be_published(app: Application, data: object) -> None:
+    with pytest.raises(ValueError, match="is one of the framework"):
+        publish("a", data)
+
+
+@pytest.mark.parametrize("key", ["1\ndata: x", "a\u2028b", "\x00"])
+def test_the_key_of_a_fragment_cannot_end_its_event(key: str) -> None:
+    with pytest.raises(ValueError, match="is not printable"):
+        fragment_name("a.html", key)
 
 
 def test_without_the_setting_the_error_says_what_to_do() -> None:
