@@ -101,6 +101,13 @@ class Supervisor:
 
     def run(self) -> int:
         """Serve until stopped; return the exit code."""
+        try:
+            return self._run()
+        finally:
+            # The ends of other processes are told as well, when the socket is closed.
+            signal.set_wakeup_fd(-1)
+
+    def _run(self) -> int:
         wake, waker = socket.socketpair()
         wake.setblocking(False)
         waker.setblocking(False)

@@ -101,13 +101,13 @@ def build_worker(app: "Application", queues: list[str], threads: int) -> "Worker
     """
     from lback.tasks.workers import Worker
 
-    timeout = app.config.SHUTDOWN_TIMEOUT
+    kind: type[Worker] = Worker
     if app.config.TASKS == "dramatiq":
         from lback.tasks.broker import BrokerWorker  # an extra
 
-        options = {"queues": queues, "threads": threads, "shutdown_timeout": timeout}
-        return BrokerWorker(app.dependencies, **options)
-    worker = Worker(app.dependencies, queues=queues, threads=threads, shutdown_timeout=timeout)
+        kind = BrokerWorker
+    timeout = app.config.SHUTDOWN_TIMEOUT
+    worker = kind(app.dependencies, queues=queues, threads=threads, shutdown_timeout=timeout)
     if app.config.REALTIME:
         # Imported here, because tasks need no live pages.
         from lback.realtime.task_progress import publish_task

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from lback.core.request import Request
     from lback.core.templates import TemplateRenderer
     from lback.realtime.engines import Engine
+    from lback.realtime.rooms import RoomOptions
 
 # Names of the events of fragments, which messages of an application cannot have.
 FRAGMENT, REFRESH = "fragment", "refresh"
@@ -54,7 +55,8 @@ def publish_fragment(room: str, template: str, /, *, key: str = "", **context: o
     context are read again from the database before, so that changes of others that were committed
     meanwhile are shown.
 
-    Where the rule of the room has `per_viewer=True`, nothing is rendered: the pages fetch their
+    Where the rule of the room has `per_viewer=True`, or the application has several languages,
+    nothing is rendered: the pages fetch their
     fragment again, each with the rights of its own visitor. The same is done for a fragment that
     is longer than `REALTIME_MESSAGE_BYTES` allows.
 
@@ -78,7 +80,7 @@ def publish_fragment(room: str, template: str, /, *, key: str = "", **context: o
     services = services_here()
     engine = engine_of(services)
     name = fragment_name(template, key)
-    if options_of(check_name(room)).per_viewer:
+    if is_per_viewer(services, options_of(check_name(room))):
         publish_event(room, {"event": REFRESH, "fragment": name})
         return
     after = _prepare(engine, room, context)
@@ -100,10 +102,22 @@ def publish_now(
     engine = engine_of(services)
     name = fragment_name(template, "")
     data: dict[str, object] = {"event": REFRESH, "fragment": name}
-    if not options_of(room).per_viewer:
+    if not is_per_viewer(services, options_of(room)):
         after = _text_of(engine.position(room))
         data = _event_of(engine, name, str(render_shared(services, template, context)), after)
     engine.append(None, {room: [encode_data(data, engine.limits.message_bytes)]})
+
+
+def is_per_viewer(services: Mapping[str, Any], options: "RoomOptions") -> bool:
+    """Return True if each viewer of a room gets a fragment of their own.
+
+    So it is as well if readers of the application have different languages.
+
+    Args:
+        services: Services of the application, by name.
+        options: Options of the room.
+    """
+    return options.per_viewer or services.get("languages") is not None
 
 
 def _event_of(engine: "Engine", name: str, html: str, after: str) -> dict[str, object]:

@@ -17,7 +17,7 @@ from lback.core.exceptions import ConfigurationError, NotFound
 from lback.core.response import Response
 from lback.core.routing.route import Route
 from lback.realtime.engines import engine_of
-from lback.realtime.fragments import fragment_name, render, render_shared
+from lback.realtime.fragments import fragment_name, is_per_viewer, render, render_shared
 from lback.realtime.positions import Position, encode_positions
 from lback.realtime.rooms import check_name, find_room
 from lback.realtime.task_progress import TEMPLATE, progress_of, room_of_task
@@ -108,7 +108,7 @@ class LivePages:
                 f"with @room in rooms.py of an app or of the project"
             )
         request: Request | None = context.get("request")
-        if rule[0].options.per_viewer:
+        if is_per_viewer(services, rule[0].options):
             inner = render(services, template, {"request": request, **values})
         else:
             inner = render_shared(services, template, values, request)

@@ -24,7 +24,7 @@ from lback.tasks.exceptions import TaskArgumentsError, TaskResultError
 from lback.tasks.queues import insert_new_row
 from lback.tasks.running import call_task, running
 from lback.tasks.tables import FAILED, RUNNING, SCHEDULED, StoredTask, TaskFailure
-from lback.tasks.workers import Worker
+from lback.tasks.workers import LEASE_SECONDS, Worker
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -43,6 +43,8 @@ BROKER_SECONDS = 2.0
 DEAD_SECONDS = 15
 LOOKS_IN_A_MILLION = 100_000
 _FOR_GOOD = (TaskArgumentsError, TaskResultError, ConfigurationError)
+# What a row of a failed attempt has of the row before it.
+_KEPT = ("name", "queue", "rank", "arguments", "created_at", "language")
 _Columns = StoredTask.__table__.c
 
 
@@ -56,6 +58,9 @@ def build_broker(url: str) -> Any:
         ConfigurationError: Dramatiq or the client of the broker is not installed.
     """
     extra = "rabbitmq" if url.startswith("amqp") else "redis"
+    for name in ("dramatiq", "pika"):
+        # Both log a lost connection with tracebacks, again and again; the worker says it once.
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
         # Imported here, because both are extras.
         from dramatiq.middleware import Retries, TimeLimit
@@ -137,8 +142,22 @@ class BrokerWorker(Worker):
         ConfigurationError: As `Worker`; or tasks have options that the broker cannot do.
     """
 
-    def __init__(self, services: Mapping[str, Any], **options: Any) -> None:
-        super().__init__(services, **options)
+    def __init__(
+        self,
+        services: Mapping[str, Any],
+        *,
+        queues: Sequence[str] = (),
+        threads: int = 4,
+        lease: float = LEASE_SECONDS,
+        shutdown_timeout: float = 30.0,
+    ) -> None:
+        super().__init__(
+            services,
+            queues=queues,
+            threads=threads,
+            lease=lease,
+            shutdown_timeout=shutdown_timeout,
+        )
         check_options()
         self._broker = build_broker(services["config"].TASK_BROKER_URL)
         self._handed: list[Claim] = []  # confirmed, and still in the database
@@ -246,6 +265,7 @@ class BrokerWorker(Worker):
             "arguments": claim.arguments,
             "created_at": row.created_at,
             "attempt": claim.attempt,
+            "language": claim.language,
         }
         # No worker listens to a queue that no task names; `using(queue_name=…)` may name one.
         known = row.queue in self._known_queues() or row.queue in self._queues
@@ -261,7 +281,8 @@ class BrokerWorker(Worker):
         attempt = _Attempt(name)
         token = running.set(attempt)
         try:
-            call_task(self._services, name, facts["arguments"], attempt.around)
+            language = facts["language"]
+            call_task(self._services, name, facts["arguments"], attempt.around, language=language)
         except (Exception, TimeLimitExceeded) as error:  # noqa: BLE001  stored with its traceback
             self._store_failure(facts, error)
         else:
@@ -270,6 +291,7 @@ class BrokerWorker(Worker):
                 self._forget_failures(task_id)
         finally:
             running.reset(token)
+        self._tell(task_id)
 
     def _store_failure(self, facts: Mapping[str, Any], error: BaseException) -> None:
         """Store a failed attempt and, as a row of the queue again, when the next one is due."""
@@ -279,7 +301,7 @@ class BrokerWorker(Worker):
         for_good = isinstance(error, _FOR_GOOD) or attempt > options.retries
         pause = None if for_good else retry_pause(options, attempt)
         text = f"{type(error).__name__}: {error}"[:10_000]
-        row = {name: facts[name] for name in ("name", "queue", "rank", "arguments", "created_at")}
+        row = {name: facts[name] for name in _KEPT}
         row |= {"id": facts["task_id"], "attempts": attempt, "losses": 0, "error": text}
         if pause is None:
             row |= {"state": FAILED, "run_at": now, "finished_at": now}

@@ -264,3 +264,25 @@ def test_the_rules_are_known_before_anything_is_published(
     app = Application(REALTIME="memory", PROJECT_ROOT=str(tmp_path))
     publish_fragment("worker-room", "rows.html")
     assert published(app, "worker-room") == [{"event": "refresh", "fragment": "rows.html"}]
+
+
+def test_readers_of_several_languages_fetch_their_own_fragment(tmp_path: Path) -> None:
+    (tmp_path / "page.html").write_text("{{ live('board-1', 'part.html') }}")
+    (tmp_path / "part.html").write_text("{{ get_language() }} {{ url('home') }}")
+    app = Application(
+        REALTIME="memory",
+        LANGUAGES=["en", "de"],
+        LANGUAGE_PREFIX=True,
+        TEMPLATE_DIRS=[str(tmp_path)],
+        MIDDLEWARES=MIDDLEWARES,
+        SESSION_STORE="memory",
+    ).develop()
+
+    @app.route("/board", name="home", requires_auth=False)
+    def home(request: Request) -> Response:
+        publish_fragment("board-1", "part.html")
+        return render(request, "page.html")
+
+    assert ">de /de/board<" in Client(app).get("/de/board").text
+    found = app.dependencies["realtime"].read("board-1", START).messages
+    assert [message.data["event"] for message in found] == ["refresh"]

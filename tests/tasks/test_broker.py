@@ -17,6 +17,7 @@ from pika.exceptions import AMQPConnectionError
 from lback import Application
 from lback.core.exceptions import ConfigurationError
 from lback.database import DatabaseManager
+from lback.i18n import get_language, language
 from lback.tasks import Task, checkpoint, task
 from lback.tasks.broker import BrokerWorker, build_broker
 from lback.tasks.overview import Overview
@@ -143,6 +144,27 @@ def test_a_failed_task_is_kept_with_its_attempts_and_retried(
     assert handle.retry()
     work()
     assert len(seen) == 6
+
+
+def test_a_task_runs_in_the_language_in_which_it_was_enqueued(
+    database: DatabaseManager, broker_url: str, queue: str, unique_name: Callable[[], str]
+) -> None:
+    url = database.url.render_as_string(hide_password=False)
+    settings = {"TASKS": "dramatiq", "TASK_BROKER_URL": broker_url, "DATABASE_URL": url}
+    app = Application(**settings, LANGUAGES=["en", "de"], SECRET_KEY=KEY, DEBUG=True)
+    seen: list[str] = []
+
+    @task(name=unique_name(), queue=queue, retries=1, backoff=0)
+    def note() -> None:
+        seen.append(get_language())
+        if len(seen) == 1:
+            raise ValueError("again")
+
+    with language("de"), app.db_manager.session():
+        note.enqueue()
+    BrokerWorker(app.dependencies, queues=[queue]).run(burst=True)
+    app.db_manager.dispose()
+    assert seen == ["de", "de"]
 
 
 def test_a_time_limit_ends_the_function(
