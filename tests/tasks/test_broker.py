@@ -150,8 +150,9 @@ def test_a_task_runs_in_the_language_in_which_it_was_enqueued(
     database: DatabaseManager, broker_url: str, queue: str, unique_name: Callable[[], str]
 ) -> None:
     url = database.url.render_as_string(hide_password=False)
-    settings = {"TASKS": "dramatiq", "TASK_BROKER_URL": broker_url, "DATABASE_URL": url}
-    app = Application(**settings, LANGUAGES=["en", "de"], SECRET_KEY=KEY, DEBUG=True)
+    settings: dict[str, Any] = {"TASK_BROKER_URL": broker_url, "DATABASE_URL": url}
+    settings |= {"TASKS": "dramatiq", "LANGUAGES": ["en", "de"], "SECRET_KEY": KEY}
+    app = Application(**settings, DEBUG=True)
     seen: list[str] = []
 
     @task(name=unique_name(), queue=queue, retries=1, backoff=0)
