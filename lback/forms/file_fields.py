@@ -5,7 +5,7 @@ from io import BytesIO
 from string import ascii_lowercase, digits
 from typing import Any, ClassVar, Unpack
 
-from lback.core.exceptions import HTTPException
+from lback.core.exceptions import BadRequest, HTTPException
 from lback.core.http.uploaded_file import UploadedFile
 from lback.core.unit_of_work import current
 from lback.forms.field import Field, FieldOptions, Messages
@@ -25,7 +25,7 @@ from lback.translation import gettext, ngettext
 from lback.translation import gettext_lazy as _
 
 MAX_SIZE = 5 * 1024 * 1024
-MAX_PIXELS = 50_000_000
+MAX_PIXELS = 16_000_000  # as lback.storage.images.MAX_PIXELS
 NAME_LENGTH = 200
 _LETTERS = ascii_lowercase + digits
 
@@ -248,6 +248,7 @@ class ImageField(FileField):
 
         Raises:
             Invalid: The image breaks a rule.
+            ServiceUnavailable: Other images are decoded, and took longer than 5 seconds.
         """
         image = super().clean(raw, initial)
         if not self.remove_metadata or not isinstance(image, UploadedFile):
@@ -257,7 +258,7 @@ class ImageField(FileField):
 
         try:
             data = clean_image(image, max_pixels=self.max_pixels)
-        except HTTPException as error:
+        except BadRequest as error:
             raise self.invalid("content") from error
         kind = image.content_type
         return UploadedFile(image.filename, kind, BytesIO(data), image.field_name, len(data))

@@ -1,12 +1,13 @@
 """Images: variants in other sizes, and originals without metadata, by the library Pillow."""
 
 import io
+import threading
 import warnings
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from lback.core.exceptions import BadRequest, ConfigurationError
+from lback.core.exceptions import BadRequest, ConfigurationError, ServiceUnavailable
 from lback.core.http.uploaded_file import UploadedFile
 from lback.distribution import install_hint
 from lback.storage.columns import StoredFile
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
 Fit = Literal["inside", "cover"]
 Format = Literal["webp", "jpeg", "png"]
 
-MAX_PIXELS = 50_000_000
+# The default of lback.forms.ImageField as well: what a form accepts can be made smaller.
+MAX_PIXELS = 16_000_000
+MAX_WAIT = 5.0  # seconds until another image has been decoded
 MAX_SIDE = 10_000
 VARIANTS = "variants"
 # What Pillow may decode; it knows many more formats, and their decoders had more flaws.
@@ -35,6 +38,8 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "PNG": {"optimize": True},
     "GIF": {},
 }
+# An image of two kilobytes may need hundreds of megabytes, so that one is decoded at a time.
+_DECODING = threading.Semaphore(1)
 
 
 class InvalidImage(BadRequest):
@@ -56,16 +61,19 @@ def clean_image(file: Readable, *, max_pixels: int = MAX_PIXELS) -> bytes:
 
     Raises:
         InvalidImage: The file is not a PNG, JPEG, GIF or WebP image, is damaged, or is too large.
+        ServiceUnavailable: Other images are decoded, and took longer than 5 seconds.
         ConfigurationError: Pillow is not installed.
     """
     if isinstance(file, UploadedFile):
         file.seek(0)
         file = file.file
-    with _opened(file, max_pixels) as image:
-        form = str(image.format)
-        animated = getattr(image, "n_frames", 1) > 1
+    with _one_at_a_time(), _opened(file, max_pixels) as image:
+        form = _format_of(image)
+        animated = _frames_of(image) > 1
         found = image if animated else _turned(image)
-        return _encoded(found, form, save_all=animated)
+        # The fastest method of WebP: the others take up to three times as long.
+        options = {"method": 0} if form == "WEBP" else {}
+        return _encoded(found, form, save_all=animated, **options)
 
 
 def image_variant(
@@ -98,6 +106,7 @@ def image_variant(
         ValueError: A size, `fit` or `format` is not allowed.
         InvalidImage: The file is not an image, is damaged, or has too many pixels.
         MissingFile: The file is not in its storage.
+        ServiceUnavailable: Other images are decoded, and took longer than 5 seconds.
         ConfigurationError: Pillow is not installed.
     """
     _check(width, height, fit, format)
@@ -105,9 +114,12 @@ def image_variant(
     last = f"{width}x{height}-{fit}.{_SUFFIXES[format]}"
     name = f"{variants_folder(file.name)}/{last}"
     if not storage.exists(name):
-        with storage.open(file.name) as content, _opened(content, max_pixels) as image:
-            made = _resized(image, width, height, fit)
-            storage.save(name, _encoded(made, format.upper()), overwrite=True)
+        with _one_at_a_time():
+            # Another request may have made it meanwhile.
+            if not storage.exists(name):
+                with storage.open(file.name) as content, _opened(content, max_pixels) as image:
+                    made = _encoded(_resized(image, width, height, fit), format.upper())
+                storage.save(name, made, overwrite=True)
     stem = file.filename.rpartition(".")[0] or file.filename
     return replace(
         file,
@@ -152,6 +164,16 @@ def _check(width: int, height: int, fit: str, form: str) -> None:
 
 
 @contextmanager
+def _one_at_a_time() -> "Iterator[None]":
+    if not _DECODING.acquire(timeout=MAX_WAIT):
+        raise ServiceUnavailable("other images are decoded in this process")
+    try:
+        yield
+    finally:
+        _DECODING.release()
+
+
+@contextmanager
 def _opened(file: Readable, max_pixels: int) -> "Iterator[Image]":
     """Open an image, of which only the header is read until its size has been checked."""
     try:
@@ -167,7 +189,7 @@ def _opened(file: Readable, max_pixels: int) -> "Iterator[Image]":
             opened: Any = file
             with Image.open(opened, formats=_FORMATS) as image:
                 pixels = image.width * image.height
-                if pixels > max_pixels or pixels * getattr(image, "n_frames", 1) > max_pixels:
+                if pixels > max_pixels or pixels * _frames_of(image) > max_pixels:
                     raise InvalidImage("The image has too many pixels.")
                 yield image
     except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
@@ -175,10 +197,21 @@ def _opened(file: Readable, max_pixels: int) -> "Iterator[Image]":
         raise InvalidImage from error
 
 
+def _format_of(image: "Image") -> str:
+    """Return the format; "JPEG" for several JPEGs in one file, as phones make."""
+    return "JPEG" if image.format == "MPO" else str(image.format)
+
+
+def _frames_of(image: "Image") -> int:
+    """Return the number of pictures of an animation; 1 for a JPEG, whose others are not shown."""
+    return 1 if _format_of(image) == "JPEG" else getattr(image, "n_frames", 1)
+
+
 def _turned(image: "Image") -> "Image":
     from PIL import ImageOps
 
-    return ImageOps.exif_transpose(image)
+    ImageOps.exif_transpose(image, in_place=True)  # without a copy
+    return image
 
 
 def _resized(image: "Image", width: int, height: int, fit: Fit) -> "Image":
@@ -195,10 +228,10 @@ def _resized(image: "Image", width: int, height: int, fit: Fit) -> "Image":
     return turned
 
 
-def _encoded(image: "Image", form: str, *, save_all: bool = False) -> bytes:
+def _encoded(image: "Image", form: str, *, save_all: bool = False, **more: Any) -> bytes:
     if form == "JPEG" and image.mode not in ("RGB", "L", "CMYK"):
         image = image.convert("RGB")
-    options = {**_OPTIONS[form], **({"save_all": True} if save_all else {})}
+    options = {**_OPTIONS[form], **({"save_all": True} if save_all else {}), **more}
     profile = image.info.get("icc_profile")
     for key in ("exif", "xmp", "comment", "XML:com.adobe.xmp"):
         image.info.pop(key, None)

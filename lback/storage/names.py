@@ -12,6 +12,9 @@ MAX_NAME = 700  # bytes; S3 takes 1024, of which a prefix and a token need some
 MAX_PART = 200  # bytes; file systems take 255
 TOKEN_LENGTH = 26  # characters of base 32: 130 bits
 _SUFFIX_LENGTH = 20
+# Characters before normalisation, which is slow: longer names cannot be short enough after it.
+_LONGEST = 4 * MAX_NAME
+_END = 100
 
 # Letters, marks, numbers, punctuation and symbols. Neither controls nor formatting characters, such
 # as the marks that turn the direction of text, nor spaces other than U+0020.
@@ -43,6 +46,8 @@ def clean_name(name: str) -> str:
     """
     if not isinstance(name, str) or not name:
         raise InvalidFileName(str(name), "it must be text and not empty")
+    if len(name) > _LONGEST:
+        raise InvalidFileName(name, f"it has more than {MAX_NAME} bytes")
     normal = unicodedata.normalize("NFC", name)
     _check_characters(normal)
     if len(normal.encode()) > MAX_NAME:
@@ -89,7 +94,10 @@ def storable_name(filename: str) -> str:
         >>> storable_name("C:\\photos\\my cat?.png"), storable_name("..")
         ('my cat_.png', 'file')
     """
-    name = unicodedata.normalize("NFKC", bare_filename(filename)).replace("/", "_")
+    name = bare_filename(filename)
+    if len(name) > _LONGEST:
+        name = name[: _LONGEST - _END] + name[-_END:]
+    name = unicodedata.normalize("NFKC", name).replace("/", "_")
     name = "".join(map(_replaced, name)).strip(". ")
     stem, dot, suffix = name.rpartition(".")
     if not dot or len(suffix.encode()) > _SUFFIX_LENGTH:

@@ -20,6 +20,8 @@ from lback.storage.names import new_token
 # First part of the names of files that are still arriving.
 FOLDER = "lback-uploads"
 PART = 4 * 1024 * 1024  # bytes; S3 stores parts of up to 5 MiB conditionally
+# How many parts may be smaller; each is a file, and all are listed for each request.
+SPARE_PARTS = 1000
 LIFETIME = 86_400  # seconds
 ALGORITHMS = ("sha1", "sha256")
 _PURPOSE = "lback.upload"
@@ -159,12 +161,18 @@ class Uploads:
         Raises:
             WrongOffset: The upload ends elsewhere, or another request continues it.
             WrongChecksum: The bytes are not those that were sent. They are not kept.
-            BadRequest: There are more bytes than were announced.
+            BadRequest: There are more bytes than were announced, or too many small parts.
             DiskFull: The disk of the storage is full.
             StorageUnavailable: The server of the storage does not answer.
         """
-        if offset != self.offset(upload):
+        parts = self.parts(upload)
+        if offset != sum(size for _, size in parts):
             raise WrongOffset
+        if len(parts) >= upload.length // PART + SPARE_PARTS:
+            raise BadRequest(
+                f"the upload has {len(parts)} parts, which is too many for {upload.length} bytes; "
+                f"start it again and send {PART} bytes or more in each request"
+            )
         expected = _Checksum(checksum)
         stored: list[str] = []
         try:

@@ -15,6 +15,7 @@ from lback import Application, ConfigurationError, NotFound, Request
 from lback.api import ModelStruct, Status
 from lback.database import Base, DatabaseManager, UTCDateTime
 from lback.database.models import utc_now
+from lback.storage import StoredFile, mapped_file
 from lback.testing import Client
 
 
@@ -119,6 +120,27 @@ def test_secret_columns_have_to_be_named() -> None:
 
     assert list(types_of(Named)) == ["api_key"]
     assert set(types_of(Declared)) == {"id", "name", "api_key"}
+
+
+def test_files_are_described_and_are_no_input() -> None:
+    class Local(DeclarativeBase): ...
+
+    class Film(Local):
+        __tablename__ = "films"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        title: Mapped[str]
+        reel: Mapped[StoredFile | None] = mapped_file()
+
+    class FilmOut(ModelStruct, model=Film): ...
+
+    class FilmIn(ModelStruct, model=Film, for_create=True, include=["title", "reel"]): ...
+
+    class FilmChanges(ModelStruct, model=Film, partial=True): ...
+
+    assert FilmOut.__struct_fields__ == ("id", "title", "reel")
+    assert FilmIn.__struct_fields__ == FilmChanges.__struct_fields__ == ("title",)
+    with pytest.raises(msgspec.ValidationError, match="reel"):
+        msgspec.convert({"reel": {"storage": "default", "name": "other"}}, FilmChanges)
 
 
 def test_relations_by_an_option() -> None:

@@ -13,10 +13,19 @@ from sqlalchemy import delete
 from sqlalchemy.orm import Mapped, mapped_column
 
 from lback import Application
+from lback.core.exceptions import ServiceUnavailable
 from lback.core.http.uploaded_file import UploadedFile
 from lback.database import Base
 from lback.forms import Form, ImageField
-from lback.storage import InvalidImage, Storage, StoredFile, clean_image, image_variant, mapped_file
+from lback.storage import (
+    InvalidImage,
+    Storage,
+    StoredFile,
+    clean_image,
+    image_variant,
+    images,
+    mapped_file,
+)
 from lback.storage.maintenance import orphans
 
 
@@ -25,6 +34,10 @@ class Portrait(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     picture: Mapped[StoredFile | None] = mapped_file(folder="portraits", images=True)
+
+
+class PhotoForm(Form):
+    photo = ImageField(remove_metadata=True)
 
 
 @pytest.fixture
@@ -143,6 +156,77 @@ def test_pixels_are_limited_before_they_are_decoded() -> None:
     assert clean_image(io.BytesIO(picture((100, 100))), max_pixels=10_000)
 
 
+def test_forms_and_images_have_one_limit(app: Application) -> None:
+    large = picture((4001, 4000))
+    assert not PhotoForm({}, {"photo": upload(large)}).is_valid()
+    with pytest.raises(InvalidImage, match="too many pixels"):
+        clean_image(io.BytesIO(large))
+    with pytest.raises(InvalidImage, match="too many pixels"):
+        image_variant(store(app, large), width=9, height=9)
+
+
+def test_one_image_is_decoded_at_a_time(app: Application, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = store(app, picture())
+    clean_image(io.BytesIO(picture()))
+    with pytest.raises(InvalidImage):
+        clean_image(io.BytesIO(b"text"))
+    monkeypatch.setattr(images, "MAX_WAIT", 0.01)
+    form = PhotoForm({}, {"photo": upload(picture())})
+    with images._DECODING:
+        for decode in (
+            lambda: clean_image(io.BytesIO(picture())),
+            lambda: image_variant(file, width=9, height=9),
+            form.is_valid,
+        ):
+            with pytest.raises(ServiceUnavailable) as raised:
+                decode()
+            assert raised.value.status_code == 503
+            assert raised.value.headers["Retry-After"] == "5"
+    assert len(names(app)) == 1
+    assert form.is_valid()
+    image_variant(file, width=9, height=9)
+
+
+def test_uploads_are_encoded_by_the_fastest_method(monkeypatch: pytest.MonkeyPatch) -> None:
+    methods: list[object] = []
+    save = Image.Image.save
+
+    def watched(image: Image.Image, output: Any, form: str, **options: Any) -> None:
+        methods.append(options.get("method"))
+        save(image, output, form, **options)
+
+    content = picture(form="WEBP")
+    monkeypatch.setattr(Image.Image, "save", watched)
+    clean_image(io.BytesIO(content))
+    assert methods == [0]
+
+
+def several_jpegs() -> bytes:
+    """Return a photo with a second picture and a place, as phones make them."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    exif[0x010E] = "taken at home"
+    output = io.BytesIO()
+    second = Image.new("RGB", (600, 400), "green")
+    Image.new("RGB", (60, 40), "blue").save(
+        output, "MPO", save_all=True, append_images=[second], exif=exif
+    )
+    return output.getvalue()
+
+
+def test_of_several_jpegs_in_one_file_the_first_is_kept(app: Application) -> None:
+    content = several_jpegs()
+    assert opened(content).format == "MPO"
+    after = opened(clean_image(io.BytesIO(content), max_pixels=60 * 40))
+    assert (after.format, after.size, getattr(after, "n_frames", 1)) == ("JPEG", (40, 60), 1)
+    assert not dict(after.getexif())
+    form = PhotoForm({}, {"photo": upload(content, "cat.jpg")})
+    assert form.is_valid(), form.errors
+    assert b"taken at home" not in form.cleaned_data["photo"].read()
+    with image_variant(store(app, content, "cat.jpg"), width=20, height=20).open() as variant:
+        assert Image.open(variant).size == (13, 20)
+
+
 @pytest.mark.parametrize(
     ("options", "size"),
     [
@@ -213,9 +297,6 @@ def test_options_that_are_refused(app: Application, options: dict[str, Any]) -> 
 
 
 def test_a_form_removes_metadata() -> None:
-    class PhotoForm(Form):
-        photo = ImageField(remove_metadata=True)
-
     form = PhotoForm({}, {"photo": upload(with_exif(6), "cat.jpg")})
     assert form.is_valid(), form.errors
     photo = form.cleaned_data["photo"]

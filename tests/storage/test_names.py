@@ -1,6 +1,7 @@
 """Names of stored files: what clients send never leaves a storage, on any system."""
 
 import unicodedata
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -83,3 +84,23 @@ def test_a_token_fits_into_any_name(name: str) -> None:
     assert clean_name(other) == other
     assert is_unguessable(other)
     assert other.rpartition(".")[2] == name.rpartition(".")[2] or len(name) > 80
+
+
+def test_long_names_are_cut_before_they_are_normalised(monkeypatch: pytest.MonkeyPatch) -> None:
+    lengths: list[int] = []
+
+    class Watched:
+        category = staticmethod(unicodedata.category)
+
+        @staticmethod
+        def normalize(form: Any, text: str) -> str:
+            lengths.append(len(text))
+            return unicodedata.normalize(form, text)
+
+    monkeypatch.setattr("lback.storage.names.unicodedata", Watched)
+    stored = storable_name("a\ufdfa" * 125_000 + ".png")
+    assert stored.startswith("a")
+    assert stored.endswith(".png")
+    with pytest.raises(InvalidFileName, match="more than 700 bytes"):
+        clean_name("a" * 1_000_000)
+    assert max(lengths) < 5_000

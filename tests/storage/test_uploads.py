@@ -277,3 +277,18 @@ def test_an_upload_belongs_to_its_user(app: Application, storage: Storage) -> No
     for other in ("User:2", "", "AdminUser:1"):
         with pytest.raises(Exception, match="Not Found"):
             uploads.find(token, other)
+
+
+def test_small_parts_are_limited(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lback.storage.uploads.SPARE_PARTS", 2)
+    url = start(client, 10)
+    for offset in range(2):
+        assert send(client, url, offset, b"x").status_code == 204
+    refused = send(client, url, 2, b"x")
+    assert refused.status_code == 400
+    assert "2 parts" in refused.text
+    assert offset_of(client, url) == 2
+    large = start(client, 5_000_000)
+    for offset in range(3):
+        assert send(client, large, offset, b"x").status_code == 204
+    assert send(client, large, 3, b"x").status_code == 400
