@@ -30,6 +30,9 @@ UNREAD_BYTES = 1024 * 1024
 UNREAD_SECONDS = 20.0
 HEARTBEAT_SECONDS = 15.0
 MOST_ROOMS = 20
+# Missed messages as JSON that a connection gets when it comes back, in all its rooms. Beyond that
+# it is told to load its page again, which is cheaper.
+MISSED_BYTES = 512 * 1024
 # Clients come back within that time after a stop.
 SPREAD_SECONDS = 4.0
 
