@@ -100,6 +100,8 @@ class RealtimeServer:
         self.rechecks = Rechecks(self, recheck_seconds)
         self._backlogs = Backlogs(limits.UNREAD_BYTES, limits.UNREAD_SECONDS)
         self._number = 0
+        # Handshakes that pass the middlewares at the moment: they become connections.
+        self._entering = 0
         self._is_closing = False
         self._last: tuple[Message | None, bytes] = (None, b"")
         self._last_event: tuple[Message | None, bytes] = (None, b"")
@@ -227,17 +229,25 @@ class RealtimeServer:
             raise BadHead(404, "this process answers WebSockets and events only")
         elif head.method != "GET":
             raise BadHead(405, "ask for events with GET")
-        if len(self.connections) + len(self.streams) >= self.limits.connections:
-            logger.warning("connection refused: %d are open", self.limits.connections)
-            raise BadHead(503, "too many connections")
-        environ = environ_of(head, *addresses(front.transport))
-        answer = await self.loop.run_in_executor(self._doors, self._entrance.enter, environ)
+        answer = await self._enter(front, head)
         if front.transport.is_closing():
             return
         if answer.entry is None or answer.entry.route.path != self.events_path != head.path:
             self._refuse_or_open(front, head, answer)
         else:
             await self._stream(front, head, answer.entry)
+
+    async def _enter(self, front: Front, head: Head) -> Answer:
+        there = len(self.connections) + len(self.streams) + self._entering
+        if there >= self.limits.connections:
+            logger.warning("connection refused: %d are open", self.limits.connections)
+            raise BadHead(503, "too many connections")
+        environ = environ_of(head, *addresses(front.transport))
+        self._entering += 1
+        try:
+            return await self.loop.run_in_executor(self._doors, self._entrance.enter, environ)
+        finally:
+            self._entering -= 1
 
     async def check(self, function: Callable[[R], int], client: R) -> int:
         """Check an open connection in a thread that no handler can occupy.

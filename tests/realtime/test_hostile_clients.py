@@ -276,6 +276,24 @@ def test_too_many_connections_are_refused_with_503(app: Application, witness: Te
                 assert data.startswith(b"HTTP/1.1 503 ")
 
 
+def test_handshakes_at_the_same_time_cannot_exceed_the_limit(
+    app: Application, witness: TestSocket
+) -> None:
+    with serving(app) as served:
+        served.server.limits = served.server.limits._replace(connections=3)
+        streams = [raw(served.port, HANDSHAKE) for _ in range(40)]
+        got = [stream.recv(4096).split(b" ")[1] for stream in streams]
+        assert {*got} == {b"101", b"503"}
+        assert got.count(b"101") == 2  # beside the witness
+        for stream in streams:
+            stream.close()
+        deadline = time.monotonic() + 20
+        while len(served.server.connections) > 1:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        opened(served.port).close()  # nothing of the refused ones is counted
+
+
 @pytest.mark.parametrize("method", ["HEAD", "POST", "OPTIONS"])
 def test_events_are_for_get_alone(app: Application, witness: TestSocket, method: str) -> None:
     request = f"{method} /realtime/events?room=pour HTTP/1.1\r\nHost: localhost\r\n\r\n"
