@@ -279,12 +279,12 @@ class RealtimeServer:
     async def _stream(self, front: Front, head: Head, entry: Entry) -> None:
         if head.wants_websocket:
             raise BadHead(400, "this address sends events: ask without Upgrade")
+        sent = head.values("last-event-id")
+        after = sent[0] if sent else _query(head, "last_event_id")
         front.take_early()
         self._number += 1
         stream = EventStream(self, head, entry, self._number)
         self.streams.add(stream)
-        sent = head.values("last-event-id")
-        after = sent[0] if sent else _query(head, "last_event_id")
         try:
             await stream.begin(front.transport, after)
         except Exception:

@@ -294,6 +294,43 @@ def test_handshakes_at_the_same_time_cannot_exceed_the_limit(
         opened(served.port).close()  # nothing of the refused ones is counted
 
 
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ("support_ticket=5", 101),
+        ("a=my_ticket=5", 101),
+        ("ticket=5", 401),
+        ("%74icket=5", 401),
+        ("ticket", 401),
+        ("ticket=5" + "&a" * 1500, 400),
+    ],
+)
+def test_a_ticket_is_the_field_of_that_name(
+    app: Application, witness: TestSocket, query: str, status: int
+) -> None:
+    with serving(app) as served:
+        stream = raw(served.port, HANDSHAKE.replace("/echo", f"/echo?{query}"))
+        assert int(stream.recv(4096).split(b" ")[1]) == status
+        stream.close()
+
+
+def test_a_handshake_that_fails_unexpectedly_is_answered_with_500(
+    app: Application,
+    witness: TestSocket,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def fail(*_: Any) -> None:
+        raise AttributeError("x")
+
+    with serving(app) as served:
+        with monkeypatch.context() as patch:
+            patch.setattr(served.server._entrance, "enter", fail)
+            assert read_all(raw(served.port, HANDSHAKE)).startswith(b"HTTP/1.1 500 ")
+        opened(served.port).close()
+    assert [line for line in caplog.messages if "fail" in line] == ["a handshake failed"]
+
+
 @pytest.mark.parametrize("method", ["HEAD", "POST", "OPTIONS"])
 def test_events_are_for_get_alone(app: Application, witness: TestSocket, method: str) -> None:
     request = f"{method} /realtime/events?room=pour HTTP/1.1\r\nHost: localhost\r\n\r\n"
