@@ -9,11 +9,13 @@ import traceback
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from websockets.asyncio.connection import Connection as _Base
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
+from websockets.frames import Frame, Opcode
 from websockets.protocol import OPEN
 from websockets.server import ServerProtocol
 
@@ -60,6 +62,34 @@ class _Socket(ServerConnection):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         _Base.connection_made(self, transport)
+
+
+class _Protocol(ServerProtocol):
+    """The protocol of the library with a limit for pings and pongs, which no handler sees."""
+
+    def __init__(self, most_bytes: int) -> None:
+        super().__init__(max_size=most_bytes, logger=_quiet)
+        self._allowance = 2.0 * limits.CONTROL_RATE
+        self._filled_at = monotonic()
+
+    def recv_frame(self, frame: Frame) -> None:
+        """Process a frame, unless it is one control frame too many.
+
+        Args:
+            frame: A frame of the client.
+        """
+        if frame.opcode in (Opcode.PING, Opcode.PONG) and self._is_flooded():
+            logger.info("websocket closed with %d: too many pings", limits.TOO_MANY)
+            self.fail(limits.TOO_MANY, "too many pings")
+        else:
+            super().recv_frame(frame)
+
+    def _is_flooded(self) -> bool:
+        rate, now = limits.CONTROL_RATE, monotonic()
+        self._allowance = min(2.0 * rate, self._allowance + (now - self._filled_at) * rate)
+        self._filled_at = now
+        self._allowance -= 1
+        return self._allowance < 0
 
 
 class RealtimeServer:
@@ -293,7 +323,7 @@ class RealtimeServer:
             stream.release()
 
     def _open(self, front: Front, head: Head, entry: Entry) -> None:
-        protocol = ServerProtocol(max_size=self.limits.receive_bytes, logger=_quiet)
+        protocol = _Protocol(self.limits.receive_bytes)
         server: Any = self
         socket = _Socket(
             protocol,

@@ -242,6 +242,25 @@ def test_a_flood_closes_with_1008(
         assert flood.wait_closed().code == 1008
 
 
+@pytest.mark.parametrize("first", [0x89, 0x8A])
+def test_a_flood_of_pings_or_pongs_closes_with_1008(
+    app: Application, witness: TestSocket, first: int
+) -> None:
+    with serving(app) as served:
+        few = opened(served.port)
+        few.sendall(masked(first, b"") * 20 + masked(0x81, b"a"))
+        data = b""
+        while not data.endswith(b"\x81\x01a"):
+            data += few.recv(4096)
+        few.close()
+        flood = opened(served.port)
+        flood.sendall(masked(first, b"") * 1000 + masked(0x81, b"b"))
+        data = read_all(flood)
+        assert close_code(data) == 1008
+        assert data.count(b"\x8a\x00") == (20 if first == 0x89 else 0)
+        assert b"\x81\x01b" not in data
+
+
 def test_a_client_that_reads_nothing_is_dropped_and_others_get_everything(
     app: Application, witness: TestSocket, monkeypatch: pytest.MonkeyPatch, caplog: Any
 ) -> None:
