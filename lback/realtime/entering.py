@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from lback.core.router import Router
 
 
+TICKET_FIELD = "ticket"
+
+
 class Answer(NamedTuple):
     """What the application says to a handshake.
 
@@ -129,9 +132,15 @@ class Entrance:
 
         Args:
             environ: The WSGI environ of the handshake; changed.
+
+        Raises:
+            BadRequest: The query has too many fields.
         """
-        if "ticket=" in environ["QUERY_STRING"] and RECHECK not in environ:
-            values = self._ticket_of(environ["QUERY_STRING"])
+        # Most handshakes have no query, or none that could name a ticket.
+        text = environ["QUERY_STRING"]
+        query = parse_query(text) if "ticket" in text or "%" in text else {}
+        if TICKET_FIELD in query:
+            values = self._values_of(str(query[TICKET_FIELD]))
             if values is None:
                 return REFUSED_TICKET
             environ[TICKET] = values
@@ -149,9 +158,8 @@ class Entrance:
             environ[TICKET] = ticket
         return self._enter(environ)
 
-    def _ticket_of(self, query: str) -> Any:
-        sessions = self._services["session_manager"]
-        taken = sessions.take_once(str(parse_query(query).get("ticket") or ""))
+    def _values_of(self, ticket: str) -> Any:
+        taken = self._services["session_manager"].take_once(ticket)
         return None if taken is None else taken.get(USER)
 
     def _enter(self, environ: dict[str, Any]) -> Answer:

@@ -14,6 +14,7 @@ import msgspec
 from lback.realtime import limits
 from lback.realtime.engines import EngineAway
 from lback.realtime.heads import addresses
+from lback.realtime.hub import size_of
 from lback.realtime.positions import Position, decode_positions, encode_positions
 
 if TYPE_CHECKING:
@@ -101,14 +102,19 @@ class EventStream(asyncio.Protocol):
         given = decode_positions(after, self.rooms)
         waiting = self._waiting = []
         lost: list[str] = []
+        left = limits.MISSED_BYTES
         try:
             for room in self.rooms:
+                if transport.is_closing():
+                    break
                 subscription = await hub.subscribe(
                     room,
                     self.deliver,
                     after=given.get(room),
                     on_reset=partial(self.reload, [room]),
+                    missed_bytes=left,
                 )
+                left = max(0, left - size_of(subscription.missed))
                 self._subscriptions.append(subscription)
                 if subscription.reset:
                     lost.append(room)

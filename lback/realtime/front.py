@@ -1,13 +1,24 @@
 """A new connection of the realtime process, until it is known what it asks for."""
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING
 
+from lback.core.exceptions import BadRequest
 from lback.realtime import limits
-from lback.realtime.heads import END, BadHead, Head, parse_head, refusal
+from lback.realtime.heads import END, BadHead, Head, parse_head, refusal, response_bytes
 
 if TYPE_CHECKING:
     from lback.realtime.server import RealtimeServer
+
+
+logger = logging.getLogger("lback.realtime")
+
+FAILED = response_bytes(
+    "500 Internal Server Error",
+    [("Content-Type", "text/plain; charset=utf-8")],
+    b"The handshake failed.\n",
+)
 
 
 class Front(asyncio.Protocol):
@@ -71,6 +82,14 @@ class Front(asyncio.Protocol):
             await self._server.answer(self, head)
         except BadHead as error:
             self.refuse(error)
+        except BadRequest as error:  # of the query, which is not parsed before
+            self.refuse(BadHead(400, error.message))
+        except Exception:
+            logger.exception("a handshake failed")
+            if self in self._server.fronts:
+                self.send_last(FAILED)
+            else:  # another protocol has taken over
+                self.transport.abort()
 
     def take_early(self) -> bytes:
         """Return the bytes after the head, and read on; another protocol takes over now."""

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
+from lback.realtime import limits
 from lback.realtime.engines import EngineAway, History
 from lback.realtime.positions import START, UNKNOWN, Position
 from lback.realtime.presence import HubPresence
@@ -25,6 +26,10 @@ R = TypeVar("R")
 
 # Messages of a room that are read at once.
 BATCH = 500
+# Messages of a history that are read at once: with the largest ones allowed, 12 MiB by default.
+HISTORY_BATCH = 50
+# Histories that are read at once, by half of the threads: the others read what is new.
+HISTORY_READERS = 2
 # Messages of a room that are kept for clients that come back within a short time.
 RECENT = 200
 # Messages that wait while the history of one subscription is read.
@@ -43,8 +48,8 @@ class Subscription:
     Attributes:
         room: Name of the room.
         missed: Messages after the position that the client gave, which it has not seen.
-        reset: Whether the history does not reach back to that position: the client must load its
-            page again.
+        reset: Whether the history does not reach back to that position, or is too large: the client
+            must load its page again.
         position: Where the client stands once it has seen `missed` and what was delivered.
     """
 
@@ -185,6 +190,7 @@ class Hub:
         self._changed: set[str] = set()
         self._woken = asyncio.Event()
         self._tasks: list[asyncio.Task[Any]] = []
+        self._histories = asyncio.Semaphore(HISTORY_READERS)
         self._presence = HubPresence(engine.presence, self._ask)
         self._watcher = engine.watch(self._wake)
 
@@ -222,6 +228,7 @@ class Hub:
         after: Position | None = None,
         on_reset: Callable[[], object] | None = None,
         timeout: float = 10.0,
+        missed_bytes: int = limits.MISSED_BYTES,
     ) -> Subscription:
         """Subscribe to a room. Whether the user may do so is for the caller to decide.
 
@@ -232,6 +239,8 @@ class Hub:
             on_reset: Called if messages were lost later, because the engine was away for longer
                 than the history reaches back.
             timeout: Seconds to wait for the engine.
+            missed_bytes: Most bytes of the missed messages as JSON. If there are more, `missed` is
+                empty and `reset` is set.
 
         Returns:
             The subscription. `missed` has what follows `after`, and `deliver` is called with
@@ -251,7 +260,7 @@ class Hub:
             async with asyncio.timeout(timeout):
                 if state.position is None and state.opening is not None:
                     await asyncio.shield(state.opening)
-                await self._catch_up(state, subscription, after)
+                await self._catch_up(state, subscription, after, missed_bytes)
         except TimeoutError as error:
             self.unsubscribe(subscription)
             raise EngineAway(
@@ -313,7 +322,7 @@ class Hub:
         self._mark([room.name])
 
     async def _catch_up(
-        self, room: _Room, subscription: Subscription, after: Position | None
+        self, room: _Room, subscription: Subscription, after: Position | None, most: int
     ) -> None:
         current = room.position
         assert current is not None  # noqa: S101  for mypy: the room is open
@@ -322,18 +331,30 @@ class Hub:
         elif after == UNKNOWN:
             subscription.begin([], current, reset=True)
         elif after.epoch and (missed := _recent(room, after)) is not None:
-            subscription.begin(missed, current)
+            if size_of(missed) > most:
+                subscription.begin([], current, reset=True)
+            else:
+                subscription.begin(missed, current)
         else:
-            await self._read_history(room, subscription, after)
+            async with self._histories:
+                await self._read_history(room, subscription, after, most)
 
-    async def _read_history(self, room: _Room, subscription: Subscription, after: Position) -> None:
+    async def _read_history(
+        self, room: _Room, subscription: Subscription, after: Position, most: int
+    ) -> None:
         messages: list[Message] = []
-        position = after
+        position, size = after, 0
         while True:
-            history = await self._ask(self.engine.read, room.name, position, BATCH)
+            limit = min(BATCH, HISTORY_BATCH)
+            history = await self._ask(self.engine.read, room.name, position, limit)
             position = history.position
             if history.reset:
                 subscription.begin([], position, reset=True)
+                return
+            size += size_of(history.messages)
+            if size > most:
+                # The page that is loaded again has all that the hub has passed on until now.
+                subscription.begin([], room.position or position, reset=True)
                 return
             messages += history.messages
             if not history.more:
@@ -432,6 +453,15 @@ class Hub:
             # Spread over the processes, each of which does it.
             await asyncio.sleep(TRIM_SECONDS * random.uniform(0.5, 1.5))  # noqa: S311  no secret
             await self._ask(self.engine.trim)
+
+
+def size_of(messages: "Collection[Message]") -> int:
+    """Return the bytes of messages as JSON.
+
+    Args:
+        messages: The messages.
+    """
+    return sum(len(message.json.encode()) for message in messages)
 
 
 def _recent(room: _Room, after: Position) -> "list[Message] | None":

@@ -24,12 +24,17 @@ HEAD_BYTES = 32 * 1024
 # Bytes that a client may send before its handshake is answered.
 EARLY_BYTES = 16 * 1024
 PING_SECONDS = 20.0
+# Pings and pongs of a client in a second; twice as many may come at once.
+CONTROL_RATE = 10
 CLOSE_SECONDS = 5.0
 # What waits for a client that does not read, and how long it may read nothing.
 UNREAD_BYTES = 1024 * 1024
 UNREAD_SECONDS = 20.0
 HEARTBEAT_SECONDS = 15.0
 MOST_ROOMS = 20
+# Missed messages as JSON that a connection gets when it comes back, in all its rooms. Beyond that
+# it is told to load its page again, which is cheaper.
+MISSED_BYTES = 512 * 1024
 # Clients come back within that time after a stop.
 SPREAD_SECONDS = 4.0
 

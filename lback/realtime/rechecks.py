@@ -2,10 +2,13 @@
 
 import asyncio
 import logging
+import sys
 from collections.abc import Hashable
 from typing import TYPE_CHECKING
 
+from lback.core.exceptions import HTTPException
 from lback.realtime import limits
+from lback.realtime.engines import EngineAway
 from lback.realtime.rooms import may_subscribe
 
 if TYPE_CHECKING:
@@ -17,15 +20,18 @@ logger = logging.getLogger("lback.realtime")
 
 # The checks take at most this part of the time of one thread.
 SHARE = 0.1
-# Any other status, such as 503, says nothing about the rights of the user.
-REFUSALS = frozenset({302, 303, 400, 401, 403, 404})
+# What the application answers while it, its database or its session store is busy or away, which
+# says nothing about the rights of the user. Any other answer that is not yes is no.
+UNDECIDED = frozenset({408, 429, 503, 504, 507})
 
 
 class Rechecks:
     """Passes handshakes of open connections through the middlewares again.
 
     Connections with the same credentials, address and rooms are checked once. With many of them
-    the pause grows, so that the checks take a tenth of the time at most.
+    the pause grows, so that the checks take a tenth of the time at most. An answer that is not yes
+    closes them, a check that fails too. Only what cannot be asked at the moment, because the
+    database does not answer for example, leaves them open.
 
     Args:
         server: The server.
@@ -56,10 +62,13 @@ class Rechecks:
             first = clients[0]
             try:
                 code = await server.check(self._code_of, first)
-            except Exception:
-                # The database does not answer, for example, which takes no rights away.
-                logger.exception("a connection could not be checked again")
-                continue
+            except Exception as error:
+                if _is_undecided(error):
+                    logger.warning("a connection could not be checked again: %s", error)
+                    continue
+                if not isinstance(error, HTTPException):
+                    logger.exception("the check of a connection failed, which closes it")
+                code = limits.FORBIDDEN
             if code:
                 for client in clients:
                     close(client, code)
@@ -67,8 +76,12 @@ class Rechecks:
     def _code_of(self, client: "Connection | EventStream") -> int:
         """Return the close code for a client that may no longer be connected, else 0."""
         answer = self._server.enter_again(client)
-        if answer.entry is None and int(answer.status[:3]) not in REFUSALS:
-            return 0
+        if answer.entry is None:
+            status = int(answer.status[:3])
+            if status in UNDECIDED:
+                return 0
+            if status >= 500:  # the check has failed, and its error is in the log
+                return limits.FORBIDDEN
         user = None if answer.entry is None else answer.entry.user
         before = client.user
         if before is not None and getattr(user, "id", None) != getattr(before, "id", None):
@@ -79,6 +92,15 @@ class Rechecks:
         if not all(may_subscribe(services, user, room) for room in client.rooms):
             return limits.FORBIDDEN
         return 0
+
+
+def _is_undecided(error: Exception) -> bool:
+    """Return True for an error of something that does not answer now, not of a rule."""
+    if isinstance(error, HTTPException):  # the errors of a database that is away are among them
+        return error.status_code in UNDECIDED
+    redis = sys.modules.get("redis")
+    away = () if redis is None else (redis.ConnectionError, redis.TimeoutError)
+    return isinstance(error, (EngineAway, *away))
 
 
 def _key(client: "Connection | EventStream") -> Hashable:

@@ -9,11 +9,13 @@ import traceback
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from websockets.asyncio.connection import Connection as _Base
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
+from websockets.frames import Frame, Opcode
 from websockets.protocol import OPEN
 from websockets.server import ServerProtocol
 
@@ -62,6 +64,34 @@ class _Socket(ServerConnection):
         _Base.connection_made(self, transport)
 
 
+class _Protocol(ServerProtocol):
+    """The protocol of the library with a limit for pings and pongs, which no handler sees."""
+
+    def __init__(self, most_bytes: int) -> None:
+        super().__init__(max_size=most_bytes, logger=_quiet)
+        self._allowance = 2.0 * limits.CONTROL_RATE
+        self._filled_at = monotonic()
+
+    def recv_frame(self, frame: Frame) -> None:
+        """Process a frame, unless it is one control frame too many.
+
+        Args:
+            frame: A frame of the client.
+        """
+        if frame.opcode in (Opcode.PING, Opcode.PONG) and self._is_flooded():
+            logger.info("websocket closed with %d: too many pings", limits.TOO_MANY)
+            self.fail(limits.TOO_MANY, "too many pings")
+        else:
+            super().recv_frame(frame)
+
+    def _is_flooded(self) -> bool:
+        rate, now = limits.CONTROL_RATE, monotonic()
+        self._allowance = min(2.0 * rate, self._allowance + (now - self._filled_at) * rate)
+        self._filled_at = now
+        self._allowance -= 1
+        return self._allowance < 0
+
+
 class RealtimeServer:
     """Serves the WebSockets of an application, and the events of its rooms.
 
@@ -100,6 +130,8 @@ class RealtimeServer:
         self.rechecks = Rechecks(self, recheck_seconds)
         self._backlogs = Backlogs(limits.UNREAD_BYTES, limits.UNREAD_SECONDS)
         self._number = 0
+        # Handshakes that pass the middlewares at the moment: they become connections.
+        self._entering = 0
         self._is_closing = False
         self._last: tuple[Message | None, bytes] = (None, b"")
         self._last_event: tuple[Message | None, bytes] = (None, b"")
@@ -227,17 +259,25 @@ class RealtimeServer:
             raise BadHead(404, "this process answers WebSockets and events only")
         elif head.method != "GET":
             raise BadHead(405, "ask for events with GET")
-        if len(self.connections) + len(self.streams) >= self.limits.connections:
-            logger.warning("connection refused: %d are open", self.limits.connections)
-            raise BadHead(503, "too many connections")
-        environ = environ_of(head, *addresses(front.transport))
-        answer = await self.loop.run_in_executor(self._doors, self._entrance.enter, environ)
+        answer = await self._enter(front, head)
         if front.transport.is_closing():
             return
         if answer.entry is None or answer.entry.route.path != self.events_path != head.path:
             self._refuse_or_open(front, head, answer)
         else:
             await self._stream(front, head, answer.entry)
+
+    async def _enter(self, front: Front, head: Head) -> Answer:
+        there = len(self.connections) + len(self.streams) + self._entering
+        if there >= self.limits.connections:
+            logger.warning("connection refused: %d are open", self.limits.connections)
+            raise BadHead(503, "too many connections")
+        environ = environ_of(head, *addresses(front.transport))
+        self._entering += 1
+        try:
+            return await self.loop.run_in_executor(self._doors, self._entrance.enter, environ)
+        finally:
+            self._entering -= 1
 
     async def check(self, function: Callable[[R], int], client: R) -> int:
         """Check an open connection in a thread that no handler can occupy.
@@ -269,12 +309,12 @@ class RealtimeServer:
     async def _stream(self, front: Front, head: Head, entry: Entry) -> None:
         if head.wants_websocket:
             raise BadHead(400, "this address sends events: ask without Upgrade")
+        sent = head.values("last-event-id")
+        after = sent[0] if sent else _query(head, "last_event_id")
         front.take_early()
         self._number += 1
         stream = EventStream(self, head, entry, self._number)
         self.streams.add(stream)
-        sent = head.values("last-event-id")
-        after = sent[0] if sent else _query(head, "last_event_id")
         try:
             await stream.begin(front.transport, after)
         except Exception:
@@ -283,7 +323,7 @@ class RealtimeServer:
             stream.release()
 
     def _open(self, front: Front, head: Head, entry: Entry) -> None:
-        protocol = ServerProtocol(max_size=self.limits.receive_bytes, logger=_quiet)
+        protocol = _Protocol(self.limits.receive_bytes)
         server: Any = self
         socket = _Socket(
             protocol,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from lback import Application
-from lback.realtime import publish, publish_fragment, room
+from lback.realtime import limits, publish, publish_fragment, room
 from lback.realtime.rooms import ROOMS
 from lback.testing import Client, SocketRefused
 from lback.testing.sockets import serving
@@ -143,3 +143,24 @@ def test_fragments_as_html(app: Application, tmp_path: Path) -> None:
     start = lines.index("event: rows.html#a")
     expected = ["data: <p>", "data: &lt;é&gt;", "data: </p>", "data: ", "data: event: x", ""]
     assert lines[start + 1 : start + 7] == expected
+
+
+def test_a_history_that_is_too_large_for_a_connection_makes_it_reload(
+    app: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "MISSED_BYTES", 1000)
+    client = Client(app)
+    with client.events("open-1", "open-2", "open-3") as events:
+        publish("open-1", "a")
+        last = events.receive().id
+    for number in (1, 2, 3):  # each of them alone is small enough
+        publish(f"open-{number}", "x" * 600)
+    for place in (last, "@1"):
+        with client.events("open-1", "open-2", "open-3", last_id=place) as events:
+            first, second = events.receive(), events.receive()
+            assert (first.event, first.data) == ("reload", {"rooms": ["open-2", "open-3"]})
+            assert second.data["room"] == "open-1"
+            publish("open-2", "next")
+            while (event := events.receive()).data["room"] == "open-1":
+                pass
+            assert event.data["data"] == "next"

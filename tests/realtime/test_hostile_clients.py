@@ -254,6 +254,25 @@ def test_a_flood_closes_with_1008(
         assert flood.wait_closed().code == 1008
 
 
+@pytest.mark.parametrize("first", [0x89, 0x8A])
+def test_a_flood_of_pings_or_pongs_closes_with_1008(
+    app: Application, witness: TestSocket, first: int
+) -> None:
+    with serving(app) as served:
+        few = opened(served.port)
+        few.sendall(masked(first, b"") * 20 + masked(0x81, b"a"))
+        data = b""
+        while not data.endswith(b"\x81\x01a"):
+            data += few.recv(4096)
+        few.close()
+        flood = opened(served.port)
+        flood.sendall(masked(first, b"") * 1000 + masked(0x81, b"b"))
+        data = read_all(flood)
+        assert close_code(data) == 1008
+        assert data.count(b"\x8a\x00") == (20 if first == 0x89 else 0)
+        assert b"\x81\x01b" not in data
+
+
 def test_a_client_that_reads_nothing_is_dropped_and_others_get_everything(
     app: Application, witness: TestSocket, monkeypatch: pytest.MonkeyPatch, caplog: Any
 ) -> None:
@@ -286,6 +305,61 @@ def test_too_many_connections_are_refused_with_503(app: Application, witness: Te
             for path in ("/echo", "/realtime/events?room=pour"):
                 data = read_all(raw(served.port, HANDSHAKE.replace("/echo", path)))
                 assert data.startswith(b"HTTP/1.1 503 ")
+
+
+def test_handshakes_at_the_same_time_cannot_exceed_the_limit(
+    app: Application, witness: TestSocket
+) -> None:
+    with serving(app) as served:
+        served.server.limits = served.server.limits._replace(connections=3)
+        streams = [raw(served.port, HANDSHAKE) for _ in range(40)]
+        got = [stream.recv(4096).split(b" ")[1] for stream in streams]
+        assert {*got} == {b"101", b"503"}
+        assert got.count(b"101") == 2  # beside the witness
+        for stream in streams:
+            stream.close()
+        deadline = time.monotonic() + 20
+        while len(served.server.connections) > 1:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        opened(served.port).close()  # nothing of the refused ones is counted
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ("support_ticket=5", 101),
+        ("a=my_ticket=5", 101),
+        ("ticket=5", 401),
+        ("%74icket=5", 401),
+        ("ticket", 401),
+        ("ticket=5" + "&a" * 1500, 400),
+    ],
+)
+def test_a_ticket_is_the_field_of_that_name(
+    app: Application, witness: TestSocket, query: str, status: int
+) -> None:
+    with serving(app) as served:
+        stream = raw(served.port, HANDSHAKE.replace("/echo", f"/echo?{query}"))
+        assert int(stream.recv(4096).split(b" ")[1]) == status
+        stream.close()
+
+
+def test_a_handshake_that_fails_unexpectedly_is_answered_with_500(
+    app: Application,
+    witness: TestSocket,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def fail(*_: Any) -> None:
+        raise AttributeError("x")
+
+    with serving(app) as served:
+        with monkeypatch.context() as patch:
+            patch.setattr(served.server._entrance, "enter", fail)
+            assert read_all(raw(served.port, HANDSHAKE)).startswith(b"HTTP/1.1 500 ")
+        opened(served.port).close()
+    assert [line for line in caplog.messages if "fail" in line] == ["a handshake failed"]
 
 
 @pytest.mark.parametrize("method", ["HEAD", "POST", "OPTIONS"])

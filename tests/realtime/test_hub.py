@@ -12,7 +12,7 @@ from lback import Application
 from lback.database import DatabaseManager
 from lback.realtime import EngineAway, Hub, Message, Position, Subscription, publish
 from lback.realtime import hub as hub_module
-from lback.realtime.engines import Engine, Limits
+from lback.realtime.engines import Engine, History, Limits
 from lback.realtime.engines.database import DatabaseEngine
 from lback.realtime.engines.memory import MemoryEngine
 from lback.realtime.positions import START, UNKNOWN
@@ -364,3 +364,71 @@ def test_a_message_published_by_a_view_reaches_the_hub(memory_app: Application) 
 
 def test_the_start_is_before_everything() -> None:
     assert START.text == "@0.000"
+
+
+def test_a_history_is_read_up_to_a_size(any_engine: Engine) -> None:
+    """Neither more batches are read then, nor are their messages kept."""
+    any_engine.append(None, {"a": ['"' + "x" * 1000 + '"'] * 400})
+    limits: list[int] = []
+    read = any_engine.read
+
+    def counted(room: str, after: Position, limit: int = 1000) -> History:
+        limits.append(limit)
+        return read(room, after, limit)
+
+    async def test() -> None:
+        any_engine.read = counted  # type: ignore[method-assign]
+        async with Hub(any_engine) as hub:
+            received = Received()
+            small = await hub.subscribe("a", received, after=START, missed_bytes=60_000)
+            assert (missed(small), small.reset) == ([], True)
+            assert limits == [hub_module.HISTORY_BATCH] * 2
+            whole = await hub.subscribe("a", Received(), after=START)
+            assert (len(whole.missed), whole.reset) == (400, False)
+            await added(any_engine, 1)
+            assert await received.wait_for(1) == [1]
+
+    run(test)
+
+
+def test_messages_that_the_hub_has_kept_count_too() -> None:
+    engine = MemoryEngine(Limits())
+
+    async def test() -> None:
+        async with Hub(engine) as hub:
+            received = Received()
+            await hub.subscribe("a", received)
+            await added(engine, *range(100, 200))
+            await received.wait_for(100)
+            first = received.messages[0].position  # 99 messages of 3 bytes follow
+            for most, reset in ((296, True), (297, False)):
+                again = await hub.subscribe("a", Received(), after=first, missed_bytes=most)
+                assert (len(again.missed), again.reset) == (0 if reset else 99, reset)
+
+    run(test)
+
+
+def test_few_histories_are_read_at_once() -> None:
+    engine = MemoryEngine(Limits())
+    engine.append(None, {str(number): ["1"] for number in range(6)})
+    reading, most, read = 0, 0, engine.read
+    lock, go_on = threading.Lock(), threading.Event()
+
+    def counted(room: str, after: Position, limit: int = 1000) -> History:
+        nonlocal reading, most
+        with lock:
+            reading += 1
+            most = max(most, reading)
+        go_on.wait(0.05)
+        with lock:
+            reading -= 1
+        return read(room, after, limit)
+
+    async def test() -> None:
+        engine.read = counted  # type: ignore[method-assign]
+        async with Hub(engine) as hub:
+            found = [hub.subscribe(str(n), Received(), after=START) for n in range(6)]
+            assert all(missed(each) == [1] for each in await asyncio.gather(*found))
+
+    run(test)
+    assert most == hub_module.HISTORY_READERS

@@ -1,13 +1,17 @@
 """Who connects: sessions, API keys and tickets; and what ends open connections."""
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from lback import Application, Request
+from lback import Application, Forbidden, NotFound, Request, Response
 from lback.auth.sign_in import logout
+from lback.core.base_middleware import SimpleMiddleware
+from lback.core.exceptions import HTTPException, ServiceUnavailable
+from lback.database.pool import NoConnection
 from lback.realtime import Connection, issue_ticket, publish, room
 from lback.testing import Client, SocketRefused
 from lback.users import User
@@ -179,6 +183,82 @@ def test_losing_a_right_in_a_room_closes_the_sockets_in_it(
         assert socket.wait_closed().code == 4403
     # And nobody new gets in: the exception of the handler is the close code.
     with Client(app).websocket("/rooms") as socket:
+        assert socket.wait_closed().code == 4403
+
+
+class CannotReach:
+    """A rule that answers yes, until it raises what a test chooses."""
+
+    def __init__(self, app: Application) -> None:
+        self.error: Exception | None = None
+        self.calls = 0
+
+        @room("failing")
+        def rule(user: Any) -> bool:
+            self.calls += 1
+            if self.error is not None:
+                raise self.error
+            return True
+
+        @app.websocket("/failing", requires_auth=False)
+        async def failing(connection: Connection) -> None:
+            await connection.subscribe("failing")
+            await connection.send("in")
+            await connection.receive()
+
+    def wait_checked(self) -> None:
+        """Wait until open connections have been checked twice from now on."""
+        until, deadline = self.calls + 4, time.monotonic() + 20
+        while self.calls < until:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [Forbidden(), NotFound(), HTTPException("gone", 410), AttributeError("x"), KeyError("x")],
+)
+def test_a_rule_that_raises_closes_what_is_open(
+    app: Application, error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    rule = CannotReach(app)
+    with Client(app).websocket("/failing") as socket, Client(app).events("failing") as events:
+        assert socket.receive() == "in"
+        publish("failing", "seen")
+        assert socket.receive_json()["data"] == events.receive().data["data"] == "seen"
+        rule.error = error
+        assert socket.wait_closed().code == 4403
+        assert events.receive().event == "reload"
+        assert list(events) == []
+    of_sockets = [line for line in caplog.messages if "which closes it" in line]
+    assert len(of_sockets) == (0 if isinstance(error, HTTPException) else 1)
+
+
+@pytest.mark.parametrize(
+    "error", [ServiceUnavailable(), HTTPException("slow", 429), NoConnection("all in use")]
+)
+def test_what_cannot_be_asked_now_takes_no_rights_away(app: Application, error: Exception) -> None:
+    rule = CannotReach(app)
+    with Client(app).websocket("/failing") as socket, Client(app).events("failing") as events:
+        assert socket.receive() == "in"
+        rule.error = error
+        rule.wait_checked()
+        publish("failing", "seen")
+        assert socket.receive_json()["data"] == events.receive().data["data"] == "seen"
+
+
+@pytest.mark.parametrize("status", [301, 308, 402, 410, 422, 451, 500, 501])
+def test_a_middleware_that_refuses_closes_what_is_open(app: Application, status: int) -> None:
+    refuses = {"now": False}
+
+    class Gate(SimpleMiddleware):
+        def process_request(self, request: Request) -> Response | None:
+            return Response("", status) if refuses["now"] else None
+
+    app.add_middleware(Gate())
+    with Client(app).websocket("/anybody") as socket:
+        assert socket.receive() == "nobody"
+        refuses["now"] = True
         assert socket.wait_closed().code == 4403
 
 
