@@ -103,7 +103,7 @@ def described_columns(rules: ColumnRules, declared: Collection[str]) -> Iterator
         named = name in declared or name in (rules.include or ())
         if name in rules.exclude or (rules.include is not None and not named):
             continue
-        # The description of a stored file is no input: another file could be named by it.
+        # The description of a stored file cannot be sent: another file could be named by it.
         if rules.is_input and name not in declared and _is_file(column):
             continue
         if not named and (is_secret(name) or is_secret(column.name) or _is_set_here(column, rules)):
