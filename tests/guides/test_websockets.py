@@ -82,7 +82,9 @@ def test_two_browsers_chat(chat: Project, chromium: "Browser") -> None:
         pages = [chromium.new_page() for _ in range(2)]
         for page in pages:
             page.goto(f"http://localhost:{visitor.port}/live/")
-            page.wait_for_function("socket.readyState === WebSocket.OPEN")
+            # Not `wait_for_function`, which the policy of the page forbids.
+            while not page.evaluate("socket.readyState === WebSocket.OPEN"):
+                page.wait_for_timeout(50)
             page.fill("input", "I am here")
             page.click("button")
             page.wait_for_selector("li")

@@ -341,6 +341,6 @@ def test_what_is_typed_while_a_form_is_under_way_is_sent_after_it(site: Site) ->
         }"""
     )
     expect(page.locator("[name=text]")).to_have_value("")
-    page.wait_for_function("!document.forms[0].hasAttribute('aria-busy')")
+    page.wait_for_selector("form:not([aria-busy])")
     sent = [one.post_data for one in site.asked if one.method == "POST"]
     assert sent == ["text=first", "text=second"]

@@ -517,7 +517,7 @@ def test_an_idle_worker_is_woken_and_reads_rarely(app: Application) -> None:
 
 def test_a_worker_needs_the_tasks_to_be_in_the_database() -> None:
     app = Application(TASKS="immediate", DATABASE_URL="sqlite://")
-    with pytest.raises(ConfigurationError, match="needs TASKS = 'database', not 'immediate'"):
+    with pytest.raises(ConfigurationError, match="needs TASKS = 'database' or 'dramatiq', not"):
         Worker(app.dependencies)
 
 
