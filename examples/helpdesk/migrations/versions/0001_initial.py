@@ -115,7 +115,7 @@ def upgrade() -> None:
     mysql_collate='utf8mb4_bin'
     )
     op.create_table('lback_realtime_messages',
-    sa.Column('room', sa.String(length=200).with_variant(mysql.VARCHAR(collation='utf8mb4_bin', length=200), 'mariadb').with_variant(mysql.VARCHAR(collation='utf8mb4_bin', length=200), 'mysql'), nullable=False),
+    sa.Column('room', sa.String(length=200), nullable=False),
     sa.Column('number', sa.BigInteger(), autoincrement=False, nullable=False),
     sa.Column('data', sa.Text().with_variant(mysql.MEDIUMTEXT(), 'mariadb').with_variant(mysql.MEDIUMTEXT(), 'mysql'), nullable=False),
     sa.Column('at', sa.Double(), nullable=False),
@@ -129,10 +129,10 @@ def upgrade() -> None:
         batch_op.create_index('ix_lback_realtime_messages_at', ['at'], unique=False)
 
     op.create_table('lback_realtime_presence',
-    sa.Column('room', sa.String(length=200).with_variant(mysql.VARCHAR(collation='utf8mb4_bin', length=200), 'mariadb').with_variant(mysql.VARCHAR(collation='utf8mb4_bin', length=200), 'mysql'), nullable=False),
+    sa.Column('room', sa.String(length=200), nullable=False),
     sa.Column('process', sa.String(length=32), nullable=False),
     sa.Column('connection', sa.String(length=64), nullable=False),
-    sa.Column('member', sa.String(length=200).with_variant(mysql.VARCHAR(collation='utf8mb4_bin', length=200), 'mariadb').with_variant(mysql.VARCHAR(collation='utf8mb4_bin', length=200), 'mysql'), nullable=False),
+    sa.Column('member', sa.String(length=200), nullable=False),
     sa.PrimaryKeyConstraint('room', 'process', 'connection', name=op.f('pk_lback_realtime_presence')),
     mariadb_charset='utf8mb4',
     mariadb_collate='utf8mb4_bin',
@@ -153,7 +153,7 @@ def upgrade() -> None:
     mysql_collate='utf8mb4_bin'
     )
     op.create_table('lback_realtime_rooms',
-    sa.Column('room', sa.String(length=200).with_variant(mysql.VARCHAR(collation='utf8mb4_bin', length=200), 'mariadb').with_variant(mysql.VARCHAR(collation='utf8mb4_bin', length=200), 'mysql'), nullable=False),
+    sa.Column('room', sa.String(length=200), nullable=False),
     sa.Column('epoch', sa.String(length=16), nullable=False),
     sa.Column('number', sa.BigInteger(), nullable=False),
     sa.Column('changed_at', sa.Double(), nullable=False),
