@@ -5,13 +5,11 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib import import_module
-from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from lback.core.exceptions import ConfigurationError, did_you_mean
 from lback.core.routing.patterns import PathPattern
+from lback.core.settings.app_modules import import_app_modules
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -239,24 +237,7 @@ def import_rooms(config: "Config", modules: Iterable[str] = ()) -> list[str]:
     Raises:
         ConfigurationError: A module cannot be imported.
     """
-    names = [*modules]
-    names += [name for app in config.INSTALLED_APPS if (name := _rooms_of(app))]
-    if config.PROJECT_ROOT and (Path(config.PROJECT_ROOT) / "rooms.py").is_file():
-        names.append("rooms")
-    for name in names:
-        try:
-            import_module(name)
-        except Exception as error:
-            raise ConfigurationError(
-                f"the rooms in {name!r} cannot be imported: {type(error).__name__}: {error}"
-            ) from error
-    return names
-
-
-def _rooms_of(app: str) -> str:
-    # An app that is a single file has no submodules.
-    has_modules = hasattr(import_module(app), "__path__")
-    return f"{app}.rooms" if has_modules and find_spec(f"{app}.rooms") is not None else ""
+    return import_app_modules(config, "rooms", modules)
 
 
 def _path_of(pattern: str) -> PathPattern:
