@@ -85,7 +85,11 @@ def check_origin(request: "Request", allowed: list[str]) -> None:
     origin = origin_of(sent)
     # Scheme and port as well: another service of this host is another site.
     if origin is None or origin not in (own_origin(request), *allowed):
-        raise Forbidden("This origin may not connect; see the setting REALTIME_ORIGINS")
+        raise Forbidden(
+            f"This page may not connect: it is of {sent[:200]!r}, the request was sent to "
+            f"{own_origin(request)!r}; behind a proxy with HTTPS, set TRUSTED_PROXIES; list the "
+            "pages of other hosts in REALTIME_ORIGINS"
+        )
 
 
 class _Handshakes:

@@ -105,7 +105,8 @@ def check_site(port: int) -> None:
 
 def test_nginx_before_one_address(project: Path) -> None:
     port = free_port()
-    with running("serve", "--port", "0", "--workers", "1", cwd=project, **DEPLOYED) as served:
+    variables = {**DEPLOYED, "TRUSTED_PROXIES": "127.0.0.1"}
+    with running("serve", "--port", "0", "--workers", "1", cwd=project, **variables) as served:
         (site,) = blocks("nginx")
         site = site.replace("127.0.0.1:8000", f"127.0.0.1:{served.port}")
         with nginx(project, site.replace("listen 443", f"listen 127.0.0.1:{port}")):

@@ -118,6 +118,7 @@ def test_another_service_of_the_same_host_is_refused(
     with serving(app) as served:
         data = read_all(raw(served.port, HANDSHAKE.replace("Host: localhost", fields)))
     assert data.startswith(b"HTTP/1.1 403 ")
+    assert b"REALTIME_ORIGINS" in data and b"TRUSTED_PROXIES" in data
 
 
 def test_the_page_itself_and_listed_origins_connect(app: Application, witness: TestSocket) -> None:
