@@ -35,6 +35,7 @@ html_show_sphinx = False
 html_theme_options = {"navigation_with_keys": True}
 html_static_path = ["static"]
 html_css_files = ["lback.css"]
+html_js_files = ["offline.js"]
 html_permalinks_icon = "#"
 pygments_style = "friendly"
 pygments_dark_style = "monokai"
