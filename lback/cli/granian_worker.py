@@ -5,7 +5,9 @@ docs/decisions/0118.
 """
 
 import asyncio
+import atexit
 import logging
+import os
 import random
 import signal
 import socket
@@ -85,11 +87,14 @@ class Worker:
         self._signals: list[Any] = []
         self._listeners: list[int] = []
         self._is_stopping = self._is_worn = False
+        self._code = 1
         self._open = len(sockets)
         self._most = serving.max_requests * random.uniform(1, 1 + SPREAD)  # noqa: S311
 
     def run(self) -> int:
         """Build the application and serve it; return the exit code."""
+        # Before the project registers its own functions: the first one registered is called last.
+        atexit.register(self._leave)
         try:
             application = create_served_app()
         except FrameworkException as error:
@@ -106,7 +111,19 @@ class Worker:
             self._accept(listener)
         self._channel.send(READY)
         self._loop.run_forever()
-        return 0
+        self._code = 0
+        return self._code
+
+    def _leave(self) -> None:
+        """End the process before the interpreter is finalized.
+
+        Granian's threads may ask for the interpreter until the end, and one that gets none aborts
+        the process.
+        """
+        logging.shutdown()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(self._code)
 
     def _accept(self, listener: socket.socket) -> None:
         ended = native.WorkerSignal()

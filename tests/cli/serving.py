@@ -63,7 +63,9 @@ class Running:
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         self.process.send_signal(number)
-        return self.process.wait(PATIENCE)
+        code = self.process.wait(PATIENCE)
+        assert "panicked" not in self.printed, self.printed  # of a thread in Rust
+        return code
 
 
 def hear_interrupts() -> None:
