@@ -13,6 +13,7 @@ from lback.core.error_handler import ErrorHandler
 from lback.core.errors.redaction import redacted_target
 from lback.core.exceptions import ConfigurationError
 from lback.core.http import development_server
+from lback.core.http.content_id import cid
 from lback.core.logging_setup import mask_paths, setup_logging
 from lback.core.middleware_loader import (
     check_order,
@@ -110,6 +111,7 @@ class Application:
         self.cache = self.caches[DEFAULT_CACHE]
         self.static_files = self._serve_static_files()
         self.template_renderer.environment.globals["flashed"] = flashed
+        self.template_renderer.add_global("cid", cid)
         if config.REALTIME:
             # Imported here, because an application without live pages does not need it.
             from lback.realtime.live import add_live_pages

@@ -214,11 +214,16 @@ def _mailer(services: "Services") -> "Mailer":
     from lback.mail import Mailer
 
     config: Config = services["config"]
+
+    def storages() -> "Storages":
+        found: Storages = services["storages"]
+        return found
+
     if not config.TASKS:
-        return Mailer(config)
+        return Mailer(config, storages=storages)
     from lback.mail.sending import enqueue_message
 
-    return Mailer(config, enqueue=partial(enqueue_message, services))
+    return Mailer(config, enqueue=partial(enqueue_message, services), storages=storages)
 
 
 def _tasks(services: "Services") -> "TaskQueue":

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from lback.core.unit_of_work import after_commit
 from lback.mail.backends import MailBackend, MemoryBackend, backend_of
+from lback.mail.files import GetStorages, MissingAttachment, add_files
 from lback.mail.message import Mail
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class Mailer:
         backend: Delivers the messages; `None` means the one that the settings choose.
         tries: Seconds to wait before each further attempt to deliver a message.
         enqueue: Called with a message and whether to deliver it, instead of the background thread.
+        storages: Returns the storages by name, from which the files of emails are read.
     """
 
     def __init__(
@@ -48,11 +50,13 @@ class Mailer:
         backend: MailBackend | None = None,
         tries: Sequence[float] = SECONDS_BETWEEN_TRIES,
         enqueue: "Callable[[OutgoingMail, bool], None] | None" = None,
+        storages: GetStorages | None = None,
     ) -> None:
         self._config = config
         self._backend = backend
         self._tries = tries
         self._enqueue = enqueue
+        self._storages = storages
         self._waiting: deque[Job] = deque()
         self._changed = Condition()
         self._unfinished = 0
@@ -80,17 +84,35 @@ class Mailer:
             mail: The message.
 
         Raises:
-            ValueError: An address is not valid, or the subject has a line break.
-            OSError: The message cannot be delivered.
+            ValueError: As `Mail.as_email`, or an inline image is not an image.
+            MissingAttachment: A file is not in its storage.
+            ConfigurationError: There is no storage of this name.
+            OSError: The message cannot be delivered, or a storage cannot be read now.
         """
-        self.backend.deliver(mail.as_email(self._config.MAIL_FROM))
+        self.deliver(self._message(mail))
+
+    def deliver(self, message: "OutgoingMail") -> None:
+        """Read the files of a message and deliver it.
+
+        Args:
+            message: The message, as `Mail.as_email` returns it.
+
+        Raises:
+            ValueError, MissingAttachment, ConfigurationError, OSError: As `send`.
+        """
+        add_files(message, self._storages)
+        self.backend.deliver(message)
+
+    def _message(self, mail: Mail) -> "OutgoingMail":
+        return mail.as_email(self._config.MAIL_FROM, self._config.MAIL_ENVELOPE_SENDER)
 
     def send_later(self, mail: Mail, *, is_sent: bool = True) -> None:
         """Send an email in the background; failed deliveries are tried again and then logged.
 
         With the setting `TASKS`, it is a task of the queue "mail", which a worker runs. Within a
         request, or a block `with db_manager.session()`, it waits for the commit and is dropped by a
-        rollback; see `lback.after_commit`.
+        rollback; see `lback.after_commit`. Files are read when the message is delivered, so that
+        they must be kept until then.
 
         Args:
             mail: The message.
@@ -98,9 +120,9 @@ class Mailer:
                 reveal whether there is a recipient.
 
         Raises:
-            ValueError: An address is not valid, or the subject has a line break.
+            ValueError: As `Mail.as_email`.
         """
-        message = mail.as_email(self._config.MAIL_FROM)
+        message = self._message(mail)
         if self._enqueue is not None:
             self._enqueue(message, is_sent)
             return
@@ -145,10 +167,13 @@ class Mailer:
                 self._unfinished -= 1
                 self._changed.notify_all()
 
-    def _deliver(self, message: "EmailMessage") -> None:
+    def _deliver(self, message: "OutgoingMail") -> None:
         for pause in (*self._tries, None):
             try:
-                self.backend.deliver(message)
+                self.deliver(message)
+            except MissingAttachment as error:
+                logger.error("email not delivered: %s", error)
+                return
             except OSError as error:
                 if pause is None:
                     logger.error("email not delivered: %r: %s", message["Subject"], error)

@@ -12,7 +12,9 @@ import pytest
 from sqlalchemy import select
 
 from lback import Application
-from lback.mail import Mail, MemoryBackend
+from lback.mail import Attachment, Mail, MemoryBackend
+from lback.mail.sending import send_message
+from lback.storage import MemoryStorage
 from lback.tasks.tables import StoredTask
 from lback.testing import Client
 from tests.tasks.conftest import Clock
@@ -63,6 +65,52 @@ def test_a_message_is_stored_with_the_data_and_delivered_by_a_worker(
     assert getattr(sent, "recipients") == ("ada@example.org",)  # noqa: B009
     # What has been sent is not kept.
     assert [task.arguments for task in stored(app)] == ["{}"]
+
+
+def test_a_task_names_the_files_and_a_worker_reads_them(
+    app: Application, work: Callable[..., None], clock: Clock
+) -> None:
+    files = MemoryStorage()
+    app.dependencies["storages"]._storages["default"] = files
+    content = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 4000
+    files.save("logo.png", content)
+    url = f"https://shop.example.com/unsubscribe/{'x' * 300}"
+    mail = Mail(
+        "ada@example.org", "Order", "Thank you.", html="<img src='cid:logo'>",
+        images={"logo": Attachment("logo.png")},
+        attachments=[Attachment("bill.pdf", filename="Ü.pdf")],
+        unsubscribe=url, envelope_sender="bounces@example.com",
+    )  # fmt: skip
+    app.mailer.send_later(mail)
+    (task,) = stored(app)
+    assert len(task.arguments) < 4000
+    work()
+    assert outbox(app) == []  # the bill is not written yet
+    assert "needs 'bill.pdf' of the storage 'default'" in (stored(app)[0].error or "")
+    files.save("bill.pdf", b"%PDF-1.7")
+    clock.forward(100)
+    work()
+
+    (sent,) = outbox(app)
+    assert [task.state for task in stored(app)] == ["successful"]
+    assert getattr(sent, "sender_address") == "bounces@example.com"  # noqa: B009
+    assert f"List-Unsubscribe: <{url}>\n".encode() in bytes(sent)
+    parts = {part.get_filename(): part for part in sent.walk() if part.get_filename()}
+    assert parts["Ü.pdf"].get_payload(decode=True) == b"%PDF-1.7"
+    assert parts["logo.png"].get_payload(decode=True) == content
+    shown = sent.get_body(("html",)).get_content()  # type: ignore[union-attr]
+    assert f"cid:{parts['logo.png']['Content-ID'].strip('<>')}" in shown
+
+
+def test_a_task_of_a_version_without_files_is_delivered(
+    app: Application, work: Callable[..., None]
+) -> None:
+    send_message.enqueue(
+        message=b"Subject: Old\r\n\r\nHello", sender="a@example.org", recipients=["b@example.org"],
+        is_sent=True,
+    )  # fmt: skip
+    work()
+    assert [message["Subject"] for message in outbox(app)] == ["Old"]
 
 
 def test_a_server_that_is_away_is_tried_again_with_the_same_message_id(

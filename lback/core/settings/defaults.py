@@ -153,6 +153,7 @@ class Settings:
     MAIL_USER: str = ""
     MAIL_PASSWORD: str = ""
     MAIL_FROM: str = "noreply@localhost"
+    MAIL_ENVELOPE_SENDER: str = ""  # where undeliverable email is returned to; empty: MAIL_FROM
     MAIL_DIRECTORY: str = "mail"  # for MAIL_BACKEND = "file", below PROJECT_ROOT
 
     # Background tasks.

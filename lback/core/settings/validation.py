@@ -10,6 +10,7 @@ from typing import Any
 
 from lback.core.exceptions import known_names
 from lback.core.http.hosts import UNIX_SOCKET, host_name
+from lback.core.http.mail_address import mailed_address
 from lback.core.settings.cache_validators import check_caches
 from lback.core.settings.database_uri import database_uri
 from lback.core.settings.key_strength import SECRET_KEY_LENGTH
@@ -179,6 +180,11 @@ def _login_url(value: str) -> None:
 def _mail_address(value: str) -> None:
     if "@" not in value or not value.isprintable():
         raise ValueError("must be an email address, such as shop@example.com")
+
+
+def _envelope_address(value: str) -> None:
+    if value and mailed_address(value) is None:
+        raise ValueError("must be an email address without a name, such as bounces@example.com")
 
 
 def _redirect_url(value: str) -> None:
@@ -377,6 +383,7 @@ VALIDATORS: Mapping[str, Callable[[Any], None]] = {
     "MAIL_PORT": _port,
     "MAIL_SECURITY": _one_of("starttls", "tls", "none"),
     "MAIL_FROM": _mail_address,
+    "MAIL_ENVELOPE_SENDER": _envelope_address,
     "TASKS": _one_of("", "database", "dramatiq", "immediate"),
     "TASK_BROKER_URL": _broker_url,
     "REALTIME": _one_of("", "database", "redis", "memory"),
