@@ -24,6 +24,7 @@ LINKED = (
     "change_email",
     "change_password",
     "forgot_password",
+    "mail_previews",
     "mailbox",
     "sign_in",
     "sign_out",

@@ -1,6 +1,7 @@
 """URL patterns of the account pages: `include("lback.accounts.urls", "/accounts/")`."""
 
 from lback.accounts.account_views import account, change_email, verify_email
+from lback.accounts.mail_previews import mail_previews
 from lback.accounts.mailbox import mailbox
 from lback.accounts.passwords import change_password, forgot_password, reset_password
 from lback.accounts.sign_in import sign_in, sign_out, sign_out_everywhere
@@ -22,4 +23,7 @@ urlpatterns = [
     path("/email", change_email, FORM, "accounts.change_email"),
     path("/verify/{token}", verify_email, FORM, "accounts.verify_email", requires_auth=False),
     path("/mailbox", mailbox, ["GET"], "accounts.mailbox", requires_auth=False),
+    path(
+        "/mailbox/templates", mail_previews, ["GET"], "accounts.mail_previews", requires_auth=False
+    ),
 ]

@@ -38,7 +38,7 @@ def unsubscribe_url(app: _Application, base: str, address: str, topic: str = "")
     """Return the URL at which the recipient of an email can unsubscribe, for `Mail.unsubscribe`.
 
     It is signed for this purpose and valid for ten years, as long as `SECRET_KEY` or
-    `SECRET_KEY_FALLBACKS` has its key. With it the address can be unsubscribed, and nothing else done.
+    `SECRET_KEY_FALLBACKS` has its key. It authorizes nothing but unsubscribing this address.
 
     Args:
         app: The application: `request.app`, or the service `app` of tasks and commands.
