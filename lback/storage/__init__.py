@@ -7,6 +7,7 @@ from lback.lazy_names import lazy_names
 if TYPE_CHECKING:
     from lback.storage.columns import FileColumn, StoredFile, mapped_file, new_file
     from lback.storage.contract import FileInfo, Storage
+    from lback.storage.direct import DirectUpload, start_direct_upload
     from lback.storage.exceptions import (
         InvalidFileName,
         MissingFile,
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from lback.storage.wrappers import ReadOnlyStorage, ScopedStorage
 
 _MODULES = {
+    "DirectUpload": "lback.storage.direct",
     "FileColumn": "lback.storage.columns",
     "FileInfo": "lback.storage.contract",
     "FolderStorage": "lback.storage.folder",
@@ -44,11 +46,13 @@ _MODULES = {
     "image_variant": "lback.storage.images",
     "mapped_file": "lback.storage.columns",
     "new_file": "lback.storage.columns",
+    "start_direct_upload": "lback.storage.direct",
     "storable_name": "lback.storage.names",
     "unguessable_name": "lback.storage.names",
 }
 
 __all__ = [
+    "DirectUpload",
     "FileColumn",
     "FileInfo",
     "FolderStorage",
@@ -70,6 +74,7 @@ __all__ = [
     "image_variant",
     "mapped_file",
     "new_file",
+    "start_direct_upload",
     "storable_name",
     "unguessable_name",
 ]

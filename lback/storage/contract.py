@@ -225,6 +225,28 @@ class Storage(ABC):
         seconds = link_seconds(self.url_seconds if expires is None else expires)
         return self.links.url(self.name, clean_name(name), None if self.public else seconds)
 
+    def direct_form(
+        self,
+        name: str,  # noqa: ARG002  for subclasses
+        sizes: tuple[int, int],  # noqa: ARG002
+        now: float,  # noqa: ARG002
+        expires: int,  # noqa: ARG002
+    ) -> "tuple[str, dict[str, str]] | None":
+        """Return URL and fields of a form that stores a file without the application.
+
+        Use `start_direct_upload`, which works for every storage.
+
+        Args:
+            name: Name of the new file.
+            sizes: Minimum and maximum size in bytes.
+            now: Seconds since the epoch.
+            expires: Seconds since the epoch after which the form is refused.
+
+        Returns:
+            None, unless the storage is a server that browsers can send files to.
+        """
+        return None
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r}>"
 

@@ -20,6 +20,7 @@ from lback.storage.contract import FileInfo, Storage, candidates, collision_free
 from lback.storage.exceptions import MissingFile, StorageUnavailable
 from lback.storage.file_types import is_inline, type_of_name
 from lback.storage.names import clean_name
+from lback.storage.post_policy import signed_fields
 
 if TYPE_CHECKING:
     from obstore import ObjectMeta
@@ -71,6 +72,7 @@ class S3Storage(Storage):
         self.public_url = public_url
         self.endpoint = endpoint or f"https://s3.{region}.amazonaws.com"
         self._failures = _FailureLog()
+        self._signing = {"region": region, "key_id": access_key_id, "secret": secret_access_key}
         options = {"endpoint": endpoint, "access_key_id": access_key_id}
         options["secret_access_key"] = secret_access_key
         try:
@@ -298,6 +300,35 @@ class S3Storage(Storage):
         with self._requesting(name):
             signed: str = self._obstore.sign(self._store, "GET", key, timedelta(seconds=seconds))
         return signed
+
+    def direct_form(
+        self, name: str, sizes: tuple[int, int], now: float, expires: int
+    ) -> tuple[str, dict[str, str]]:
+        """Return URL and fields of a form by which a browser stores a file on the server.
+
+        The POST policy fixes bucket, name, media type and `Content-Disposition`.
+
+        Args:
+            name: Name of the new file.
+            sizes: Minimum and maximum size in bytes.
+            now: Seconds since the epoch.
+            expires: Seconds since the epoch after which the form is refused.
+
+        Raises:
+            InvalidFileName: The name is not valid.
+            ConfigurationError: `access_key_id` or `secret_access_key` is not set.
+        """
+        if not (self._signing["key_id"] and self._signing["secret"]):
+            raise ConfigurationError(
+                f"the storage {self.name!r} cannot sign direct uploads: set access_key_id and "
+                "secret_access_key in STORAGES; keys of a machine's role do not sign them"
+            )
+        name = clean_name(name)
+        fields = {"key": self.prefix + name, **_attributes(name)}
+        signed = signed_fields(
+            fields, bucket=self.bucket, sizes=sizes, now=now, expires=expires, **self._signing
+        )
+        return f"{self.endpoint.rstrip('/')}/{self.bucket}", signed
 
 
 class _ObjectRange(io.RawIOBase):

@@ -2,15 +2,19 @@
 
 import base64
 import binascii
+import time
 from email.utils import formatdate
 from pathlib import Path
 
 from lback.core.config import Config
-from lback.core.exceptions import BadRequest, HTTPException
+from lback.core.exceptions import BadRequest, HTTPException, NotFound
+from lback.core.http.uploaded_file import UploadedFile
 from lback.core.request import Request
 from lback.core.response import Response
 from lback.storage.contract import Storage
-from lback.storage.uploads import ALGORITHMS, Upload, Uploads, owner_of
+from lback.storage.direct import read_direct_token
+from lback.storage.named import Storages
+from lback.storage.uploads import ALGORITHMS, Upload, UploadGone, Uploads, owner_of
 
 VERSION = "1.0.0"
 _SCRIPT = Path(__file__).with_name("upload.js").read_bytes()
@@ -133,6 +137,44 @@ class Item:
         uploads = _uploads(request, storage)
         uploads.discard(uploads.find(token, owner_of(request.user)))
         return _answer(204, {})
+
+
+def receive(request: Request, token: str, storages: Storages) -> Response:
+    """Store the file of a direct upload, for storages that browsers cannot send files to.
+
+    The answers are those of S3: 204 for a stored file. No CSRF token is needed, because the address
+    is signed and valid once.
+
+    Args:
+        request: The current request, a form with the field `file`.
+        token: The token in the address.
+        storages: The storages of the application.
+
+    Raises:
+        NotFound: The token is altered, or its storage does not exist.
+        UploadGone: The form is sent too late.
+        BadRequest: The form has no file.
+        HTTPException: Status 409 (the file has arrived already) or 413 (another size).
+    """
+    upload = read_direct_token(request.app.token_signer, token)
+    if upload is None or upload.storage not in storages:
+        raise NotFound
+    if time.time() > upload.expires:
+        raise UploadGone
+    file = request.files.get("file")
+    if not isinstance(file, UploadedFile):
+        raise BadRequest("the form has no file in the field 'file'")
+    if not upload.smallest <= file.size <= upload.largest:
+        raise HTTPException(f"the file must have {upload.smallest} to {upload.largest} bytes", 413)
+    storage = storages[upload.storage]
+    if (saved := storage.save(upload.name, file).name) != upload.name:
+        storage.delete(saved)
+        raise HTTPException("The file has arrived already.", 409)
+    return Response("", 204, _NO_STORE)
+
+
+# As `lback.middleware.csrf_exempt` does, which is on a higher layer.
+receive.csrf_exempt = True  # type: ignore[attr-defined]
 
 
 def metadata(field: str) -> dict[str, str]:

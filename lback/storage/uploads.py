@@ -318,7 +318,7 @@ def part_name(upload: Upload, offset: int) -> str:
     return f"{upload.folder}/{offset:0{_DIGITS}d}"
 
 
-def arrived_file(token: str, field_name: str, owner: str) -> ArrivedFile:
+def arrived_file(token: str, field_name: str, owner: str) -> UploadedFile:
     """Return the file of a token that a form sent, from the application of this process.
 
     Args:
@@ -334,6 +334,12 @@ def arrived_file(token: str, field_name: str, owner: str) -> ArrivedFile:
     services = latest_services()
     if services is None:
         raise NotFound
+    # Imported here, because it imports this module.
+    from lback.storage.direct import direct_file, read_direct_token
+
+    direct = read_direct_token(services["token_signer"], token)
+    if direct is not None:
+        return direct_file(services["storages"], direct, field_name, owner)
     uploads = Uploads(services["storage"], services["token_signer"])
     return uploads.open(uploads.find(token, owner), field_name)
 

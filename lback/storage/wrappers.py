@@ -113,6 +113,22 @@ class ScopedStorage(Storage):
         moved = self.storage.move(self._full(name), self._full(to), overwrite=overwrite)
         return self._relative(moved)
 
+    def direct_form(
+        self, name: str, sizes: tuple[int, int], now: float, expires: int
+    ) -> tuple[str, dict[str, str]] | None:
+        """Return URL and fields of a form that stores a file in the folder.
+
+        Args:
+            name: Name of the new file.
+            sizes: Minimum and maximum size in bytes.
+            now: Seconds since the epoch.
+            expires: Seconds since the epoch after which the form is refused.
+
+        Raises:
+            InvalidFileName, ConfigurationError: As `Storage.direct_form`.
+        """
+        return self.storage.direct_form(self._full(name), sizes, now, expires)
+
     def url(self, name: str, *, expires: float | timedelta | None = None) -> str:
         """Return an address at which a browser can read a file.
 
@@ -183,6 +199,26 @@ class ReadOnlyStorage(Storage):
             name: Name of the file.
             to: Its new name.
             overwrite: Ignored.
+
+        Raises:
+            ReadOnlyStorageError: Always.
+        """
+        self._refuse(name)
+
+    def direct_form(
+        self,
+        name: str,
+        sizes: tuple[int, int],  # noqa: ARG002
+        now: float,  # noqa: ARG002
+        expires: int,  # noqa: ARG002
+    ) -> NoReturn:
+        """Raise `ReadOnlyStorageError`.
+
+        Args:
+            name: Name of the file.
+            sizes: Ignored.
+            now: Ignored.
+            expires: Ignored.
 
         Raises:
             ReadOnlyStorageError: Always.

@@ -38,6 +38,25 @@ def test_a_form_without_the_script(project: Project) -> None:
         assert "film.mp4 (4 bytes)" in visitor.get("/films").text
 
 
+def test_a_file_that_is_sent_directly(project: Project) -> None:
+    project.apply("large-uploads")
+    project.migrate()
+    with project.serving() as visitor:
+        direct = visitor.get("/films/begin?name=film.mp4").json()
+        boundary = "the-boundary"
+        field = '--{}\r\nContent-Disposition: form-data; name="{}"{}\r\n\r\n{}\r\n'
+        parts = [field.format(boundary, name, "", v) for name, v in direct["fields"].items()]
+        parts += [field.format(boundary, "file", '; filename="x"', "a film"), f"--{boundary}--"]
+        kind = f"multipart/form-data; boundary={boundary}"
+        answer = visitor.send("POST", direct["url"], "".join(parts).encode(), Content_Type=kind)
+        assert answer.status == 204, answer.text
+        sent = visitor.submit("/films", {"reel-upload": direct["token"]})
+        assert sent.status == 303, sent.text
+        assert "film.mp4 (6 bytes)" in visitor.get("/films").text
+        (file,) = files(project)
+        assert file.startswith("films/")
+
+
 def test_a_killed_server_and_the_upload_goes_on(project: Project) -> None:
     project.apply("large-uploads")
     project.migrate()
