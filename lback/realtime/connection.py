@@ -298,7 +298,11 @@ class Connection:
         server = self._server
         deliver = server.delivery_to(self)
         subscription = await server.hub_or_raise.subscribe(
-            room, deliver, after=after, on_reset=lambda: self._reset(room)
+            room,
+            deliver,
+            after=after,
+            on_reset=lambda: self._reset(room),
+            on_failure=self._fail,
         )
         self._subscriptions[room] = subscription
         for message in subscription.missed:
@@ -309,6 +313,10 @@ class Connection:
 
     def _reset(self, room: str) -> None:
         self.send_soon({"room": room, "reload": True})
+
+    def _fail(self) -> None:
+        # The client cannot know what it did not get: it connects again, and asks for it.
+        self.close_soon(limits.INTERNAL_ERROR, "a message could not be delivered")
 
     def unsubscribe(self, room: str) -> None:
         """End the subscription of a room. Does nothing if there is none.

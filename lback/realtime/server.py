@@ -319,7 +319,8 @@ class RealtimeServer:
             await stream.begin(front.transport, after)
         except Exception:
             logger.exception("events failed")
-            front.transport.abort()
+            # Not cut off: the client would come back and fail at the same message.
+            stream.refuse("a message could not be delivered")
             stream.release()
 
     def _open(self, front: Front, head: Head, entry: Entry) -> None:
