@@ -27,7 +27,7 @@ from lback.realtime import limits
 from lback.realtime.connection import Connection, Disconnected, message_frame
 from lback.realtime.engines import EngineAway
 from lback.realtime.entering import Answer, Entrance
-from lback.realtime.event_route import EventRoute
+from lback.realtime.event_route import EventRoute, events_path
 from lback.realtime.events import HEARTBEAT, EventStream
 from lback.realtime.front import Front
 from lback.realtime.handlers import Handler, call_with_services
@@ -113,10 +113,10 @@ class RealtimeServer:
         self._app = app
         self.services = app.dependencies
         self.limits = limits.ConnectionLimits.of(app.config)
-        self.events_path = f"{app.config.REALTIME_PATH}events"
+        self.events_path = events_path(app.config)
         routes = {}
         if app.config.REALTIME:
-            routes[self.events_path] = EventRoute(self.events_path, self.services)
+            routes[self.events_path] = EventRoute(app.config, self.services)
         self._entrance = Entrance(app, routes)
         self._router = app.router
         self._handlers: dict[Route, Handler] = {
