@@ -13,6 +13,7 @@ from lback.core.exceptions import Forbidden
 from lback.core.http.headers import RequestHeaders
 from lback.core.http.multidict import MultiDict, parse_query
 from lback.realtime import limits
+from lback.realtime.access_changes import access_keys
 from lback.realtime.heads import addresses
 from lback.realtime.positions import Position, decode_positions
 from lback.realtime.rooms import check_name, may_subscribe
@@ -78,6 +79,7 @@ class Connection:
         "_server",
         "_socket",
         "_subscriptions",
+        "access_keys",
         "head",
         "id",
         "path_params",
@@ -106,6 +108,7 @@ class Connection:
         self.path_params = entry.path_params
         self.user = entry.user
         self.session_id = entry.session_id
+        self.access_keys = access_keys(entry)
         self.ticket = entry.ticket
 
     @property

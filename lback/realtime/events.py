@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from lback.realtime import limits
+from lback.realtime.access_changes import access_keys
 from lback.realtime.engines import EngineAway
 from lback.realtime.heads import addresses
 from lback.realtime.hub import size_of
@@ -55,6 +56,7 @@ class EventStream(asyncio.Protocol):
         "_subscriptions",
         "_transport",
         "_waiting",
+        "access_keys",
         "entry",
         "head",
         "id",
@@ -73,6 +75,7 @@ class EventStream(asyncio.Protocol):
         self._as_html: bool = entry.path_params["html"]
         self.head = head
         self.entry = entry
+        self.access_keys = access_keys(entry)
         self.id = number
         self.rooms: list[str] = entry.path_params["rooms"]
         self.stalled = (0, 0.0)

@@ -173,7 +173,7 @@ class RealtimeServer:
             if self._app.config.REALTIME:
                 hub = Hub(self.services["realtime"], on_state=self._tell_state)
                 self.hub = await stack.enter_async_context(hub)
-            tasks = [self._backlogs.watch(), self._beat(), self.rechecks.watch()]
+            tasks = [self._backlogs.watch(), self._beat(), *self.rechecks.tasks()]
             running = [self.loop.create_task(task) for task in tasks]
             watchdog = _Watchdog(self.loop) if self._app.config.DEBUG else None
             servers = [
