@@ -483,8 +483,7 @@ class Application:
         check_handlers(self.router.routes, self.dependencies)
         if self.config.REALTIME:
             import_rooms(self.config)
-            path = f"{self.config.REALTIME_PATH}events"
-            self.router.add(EventRoute(path, self.dependencies))
+            EventRoute(self.config, self.dependencies).add_to(self.router)
 
     def _prepare_admin(self) -> None:
         if "lback.admin.registry" not in sys.modules:

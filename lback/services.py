@@ -110,6 +110,8 @@ def _db_manager(services: "Services") -> "DatabaseManager":
     for module in MODELS:
         import_module(module)
     config: Config = services["config"]
+    if config.REALTIME:
+        import_module("lback.realtime.account_changes")
     app = services.get("app")
     direct = config.DATABASE_DIRECT_URL
     return DatabaseManager(
@@ -130,7 +132,17 @@ def _session_manager(services: "Services") -> "SessionManager":
         lifetime=config.SESSION_LIFETIME,
         idle_timeout=config.SESSION_IDLE_TIMEOUT,
         clock_tolerance=config.CLOCK_TOLERANCE,
+        on_end=_session_listener(services),
     )
+
+
+def _session_listener(services: "Services") -> "Callable[[str], None] | None":
+    if not services["config"].REALTIME:
+        return None
+    # Imported here: few applications have connections that the end of a session closes.
+    from lback.realtime.access_changes import session_ended
+
+    return partial(session_ended, services)
 
 
 def _user_manager(services: "Services") -> "UserManager":

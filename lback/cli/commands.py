@@ -19,6 +19,7 @@ COMMANDS: Mapping[str, str] = {
     "realtime": "lback.cli.realtime:realtime",
     "routes": "lback.cli.routes:routes",
     "openapi": "lback.cli.openapi:openapi",
+    "asyncapi": "lback.cli.asyncapi:asyncapi",
     "config": "lback.cli.settings:config",
     "makemigrations": "lback.cli.migrate:makemigrations",
     "migrate": "lback.cli.migrate:migrate",
@@ -64,6 +65,7 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
     "Inspect": {
         "routes": "List routes with their views, permissions and CSRF checks.",
         "openapi": "Print the OpenAPI document of the API.",
+        "asyncapi": "Print the AsyncAPI document of WebSockets, events and rooms.",
         "config": "Show every setting with its value and source.",
         "signals": "List signals with their senders, arguments and receivers.",
     },

@@ -59,7 +59,7 @@ def openapi(
         return _lock(path, described.document(), as_json=as_json)
     if audit:
         return _audit(path, described.document(), as_json=as_json)
-    text = _text(described.document(version), form)
+    text = document_text(described.document(version), form)
     if output is None:
         click.echo(text, nl=False)
     else:
@@ -75,7 +75,13 @@ class _WithoutAnchors(yaml.SafeDumper):
         return True
 
 
-def _text(document: "JSONObject", form: str) -> str:
+def document_text(document: "JSONObject", form: str) -> str:
+    """Return a document as text that ends with a line break.
+
+    Args:
+        document: The document.
+        form: "json" or "yaml".
+    """
     if form == "json":
         return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 

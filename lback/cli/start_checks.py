@@ -211,6 +211,26 @@ def _realtime(app: "Application") -> Iterator[Problem]:
         why = "messages of live pages wait in the database until it answers"
         fix = "start the server, or correct REALTIME_REDIS_URL"
         yield Problem(problem, why, fix, is_error=False)
+    if _is_deaf(app):
+        yield Problem(
+            f"notifications of PostgreSQL do not arrive by {app.db_manager.direct.shown_url}, as "
+            "behind a pooler in transaction mode",
+            "messages of live pages are up to five seconds late",
+            "set DATABASE_DIRECT_URL to the server itself, without the pooler",
+            is_error=False,
+        )
+
+
+def _is_deaf(app: "Application") -> bool:
+    is_postgresql = app.db_manager.url.get_backend_name() == "postgresql"
+    if app.config.REALTIME != "database" or not is_postgresql or database_problem(app):
+        return False
+    from lback.realtime.engines.watching import hears_notifications  # others do not import it
+
+    try:
+        return not hears_notifications(app.db_manager)
+    except (FrameworkException, SQLAlchemyError):
+        return False  # of DATABASE_DIRECT_URL, which the check of migrations reports
 
 
 def realtime_problem(app: "Application") -> str:

@@ -72,7 +72,7 @@ class Router:
         self.add(Route(path, view, methods, name, requires_auth))
 
     def add(self, route: Route) -> None:
-        """Add a route that was already built."""
+        """Add a route that was already built, at the end."""
         with self._lock:
             self._routes.append(route)
             self._tree.add(route)
@@ -83,6 +83,15 @@ class Router:
                     "the route name %r is taken by %s; url_for uses that one, not %s",
                     route.name, self._names[route.name].path, route.path,
                 )  # fmt: skip
+
+    def add_first(self, route: Route) -> None:
+        """Add a route before all others, so that no pattern of them hides it.
+
+        Args:
+            route: The route.
+        """
+        with self._lock:
+            self._replace([route, *self._routes])
 
     def remove_route(self, path: str, methods: list[str] | None = None) -> None:
         """Remove the routes of a pattern, or some of their methods. Does nothing without a match.

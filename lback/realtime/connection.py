@@ -13,6 +13,7 @@ from lback.core.exceptions import Forbidden
 from lback.core.http.headers import RequestHeaders
 from lback.core.http.multidict import MultiDict, parse_query
 from lback.realtime import limits
+from lback.realtime.access_changes import access_keys
 from lback.realtime.heads import addresses
 from lback.realtime.positions import Position, decode_positions
 from lback.realtime.rooms import check_name, may_subscribe
@@ -78,6 +79,7 @@ class Connection:
         "_server",
         "_socket",
         "_subscriptions",
+        "access_keys",
         "head",
         "id",
         "path_params",
@@ -106,6 +108,7 @@ class Connection:
         self.path_params = entry.path_params
         self.user = entry.user
         self.session_id = entry.session_id
+        self.access_keys = access_keys(entry)
         self.ticket = entry.ticket
 
     @property
@@ -298,7 +301,11 @@ class Connection:
         server = self._server
         deliver = server.delivery_to(self)
         subscription = await server.hub_or_raise.subscribe(
-            room, deliver, after=after, on_reset=lambda: self._reset(room)
+            room,
+            deliver,
+            after=after,
+            on_reset=lambda: self._reset(room),
+            on_failure=self._fail,
         )
         self._subscriptions[room] = subscription
         for message in subscription.missed:
@@ -309,6 +316,10 @@ class Connection:
 
     def _reset(self, room: str) -> None:
         self.send_soon({"room": room, "reload": True})
+
+    def _fail(self) -> None:
+        # The client cannot know what it did not get: it connects again, and asks for it.
+        self.close_soon(limits.INTERNAL_ERROR, "a message could not be delivered")
 
     def unsubscribe(self, room: str) -> None:
         """End the subscription of a room. Does nothing if there is none.

@@ -3,17 +3,29 @@
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from lback.core.exceptions import BadRequest, Forbidden, ServiceUnavailable
+from lback.core.exceptions import (
+    BadRequest,
+    ConfigurationError,
+    Forbidden,
+    ServiceUnavailable,
+)
 from lback.core.routing.route import Route
 from lback.core.routing.websocket_route import HANDSHAKE, Handshake
 from lback.realtime.limits import MOST_ROOMS
 from lback.realtime.rooms import may_subscribe
 
 if TYPE_CHECKING:
+    from lback.core.config import Config
     from lback.core.request import Request
     from lback.core.response import Response
+    from lback.core.router import Router
 
 NAME = "realtime-events"
+
+
+def events_path(config: "Config") -> str:
+    """Return the path of server-sent events, such as `/realtime/events`."""
+    return f"{config.REALTIME_PATH}events"
 
 
 def events(request: "Request") -> "Response":
@@ -36,13 +48,31 @@ class EventRoute(Route):
     """The route of server-sent events: a GET with the names of rooms.
 
     Args:
-        path: Its path, such as `/realtime/events`.
+        config: The settings.
         services: Services of the application, for the rules of rooms.
     """
 
-    def __init__(self, path: str, services: Mapping[str, Any]) -> None:
-        super().__init__(path, events, ["GET"], NAME, requires_auth=False)
+    def __init__(self, config: "Config", services: Mapping[str, Any]) -> None:
+        super().__init__(events_path(config), events, ["GET"], NAME, requires_auth=False)
         self._services = services
+
+    def add_to(self, router: "Router") -> None:
+        """Add the route before those of the project, whose patterns may match its path as well.
+
+        Args:
+            router: All routes of the application.
+
+        Raises:
+            ConfigurationError: A route of the project has the same path.
+        """
+        for route in router.routes:
+            if route.path == self.path:
+                raise ConfigurationError(
+                    f"{route!r} has the address of the events of rooms, {self!r}: requests for it "
+                    "would never reach the view. Give the route another path, or set "
+                    'REALTIME_PATH, such as REALTIME_PATH = "/live/"'
+                )
+        router.add_first(self)
 
     def build_endpoint(self, _: Mapping[str, object]) -> Callable[..., object]:
         """Return the function that is called for a request."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from lback.realtime import limits
+from lback.realtime.access_changes import access_keys
 from lback.realtime.engines import EngineAway
 from lback.realtime.heads import addresses
 from lback.realtime.hub import size_of
@@ -49,11 +50,13 @@ class EventStream(asyncio.Protocol):
 
     __slots__ = (
         "_as_html",
+        "_has_begun",
         "_positions",
         "_server",
         "_subscriptions",
         "_transport",
         "_waiting",
+        "access_keys",
         "entry",
         "head",
         "id",
@@ -67,9 +70,12 @@ class EventStream(asyncio.Protocol):
         self._positions: dict[str, Position] = {}
         self._transport: Any = None
         self._waiting: list[Message] | None = None
+        # Nothing may be written before the head of the response.
+        self._has_begun = False
         self._as_html: bool = entry.path_params["html"]
         self.head = head
         self.entry = entry
+        self.access_keys = access_keys(entry)
         self.id = number
         self.rooms: list[str] = entry.path_params["rooms"]
         self.stalled = (0, 0.0)
@@ -101,7 +107,6 @@ class EventStream(asyncio.Protocol):
         hub = self._server.hub_or_raise
         given = decode_positions(after, self.rooms)
         waiting = self._waiting = []
-        lost: list[str] = []
         left = limits.MISSED_BYTES
         try:
             for room in self.rooms:
@@ -112,27 +117,32 @@ class EventStream(asyncio.Protocol):
                     self.deliver,
                     after=given.get(room),
                     on_reset=partial(self.reload, [room]),
+                    on_failure=partial(self.refuse, "a message could not be delivered"),
                     missed_bytes=left,
                 )
                 left = max(0, left - size_of(subscription.missed))
                 self._subscriptions.append(subscription)
-                if subscription.reset:
-                    lost.append(room)
         except EngineAway:
             # With any other status than 200, browsers would not come back.
-            self.write(START)
+            self._write_head()
             self.state("away")
             self.end()
             return
         if transport.is_closing():
             self.release()
             return
-        self.write(START)
-        self._send_first(lost, waiting)
+        self._write_head()
+        self._send_first(waiting)
         for room in self.rooms:
             self._server.join(self, room)
 
-    def _send_first(self, lost: list[str], waiting: "list[Message]") -> None:
+    def _write_head(self) -> None:
+        self._has_begun = True
+        self.write(START)
+
+    def _send_first(self, waiting: "list[Message]") -> None:
+        # Also of rooms whose messages were lost while further rooms were subscribed.
+        lost = [subscription.room for subscription in self._subscriptions if subscription.reset]
         first = [m for subscription in self._subscriptions for m in subscription.missed]
         first += waiting
         # Where each room stood before what is sent now: after it, a part of that may be missing.
@@ -188,11 +198,13 @@ class EventStream(asyncio.Protocol):
     def write(self, data: bytes) -> None:
         """Send bytes without waiting; drops a client for which too many wait.
 
+        Before the response has begun, nothing is sent.
+
         Args:
             data: The bytes.
         """
         transport = self._transport
-        if transport.is_closing():
+        if transport.is_closing() or not self._has_begun:
             return
         transport.write(data)
         if transport.get_write_buffer_size() > limits.UNREAD_BYTES:

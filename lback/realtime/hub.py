@@ -51,6 +51,8 @@ class Subscription:
         reset: Whether the history does not reach back to that position, or is too large: the client
             must load its page again.
         position: Where the client stands once it has seen `missed` and what was delivered.
+        has_failed: Whether a function of the subscriber raised an exception, which has ended the
+            subscription.
     """
 
     def __init__(
@@ -58,13 +60,16 @@ class Subscription:
         room: str,
         deliver: "Callable[[Message], object]",
         on_reset: Callable[[], object] | None = None,
+        on_failure: Callable[[], object] | None = None,
     ) -> None:
         self.room = room
         self.missed: list[Message] = []
         self.reset = False
         self.position = UNKNOWN
+        self.has_failed = False
         self._deliver = deliver
         self._on_reset = on_reset
+        self._on_failure = on_failure
         self._waiting: list[Message] | None = []
 
     def receive(self, message: "Message") -> None:
@@ -80,10 +85,7 @@ class Subscription:
         if self._has_seen(message):
             return
         self.position = message.position
-        try:
-            self._deliver(message)
-        except Exception:
-            logger.exception("delivering a message of the room %s failed", self.room)
+        self._call(self._deliver, message)
 
     def begin(self, missed: "list[Message]", position: Position, *, reset: bool = False) -> None:
         """End the reading of the history; called by the hub.
@@ -111,7 +113,20 @@ class Subscription:
         if self._waiting is not None:
             self._waiting.clear()
         elif self._on_reset is not None:
-            self._on_reset()
+            self._call(self._on_reset)
+
+    def _call(self, function: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
+        """Call a function of the subscriber; an exception of it ends this subscription alone."""
+        try:
+            function(*args, **kwargs)
+        except Exception:
+            logger.exception("delivering to a subscriber of the room %s failed", self.room)
+            self.has_failed = self.reset = True
+
+    def report_failure(self) -> None:
+        """Tell the subscriber that the subscription has ended; called by the hub."""
+        if self._on_failure is not None:
+            self._call(self._on_failure)
 
     def _has_seen(self, message: "Message") -> bool:
         position = self.position
@@ -227,6 +242,7 @@ class Hub:
         *,
         after: Position | None = None,
         on_reset: Callable[[], object] | None = None,
+        on_failure: Callable[[], object] | None = None,
         timeout: float = 10.0,
         missed_bytes: int = limits.MISSED_BYTES,
     ) -> Subscription:
@@ -234,10 +250,14 @@ class Hub:
 
         Args:
             room: Name of the room.
-            deliver: Called in the loop with each new message, in order. It must not block.
+            deliver: Called in the loop with each new message, in order. It must not block. An
+                exception ends this subscription, so that no message is left out, and no other one.
             after: What the client has seen; None if it begins now.
             on_reset: Called if messages were lost later, because the engine was away for longer
                 than the history reaches back.
+            on_failure: Called after `deliver` or `on_reset` raised an exception, which is in the
+                log. The subscription has ended then: close the connection of the client, or
+                subscribe again.
             timeout: Seconds to wait for the engine.
             missed_bytes: Most bytes of the missed messages as JSON. If there are more, `missed` is
                 empty and `reset` is set.
@@ -254,7 +274,7 @@ class Hub:
         if state is None:
             state = self._rooms[room] = _Room(room)
             state.opening = self._loop.create_task(self._open(state))
-        subscription = Subscription(room, deliver, on_reset)
+        subscription = Subscription(room, deliver, on_reset, on_failure)
         state.subscriptions[subscription] = None
         try:
             async with asyncio.timeout(timeout):
@@ -395,7 +415,10 @@ class Hub:
 
     def _tell(self) -> None:
         for function in self.on_state:
-            function(self.state)
+            try:
+                function(self.state)
+            except Exception:
+                logger.exception("a function of on_state failed: %r", function)
 
     def _wake(self, rooms: Collection[str] | None) -> None:
         """Note rooms that may have new messages; called from any thread."""
@@ -435,13 +458,20 @@ class Hub:
             room.recent.clear()
             for subscription in list(room.subscriptions):
                 subscription.lose(history.position)
+                self._end_if_failed(subscription)
             return
         for message in history.messages:
             room.recent.append(message)
             for subscription in list(room.subscriptions):
                 subscription.receive(message)
+                self._end_if_failed(subscription)
         if history.more:
             self._mark([room.name])
+
+    def _end_if_failed(self, subscription: Subscription) -> None:
+        if subscription.has_failed:
+            self.unsubscribe(subscription)
+            subscription.report_failure()
 
     async def _check(self) -> None:
         while True:

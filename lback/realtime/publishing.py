@@ -10,7 +10,7 @@ from lback.core.exceptions import ConfigurationError
 from lback.core.unit_of_work import after_commit, current
 from lback.realtime.engines import Engine, engine_of
 from lback.realtime.messages import RESERVED, encode_data
-from lback.realtime.rooms import check_name
+from lback.realtime.rooms import INTERNAL, check_name
 
 if TYPE_CHECKING:
     from lback.database.sessions import Session
@@ -33,8 +33,8 @@ def publish(room: str, data: object, *, now: bool = False) -> None:
 
     Raises:
         TypeError: JSON cannot hold the data, or the name is not text.
-        ValueError: The name of the room is not valid, that of the event is one of the framework,
-            or the data is longer than `REALTIME_MESSAGE_BYTES`.
+        ValueError: The name of the room is not valid, that of the room or of the event is one of
+            the framework, or the data is longer than `REALTIME_MESSAGE_BYTES`.
         ConfigurationError: The setting `REALTIME` is empty, or no application exists.
 
     Example:
@@ -52,6 +52,11 @@ def publish(room: str, data: object, *, now: bool = False) -> None:
         raise ValueError(
             f"the event {name!r} of the message in {room!r} is one of the framework "
             f"({', '.join(sorted(RESERVED))}); use another name"
+        )
+    if isinstance(room, str) and room.startswith(INTERNAL):
+        raise ValueError(
+            f"the room {room!r} is one of the framework, as all that begin with {INTERNAL!r}; use "
+            "another name"
         )
     publish_event(room, data, now=now)
 

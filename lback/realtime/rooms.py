@@ -21,6 +21,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 LONGEST_NAME = 200
 _NAME = re.compile(r"[!-~]{1,200}")
 SESSION, USER = "db_session", "user"
+# The rooms of the framework, which clients cannot subscribe to, whatever the rules say.
+INTERNAL = "lback:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +172,7 @@ def find_room(name: str) -> tuple[RoomRule, dict[str, object]] | None:
     Args:
         name: Name of the room.
     """
-    if not _NAME.fullmatch(name):
+    if not _NAME.fullmatch(name) or name.startswith(INTERNAL):
         return None
     for rule in ROOMS.values():
         variables = rule.match(name)

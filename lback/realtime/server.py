@@ -27,7 +27,7 @@ from lback.realtime import limits
 from lback.realtime.connection import Connection, Disconnected, message_frame
 from lback.realtime.engines import EngineAway
 from lback.realtime.entering import Answer, Entrance
-from lback.realtime.event_route import EventRoute
+from lback.realtime.event_route import EventRoute, events_path
 from lback.realtime.events import HEARTBEAT, EventStream
 from lback.realtime.front import Front
 from lback.realtime.handlers import Handler, call_with_services
@@ -113,10 +113,10 @@ class RealtimeServer:
         self._app = app
         self.services = app.dependencies
         self.limits = limits.ConnectionLimits.of(app.config)
-        self.events_path = f"{app.config.REALTIME_PATH}events"
+        self.events_path = events_path(app.config)
         routes = {}
         if app.config.REALTIME:
-            routes[self.events_path] = EventRoute(self.events_path, self.services)
+            routes[self.events_path] = EventRoute(app.config, self.services)
         self._entrance = Entrance(app, routes)
         self._router = app.router
         self._handlers: dict[Route, Handler] = {
@@ -173,7 +173,7 @@ class RealtimeServer:
             if self._app.config.REALTIME:
                 hub = Hub(self.services["realtime"], on_state=self._tell_state)
                 self.hub = await stack.enter_async_context(hub)
-            tasks = [self._backlogs.watch(), self._beat(), self.rechecks.watch()]
+            tasks = [self._backlogs.watch(), self._beat(), *self.rechecks.tasks()]
             running = [self.loop.create_task(task) for task in tasks]
             watchdog = _Watchdog(self.loop) if self._app.config.DEBUG else None
             servers = [
@@ -319,7 +319,8 @@ class RealtimeServer:
             await stream.begin(front.transport, after)
         except Exception:
             logger.exception("events failed")
-            front.transport.abort()
+            # Not cut off: the client would come back and fail at the same message.
+            stream.refuse("a message could not be delivered")
             stream.release()
 
     def _open(self, front: Front, head: Head, entry: Entry) -> None:

@@ -52,6 +52,7 @@ class SessionManager:
         idle_timeout: Seconds after which an unused session ends.
         clock: Returns the seconds since the epoch.
         clock_tolerance: Seconds by which the clock of another machine may be ahead.
+        on_end: Called with the id of a session after it was deleted, or replaced by another id.
 
     Example:
         >>> from lback.sessions import MemorySessionStore
@@ -72,12 +73,14 @@ class SessionManager:
         idle_timeout: float = 7 * 24 * 3600,
         clock: Callable[[], float] = time.time,
         clock_tolerance: float = tolerance.SECONDS,
+        on_end: Callable[[str], object] | None = None,
     ) -> None:
         self._store = store
         self._lifetime = lifetime
         self._idle_timeout = min(idle_timeout, lifetime)
         self._clock = clock
         self._tolerance = ClockTolerance(clock_tolerance, clock=clock)
+        self._on_end = on_end
         self._cleaned_at: float | None = None
 
     def create(self) -> AppSession:
@@ -178,6 +181,7 @@ class SessionManager:
             # In one step: if a sign-out came in between, the session has ended under every id.
             if not self._store.replace(session.replaced_id, session_id, record):
                 return False
+            self._note_end(session.replaced_id)
             session.replaced_id = None
         else:
             self._store.create(session_id, record)
@@ -197,7 +201,12 @@ class SessionManager:
     def _delete_replaced(self, session: AppSession) -> None:
         if isinstance(session, _KeptSession) and session.replaced_id is not None:
             self._store.delete(session.replaced_id)
+            self._note_end(session.replaced_id)
             session.replaced_id = None
+
+    def _note_end(self, session_id: str) -> None:
+        if self._on_end is not None:
+            self._on_end(session_id)
 
     def _clean(self, now: float) -> None:
         if self._cleaned_at is None or abs(now - self._cleaned_at) >= SECONDS_BETWEEN_CLEANINGS:
@@ -319,6 +328,7 @@ class SessionManager:
         """
         if session.session_id is not None:
             self._store.delete(session.session_id)
+            self._note_end(session.session_id)
         self._delete_replaced(session)
         session.clear()
         session.session_id = None

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from lback.realtime.engines.memory import MemoryEngine
 from lback.realtime.positions import Position
-from lback.realtime.rooms import import_rooms
+from lback.realtime.rooms import INTERNAL, import_rooms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -52,6 +52,8 @@ class PublishedRecorder(MemoryEngine):
         """
         super().append(session, batch)
         for room, datas in batch.items():
+            if room.startswith(INTERNAL):
+                continue
             last = self.position(room)
             before = Position(last.epoch, last.offset - len(datas))
             self.messages += self.read(room, before, len(datas)).messages

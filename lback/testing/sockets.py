@@ -17,6 +17,8 @@ from lback.realtime.server import RealtimeServer
 HOST = "localhost"
 # How long a test waits for what should come.
 PATIENCE = 5.0
+# Between two looks whether users may still be connected.
+RECHECK_SECONDS = 0.2
 
 
 class SocketClosed(Exception):
@@ -235,7 +237,7 @@ class _Served:
             self._ready.set()
 
     async def _serve(self) -> None:
-        self.server = RealtimeServer(self._application, recheck_seconds=0.2)
+        self.server = RealtimeServer(self._application, recheck_seconds=RECHECK_SECONDS)
         self._loop = asyncio.get_running_loop()
         self._stopped = asyncio.Event()
         with socket.create_server(("127.0.0.1", 0)) as listener:

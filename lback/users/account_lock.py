@@ -8,6 +8,7 @@ from sqlalchemy.orm.attributes import set_committed_value
 
 from lback.database import utc_now
 from lback.security import clock_tolerance
+from lback.users.access_changes import note_access_change
 from lback.users.models import Account
 
 _ONE_STEP = timedelta(microseconds=1)
@@ -53,6 +54,7 @@ def end_sessions(session: Session, account: Account) -> None:
     statement = update(model).where(model.id == account.id)
     statement = statement.values(session_version=model.session_version + 1)
     session.execute(statement.execution_options(synchronize_session=False))
+    note_access_change(session, account)
     if account in session:
         session.expire(account, ["session_version"])
 

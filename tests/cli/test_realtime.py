@@ -189,6 +189,44 @@ def test_lback_realtime_serves_sockets_and_events_alone(project: Path) -> None:
                 connection.recv(PATIENCE)
 
 
+def test_a_pattern_of_the_project_does_not_hide_the_events(project: Path) -> None:
+    """Such as the page of a program in the browser, which is the answer to every other path."""
+    with (project / "urls.py").open("a") as file:
+        file.write(
+            "\ndef app(request, rest):\n    return 'app'\n"
+            "urlpatterns += [path('/{rest:path}', app, requires_auth=False)]\n"
+        )
+    with serving(project, *SERVE) as program:
+        assert program.get("/realtime/other") == (200, "app")
+        with events(program.port) as stream:
+            assert program.get("/say?text=hello") == (200, "said")
+            read_until(stream, b"event: said")
+    with serving(project, *SERVE, "--no-realtime") as program:
+        assert program.get("/realtime/events?room=news")[0] == 503
+
+
+def test_a_route_at_the_address_of_the_events_is_refused_at_the_start(project: Path) -> None:
+    with (project / "urls.py").open("a") as file:
+        file.write('\nurlpatterns += [path("/realtime/events", say)]\n')
+    environ = {**os.environ, **DEPLOYED}
+    for command in ("check", "serve"):
+        done = subprocess.run(
+            [sys.executable, "-m", "lback", command],
+            cwd=project, env=environ, capture_output=True, text=True, timeout=PATIENCE, check=False,
+        )  # fmt: skip
+        assert done.returncode != 0
+        assert "<Route * '/realtime/events' urls.say>" in done.stderr
+        assert "<EventRoute GET '/realtime/events'" in done.stderr
+        assert "REALTIME_PATH" in done.stderr
+    with (project / "settings.py").open("a") as file:
+        file.write('REALTIME_PATH = "/live/"\n')
+    done = subprocess.run(
+        [sys.executable, "-m", "lback", "routes"],
+        cwd=project, env=environ, capture_output=True, text=True, timeout=PATIENCE, check=True,
+    )  # fmt: skip
+    assert "/live/events" in done.stdout
+
+
 def test_a_worker_without_realtime_answers_426_and_503(project: Path) -> None:
     with serving(project, *SERVE, "--no-realtime") as program:
         refusing = pytest.raises(InvalidStatus)

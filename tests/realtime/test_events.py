@@ -1,6 +1,7 @@
 """Server-sent events: messages of rooms, what was missed, and who may read."""
 
 import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -143,6 +144,63 @@ def test_fragments_as_html(app: Application, tmp_path: Path) -> None:
     start = lines.index("event: rows.html#a")
     expected = ["data: <p>", "data: &lt;é&gt;", "data: </p>", "data: ", "data: event: x", ""]
     assert lines[start + 1 : start + 7] == expected
+
+
+def events_of(served: Any, query: str) -> socket.socket:
+    stream = socket.create_connection(("127.0.0.1", served.port), 20)
+    head = f"GET /realtime/events?{query} HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    stream.sendall(head.encode())
+    return stream
+
+
+def read_until(stream: socket.socket, end: bytes) -> bytes:
+    received = b""
+    while end not in received:
+        more = stream.recv(4096)
+        assert more, received
+        received += more
+    return received
+
+
+def test_a_message_that_one_client_cannot_get_ends_its_stream_alone(
+    app: Application, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A fragment without its HTML, as a program with another version may leave it."""
+    engine = app.dependencies["realtime"]
+    with serving(app.develop()) as served, Client(app).events("open-1") as others:
+        for last_id in ("", "@1"):  # as it is published, and when it is among those missed
+            with events_of(served, f"room=open-1&html=1&last_event_id={last_id}") as stream:
+                if not last_id:
+                    read_until(stream, b"id: ")
+                    engine.append(None, {"open-1": ['{"event":"fragment"}']})
+                text = read_until(stream, b"event: reload\n").decode()
+                while more := stream.recv(4096):
+                    text += more.decode()
+            assert text.endswith('"reason":"a message could not be delivered"}\n\n')
+        assert others.receive().event == "fragment"
+        publish("open-1", "next")
+        assert others.receive().data["data"] == "next"
+    assert "KeyError: 'html'" in caplog.text
+
+
+def test_nothing_is_sent_before_the_head_of_the_response(app: Application) -> None:
+    """The second room cannot be read at first, which all clients are told."""
+    engine = app.dependencies["realtime"]
+    engine.errors = (ConnectionError,)
+    position, is_away = engine.position, threading.Event()
+
+    def away_for_one(room: str) -> Any:
+        if room == "open-2" and is_away.is_set():
+            raise ConnectionError("away")
+        return position(room)
+
+    engine.position = away_for_one
+    with serving(app.develop()) as served, Client(app).events("open-1") as others:
+        is_away.set()
+        with events_of(served, "room=open-1&room=open-2") as stream:
+            assert others.receive().data == {"state": "away"}
+            is_away.clear()
+            assert read_until(stream, b"id: ").startswith(b"HTTP/1.1 200 OK\r\n")
 
 
 def test_a_history_that_is_too_large_for_a_connection_makes_it_reload(

@@ -303,16 +303,64 @@ def test_an_unexpected_error_of_the_engine_does_not_end_the_hub(
     assert "begins anew" in caplog.text
 
 
-def test_a_receiver_that_fails_does_not_disturb_others(any_engine: Engine) -> None:
+def test_a_receiver_that_fails_ends_its_own_subscription_alone(
+    any_engine: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
     async def test() -> None:
         async with Hub(any_engine) as hub:
-            received = Received()
-            await hub.subscribe("a", lambda message: 1 / 0)
+            received, got, ended = Received(), Received(), asyncio.Event()
+
+            def fail_at_two(message: Message) -> None:
+                got(message)
+                if message.data == 2:
+                    raise ZeroDivisionError("of a receiver")
+
+            failing = await hub.subscribe("a", fail_at_two, on_failure=ended.set)
             await hub.subscribe("a", received)
-            await added(any_engine, 1)
-            assert await received.wait_for(1) == [1]
+            await added(any_engine, 1, 2, 3)
+            assert await received.wait_for(3) == [1, 2, 3]
+            assert ended.is_set()
+            assert got.data == [1, 2]  # nothing comes after the one that is missing
+            assert (failing.has_failed, failing.reset) == (True, True)
+            await added(any_engine, 4)
+            assert await received.wait_for(4) == [1, 2, 3, 4]
+            assert got.data == [1, 2]
 
     run(test)
+    assert caplog.text.count("ZeroDivisionError: of a receiver") == 1
+
+
+def test_functions_that_fail_at_a_reset_or_at_an_end_do_not_disturb_others(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError("of a subscriber")
+
+    async def test() -> None:
+        engine = Failing(Limits(messages=100))
+        states: list[str] = []
+        async with Hub(engine, on_state=fail) as hub:
+            hub.on_state.append(states.append)
+            received, told = Received(), asyncio.Event()
+            first = await hub.subscribe("a", Received(), on_reset=fail, on_failure=fail)
+            await hub.subscribe("a", received, on_reset=told.set)
+            add(engine, 1)
+            await received.wait_for(1)
+            engine.is_away = True
+            add(engine, *range(200))
+            async with asyncio.timeout(10):
+                while hub.state != "away":
+                    await asyncio.sleep(0.01)
+            engine.is_away = False
+            await asyncio.wait_for(told.wait(), 10)
+            assert first.has_failed
+            add(engine, 7)
+            assert await received.wait_for(2) == [1, 7]
+            assert states == ["away", "live"]
+
+    run(test)
+    assert "begins anew" not in caplog.text
+    assert caplog.text.count("a function of on_state failed") == 2
 
 
 def test_rooms_without_subscriptions_are_not_read() -> None:

@@ -72,7 +72,7 @@ class Route:
 
     def __repr__(self) -> str:
         methods = ",".join(self.methods) if self.methods else "*"
-        return f"<Route {methods} {self.path!r} {view_name(self.view)}>"
+        return f"<{type(self).__name__} {methods} {self.path!r} {view_name(self.view)}>"
 
 
 def method_names(methods: Collection[str], path: str) -> list[str]:

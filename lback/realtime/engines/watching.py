@@ -1,13 +1,14 @@
 """Notices messages of other processes: by NOTIFY, by the file of SQLite, or by asking often."""
 
 import logging
+import secrets
 from abc import ABC, abstractmethod
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from lback.core.exceptions import FrameworkException
@@ -22,9 +23,17 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("lback.realtime")
 
+DEAF = (
+    "notifications of PostgreSQL do not arrive by %s, as behind a pooler in transaction mode: %s; "
+    "set DATABASE_DIRECT_URL to the server itself"
+)
+TOO_LATE = "messages of live pages are up to five seconds late"
+
 POLL_SECONDS = 0.1
 LISTEN_SECONDS = 0.5
 RECONNECT_SECONDS = 1.0
+# A notification arrives within milliseconds, unless it does not arrive at all.
+PROBE_SECONDS = 2.0
 # Commits may take so long after the counters were dated. Later ones are found by the hub, which
 # looks at all its rooms every few seconds.
 OVERLAP_SECONDS = 5.0
@@ -43,6 +52,23 @@ def watcher_of(db_manager: "DatabaseManager", wake: Wake) -> "ThreadWatcher":
     if url.get_backend_name() == "sqlite" and is_file(url):
         return _FileWatcher(db_manager, wake)
     return _Poller(db_manager, wake)
+
+
+def hears_notifications(db_manager: "DatabaseManager") -> bool:
+    """Return False if notifications of PostgreSQL do not arrive, as behind a pooler.
+
+    Args:
+        db_manager: A PostgreSQL database.
+
+    Raises:
+        ServiceUnavailable, SQLAlchemyError: The database does not answer.
+    """
+    channel = f"lback_probe_{secrets.token_hex(4)}"
+    with closing(own_connection(db_manager.direct)) as connection:
+        connection.execute(f"LISTEN {channel}")
+        with db_manager.session() as session:
+            session.execute(text(f"NOTIFY {channel}"))
+        return any(True for _ in connection.notifies(timeout=PROBE_SECONDS, stop_after=1))
 
 
 class ThreadWatcher(ABC):
@@ -74,6 +100,7 @@ class ThreadWatcher(ABC):
 
 class _Listener(ThreadWatcher):
     def _run(self) -> None:
+        self._warn_if_deaf()
         while not self._stopped.is_set():
             try:
                 connection = own_connection(self._db.direct)
@@ -91,6 +118,11 @@ class _Listener(ThreadWatcher):
             finally:
                 with suppress(Exception):
                     connection.close()
+
+    def _warn_if_deaf(self) -> None:
+        with suppress(FrameworkException, SQLAlchemyError):  # what follows tries again
+            if not hears_notifications(self._db):
+                logger.warning(DEAF, self._db.direct.shown_url, TOO_LATE)
 
     def _receive(self, connection: Any) -> None:
         while not self._stopped.is_set():
