@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 import lback
+from lback.cli.broker_check import broker_problem
 from lback.cli.click_classes import Command
 from lback.cli.json_output import json_option, print_json
 from lback.cli.project import find_project, open_project
@@ -139,6 +140,12 @@ def _tasks(app: "Application") -> Iterator[str]:
         yield f"{what}; {fix}"
 
 
+def _broker(app: "Application") -> Iterator[str]:
+    problem = broker_problem(app)
+    if problem is not None:
+        yield f"{problem.what}; {problem.fix}"
+
+
 DIAGNOSES: dict[str, Callable[["Application"], Iterator[str]]] = {
     "database": _database,
     "redis": _redis,
@@ -146,4 +153,5 @@ DIAGNOSES: dict[str, Callable[["Application"], Iterator[str]]] = {
     ".env": _env_file,
     "templates": _templates,
     "tasks": _tasks,
+    "broker of tasks": _broker,
 }

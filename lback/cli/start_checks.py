@@ -1,9 +1,7 @@
-"""The checks of `lback check`: database, tables, migrations, Redis, templates and apps."""
+"""The checks of `lback check`: database, tables, migrations, servers, templates and apps."""
 
 import importlib
-import socket
 from collections.abc import Iterator, Mapping
-from contextlib import closing
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,6 +12,7 @@ from sqlalchemy import inspect
 from sqlalchemy.exc import SQLAlchemyError
 
 from lback.cache.settings import cache_entries
+from lback.cli.broker_check import broker_problem, socket_problem
 from lback.cli.problems import Check, Problem
 from lback.cli.template_check import problems_of_templates, template_problems
 from lback.core.config import Config
@@ -28,7 +27,6 @@ from lback.database.sqlite import is_file
 if TYPE_CHECKING:
     from lback.application import Application
 
-REDIS_SECONDS = 2.0
 # A task that is ready for longer counts as late.
 LATE_SECONDS = 300.0
 
@@ -197,12 +195,7 @@ def redis_problem(url: str, setting: str = "REDIS_URL") -> str:
     parts = urlsplit(url)
     if parts.scheme == "unix":
         return "" if Path(parts.path).is_socket() else f"socket {parts.path} does not exist"
-    host, port = parts.hostname or "localhost", parts.port or 6379
-    try:
-        with closing(socket.create_connection((host, port), REDIS_SECONDS)):
-            return ""
-    except OSError as error:
-        return f"cannot connect to {host}:{port} ({setting}): {error.strerror or error}"
+    return socket_problem(parts.hostname or "localhost", parts.port or 6379, setting)
 
 
 def _realtime(app: "Application") -> Iterator[Problem]:
@@ -248,6 +241,12 @@ def _tasks(app: "Application") -> Iterator[Problem]:
         yield Problem(what, why, fix, is_error=False)
 
 
+def _broker(app: "Application") -> Iterator[Problem]:
+    problem = broker_problem(app)
+    if problem is not None:
+        yield Problem(problem.what, "no task runs; all wait in the database", problem.fix)
+
+
 def task_problems(app: "Application") -> list[tuple[str, str]]:
     """Return what is wrong with background tasks, and how to fix it.
 
@@ -271,5 +270,6 @@ START_CHECKS: Mapping[str, Check] = {
     "templates": template_problems,
     "apps": _apps,
     "tasks": _tasks,
+    "tasks.broker": _broker,
     "realtime": _realtime,
 }

@@ -83,7 +83,8 @@ def build_broker(url: str) -> Any:
         )
     except ModuleNotFoundError as error:
         hint = install_hint(f"broker-{extra}")
-        raise ConfigurationError(f"TASKS = 'dramatiq' needs {error.name}; run: {hint}") from error
+        missing = str(error.name).partition(".")[0]
+        raise ConfigurationError(f"TASKS = 'dramatiq' needs {missing}; run: {hint}") from error
 
 
 def check_options() -> None:

@@ -1,4 +1,4 @@
-"""Private servers that a test may freeze, stop and start: PostgreSQL, MariaDB, Redis, PgBouncer."""
+"""Private servers that a test may freeze, stop and start: databases, Redis, RabbitMQ, PgBouncer."""
 
 import contextlib
 import os
@@ -221,6 +221,51 @@ class Redis(Server):
     def command(self) -> list[str]:
         return ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "",
                 "--appendonly", "no", "--dir", str(self.folder)]  # fmt: skip
+
+
+class RabbitMQ(Server):
+    """A node of its own, which knows nothing of other nodes on this machine."""
+
+    programs = ("rabbitmq-server", "erl")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._node_port = free_port()
+
+    @property
+    def url(self) -> str:
+        return f"amqp://guest:guest@127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        super().start()
+        until(self._is_ready, "RabbitMQ does not become ready")
+
+    def _is_ready(self) -> bool:
+        import pika
+        from pika.exceptions import AMQPError
+
+        try:
+            pika.BlockingConnection(pika.URLParameters(self.url)).close()
+        except (AMQPError, OSError):
+            return False
+        return True
+
+    def command(self) -> list[str]:
+        # Without these two files it reads the settings of the system's own server.
+        (self.folder / "env.conf").touch()
+        (self.folder / "rabbitmq.conf").write_text(f"listeners.tcp.1 = 127.0.0.1:{self.port}\n")
+        # Debian's program in PATH changes to the user and the folder of the system's own server.
+        script = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
+        return [str(script) if script.exists() else "rabbitmq-server"]
+
+    def _identity(self) -> dict[str, Any]:
+        folder = str(self.folder)
+        names = {"HOME": folder, "NODENAME": f"lback-{self.port}@localhost"}
+        names |= {"CONF_ENV_FILE": f"{folder}/env.conf", "CONFIG_FILE": f"{folder}/rabbitmq.conf"}
+        names |= {"DIST_PORT": str(self._node_port), "MNESIA_BASE": f"{folder}/mnesia"}
+        names |= {"LOG_BASE": f"{folder}/log", "ENABLED_PLUGINS_FILE": f"{folder}/plugins"}
+        own = {n if n == "HOME" else f"RABBITMQ_{n}": value for n, value in names.items()}
+        return {**super()._identity(), "env": {**os.environ, **own}}
 
 
 class PgBouncer(Server):

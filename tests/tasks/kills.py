@@ -1,7 +1,9 @@
 """Workers of a project that are killed while they run tasks, and what is left afterwards.
 
 By hand, with a database of its own: `python -m tests.tasks.kills URL 10000`, and with the address
-of a broker behind that for tasks that go through it.
+of a broker behind that for tasks that go through it. The word `restart` instead of an address
+starts a RabbitMQ of its own, which is killed with -9 and started again when half of the tasks are
+done.
 """
 
 import os
@@ -10,13 +12,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import Engine, text
 
 from lback.database import DatabaseManager
+from tests.faults.servers import RabbitMQ
 
 TASKS = '''
 """What the workers run."""
@@ -135,10 +139,20 @@ class Site:
             return int(connection.execute(text(f"SELECT {what} FROM {table}")).scalar_one())
 
 
-def kill_workers(site: Site, number: int, *, every: float, patience: float) -> Outcome:
-    """Run tasks with two workers of which one is killed with -9 again and again."""
+def kill_workers(
+    site: Site,
+    number: int,
+    *,
+    every: float,
+    patience: float,
+    halfway: Callable[[], object] = lambda: None,
+) -> Outcome:
+    """Run tasks with two workers of which one is killed with -9 again and again.
+
+    `halfway` is called once, when half of the tasks have written their result.
+    """
     site.enqueue(number)
-    began, kills = time.monotonic(), 0
+    began, kills, is_halfway = time.monotonic(), 0, False
     give_up_at = began + patience
     workers = [site.start("work", "--threads", "4") for _ in range(2)]
     try:
@@ -146,6 +160,9 @@ def kill_workers(site: Site, number: int, *, every: float, patience: float) -> O
             if time.monotonic() > give_up_at:
                 raise TimeoutError(f"tasks are left after {patience:g} seconds: {site.states()}")
             time.sleep(every)
+            if not is_halfway and site.count("count(DISTINCT number)", "results") >= number // 2:
+                is_halfway = True
+                halfway()
             # One of the two, and now and then the other.
             chosen = int(random.random() < 0.9)
             # One that still starts would run nothing.
@@ -169,9 +186,29 @@ def kill_workers(site: Site, number: int, *, every: float, patience: float) -> O
     )
 
 
+def restart(server: RabbitMQ) -> None:
+    """End a broker as a crash does, and start it again with what it has on its disk."""
+    server.stop()
+    server.start()
+
+
+def main(url: str, number: int, broker: str) -> None:
+    server = RabbitMQ() if broker == "restart" else None
+    try:
+        if server is not None:
+            server.start()
+            broker = server.url
+        with tempfile.TemporaryDirectory() as name:
+            site = Site(Path(name), url, broker=broker)
+            halfway = partial(restart, server) if server else lambda: None
+            every = 1.0 if server is None else 10.0  # or the broker carries little
+            outcome = kill_workers(site, number, every=every, patience=3600, halfway=halfway)
+            sys.stdout.write(f"{outcome}\n")
+            site.manager.dispose()
+    finally:
+        if server is not None:
+            server.remove()
+
+
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as name:
-        site = Site(Path(name), sys.argv[1], broker="".join(sys.argv[3:4]))
-        outcome = kill_workers(site, int(sys.argv[2]), every=1.0, patience=3600)
-        sys.stdout.write(f"{outcome}\n")
-        site.manager.dispose()
+    main(sys.argv[1], int(sys.argv[2]), "".join(sys.argv[3:4]))
