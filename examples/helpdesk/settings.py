@@ -29,8 +29,8 @@ REALTIME = "database"
 # Where people go who signed in.
 LOGIN_REDIRECT_URL = "/tickets/"
 
-# The folder of attachments, found from this file. It must not be below static/.
-UPLOADS = "uploads"
+# Where attachments are kept: a private folder of the project. Chapter 12 keeps them on S3.
+STORAGES = {"default": {"backend": "folder", "path": "uploads"}}
 
 # Middlewares process requests from first to last and responses from last to first. An order that
 # cannot work is an error at start-up.

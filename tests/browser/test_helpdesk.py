@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[2]
 PICTURE = ROOT / "docs" / "images" / "helpdesk-light.png"
 PASSWORD = "a rather long password"
 ROWS = f"""
+from lback.storage import new_file
 from tickets.models import *
 users, body = app.user_manager, "It opens by a hand and no further.\\nTwo of us are inside."
 ada, sam = (
@@ -24,8 +25,8 @@ ada, sam = (
     for email in ("ada@example.org", "sam@example.org")
 )
 door = Ticket(title="The door of room 5 is stuck", body=body, priority=Priority.HIGH, customer=ada)
-look = Comment(author=ada, body="Here is what the lock looks like.")
-look.attachments = [Attachment(filename="lock.png", stored_as="0" * 32)]
+picture = new_file(b"\\x89PNG\\r\\n\\x1a\\n", "lock.png")
+look = Comment(author=ada, body="Here is what the lock looks like.", attachment=picture)
 door.comments = [Comment(author=sam, body="We are on our way. Please do not pull."), look]
 db_session.add(door)
 db_session.commit()

@@ -132,15 +132,17 @@ def attached(walk: Walk) -> None:
     refused = walk.ada.send("/tickets/22", {"file": ("door.png", b"<script>")}, body="See")
     assert refused.status == 422
     given_back(walk)
-    assert [path.stat().st_size for path in (walk.reader.folder / "uploads").iterdir()] == [11]
+    files = [path for path in (walk.reader.folder / "uploads").rglob("*") if path.is_file()]
+    assert [path.stat().st_size for path in files] == [11]
 
 
 def given_back(walk: Walk) -> None:
+    (path,) = re.findall(r'href="(/tickets/attachments/\d+)"', walk.ada.get("/tickets/22").text)
     for visitor in (walk.ada, walk.sam):
-        answer = visitor.get("/tickets/attachments/1")
+        answer = visitor.get(path)
         assert (answer.status, answer.text) == (200, "It is blue.")
         assert answer.headers["Content-Disposition"] == 'attachment; filename="door.txt"'
-    assert "Sign in" in walk.stranger.get("/tickets/attachments/1").text
+    assert "Sign in" in walk.stranger.get(path).text
 
 
 def read_by_programs(walk: Walk) -> None:
@@ -169,7 +171,6 @@ def looked_after(walk: Walk) -> None:
     root.send("/admin/sign-in", username="root", password=PASSWORD)
     assert "The roof is on fire" in root.get("/admin/ticket").text
     assert "Did you &lt;i&gt;pull" in root.get("/admin/ticket/row/22").text
-    assert root.get("/admin/attachment").status == 200
 
 
 def live(walk: Walk) -> None:

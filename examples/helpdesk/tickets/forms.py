@@ -8,7 +8,7 @@ from tickets.models import TITLE_LENGTH, Comment, Priority, Ticket
 class CommentForm(ModelForm):
     """A comment below a ticket."""
 
-    file = FileField(
+    attachment = FileField(
         required=False,
         extensions=("jpg", "pdf", "png", "txt"),
         max_size=5_000_000,
@@ -19,7 +19,7 @@ class CommentForm(ModelForm):
         """What may be entered."""
 
         model = Comment
-        fields = ["body"]
+        fields = ["body", "attachment"]
         labels = {"body": "Your answer"}
 
 

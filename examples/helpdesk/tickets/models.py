@@ -4,6 +4,7 @@ from datetime import datetime
 from enum import Enum
 
 from lback.database import Base, utc_now
+from lback.storage import StoredFile, mapped_file
 from lback.users import User
 from sqlalchemy import ForeignKey, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -59,27 +60,10 @@ class Comment(Base):
     ticket_id: Mapped[int] = mapped_column(ForeignKey("tickets.id"), index=True)
     author_id: Mapped[int | None] = mapped_column(ForeignKey("lback_users.id"), index=True)
     body: Mapped[str] = mapped_column(Text)
+    attachment: Mapped[StoredFile | None] = mapped_file(folder="comments")
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     ticket: Mapped[Ticket] = relationship(back_populates="comments")
     author: Mapped[User | None] = relationship()
-    attachments: Mapped[list["Attachment"]] = relationship(
-        back_populates="comment", order_by="Attachment.id", cascade="all, delete-orphan"
-    )
 
     def __str__(self) -> str:
         return self.body[:60]
-
-
-class Attachment(Base):
-    """A file that was sent along with a comment."""
-
-    __tablename__ = "attachments"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    comment_id: Mapped[int] = mapped_column(ForeignKey("comments.id"), index=True)
-    filename: Mapped[str] = mapped_column(String(200))
-    stored_as: Mapped[str] = mapped_column(String(32), unique=True)
-    comment: Mapped[Comment] = relationship(back_populates="attachments")
-
-    def __str__(self) -> str:
-        return self.filename
