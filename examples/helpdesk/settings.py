@@ -29,6 +29,10 @@ REALTIME = "database"
 # Where people go who signed in.
 LOGIN_REDIRECT_URL = "/tickets/"
 
+# The API, and its documentation at /api/docs/, which users of the admin may read.
+API_PREFIXES = ["/api/"]
+API_TITLE = "Helpdesk"
+
 # Where attachments are kept: a private folder of the project. Chapter 12 keeps them on S3.
 STORAGES = {"default": {"backend": "folder", "path": "uploads"}}
 

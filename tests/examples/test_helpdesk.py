@@ -35,6 +35,7 @@ PRIVATE = shutil.ignore_patterns(
     # They name the very wheel of the Lback that made the project.
     "requirements*.txt",
     "vendor",
+    "*.mo",
 )
 PASSWORD = "correct horse battery staple"
 PATIENCE = 30.0
@@ -148,11 +149,14 @@ def given_back(walk: Walk) -> None:
 def read_by_programs(walk: Walk) -> None:
     key = walk.reader.run("lback make_key ada@example.org 'a report'").split()[-1]
     program = Visitor(walk.ada.base, {"Authorization": f"Bearer {key}"})
-    assert program.get("/api/tickets/").json["total"] == 1
-    assert program.post("/api/tickets/", {"title": "The key is lost", "body": "No."}).status == 201
+    (ticket,) = program.get("/api/tickets").json["items"]
+    assert [comment["body"] for comment in ticket["comments"]] == ["Did you <i>pull</i>?", "See"]
+    assert program.post("/api/tickets", {"title": "The key is lost", "body": "No."}).status == 201
     assert program.get("/api/tickets/23").json["comments"] == []
-    assert program.get("/api/tickets/1").status == 403
-    assert Visitor(walk.ada.base, {}).get("/api/tickets/").status == 401
+    assert program.get("/api/tickets/1").status == 404
+    assert Visitor(walk.ada.base, {}).get("/api/tickets").status == 401
+    document = program.get("/api/docs/openapi.json").json
+    assert set(document["paths"]) == {"/api/tickets", "/api/tickets/{id}"}
 
 
 def changed(walk: Walk) -> None:
@@ -198,7 +202,7 @@ SEEN: dict[str, Callable[[Walk], None]] = {
     "05-people": known,
     "06-mail": answered,
     "07-attachments": attached,
-    "08-json": read_by_programs,
+    "08-api": read_by_programs,
     "09-changes": changed,
     "10-admin": looked_after,
     "13-live": live,

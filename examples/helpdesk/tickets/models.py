@@ -2,11 +2,13 @@
 
 from datetime import datetime
 from enum import Enum
+from typing import Any
 
+from lback.auth import Policy, policy
 from lback.database import Base, utc_now
 from lback.storage import StoredFile, mapped_file
 from lback.users import User
-from sqlalchemy import ForeignKey, String, Text
+from sqlalchemy import ForeignKey, Select, String, Text, false
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 TITLE_LENGTH = 120
@@ -19,9 +21,9 @@ ANSWER = "tickets.answer"
 class Priority(Enum):
     """How soon a ticket wants an answer."""
 
-    LOW = 1
-    NORMAL = 2
-    HIGH = 3
+    LOW = "low"
+    NORMAL = "normal"
+    HIGH = "high"
 
 
 class Ticket(Base):
@@ -49,6 +51,20 @@ class Ticket(Base):
         if permission == SEE and self.customer_id == user.id:
             return True
         return user.has_permission(ANSWER)
+
+
+@policy(Ticket)
+class TicketPolicy(Policy):
+    """Customers read their own tickets, support and people in the admin those of all."""
+
+    def scope(self, user: Any, statement: Select[Any]) -> Select[Any]:
+        """Return a query for the tickets that a user may read."""
+        if user is None:
+            return statement.where(false())
+        # Users of the admin are in a table of their own, so their ids are not those of customers.
+        if user.signs_in_as == "admin_user" or user.has_permission(ANSWER):
+            return statement
+        return statement.where(Ticket.customer_id == user.id)
 
 
 class Comment(Base):
