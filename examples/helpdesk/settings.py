@@ -22,6 +22,10 @@ ROOT_URLCONF = "urls"
 # Packages with models, templates, an `admin` module or `commands`.
 INSTALLED_APPS = ["tickets"]
 
+# The language of each visitor is chosen by the form of the layout, else by the browser. The texts
+# are translated in locale/.
+LANGUAGES = ["en", "de", "ar"]
+
 # Live pages: messages are kept in the application's database, in tables that the first migration
 # has created.
 REALTIME = "database"

@@ -10,6 +10,7 @@ urlpatterns = [
     include("tickets.api", "/api"),
     include("lback.api.urls", "/api/docs"),
     include("lback.accounts.urls", "/accounts/"),
+    include("lback.i18n.urls", "/language"),
     # Sign in as a user created with lback create_superuser.
     include("lback.admin.urls", "/admin/"),
 ]

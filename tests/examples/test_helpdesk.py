@@ -256,7 +256,7 @@ def test_the_example_runs_on_every_database(new_database_url: str, tmp_path: Pat
         check=False,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
     )
     assert result.returncode == 0, result.stdout + result.stderr
     assert "No changes." in result.stdout

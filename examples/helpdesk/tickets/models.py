@@ -6,6 +6,7 @@ from typing import Any
 
 from lback.auth import Policy, policy
 from lback.database import Base, utc_now
+from lback.i18n import gettext_noop as _
 from lback.storage import StoredFile, mapped_file
 from lback.users import User
 from sqlalchemy import ForeignKey, Select, String, Text, false
@@ -24,6 +25,15 @@ class Priority(Enum):
     LOW = "low"
     NORMAL = "normal"
     HIGH = "high"
+
+    @property
+    def label(self) -> str:
+        """The text of the priority, to be translated where it is shown."""
+        return self.name.capitalize()
+
+
+# The labels of the members, which no other source has as texts.
+PRIORITY_LABELS = (_("Low"), _("Normal"), _("High"))
 
 
 class Ticket(Base):

@@ -7,6 +7,7 @@ above.
 
 from lback import NotFound, Request, Response, redirect, render, reverse
 from lback.auth import PermissionRequired, check_permission
+from lback.i18n import gettext
 from lback.mail import Mailer
 from lback.realtime import publish_fragment
 from lback.sessions import flash
@@ -49,7 +50,7 @@ def add(request: Request, user: User) -> Response:
     form = TicketForm.of(request, fixed={"customer": user})
     if form.is_valid():
         ticket = form.save()
-        flash(request, "Thank you. We will look into it.", "success")
+        flash(request, gettext("Thank you. We will look into it."), "success")
         # 303: the browser fetches the page, and a reload does not send the form again.
         return redirect(reverse(request, "ticket", ticket_id=ticket.id), status_code=303)
     return render(request, "tickets/new.html", form=form, status_code=422 if form.is_bound else 200)
@@ -59,7 +60,7 @@ def attachment(request: Request, comment_id: int, db_session: Session) -> Stored
     """Send the file of a comment, to be saved and not to be shown."""
     comment = db_session.get(Comment, comment_id)
     if comment is None or comment.attachment is None:
-        raise NotFound(f"Comment {comment_id} has no attachment.")
+        raise NotFound(gettext("Comment %(number)s has no attachment.", number=comment_id))
     check_permission(request, SEE, comment.ticket)
     return comment.attachment.response(as_attachment=True)
 
@@ -68,7 +69,7 @@ def attachment(request: Request, comment_id: int, db_session: Session) -> Stored
 def close(request: Request, ticket_id: int, db_session: Session) -> Response:
     """Close a ticket."""
     find_ticket(db_session, ticket_id).is_open = False
-    flash(request, "The ticket is closed.", "success")
+    flash(request, gettext("The ticket is closed."), "success")
     return redirect(reverse(request, "ticket", ticket_id=ticket_id), status_code=303)
 
 
@@ -76,5 +77,5 @@ def find_ticket(session: Session, ticket_id: int) -> Ticket:
     """Return a ticket, or answer 404."""
     ticket = session.get(Ticket, ticket_id)
     if ticket is None:
-        raise NotFound(f"There is no ticket {ticket_id}.")
+        raise NotFound(gettext("There is no ticket %(number)s.", number=ticket_id))
     return ticket
