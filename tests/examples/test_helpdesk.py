@@ -32,6 +32,7 @@ PRIVATE = shutil.ignore_patterns(
     "staticfiles",
     "__pycache__",
     ".pytest_cache",
+    ".hypothesis",
     # They name the very wheel of the Lback that made the project.
     "requirements*.txt",
     "vendor",
