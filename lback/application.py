@@ -433,8 +433,8 @@ class Application:
         Afterwards, no routes, middlewares or exception handlers can be added.
 
         Raises:
-            ConfigurationError: Settings are invalid, or the middlewares are in an order that
-                cannot work; the message names all problems.
+            ConfigurationError: Settings are invalid, the middlewares are in an order that cannot
+                work, or two operations have one `operation_id`; the message names the places.
         """
         if not self._prepared:
             Config.validate(self.config)
@@ -446,6 +446,7 @@ class Application:
             self._prepare_realtime()
             self.static_files.warn_if_not_collected()
             self._prepare_admin()
+            self._check_operation_ids()
             self._prepared = True
 
     def _add_health_checks(self) -> None:
@@ -495,6 +496,14 @@ class Application:
             require_protection(self.middleware_manager.middlewares)
         register_accounts(self.admin_registry, self.user_manager.model)
         self.admin_registry.prepare()
+
+    def _check_operation_ids(self) -> None:
+        if "lback.api.documented" not in sys.modules:
+            return  # no view is described
+        from lback.api.documented import names_operations
+
+        if any(names_operations(route.view) for route in self.router.routes):
+            self.dependencies["openapi"].check_operation_ids()
 
     def develop(self) -> "Application":
         """Switch to development mode, except for settings that are set, and return the application.

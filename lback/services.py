@@ -270,8 +270,8 @@ def _realtime(services: "Services") -> "Engine":
 def _openapi(services: "Services") -> "OpenAPI":
     from lback.api.openapi import OpenAPI
 
-    chain = services["middleware_manager"].middlewares
-    return OpenAPI(services["config"], services["router"], chain, services)
+    manager = services["middleware_manager"]
+    return OpenAPI(services["config"], services["router"], lambda: manager.middlewares, services)
 
 
 BUILDERS: dict[str, Callable[["Services"], object]] = {

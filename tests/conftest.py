@@ -7,6 +7,7 @@ import secrets
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from socketserver import ThreadingMixIn
@@ -312,17 +313,23 @@ class SilentHandler(WSGIRequestHandler):
 @pytest.fixture
 def serious_findings() -> "Callable[[Page], list[str]]":
     """Asks axe what makes a page hard to use: `assert not serious_findings(page)`."""
+    return partial(ask_axe, impacts=("serious", "critical"))
+
+
+@pytest.fixture
+def axe_findings() -> "Callable[[Page], list[str]]":
+    """Asks axe for everything that it finds: `assert not axe_findings(page)`."""
+    return partial(ask_axe, impacts=("minor", "moderate", "serious", "critical"))
+
+
+def ask_axe(page: "Page", impacts: tuple[str, ...]) -> list[str]:
     import axe_playwright_python
 
     axe = Path(axe_playwright_python.__file__).with_name("axe.min.js").read_text()
-
-    def ask(page: "Page") -> list[str]:
-        page.evaluate(axe)
-        found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
-        return [
-            f"{one['id']}: {one['nodes'][0]['html'][:200]}"
-            for one in found["violations"]
-            if one["impact"] in ("serious", "critical")
-        ]
-
-    return ask
+    page.evaluate(axe)
+    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    return [
+        f"{one['id']}: {one['nodes'][0]['html'][:200]}"
+        for one in found["violations"]
+        if one["impact"] in impacts
+    ]

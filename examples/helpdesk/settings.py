@@ -22,6 +22,10 @@ ROOT_URLCONF = "urls"
 # Packages with models, templates, an `admin` module or `commands`.
 INSTALLED_APPS = ["tickets"]
 
+# The language of each visitor is chosen by the form of the layout, else by the browser. The texts
+# are translated in locale/.
+LANGUAGES = ["en", "de", "ar"]
+
 # Live pages: messages are kept in the application's database, in tables that the first migration
 # has created.
 REALTIME = "database"
@@ -29,8 +33,12 @@ REALTIME = "database"
 # Where people go who signed in.
 LOGIN_REDIRECT_URL = "/tickets/"
 
-# The folder of attachments, found from this file. It must not be below static/.
-UPLOADS = "uploads"
+# The API, and its documentation at /api/docs/, which users of the admin may read.
+API_PREFIXES = ["/api/"]
+API_TITLE = "Helpdesk"
+
+# Where attachments are kept: a private folder of the project. Chapter 12 keeps them on S3.
+STORAGES = {"default": {"backend": "folder", "path": "uploads"}}
 
 # Middlewares process requests from first to last and responses from last to first. An order that
 # cannot work is an error at start-up.

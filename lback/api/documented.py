@@ -4,6 +4,8 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import TypeVar
 
+from lback.core.routing.views import handled_methods
+
 V = TypeVar("V", bound=Callable[..., object])
 
 _MARK = "api_description"
@@ -120,6 +122,17 @@ def description_of(*views: object) -> Description:
     for view in reversed(views):
         found = _mark_of(view).over(found)
     return found
+
+
+def names_operations(view: object) -> bool:
+    """Return True if `describe` gives the operations of a view, or one of a class, a name.
+
+    Args:
+        view: View of a route.
+    """
+    methods = handled_methods(view) if isinstance(view, type) else ()
+    handlers = [getattr(view, method.lower(), None) for method in methods]
+    return any(_mark_of(one).operation_id for one in (view, *handlers))
 
 
 def _mark_of(view: object) -> Description:

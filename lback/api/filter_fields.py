@@ -631,7 +631,8 @@ class Ordering(FilterField):
                 f"{', '.join(self.paths)}"
             )
         names = "|".join(column.replace(".", r"\.") for column in self.paths)
-        pattern = f"^-?({names})(,-?({names})){{0,{self.maximum - 1}}}$"
+        # An empty value counts as not sent, as HTML forms send it.
+        pattern = f"^(-?({names})(,-?({names})){{0,{self.maximum - 1}}})?$"
         self.kind = Annotated[str, msgspec.Meta(pattern=pattern, max_length=MAX_TEXT)]
 
     def parameters(self) -> list[Parameter]:

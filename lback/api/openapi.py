@@ -3,13 +3,14 @@
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 from lback.api.documented import Description, description_of
-from lback.api.operation_objects import OperationBuilder, path_template
+from lback.api.operation_ids import OperationIds, path_template
+from lback.api.operation_objects import OperationBuilder
 from lback.api.operations import operations_of
 from lback.api.schema_components import JSONObject
 from lback.api.security_schemes import SecuritySchemes
@@ -46,7 +47,8 @@ class OpenAPI:
     Args:
         config: Settings; `API_TITLE`, `API_VERSION` and `API_PREFIXES` are read.
         router: The routes.
-        middlewares: The middlewares, which decide how clients authenticate.
+        middlewares: Returns the middlewares, which decide how clients authenticate. Called when the
+            document is built, because views that take the document are registered before them.
         dependencies: Services by name, which are not parameters of operations.
 
     Example:
@@ -61,12 +63,12 @@ class OpenAPI:
         self,
         config: "Config",
         router: "Router",
-        middlewares: Iterable[object],
+        middlewares: Callable[[], Iterable[object]],
         dependencies: Mapping[str, object],
     ) -> None:
         self._config = config
         self._router = router
-        self._middlewares = list(middlewares)
+        self._middlewares = middlewares
         self._dependencies = dependencies
         self._lock = Lock()
         self._documents: dict[Version, JSONObject] = {}
@@ -91,6 +93,16 @@ class OpenAPI:
             if version not in self._documents:
                 self._documents[version] = self._build(version)
             return self._documents[version]
+
+    def check_operation_ids(self) -> None:
+        """Raise if `describe` gives an operation a name that another one has.
+
+        Raises:
+            ConfigurationError: As it says, with both places.
+        """
+        ids = OperationIds()
+        for operation, said in self._operations():
+            ids.take(operation, said)
 
     def tools(self) -> Mapping[str, Tool]:
         """Return the operations that `describe(mcp=True)` marks, by name.
@@ -122,7 +134,7 @@ class OpenAPI:
         return self._encoded[key]
 
     def _build(self, version: Version) -> JSONObject:
-        schemes = SecuritySchemes.of(self._config, self._middlewares, self._dependencies)
+        schemes = SecuritySchemes.of(self._config, self._middlewares(), self._dependencies)
         builder = OperationBuilder(schemes, version)
         paths: dict[str, JSONObject] = {}
         offered = []

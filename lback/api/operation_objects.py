@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from lback.api.deprecation import MARK as DEPRECATED
+from lback.api.operation_ids import OperationIds, operation_id, path_template
 from lback.api.problem_schemas import problem_components
 from lback.api.response_objects import FILE, ResponseBuilder
 from lback.api.schema_components import JSONObject, SchemaCollector, without_null
 from lback.api.signature import is_file_list
-from lback.core.exceptions import ConfigurationError
 from lback.core.routing.converters import IntegerConverter, StringConverter
 
 if TYPE_CHECKING:
@@ -25,38 +25,6 @@ _DESCRIBED_ELSEWHERE = frozenset({"accept", "authorization", "content-type"})
 
 
 _VARIABLE = re.compile(r"\{([^}]*)\}")
-
-
-def path_template(route: "Route") -> str:
-    """Return the path of a route without converters, as OpenAPI writes it.
-
-    Example:
-        >>> from lback.core.router import Route
-        >>> path_template(Route("/books/{book_id:int}", print))
-        '/books/{book_id}'
-    """
-    parts = route.pattern.parts
-    return "".join(part if isinstance(part, str) else f"{{{part.name}}}" for part in parts)
-
-
-def operation_id(operation: "Operation") -> str:
-    """Return the name of an operation: that of its route, or one made of method and path.
-
-    Example:
-        >>> from lback.api import Operation
-        >>> from lback.core.router import Route
-        >>> operation_id(Operation(Route("/books/{book_id:int}", print, ["GET"]), "GET", print))
-        'get_books_book_id'
-    """
-    route, method = operation.route, operation.method.lower()
-    if route.name is None:
-        return _identifier(f"{method}_{path_template(route)}")
-    one = not isinstance(route.view, type) and len(set(route.methods or "*") - {"HEAD"}) == 1
-    return _identifier(route.name if one else f"{route.name}_{method}")
-
-
-def _identifier(text: str) -> str:
-    return re.sub(r"[\W_]+", "_", text, flags=re.ASCII).strip("_")
 
 
 class OperationBuilder:
@@ -73,7 +41,7 @@ class OperationBuilder:
         self._schemas = SchemaCollector()
         self._parameters: list[JSONObject] = []
         self._answers = ResponseBuilder(schemes, self._schemas, version)
-        self._ids: dict[str, str] = {}
+        self._ids = OperationIds()
 
     def add(
         self,
@@ -100,7 +68,7 @@ class OperationBuilder:
         path, names = _place_in(paths, operation.route)
         method = operation.method.lower()
         built: JSONObject = {
-            "operationId": self._id(operation, said),
+            "operationId": self._ids.take(operation, said),
             "tags": list(said.tags or (tag,)),
             "summary": said.summary or operation.summary or _readable(operation),
         }
@@ -136,22 +104,6 @@ class OperationBuilder:
             "securitySchemes": self._schemes.components(),
         }
         return {name: value for name, value in found.items() if value}
-
-    def _id(self, operation: "Operation", said: "Description") -> str:
-        where = f"{operation.method} {operation.route.path}"
-        name = said.operation_id or operation_id(operation)
-        if name in self._ids and said.operation_id:
-            raise ConfigurationError(
-                f"the operation_id {name!r} of {where} is taken by {self._ids[name]}; "
-                "choose another one in describe(operation_id=…)"
-            )
-        if name in self._ids:
-            name = _identifier(f"{operation.method.lower()}_{path_template(operation.route)}")
-        unique, number = name, 2
-        while unique in self._ids:
-            unique, number = f"{name}_{number}", number + 1
-        self._ids[unique] = where
-        return unique
 
     def _parameter(
         self, operation: "Operation", parameter: "Parameter", names: Mapping[str, str]

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from lback.core.response import Environ, StartResponse
 
 API_KEY = "apiKey"
+# Statuses of invalid calls: those of Schemathesis, and 412 for an `If-Match` of another state.
+_REFUSALS = [400, 401, 403, 404, 405, 406, 409, 412, 415, 422, 428, 429, "5xx"]
 
 
 @dataclass(slots=True)
@@ -88,7 +90,10 @@ class ApiContract:
         settings: dict[str, Any] = {
             "seed": seed,
             "headers": dict(headers or {}),
-            "checks": {name: {"enabled": False} for name in skip_checks},
+            "checks": {
+                "negative_data_rejection": {"expected-statuses": _REFUSALS},
+                **{name: {"enabled": False} for name in skip_checks},
+            },
             "generation": {"max-examples": max_examples, "database": "none"},
             "warnings": False,
         }

@@ -2,6 +2,7 @@
 
 import datetime
 import enum
+import re
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Annotated, Any
@@ -302,8 +303,72 @@ def test_a_name_that_is_taken_is_refused() -> None:
     app = Application(DEBUG=True)
     app.add_route("/a", list_shelves, ["GET"], "show", requires_auth=False)
     app.add_route("/b", other, ["GET"], "b", requires_auth=False)
-    with pytest.raises(ConfigurationError, match="'show' of GET /b is taken by GET /a"):
+    with pytest.raises(ConfigurationError, match=r"'show' of GET /b \(.* is taken by GET /a \("):
         app.dependencies["openapi"].document()
+
+
+class TwoNames:
+    @describe(operation_id="show")
+    def get(self, number: int = 1) -> Shelf:
+        return Shelf(id=1)
+
+    @describe(operation_id="show")
+    def put(self, number: int = 1) -> Shelf:
+        return Shelf(id=1)
+
+
+def test_a_name_that_is_taken_stops_the_start_and_both_places_are_named() -> None:
+    @describe(operation_id="show")
+    def first(number: int = 1) -> Shelf:
+        return Shelf(id=1)
+
+    @describe(operation_id="show")
+    def second(number: int = 1) -> Shelf:
+        return Shelf(id=1)
+
+    app = Application(DEBUG=True)
+    app.add_route("/a", first, ["GET"], requires_auth=False)
+    app.add_route("/b", second, ["POST"], requires_auth=False)
+    lines = [view.__code__.co_firstlineno for view in (second, first)]
+    with pytest.raises(ConfigurationError) as caught:
+        app.prepare()
+    places = [rf"POST /b \({__name__}\..*second, line {lines[0]}\)"]
+    places += [rf"GET /a \({__name__}\..*first, line {lines[1]}\)"]
+    assert re.search(" is taken by ".join(places), str(caught.value))
+
+
+def test_a_name_of_two_handlers_or_two_routes_stops_the_start() -> None:
+    app = Application(DEBUG=True)
+    app.add_route("/a", TwoNames, requires_auth=False)
+    with pytest.raises(ConfigurationError, match=r"PUT /a .* is taken by GET /a"):
+        app.prepare()
+
+    app = Application(DEBUG=True)
+    for path in ("/a", "/b"):
+        app.add_route(path, describe(operation_id="show")(list_shelves_again), ["GET"])
+    with pytest.raises(ConfigurationError, match=r"GET /b .* is taken by GET /a"):
+        app.prepare()
+
+
+def list_shelves_again(number: int = 1) -> list[Shelf]:
+    return []
+
+
+def test_a_hidden_operation_takes_no_name() -> None:
+    @describe(operation_id="show", hidden=True)
+    def hidden(number: int = 1) -> Shelf:
+        return Shelf(id=1)
+
+    @describe(operation_id="show")
+    def shown(number: int = 1) -> Shelf:
+        return Shelf(id=1)
+
+    app = Application(DEBUG=True)
+    app.add_route("/a", hidden, ["GET"], requires_auth=False)
+    app.add_route("/b", shown, ["GET"], requires_auth=False)
+    app.prepare()
+    paths = app.dependencies["openapi"].document()["paths"]
+    assert [item["get"]["operationId"] for item in paths.values()] == ["show"]
 
 
 def test_paths_that_differ_in_names_of_variables_are_one() -> None:

@@ -116,3 +116,15 @@ def test_lock_and_audit_exclude_each_other(lback: Run, shop: Path) -> None:
     done = lback("openapi", "--lock", "--audit", cwd=shop)
     assert done.returncode == 2
     assert "use either --lock or --audit, not both" in done.stderr
+
+
+def test_who_may_call_is_listed_where_the_pages_are_included(lback: Run, shop: Path) -> None:
+    change(shop, ', "show_book", requires_auth=False)', ', "show_book")')
+    change(shop, "urlpatterns = [", 'urlpatterns = [include("lback.api.urls", "/docs"), ')
+    change(shop, "import path", "import include, path")
+
+    document = json.loads(lback("openapi", cwd=shop).stdout)
+
+    (operation,) = document["paths"]["/books/{book_id}"].values()
+    assert {name for one in operation["security"] for name in one} == {"session", "apiKey"}
+    assert set(document["components"]["securitySchemes"]) >= {"session", "apiKey"}

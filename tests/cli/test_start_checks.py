@@ -61,6 +61,37 @@ def test_a_project_that_is_well_has_no_problems(lback: Run, migrated: Path) -> N
     assert "error" not in result.stdout
 
 
+TWO_NAMES = """
+from lback import path
+from lback.api import describe
+
+@describe(operation_id="show")
+def one(number: int = 1) -> dict[str, int]:
+    return {}
+
+@describe(operation_id="show")
+def two(number: int = 1) -> dict[str, int]:
+    return {}
+
+urlpatterns = [path("/one", one, ["GET"]), path("/two", two, ["GET"])]
+"""
+
+
+@pytest.mark.parametrize("command", [("check",), ("check", "--deploy"), ("serve", "--port", "0")])
+def test_operations_of_one_name(command: tuple[str, ...], lback: Run, project: Path) -> None:
+    (project / "urls.py").write_text(TWO_NAMES)
+
+    key = "kT4-q9ZpW2_xR7mL8vNc5sHd1yGf6jBa3e"
+    production = {"DEBUG": "false", "ALLOWED_HOSTS": "localhost", "SECRET_KEY": key}
+    result = lback(*command, cwd=project, **production)
+
+    assert result.returncode == 1
+    assert (
+        "the operation_id 'show' of GET /two (urls.two, line 9) is taken by "
+        "GET /one (urls.one, line 5)"
+    ) in result.stdout + result.stderr
+
+
 def test_migrations_that_are_not_applied(lback: Run, migrated: Path) -> None:
     (migrated / "db.sqlite3").unlink()
 

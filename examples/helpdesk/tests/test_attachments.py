@@ -1,25 +1,32 @@
 """Files that are sent along with a comment."""
 
-from pathlib import Path
-
 import pytest
+from lback import Application
+from lback.storage import Storage
 from lback.testing import Client
 from lback.users import User
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from tickets.models import Attachment, Ticket
+from tickets.models import Comment, Ticket
 
 
 @pytest.fixture
-def lback_settings(tmp_path: Path) -> dict[str, object]:
-    """Keep files in a folder of the test."""
-    return {"UPLOADS": str(tmp_path / "uploads"), "MAIL_BACKEND": "memory"}
+def lback_settings() -> dict[str, object]:
+    """Keep files and mails in memory, wherever the tests run."""
+    return {"STORAGES": {"default": {"backend": "memory"}}, "MAIL_BACKEND": "memory"}
+
+
+@pytest.fixture
+def storage(app: Application) -> Storage:
+    """The storage of the attachments."""
+    found: Storage = app.dependencies["storage"]
+    return found
 
 
 def send(client: Client, ticket: Ticket, name: str, content: bytes) -> int:
     """Send a comment with a file, and return the status."""
-    files = {"file": (name, content)}
+    files = {"attachment": (name, content)}
     return client.post(f"/tickets/{ticket.id}", data={"body": "See"}, files=files).status_code
 
 
@@ -27,15 +34,20 @@ def test_a_file_is_given_back_to_who_may_see_the_ticket(
     client: Client, ticket: Ticket, db_session: Session, grace: User
 ) -> None:
     assert send(client, ticket, "../../lamp.txt", b"on off on") == 303
-    attachment = db_session.scalars(select(Attachment)).one()
-    assert attachment.filename == "lamp.txt"
+    comment = db_session.scalars(select(Comment)).one()
 
-    answer = client.get(f"/tickets/attachments/{attachment.id}")
+    answer = client.get(f"/tickets/attachments/{comment.id}")
     assert answer.body == b"on off on"
     assert answer.headers["content-disposition"] == 'attachment; filename="lamp.txt"'
 
     client.force_login(grace)
-    assert client.get(f"/tickets/attachments/{attachment.id}").status_code == 403
+    assert client.get(f"/tickets/attachments/{comment.id}").status_code == 403
+
+
+def test_a_comment_needs_no_file(client: Client, ticket: Ticket, db_session: Session) -> None:
+    assert client.post(f"/tickets/{ticket.id}", data={"body": "See"}).status_code == 303
+    comment = db_session.scalars(select(Comment)).one()
+    assert client.get(f"/tickets/attachments/{comment.id}").status_code == 404
 
 
 @pytest.mark.parametrize(
@@ -43,7 +55,18 @@ def test_a_file_is_given_back_to_who_may_see_the_ticket(
     [("page.html", b"<p>"), ("photo.png", b"<script>"), ("big.txt", b"x" * 5_000_001)],
 )
 def test_other_files_are_refused_and_not_kept(
-    client: Client, ticket: Ticket, tmp_path: Path, name: str, content: bytes
+    client: Client, ticket: Ticket, storage: Storage, name: str, content: bytes
 ) -> None:
     assert send(client, ticket, name, content) == 422
-    assert not (tmp_path / "uploads").exists()
+    assert list(storage.list()) == []
+
+
+def test_files_go_with_their_ticket(
+    client: Client, ticket: Ticket, storage: Storage, db_session: Session
+) -> None:
+    send(client, ticket, "lamp.txt", b"on off on")
+    assert len(list(storage.list())) == 1
+
+    db_session.delete(ticket)
+    db_session.commit()
+    assert list(storage.list()) == []

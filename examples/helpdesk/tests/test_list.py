@@ -17,14 +17,16 @@ def twelve_tickets(db_session: Session, ada: User) -> None:
 
 
 def test_the_list_has_pages(client: Client) -> None:
-    assert "Page 1 of 2, 12 tickets" in client.get("/tickets/").text
+    first = client.get("/tickets/").text
+    assert "Page 1 of 2 ·" in first
+    assert "12 tickets" in first
     assert "Page 2 of 2" in client.get("/tickets/?page=2").text
 
 
 def test_a_search_finds_part_of_a_title(client: Client) -> None:
     found = client.get("/tickets/?q=LAMP").text
     assert "The lamp is &lt;b&gt;broken&lt;/b&gt;" in found
-    assert "Page 1 of 1, 1 tickets" in found
+    assert "1 ticket\n" in found
 
 
 @pytest.mark.parametrize("query", ["page=abc", "page=-1", "page=9", "q=%25", "q=a&q=b"])

@@ -14,7 +14,8 @@ def test_a_comment_is_published(
     client.post(f"/tickets/{ticket.id}", data={"body": "Is <b>it</b> on?"})
 
     (message,) = published.of(f"ticket-{ticket.id}")
-    assert "Is &lt;b&gt;it&lt;/b&gt; on?" in message.data["html"]
+    assert message.data["event"] == "refresh"
+    assert "Is &lt;b&gt;it&lt;/b&gt; on?" in client.get(f"/tickets/{ticket.id}").text
 
 
 def test_a_refused_comment_is_not_published(

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from lback import admin
 from sqlalchemy.orm import Session
 
-from tickets.models import Attachment, Ticket
+from tickets.models import Ticket
 
 
 @admin.register(Ticket)
@@ -26,11 +26,3 @@ class TicketAdmin(admin.ModelAdmin):
         for ticket in rows:
             ticket.is_open = False
         return f"{len(rows)} tickets are closed."
-
-
-@admin.register(Attachment)
-class AttachmentAdmin(admin.ModelAdmin):
-    """Which files there are; they are given back on the page of their ticket."""
-
-    list_columns = ("filename", "comment")
-    read_only = ("filename", "stored_as", "comment")

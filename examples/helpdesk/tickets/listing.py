@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lback.auth import has_permission
+from lback.auth import scoped
 from lback.forms import CharField, Form, IntegerField
 from lback.users import User
 from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import Session, selectinload
 
-from tickets.models import ANSWER, Ticket
+from tickets.models import Ticket
 
 PAGE_SIZE = 10
 
@@ -40,17 +40,18 @@ def tickets_for(user: User, words: str) -> Select[Any]:
     """Return a query for the tickets that a user may see and that contain a text, newest first."""
     # selectinload: the customers of a page come with one query, and not with one for each ticket.
     query = select(Ticket).options(selectinload(Ticket.customer)).order_by(Ticket.id.desc())
-    if not has_permission(user, ANSWER):
-        query = query.where(Ticket.customer_id == user.id)
-    if words:
-        # autoescape: a % in the text is a percent sign and not "anything".
-        query = query.where(
-            or_(
-                Ticket.title.icontains(words, autoescape=True),
-                Ticket.body.icontains(words, autoescape=True),
-            )
+    return containing(scoped(user, query), words)
+
+
+def containing(query: Select[Any], words: str) -> Select[Any]:
+    """Return a query for those of the tickets that contain a text."""
+    # autoescape: a % in the text is a percent sign and not "anything".
+    return query.where(
+        or_(
+            Ticket.title.icontains(words, autoescape=True),
+            Ticket.body.icontains(words, autoescape=True),
         )
-    return query
+    )
 
 
 def page_of(session: Session, query: Select[Any], number: int) -> Page:

@@ -2,10 +2,14 @@
 
 from datetime import datetime
 from enum import Enum
+from typing import Any
 
+from lback.auth import Policy, policy
 from lback.database import Base, utc_now
+from lback.i18n import gettext_noop as _
+from lback.storage import StoredFile, mapped_file
 from lback.users import User
-from sqlalchemy import ForeignKey, String, Text
+from sqlalchemy import ForeignKey, Select, String, Text, false
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 TITLE_LENGTH = 120
@@ -18,9 +22,18 @@ ANSWER = "tickets.answer"
 class Priority(Enum):
     """How soon a ticket wants an answer."""
 
-    LOW = 1
-    NORMAL = 2
-    HIGH = 3
+    LOW = "low"
+    NORMAL = "normal"
+    HIGH = "high"
+
+    @property
+    def label(self) -> str:
+        """The text of the priority, to be translated where it is shown."""
+        return self.name.capitalize()
+
+
+# The labels of the members, which no other source has as texts.
+PRIORITY_LABELS = (_("Low"), _("Normal"), _("High"))
 
 
 class Ticket(Base):
@@ -50,6 +63,20 @@ class Ticket(Base):
         return user.has_permission(ANSWER)
 
 
+@policy(Ticket)
+class TicketPolicy(Policy):
+    """Customers read their own tickets, support and people in the admin those of all."""
+
+    def scope(self, user: Any, statement: Select[Any]) -> Select[Any]:
+        """Return a query for the tickets that a user may read."""
+        if user is None:
+            return statement.where(false())
+        # Users of the admin are in a table of their own, so their ids are not those of customers.
+        if user.signs_in_as == "admin_user" or user.has_permission(ANSWER):
+            return statement
+        return statement.where(Ticket.customer_id == user.id)
+
+
 class Comment(Base):
     """An answer to a ticket, or what its customer adds."""
 
@@ -59,27 +86,10 @@ class Comment(Base):
     ticket_id: Mapped[int] = mapped_column(ForeignKey("tickets.id"), index=True)
     author_id: Mapped[int | None] = mapped_column(ForeignKey("lback_users.id"), index=True)
     body: Mapped[str] = mapped_column(Text)
+    attachment: Mapped[StoredFile | None] = mapped_file(folder="comments")
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     ticket: Mapped[Ticket] = relationship(back_populates="comments")
     author: Mapped[User | None] = relationship()
-    attachments: Mapped[list["Attachment"]] = relationship(
-        back_populates="comment", order_by="Attachment.id", cascade="all, delete-orphan"
-    )
 
     def __str__(self) -> str:
         return self.body[:60]
-
-
-class Attachment(Base):
-    """A file that was sent along with a comment."""
-
-    __tablename__ = "attachments"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    comment_id: Mapped[int] = mapped_column(ForeignKey("comments.id"), index=True)
-    filename: Mapped[str] = mapped_column(String(200))
-    stored_as: Mapped[str] = mapped_column(String(32), unique=True)
-    comment: Mapped[Comment] = relationship(back_populates="attachments")
-
-    def __str__(self) -> str:
-        return self.filename

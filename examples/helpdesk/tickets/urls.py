@@ -10,5 +10,5 @@ urlpatterns = [
     path("/new", views.add, ["GET", "POST"], "ticket_add"),
     path("/{ticket_id:int}", views.show, ["GET", "POST"], "ticket"),
     path("/{ticket_id:int}/close", views.close, ["POST"], "ticket_close"),
-    path("/attachments/{attachment_id:int}", views.attachment, ["GET"], "attachment"),
+    path("/attachments/{comment_id:int}", views.attachment, ["GET"], "attachment"),
 ]

@@ -5,19 +5,20 @@ committed when the view returns, and rolled back if the view raises or returns a
 above.
 """
 
-from lback import Config, FileResponse, NotFound, Request, Response, redirect, render, reverse
+from lback import NotFound, Request, Response, redirect, render, reverse
 from lback.auth import PermissionRequired, check_permission
+from lback.i18n import gettext
 from lback.mail import Mailer
 from lback.realtime import publish_fragment
 from lback.sessions import flash
+from lback.storage import StoredFileResponse
 from lback.users import User
 from sqlalchemy.orm import Session
 
 from tickets.forms import CommentForm, TicketForm
 from tickets.letters import send_comment
 from tickets.listing import ListForm, page_of, tickets_for
-from tickets.models import ANSWER, SEE, Attachment, Ticket
-from tickets.uploads import folder_of, keep
+from tickets.models import ANSWER, SEE, Comment, Ticket
 
 
 def show_all(request: Request, user: User, db_session: Session) -> Response:
@@ -30,24 +31,14 @@ def show_all(request: Request, user: User, db_session: Session) -> Response:
 
 
 def show(
-    request: Request,
-    ticket_id: int,
-    user: User,
-    db_session: Session,
-    mailer: Mailer,
-    config: Config,
+    request: Request, ticket_id: int, user: User, db_session: Session, mailer: Mailer
 ) -> Response:
     """Show one ticket, and add a comment to it."""
     ticket = find_ticket(db_session, ticket_id)
     check_permission(request, SEE, ticket)
     form = CommentForm.of(request, fixed={"ticket": ticket, "author": user})
     if form.is_valid():
-        comment = form.save()
-        file = form.cleaned_data["file"]
-        if file is not None:
-            stored_as = keep(file, folder_of(config))
-            comment.attachments.append(Attachment(filename=file.filename, stored_as=stored_as))
-        send_comment(request, comment, mailer)
+        send_comment(request, form.save(), mailer)
         publish_fragment(f"ticket-{ticket_id}", "tickets/_comments.html", ticket=ticket)
         return redirect(reverse(request, "ticket", ticket_id=ticket_id), status_code=303)
     status = 422 if form.is_bound else 200
@@ -59,34 +50,26 @@ def add(request: Request, user: User) -> Response:
     form = TicketForm.of(request, fixed={"customer": user})
     if form.is_valid():
         ticket = form.save()
-        flash(request, "Thank you. We will look into it.", "success")
+        flash(request, gettext("Thank you. We will look into it."), "success")
         # 303: the browser fetches the page, and a reload does not send the form again.
         return redirect(reverse(request, "ticket", ticket_id=ticket.id), status_code=303)
     return render(request, "tickets/new.html", form=form, status_code=422 if form.is_bound else 200)
 
 
-def attachment(
-    request: Request, attachment_id: int, db_session: Session, config: Config
-) -> Response:
-    """Give a file back, to be saved and not to be shown."""
-    found = db_session.get(Attachment, attachment_id)
-    if found is None:
-        raise NotFound(f"There is no attachment {attachment_id}.")
-    check_permission(request, SEE, found.comment.ticket)
-    return FileResponse(
-        found.stored_as,
-        directory=folder_of(config),
-        filename=found.filename,
-        as_attachment=True,
-        content_type="application/octet-stream",
-    )
+def attachment(request: Request, comment_id: int, db_session: Session) -> StoredFileResponse:
+    """Send the file of a comment, to be saved and not to be shown."""
+    comment = db_session.get(Comment, comment_id)
+    if comment is None or comment.attachment is None:
+        raise NotFound(gettext("Comment %(number)s has no attachment.", number=comment_id))
+    check_permission(request, SEE, comment.ticket)
+    return comment.attachment.response(as_attachment=True)
 
 
 @PermissionRequired(ANSWER)
 def close(request: Request, ticket_id: int, db_session: Session) -> Response:
     """Close a ticket."""
     find_ticket(db_session, ticket_id).is_open = False
-    flash(request, "The ticket is closed.", "success")
+    flash(request, gettext("The ticket is closed."), "success")
     return redirect(reverse(request, "ticket", ticket_id=ticket_id), status_code=303)
 
 
@@ -94,5 +77,5 @@ def find_ticket(session: Session, ticket_id: int) -> Ticket:
     """Return a ticket, or answer 404."""
     ticket = session.get(Ticket, ticket_id)
     if ticket is None:
-        raise NotFound(f"There is no ticket {ticket_id}.")
+        raise NotFound(gettext("There is no ticket %(number)s.", number=ticket_id))
     return ticket

@@ -5,7 +5,7 @@ from alembic import op
 from lback.database.migrations import temporary_default
 
 revision = '0005_add_tickets_priority'
-down_revision = '0004_add_attachments'
+down_revision = '0004_add_comments_file'
 branch_labels = None
 depends_on = None
 
