@@ -2,6 +2,7 @@
 
 import io
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 from lback.core.exceptions import ConfigurationError
@@ -14,6 +15,7 @@ from babel.messages.mofile import write_mo  # noqa: E402
 from babel.messages.pofile import PoFileError, read_po, write_po  # noqa: E402
 
 WIDTH = 100
+_NO_TIME = datetime.fromtimestamp(0, UTC)
 # Times, and header fields that were not filled in.
 _LEFT_OUT = re.compile(
     r'"(?:POT-Creation-Date|Generated-By):|".*(?:VERSION|EMAIL@ADDRESS|YEAR-MO-DA|LL@li\.org)'
@@ -41,11 +43,12 @@ def parse_source(source: Path, text: bytes | None = None, *, locale: str | None 
 
 
 def compiled(catalogue: Catalog) -> bytes:
-    """Return the content of a `.mo` file.
+    """Return the content of a `.mo` file, which is the same for the same messages at any time.
 
     Args:
-        catalogue: The messages; fuzzy and empty ones are left out.
+        catalogue: The messages; fuzzy and empty ones are left out. Its creation date is changed.
     """
+    catalogue.creation_date = _NO_TIME  # Babel writes one
     buffer = io.BytesIO()
     write_mo(buffer, catalogue)
     return buffer.getvalue()

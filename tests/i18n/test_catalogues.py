@@ -8,7 +8,7 @@ import pytest
 
 from lback.core.exceptions import ConfigurationError
 from lback.i18n import gettext, language, ngettext
-from lback.i18n.catalogues import CatalogueDirectory, Languages, read_catalogue
+from lback.i18n.catalogues import CatalogueDirectory, Languages, compile_source, read_catalogue
 from lback.i18n.checking import check_catalogue, placeholder_problem
 from lback.i18n.extraction import MessageSource, extract_messages, message_sources
 from lback.i18n.maintenance import compile_catalogues, update_catalogue, write_template
@@ -228,6 +228,12 @@ def test_a_compiled_catalogue_is_read_only_if_it_is_of_its_source(tmp_path: Path
     assert messages_of(path)["Welcome"] == "مرحبا"
     path.unlink()
     assert messages_of(path)["Welcome"] == "اهلا"
+
+
+def test_a_compiled_catalogue_holds_no_time(tmp_path: Path) -> None:
+    text = b'msgid ""\nmsgstr "Content-Type: text/plain; charset=utf-8\\n"\n'
+    made = compile_source(tmp_path / "de.po", text)
+    assert b"POT-Creation-Date: 1970-01-01 00:00+0000" in made
 
 
 def test_a_broken_compiled_catalogue_is_named(tmp_path: Path) -> None:
