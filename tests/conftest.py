@@ -29,8 +29,10 @@ from lback.core.exceptions import ConfigurationError
 from lback.database import Base, DatabaseManager
 from lback.middleware import SessionMiddleware
 from lback.security import passwords
-from lback.services import MODELS
+from lback.services import MODELS, TASK_MODULES
 from lback.sessions import MemorySessionStore, SessionManager
+from lback.tasks.definitions import TASKS
+from lback.tasks.scheduling import SCHEDULES
 from lback.time_zones import CURRENT_ZONE
 
 if TYPE_CHECKING:
@@ -111,6 +113,19 @@ def database(database_url: str) -> Iterator[DatabaseManager]:
         for table in reversed(tables):
             session.execute(table.delete())
     manager.dispose()
+
+
+@pytest.fixture
+def tasks_as_before() -> Iterator[None]:
+    """Forget the tasks and schedules that a test defined."""
+    # Those of the framework stay, whenever they are imported first.
+    for module in TASK_MODULES:
+        import_module(module)
+    before = [(known, dict(known)) for known in (TASKS, SCHEDULES)]
+    yield
+    for known, former in before:
+        known.clear()
+        known.update(former)  # type: ignore[arg-type]  # each its own
 
 
 @pytest.fixture

@@ -51,6 +51,7 @@ def failures(module: ModuleType) -> list[str]:
     return reports
 
 
+@pytest.mark.usefixtures("tasks_as_before")
 @pytest.mark.parametrize("name", MODULES)
 def test_examples_are_true(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)

@@ -1,6 +1,5 @@
 """A new database begins with the rows that apps and project give it: all of them, or none."""
 
-import sys
 from collections.abc import Callable, Iterator
 from importlib import invalidate_caches
 from pathlib import Path
@@ -28,9 +27,8 @@ SOW = "    db_session.execute(text(\"INSERT INTO seeds_plants (name) VALUES ('{}
 
 
 @pytest.fixture
-def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Write]:
+def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
     monkeypatch.syspath_prepend(str(tmp_path))
-    before = set(sys.modules)
 
     def write(module: str, source: str) -> None:
         path = tmp_path / f"{module.replace('.', '/')}.py"
@@ -39,9 +37,7 @@ def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Write]:
         # The import system dates directories by ticks of a clock, files come faster here.
         invalidate_caches()
 
-    yield write
-    for name in set(sys.modules) - before:
-        del sys.modules[name]
+    return write
 
 
 @pytest.fixture

@@ -239,10 +239,12 @@ def test_a_store_that_cannot_be_is_refused_at_the_start(
     assert "secret" not in str(raised.value)
 
 
-def test_in_a_project_the_table_is_made_by_migrations(database_url: str, tmp_path: Path) -> None:
-    config = Config(None, settings={"DATABASE_URL": database_url, "PROJECT_ROOT": str(tmp_path)})
+def test_in_a_project_the_table_is_made_by_migrations(
+    new_database_url: str, tmp_path: Path
+) -> None:
+    settings = {"DATABASE_URL": new_database_url, "PROJECT_ROOT": str(tmp_path)}
+    config = Config(None, settings=settings)
     database = DatabaseManager(config)
-    StoredSession.metadata.drop_all(database.engine)
     store = session_store(config, database)
     with pytest.raises(ConfigurationError, match="lback makemigrations && lback migrate"):
         store.load(ID)

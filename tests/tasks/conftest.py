@@ -2,31 +2,20 @@
 
 import itertools
 from collections.abc import Callable, Iterator
-from importlib import import_module
 from typing import Any
 
 import pytest
 
 from lback import Application
 from lback.database import DatabaseManager
-from lback.services import TASK_MODULES
 from lback.tasks import TaskHandle, Worker
-from lback.tasks.definitions import TASKS
-from lback.tasks.scheduling import SCHEDULES
 
 KEY = "a key for tests, known to everybody"
 
 
 @pytest.fixture(autouse=True)
-def tasks_as_before() -> Iterator[None]:
+def no_further_tasks(tasks_as_before: None) -> None:
     """Forget the tasks and schedules that a test defined."""
-    for module in TASK_MODULES:
-        import_module(module)
-    before = [(known, dict(known)) for known in (TASKS, SCHEDULES)]
-    yield
-    for known, former in before:
-        known.clear()
-        known.update(former)  # type: ignore[arg-type]  # each its own
 
 
 class Clock:

@@ -8,16 +8,9 @@ from sqlalchemy.orm import Session
 from lback import Application, Request
 from lback.mail import Mail, Mailer, MemoryBackend
 from lback.tasks import schedule, task
-from lback.tasks.definitions import TASKS
 from lback.testing import Client, TaskRecorder
 
-
-@pytest.fixture(autouse=True)
-def tasks_as_before() -> object:
-    before = dict(TASKS)
-    yield
-    TASKS.clear()
-    TASKS.update(before)
+pytestmark = pytest.mark.usefixtures("tasks_as_before")
 
 
 @pytest.fixture
