@@ -55,6 +55,7 @@ TASK_MODULES = ("lback.accounts.email_tasks", "lback.mail.sending")
 
 # Settings that may name something that does not exist, and the service whose build checks them.
 BUILT_AT_START = {
+    "API_WEBHOOKS": "openapi",
     "JWT_AUDIENCE": "token_manager",
     "LOGIN_ATTEMPTS_STORE": "login_throttle",
     "PASSWORD_VALIDATORS": "admin_user_manager",

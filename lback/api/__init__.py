@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from lback.api.operations import operations_of
     from lback.api.problems import InputError, InvalidInput, Problem
     from lback.api.resource import PUBLIC, SIGNED_IN, Resource
+    from lback.api.webhooks import Webhook
 
 __all__ = [
     "PUBLIC",
@@ -66,6 +67,7 @@ __all__ = [
     "RequestBody",
     "Resource",
     "Status",
+    "Webhook",
     "breaking_changes",
     "deprecated",
     "describe",
@@ -102,6 +104,7 @@ __getattr__, __dir__ = lazy_names(
         "In": "lback.api.filter_fields",
         **dict.fromkeys(("PUBLIC", "Resource", "SIGNED_IN"), "lback.api.resource"),
         "IsNull": "lback.api.filter_fields",
+        "Webhook": "lback.api.webhooks",
         "NumberedPage": "lback.api.list_pages",
         "Ordering": "lback.api.filter_fields",
         "Page": "lback.api.list_pages",

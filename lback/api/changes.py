@@ -42,6 +42,23 @@ class _Comparison:
             for method, operation in item.items():
                 if method in _METHODS:
                     yield from self._path_changes(path, method, operation, paths)
+        webhooks = self._now.get("webhooks", {})
+        for name, item in self._before.get("webhooks", {}).items():
+            yield from self._webhook_changes(name, item["post"], webhooks.get(name))
+
+    def _webhook_changes(
+        self, name: str, before: JSONObject, now: JSONObject | None
+    ) -> Iterator[str]:
+        if now is None:
+            yield f"webhook {name} was removed"
+            return
+        # What is sent to clients may change as an answer may.
+        earlier, later = (
+            operation["requestBody"]["content"]["application/json"]["schema"]
+            for operation in (before, now["post"])
+        )
+        for change in self._schemas.of_answer(earlier, later, "the body"):
+            yield f"webhook {name} {change}"
 
     def _path_changes(
         self, path: str, method: str, operation: JSONObject, paths: JSONObject

@@ -15,6 +15,7 @@ from lback.api.operations import operations_of
 from lback.api.schema_components import JSONObject
 from lback.api.security_schemes import SecuritySchemes
 from lback.api.tools import Tool, build_tool
+from lback.api.webhooks import import_webhooks
 from lback.core.exceptions import ConfigurationError
 from lback.core.routing.websocket_route import WebSocketRoute
 
@@ -45,11 +46,14 @@ class OpenAPI:
     hides and the pages of Lback itself. It is built once for each version of the specification.
 
     Args:
-        config: Settings; `API_TITLE`, `API_VERSION` and `API_PREFIXES` are read.
+        config: Settings; `API_TITLE`, `API_VERSION`, `API_PREFIXES` and `API_WEBHOOKS` are read.
         router: The routes.
         middlewares: Returns the middlewares, which decide how clients authenticate. Called when the
             document is built, because views that take the document are registered before them.
         dependencies: Services by name, which are not parameters of operations.
+
+    Raises:
+        ConfigurationError: `API_WEBHOOKS` names something that is not a webhook.
 
     Example:
         >>> from lback import Application
@@ -70,6 +74,7 @@ class OpenAPI:
         self._router = router
         self._middlewares = middlewares
         self._dependencies = dependencies
+        self._webhooks = import_webhooks(config.get("API_WEBHOOKS", ()) or ())
         self._lock = Lock()
         self._documents: dict[Version, JSONObject] = {}
         self._encoded: dict[tuple[Version, str], tuple[bytes, str]] = {}
@@ -142,6 +147,7 @@ class OpenAPI:
             place, built = builder.add(paths, operation, said, tag=self._tag(operation.route))
             if said.mcp:
                 offered.append((operation, place, built))
+        webhooks = builder.webhooks(self._webhooks)
         try:
             components = builder.components()
         except TypeError as error:
@@ -150,12 +156,14 @@ class OpenAPI:
             built["operationId"]: build_tool(operation, place, built, components)
             for operation, place, built in offered
         }
-        names = [name for item in paths.values() for one in item.values() for name in one["tags"]]
+        items = [*paths.values(), *webhooks.values()]
+        names = [name for item in items for one in item.values() for name in one["tags"]]
         return {
             "openapi": _NUMBERS[version],
             "info": self._info(),
             "tags": [{"name": name} for name in dict.fromkeys(names)],
             "paths": paths,
+            **({"webhooks": webhooks} if webhooks else {}),
             "components": components,
         }
 

@@ -12,12 +12,14 @@ from lback.api.problem_schemas import problem_components
 from lback.api.response_objects import FILE, ResponseBuilder
 from lback.api.schema_components import JSONObject, SchemaCollector, without_null
 from lback.api.signature import is_file_list
+from lback.api.webhooks import webhook_objects
 from lback.core.routing.converters import IntegerConverter, StringConverter
 
 if TYPE_CHECKING:
     from lback.api.descriptions import Operation, Parameter
     from lback.api.documented import Description
     from lback.api.security_schemes import SecuritySchemes
+    from lback.api.webhooks import Webhook
     from lback.core.routing.route import Route
 
 # Header fields that other parts of an operation describe (OpenAPI 3.1 section 4.8.12.1).
@@ -87,6 +89,14 @@ class OperationBuilder:
         built["security"] = self._schemes.requirements(operation)
         paths.setdefault(path, {})[method] = built
         return path, built
+
+    def webhooks(self, webhooks: "Mapping[str, Webhook]") -> dict[str, JSONObject]:
+        """Return the `webhooks` of the document.
+
+        Args:
+            webhooks: The webhooks by name.
+        """
+        return webhook_objects(webhooks, self._schemas)
 
     def components(self) -> JSONObject:
         """Return the components of the document: schemas, responses and security schemes.

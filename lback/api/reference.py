@@ -74,7 +74,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An operation on the page."""
+    """An operation on the page, or a webhook, whose path is its name."""
 
     name: str
     method: str
@@ -86,6 +86,7 @@ class Entry:
     parameters: tuple[Field, ...]
     body: tuple[Content, ...]
     answers: tuple[Answer, ...]
+    is_webhook: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +130,10 @@ def reference_of(document: JSONObject, script: str = "") -> Reference:
                 entry = _entry(document, method, script + path, item[method])
                 for tag in item[method]["tags"]:
                     by_tag.setdefault(tag, []).append(entry)
+    for name, item in document.get("webhooks", {}).items():
+        entry = _entry(document, "post", name, item["post"], is_webhook=True)
+        for tag in item["post"]["tags"]:
+            by_tag[tag].append(entry)
     schemas = document.get("components", {}).get("schemas", {})
     return Reference(
         document["info"]["title"],
@@ -138,10 +143,17 @@ def reference_of(document: JSONObject, script: str = "") -> Reference:
     )
 
 
-def _entry(document: JSONObject, method: str, path: str, operation: JSONObject) -> Entry:
+def _entry(
+    document: JSONObject,
+    method: str,
+    path: str,
+    operation: JSONObject,
+    *,
+    is_webhook: bool = False,
+) -> Entry:
     body = operation.get("requestBody", {}).get("content", {})
     return Entry(
-        operation["operationId"],
+        f"webhook-{path}" if is_webhook else operation["operationId"],
         method.upper(),
         path,
         operation["summary"],
@@ -154,6 +166,7 @@ def _entry(document: JSONObject, method: str, path: str, operation: JSONObject) 
             _answer(document, status, response)
             for status, response in sorted(operation["responses"].items())
         ),
+        is_webhook,
     )
 
 

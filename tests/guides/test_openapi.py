@@ -63,4 +63,5 @@ def test_an_api_is_documented_locked_and_tested(project: Project) -> None:
         assert found.json() == {"id": 7, "colour": "red"}
     assert "1 passed" in project.lback("test", "tests/test_contract.py")
     document = json.loads(project.lback("openapi"))
+    assert list(document["webhooks"]) == ["bag-sold"]
     assert document["info"] == {"title": "Shop", "version": "1.0"}

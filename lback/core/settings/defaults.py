@@ -48,6 +48,7 @@ class Settings:
     # The OpenAPI document of the API, and its pages.
     API_TITLE: str = ""  # empty: the name of the directory of the project
     API_VERSION: str = "1.0.0"  # of the API, as clients see it
+    API_WEBHOOKS: list[str] = field(default_factory=list)  # dotted paths, such as shop.webhooks.all
     API_DOCS_ACCESS: str = "staff"  # who may read them: staff, users or public; with DEBUG all
 
     # The database: DATABASE_URL, or else the DB_… settings.

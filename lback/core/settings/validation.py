@@ -345,6 +345,7 @@ VALIDATORS: Mapping[str, Callable[[Any], None]] = {
     "TRUSTED_PROXIES": _networks,
     "INSTALLED_APPS": _texts,
     "API_PREFIXES": _prefixes,
+    "API_WEBHOOKS": _texts,
     "API_VERSION": _not_empty,
     "API_DOCS_ACCESS": _one_of("staff", "users", "public"),
     "SILENCED_CHECKS": _texts,
