@@ -43,7 +43,7 @@ def zone_of(name: str) -> tzinfo:
         name: Name such as "Europe/Berlin". "UTC" works without time zone data.
 
     Raises:
-        ValueError: There is no such zone, or this system has no time zone data; the message names
+        ValueError: The zone does not exist, or this system has no time zone data; the message names
             the package to install, or suggests a name.
 
     Example:

@@ -221,7 +221,7 @@ def get_object_or_404(
         session: Database session.
 
     Raises:
-        NotFound: There is no such row, or the user may not read it; both look the same.
+        NotFound: The row does not exist, or the user may not read it; both look the same.
     """
     identity = identity_of(registered.model, key)
     row = None if identity is None else _found(registered, identity, session)

@@ -38,7 +38,7 @@ def send_asset(request: "Request", name: str) -> Response:  # noqa: ARG001  a vi
         name: File name, such as "admin.css".
 
     Raises:
-        NotFound: There is no such file.
+        NotFound: The file does not exist.
     """
     if name not in FILES:
         raise NotFound

@@ -67,7 +67,7 @@ def act(request: "Request", section: str, db_session: "Session") -> Response:
     Raises:
         NotFound: The model does not exist, or the user may not view it.
         Forbidden: The user may not change or delete one of the rows.
-        BadRequest: There is no such action.
+        BadRequest: The action does not exist.
     """
     registered, user = get_registered_model(request, section), user_of(request)
     name = str(request.POST.get("action", ""))

@@ -68,7 +68,7 @@ def build_column(options: ModelAdmin, name: str, where: str) -> Column:
         where: Place of the name, for error messages.
 
     Raises:
-        ConfigurationError: There is no such name. The message suggests a similar one.
+        ConfigurationError: The name does not exist. The message suggests a similar one.
     """
     method = getattr(options, name, None)
     if callable(method) and name not in vars(ModelAdmin) and not hasattr(options.model, name):
@@ -132,7 +132,7 @@ def attribute_of(model: type[object], name: str, where: str) -> Any:
         where: Place of the name, for error messages.
 
     Raises:
-        ConfigurationError: There is no such attribute. The message suggests a similar one.
+        ConfigurationError: The attribute does not exist. The message suggests a similar one.
     """
     known = [key for key in dir(model) if not key.startswith("_") and key not in _OF_EVERY_MODEL]
     if name not in known:

@@ -76,7 +76,7 @@ def build_filter(model: type[object], name: str, where: str) -> Filter:
         where: Place of the name, for error messages.
 
     Raises:
-        ConfigurationError: There is no such attribute, or it cannot be filtered by.
+        ConfigurationError: The attribute does not exist, or it cannot be filtered by.
     """
     attribute = attribute_of(model, name, where)
     prop: object = getattr(attribute, "property", None)

@@ -130,7 +130,7 @@ class RegisteredModel:
             option: Name of the option, for error messages.
 
         Raises:
-            ConfigurationError: There is no such column.
+            ConfigurationError: The column does not exist.
         """
         return build_column(self.options, name, f"{self.where}.{option}")
 

@@ -83,7 +83,7 @@ def show_task(request: "Request", task_id: str) -> Response:
         task_id: Id of the task.
 
     Raises:
-        NotFound: There is no such task.
+        NotFound: The task does not exist.
     """
     overview = _overview(request)
     from lback.tasks.overview import known_tasks
@@ -118,7 +118,7 @@ def change_task(request: "Request", task_id: str, action: str) -> Response:
         action: "retry" or "cancel".
 
     Raises:
-        NotFound: There is no such task or action.
+        NotFound: The task or action does not exist.
         Forbidden: The user may not change tasks.
     """
     queue = _overview(request, TASK_CHANGE).queue
@@ -147,7 +147,7 @@ def change_queue(request: "Request", queue: str, action: str) -> Response:
         action: "pause" or "resume".
 
     Raises:
-        NotFound: There is no such queue or action.
+        NotFound: The queue or action does not exist.
         Forbidden: The user may not change tasks.
     """
     overview = _overview(request, TASK_CHANGE)

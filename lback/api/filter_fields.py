@@ -183,7 +183,7 @@ def column_path(model: type[object], given: ColumnName, where: str) -> ColumnPat
         where: Place of the declaration, for error messages.
 
     Raises:
-        ConfigurationError: There is no such column, or it is secret.
+        ConfigurationError: The column does not exist, or it is secret.
     """
     here, path, nullable = model, [], False
     names = given.split(".") if isinstance(given, str) else [_own_name(model, given, where)]
@@ -340,7 +340,7 @@ class FilterField:
             where: Class and attribute, for error messages.
 
         Raises:
-            ConfigurationError: There is no such column, or its type does not fit.
+            ConfigurationError: The column does not exist, or its type does not fit.
         """
         self.set_name(name)
         self.path = column_path(model, name if self._given is None else self._given, where)

@@ -272,7 +272,7 @@ def deprecated_name(module: str, name: str) -> Any:
         A function with the parameters of version 0.1.
 
     Raises:
-        AttributeError: There is no such deprecated name.
+        AttributeError: The name is not one of the deprecated ones.
     """
     if name not in _DEPRECATED:
         raise AttributeError(f"module {module!r} has no attribute {name!r}")

@@ -159,7 +159,7 @@ class Config(Settings):
             it, or `"default"`.
 
         Raises:
-            AttributeError: There is no such setting.
+            AttributeError: The setting does not exist.
         """
         getattr(self, name)
         return self._sources.get(name, "default")
@@ -171,7 +171,7 @@ class Config(Settings):
         the source: text from the environment. See `source_of` for the names of the sources.
 
         Raises:
-            AttributeError: There is no such setting.
+            AttributeError: The setting does not exist.
         """
         getattr(self, name)
         origins = self._origins.get(name, [])[::-1]

@@ -77,7 +77,7 @@ class Dependencies(MutableMapping[str, Any]):
 
         Args:
             name: Name of the service.
-            default: Returned if there is no such service.
+            default: Returned if the service does not exist.
         """
         found = self._instances.get(name, default)
         return self._built(name) if found.__class__ is LazyService else found

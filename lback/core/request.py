@@ -594,7 +594,7 @@ class Request:
 
         Args:
             key: Name of the value or service.
-            default: Returned if there is no such value.
+            default: Returned if the value does not exist.
         """
         if key in self._context:
             return self._context[key]

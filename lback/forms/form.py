@@ -207,7 +207,7 @@ class Form:
             error: A message, or an error with messages.
 
         Raises:
-            ValueError: There is no such field.
+            ValueError: The field does not exist.
         """
         if isinstance(error, str):
             error = Invalid(error)

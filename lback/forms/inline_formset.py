@@ -35,7 +35,7 @@ class InlineFormset(Formset):
         **options: `extra`, `minimum` and `can_delete`; see `Formset`.
 
     Raises:
-        ConfigurationError: There is no such one-to-many relationship.
+        ConfigurationError: The one-to-many relationship does not exist.
     """
 
     form_class: type[ModelForm]

@@ -187,7 +187,7 @@ def _read(file: FileToRead, storages: Mapping[str, Any], subject: str) -> tuple[
             content = opened.read()
     except NotFound as error:
         raise MissingAttachment(
-            f"{place}, and there is no such file; store it before the email is sent, and delete it "
+            f"{place}, which does not exist; store it before the email is sent, and delete it "
             "no earlier"
         ) from error
     except ServiceUnavailable as error:

@@ -69,7 +69,7 @@ def publish_fragment(room: str, template: str, /, *, key: str = "", **context: o
     Raises:
         ConfigurationError: The setting `REALTIME` is empty, or the template uses `csrf_token`.
         ValueError: The name of the room is malformed, or the context has `request`.
-        TemplateNotFound: There is no such template.
+        TemplateNotFound: The template does not exist.
         Exception: Whatever the template raised.
 
     Example:

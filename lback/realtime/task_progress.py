@@ -51,7 +51,7 @@ def progress_of(services: Mapping[str, Any], task_id: str) -> dict[str, object]:
         task_id: Id of the task.
 
     Returns:
-        `state` ("unknown" if there is no such task), `has_ended`, `done`, `total` and `note`.
+        `state` ("unknown" if the task does not exist), `has_ended`, `done`, `total` and `note`.
     """
     record = services["tasks"].find(task_id)
     if record is None:

@@ -26,7 +26,7 @@ def session_store(config: "Config", db_manager: "DatabaseManager") -> SessionSto
         db_manager: The database for the store `"database"`.
 
     Raises:
-        ConfigurationError: There is no such store, or it cannot be built.
+        ConfigurationError: The store does not exist, or it cannot be built.
     """
     name = config.SESSION_STORE
     if name == "database":

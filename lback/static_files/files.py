@@ -64,7 +64,7 @@ class StaticFiles:
         with the plain name.
 
         Raises:
-            ValueError: DEBUG is on and there is no such file. The message suggests similar names.
+            ValueError: DEBUG is on and the file does not exist. The message suggests similar names.
         """
         if self._config.DEBUG is not True:
             self._follow_manifest()
@@ -97,7 +97,7 @@ class StaticFiles:
             A file response. Hashed names are `immutable`; with DEBUG on it is `no-cache`.
 
         Raises:
-            NotFound: There is no such file, or it is not public.
+            NotFound: The file does not exist, or it is not public.
             ConfigurationError: DEBUG is off and the manifest is not valid.
         """
         if self._config.DEBUG is not True:

@@ -107,7 +107,7 @@ class Storage(ABC):
 
         Raises:
             InvalidFileName: The name is not valid.
-            MissingFile: There is no such file.
+            MissingFile: The file does not exist.
             ValueError: The range is negative or ends before it starts.
             StorageUnavailable: The server of the storage does not answer.
         """
@@ -134,7 +134,7 @@ class Storage(ABC):
 
         Raises:
             InvalidFileName: The name is not valid.
-            MissingFile: There is no such file.
+            MissingFile: The file does not exist.
             StorageUnavailable: The server of the storage does not answer.
         """
 

@@ -168,7 +168,7 @@ class FolderStorage(Storage):
 
         Raises:
             InvalidFileName: The name is not valid.
-            MissingFile: There is no such file.
+            MissingFile: The file does not exist.
         """
         name = clean_name(name)
         path, state = self._found(name)
@@ -216,7 +216,7 @@ class FolderStorage(Storage):
 
         Raises:
             InvalidFileName: A name is not valid.
-            MissingFile: There is no such file.
+            MissingFile: The file does not exist.
         """
         name, to = clean_name(name), clean_name(to)
         if name == to:

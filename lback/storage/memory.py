@@ -56,7 +56,7 @@ class MemoryStorage(Storage):
 
         Raises:
             InvalidFileName: The name is not valid.
-            MissingFile: There is no such file.
+            MissingFile: The file does not exist.
         """
         name = clean_name(name)
         content, modified = self._entry(name)

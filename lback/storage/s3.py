@@ -187,7 +187,7 @@ class S3Storage(Storage):
             etag: Entity tag that the file must still have; None for any.
 
         Raises:
-            MissingFile: There is no such file.
+            MissingFile: The file does not exist.
             StorageUnavailable: The server does not answer, the file has changed, or fewer bytes
                 came than there should be.
         """
@@ -227,7 +227,7 @@ class S3Storage(Storage):
 
         Raises:
             InvalidFileName: The name is not valid.
-            MissingFile: There is no such file.
+            MissingFile: The file does not exist.
             StorageUnavailable: The server does not answer.
         """
         name = clean_name(name)
@@ -270,7 +270,7 @@ class S3Storage(Storage):
 
         Raises:
             InvalidFileName: A name is not valid.
-            MissingFile: There is no such file.
+            MissingFile: The file does not exist.
             StorageUnavailable: The server does not answer.
         """
         name, to = clean_name(name), clean_name(to)

@@ -40,7 +40,7 @@ class StoredFileResponse(Response):
 
     Raises:
         InvalidFileName: The name is not valid.
-        MissingFile: There is no such file.
+        MissingFile: The file does not exist.
         StorageUnavailable: The server of the storage does not answer.
 
     Example:

@@ -86,7 +86,7 @@ class Item:
             storage: Where the parts are stored.
 
         Raises:
-            NotFound: There is no such upload of this user.
+            NotFound: The upload of this user does not exist.
             UploadGone: It has expired.
         """
         uploads = _uploads(request, storage)
@@ -106,7 +106,7 @@ class Item:
             storage: Where the parts are stored.
 
         Raises:
-            NotFound: There is no such upload of this user.
+            NotFound: The upload of this user does not exist.
             UploadGone: It has expired.
             HTTPException: Status 409, 415, 460 or 507.
         """
@@ -131,7 +131,7 @@ class Item:
             storage: Where the parts are stored.
 
         Raises:
-            NotFound: There is no such upload of this user.
+            NotFound: The upload of this user does not exist.
             UploadGone: It has expired.
         """
         uploads = _uploads(request, storage)

@@ -27,7 +27,7 @@ def send_file(
         config: The settings; `MEDIA_URL` is read.
 
     Raises:
-        NotFound: There is no such storage or file, or files are served on another host.
+        NotFound: The storage or file does not exist, or files are served on another host.
         Forbidden: The token is missing or altered, or has expired.
         StorageUnavailable: The server of the storage does not answer.
     """

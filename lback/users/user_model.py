@@ -20,7 +20,7 @@ def user_model(config: "Config") -> type[Account]:
         config: The settings.
 
     Raises:
-        ConfigurationError: There is no such class, or it is not a mapped account model.
+        ConfigurationError: The class does not exist, or it is not a mapped account model.
     """
     name = config.USER_MODEL
     try:

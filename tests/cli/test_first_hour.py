@@ -127,7 +127,7 @@ def test_a_missing_driver_is_answered_with_the_extra(
     [
         (
             'INSTALLED_APPS = ["notse"]',
-            "INSTALLED_APPS names 'notse', and there is no such package; ",
+            "INSTALLED_APPS names 'notse', and that package does not exist; ",
         ),
         ('ROOT_URLCONF = "ulrs"', "the urls module 'ulrs' cannot be imported: ModuleNotFound"),
         ('MIDDLEWARES = ["lback.middleware.CSRFMiddlware"]', "did you mean CSRFMiddleware or "),

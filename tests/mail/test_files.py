@@ -109,7 +109,7 @@ def test_a_missing_file_says_which_email_needs_it(
     letter = mail(attachments=[LOGO, Attachment("8/bill.pdf", "bills")])
     with pytest.raises(
         MissingAttachment,
-        match=r"email 'Your order' needs '8/bill.pdf' of the storage 'bills', and there is no such",
+        match=r"email 'Your order' needs '8/bill.pdf' of the storage 'bills', which does not exist",
     ):
         app.mailer.send(letter)
     with caplog.at_level(logging.ERROR):

@@ -64,7 +64,7 @@ class AppSession(MutableMapping[str, Any]):
         self[key] = value
 
     def delete(self, key: str) -> None:
-        """Delete a value. Does nothing if there is no such key."""
+        """Delete a value. Does nothing if the key does not exist."""
         if key in self._data:
             del self[key]
 

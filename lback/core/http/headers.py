@@ -320,7 +320,7 @@ class RequestHeaders(dict[str, str]):
 
         Args:
             name: Name of the field, in any case.
-            default: Returned if there is no such field.
+            default: Returned if the field does not exist.
         """
         return super().get(_request_key(name), default)
 

@@ -89,7 +89,7 @@ def logging_level(name: str) -> int:
     """Return the number of a logging level by its name, in any case.
 
     Raises:
-        ValueError: There is no such level; the message lists all, with a suggestion.
+        ValueError: The level does not exist; the message lists all, with a suggestion.
 
     Example:
         >>> logging_level("info")

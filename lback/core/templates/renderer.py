@@ -391,7 +391,7 @@ def places_of(app: str) -> list[Path]:
         raise ConfigurationError(f"INSTALLED_APPS names {app!r}: {error}") from error
     if spec is None:
         raise ConfigurationError(
-            f"INSTALLED_APPS names {app!r}, and there is no such package; "
+            f"INSTALLED_APPS names {app!r}, and that package does not exist; "
             "check the spelling, and that its directory is on the import path"
         )
     return [Path(place) for place in spec.submodule_search_locations or ()]
