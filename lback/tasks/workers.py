@@ -7,6 +7,7 @@ import platform
 import secrets
 import time
 import traceback
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -219,6 +220,23 @@ class _Turn:
         self.pause = SHORTEST_SECONDS if number else min(self.pause * 1.5, LONGEST_SECONDS)
 
 
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A failed attempt that is to be stored.
+
+    Attributes:
+        claim: The task.
+        error: Exception with its type.
+        traceback: Its traceback.
+        is_for_good: Whether the task is not tried again.
+    """
+
+    claim: Claim
+    error: str
+    traceback: str = ""
+    is_for_good: bool = False
+
+
 class Worker:
     """Takes tasks and runs them in threads, until it is stopped.
 
@@ -270,6 +288,7 @@ class Worker:
         self._claims = Claims(queue.db_manager, queue.now)
         self._work: SimpleQueue[Running | None] = SimpleQueue()
         self._running: dict[str, Running] = {}
+        self._unsettled: deque[Failure] = deque()
         self._finished = 0
         self._woken = Event()
         self._stopping = Event()
@@ -347,12 +366,14 @@ class Worker:
                 self._start(claim)
             if turn.has_more and len(self._running) < self._threads and not turn.is_over:
                 continue
-            if is_short and not self._running and (turn.is_over or not claims):
+            is_idle = not self._running and not self._unsettled
+            if is_short and is_idle and (turn.is_over or not claims):
                 return
             self._wait(turn)
 
     def _take(self, turn: "_Turn") -> list[Claim]:
         """Show that the worker lives, and take as many tasks as it has room for."""
+        self._settle()
         self._beat()
         if self._tick_at is not None and self._clock() >= self._tick_at:
             self._scheduler.run()
@@ -415,8 +436,7 @@ class Worker:
         limit = claim.options.time_limit
         error = f"TimeLimitExceeded: the function did not end within {limit:g} s"
         logger.error("task %s gave no sign after its time limit: %s", claim.name, claim.id)
-        with suppress(SQLAlchemyError, FrameworkException):
-            self._claims.fail(claim, self.id, error, "", for_good=False)
+        self._end_failed(Failure(claim, error))
         Thread(target=self._run_tasks, name="lback-task-more", daemon=True).start()
 
     def _start(self, claim: Claim) -> None:
@@ -475,13 +495,38 @@ class Worker:
         else:
             text = f"{type(error).__name__}: {error}"
         trace = "".join(traceback.format_exception(error))
+        for_good = isinstance(error, _FOR_GOOD)
+        self._end_failed(Failure(claim, text[:10_000], trace[-100_000:], for_good))
+
+    def _end_failed(self, failure: Failure) -> None:
+        """Store that an attempt failed, now or when the database takes it."""
+        try:
+            self._store(failure)
+        except (SQLAlchemyError, FrameworkException) as error:
+            claim = failure.claim
+            logger.error(
+                "the end of task %s is not stored, trying again: %s: %s",
+                claim.name,
+                claim.id,
+                error,
+            )
+            self._unsettled.append(failure)
+
+    def _store(self, failure: Failure) -> None:
+        claim, error = failure.claim, failure.error
         pause = self._claims.fail(
-            claim, self.id, text[:10_000], trace[-100_000:], for_good=isinstance(error, _FOR_GOOD)
+            claim, self.id, error, failure.traceback, for_good=failure.is_for_good
         )
         if pause is None:
-            logger.error("task %s failed: %s: %s", claim.name, claim.id, text)
+            logger.error("task %s failed: %s: %s", claim.name, claim.id, error)
         else:
-            logger.warning("task %s retried in %.0f s: %s: %s", claim.name, pause, claim.id, text)
+            logger.warning("task %s retried in %.0f s: %s: %s", claim.name, pause, claim.id, error)
+
+    def _settle(self) -> None:
+        """Store the failures that the database has not taken before."""
+        while self._unsettled:
+            self._store(self._unsettled[0])
+            self._unsettled.popleft()
 
     def _beat(self) -> None:
         """Show that the worker lives, and take back the tasks of those that do not."""
@@ -544,6 +589,7 @@ class Worker:
         for _ in range(self._threads):
             self._work.put(None)
         with suppress(SQLAlchemyError, FrameworkException):
+            self._settle()
             for attempt in list(self._running.values()):
                 logger.warning("task %s did not end, and is run again", attempt.claim.name)
                 self._claims.give_back(attempt.claim)
