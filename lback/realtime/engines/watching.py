@@ -68,7 +68,9 @@ def hears_notifications(db_manager: "DatabaseManager") -> bool:
         connection.execute(f"LISTEN {channel}")
         with db_manager.session() as session:
             session.execute(text(f"NOTIFY {channel}"))
-        return any(True for _ in connection.notifies(timeout=PROBE_SECONDS, stop_after=1))
+        # A pooler may hand over a connection that has notifications of an earlier probe.
+        found = connection.notifies(timeout=PROBE_SECONDS)
+        return any(notification.channel == channel for notification in found)
 
 
 class ThreadWatcher(ABC):
