@@ -1,9 +1,9 @@
 """Problem details (RFC 9457) as components of the OpenAPI document."""
 
 from collections.abc import Iterable, Mapping
-from http import HTTPStatus
 
 from lback.api.schema_components import JSONObject
+from lback.core.response import STATUS_LINES
 
 PROBLEM_TYPE = "application/problem+json"
 _PROBLEM = "ProblemDetails"
@@ -17,8 +17,7 @@ _FIELDS: Mapping[int, tuple[str, str]] = {
     429: ("Retry-After", "Seconds to wait (RFC 9110 section 10.2.3)."),
     503: ("Retry-After", "Seconds to wait (RFC 9110 section 10.2.3)."),
 }
-# The phrases of RFC 9110, which differ from those of `http` in some versions of Python.
-_PHRASES = {413: "Content Too Large", 414: "URI Too Long", 422: "Unprocessable Content"}
+
 _SCHEMAS: Mapping[str, JSONObject] = {
     _PROBLEM: {
         "title": "Problem details",
@@ -72,7 +71,7 @@ _SCHEMAS: Mapping[str, JSONObject] = {
 
 def phrase_of(status: int) -> str:
     """Return the phrase of a status, the same with every version of Python."""
-    return _PHRASES.get(status) or HTTPStatus(status).phrase
+    return STATUS_LINES[status].partition(" ")[2]
 
 
 def name_of(status: int) -> str:

@@ -30,7 +30,14 @@ WEB_SCHEMES = frozenset({"http", "https", "mailto", "tel"})
 REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
 BODILESS_STATUSES = frozenset({*range(100, 200), 204, 304})
 
-_PHRASES = {status.value: status.phrase for status in HTTPStatus}
+# The phrases of RFC 9110, which Python has from 3.13 on.
+_RENAMED = {
+    413: "Content Too Large",
+    414: "URI Too Long",
+    416: "Range Not Satisfiable",
+    422: "Unprocessable Content",
+}
+_PHRASES = {**{status.value: status.phrase for status in HTTPStatus}, **_RENAMED}
 STATUS_LINES: Mapping[int, str] = {
     code: f"{code} {_PHRASES.get(code, 'Unknown')}" for code in range(100, 600)
 }
