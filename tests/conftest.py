@@ -34,6 +34,7 @@ from lback.sessions import MemorySessionStore, SessionManager
 from lback.tasks.definitions import TASKS
 from lback.tasks.scheduling import SCHEDULES
 from lback.time_zones import CURRENT_ZONE
+from tests.faults.servers import PgBouncer
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -113,6 +114,20 @@ def database(database_url: str) -> Iterator[DatabaseManager]:
         for table in reversed(tables):
             session.execute(table.delete())
     manager.dispose()
+
+
+@pytest.fixture
+def pooled_url(postgresql_url: str) -> Iterator[str]:
+    """The URL of the database by way of PgBouncer."""
+    url = make_url(postgresql_url)
+    if PgBouncer.missing() or url.host not in ("localhost", "127.0.0.1") or url.password:
+        pytest.skip("needs pgbouncer, and a PostgreSQL server on this machine without a password")
+    bouncer = PgBouncer(url.port or 5432)
+    try:
+        bouncer.start()
+        yield url.set(host="127.0.0.1", port=bouncer.port).render_as_string(hide_password=False)
+    finally:
+        bouncer.remove()
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import click
 from lback.api.asyncapi import Channel, Message, asyncapi_document
 from lback.cli.click_classes import Command
 from lback.cli.json_output import json_option, print_json
-from lback.cli.openapi import document_text
+from lback.cli.openapi import document_text, format_option, output_option
 from lback.cli.project import open_project
 from lback.core.routing.websocket_route import WebSocketRoute
 from lback.realtime.described import described_handler, summary_of
@@ -58,14 +58,8 @@ _EVENTS_QUERY: "JSONObject" = {
         "lback asyncapi --format yaml --output asyncapi.yaml",
     ),
 )
-@click.option("--output", type=click.Path(dir_okay=False), help="File to write (default: print).")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["json", "yaml"]),
-    default="json",
-    help="Format of the document (default: json).",
-)
+@output_option
+@format_option
 @json_option
 def asyncapi(output: str | None, form: str, as_json: bool) -> None:
     """Print the AsyncAPI document of WebSockets, events and rooms."""

@@ -18,6 +18,17 @@ if TYPE_CHECKING:
     from lback.api.openapi import OpenAPI
     from lback.api.schema_components import JSONObject
 
+output_option = click.option(
+    "--output", type=click.Path(dir_okay=False), help="File to write (default: print)."
+)
+format_option = click.option(
+    "--format",
+    "form",
+    type=click.Choice(["json", "yaml"]),
+    default="json",
+    help="Format of the document (default: json).",
+)
+
 
 @click.command(
     cls=Command,
@@ -29,14 +40,8 @@ if TYPE_CHECKING:
         "lback openapi --audit        # exit with 1 if a change breaks clients",
     ),
 )
-@click.option("--output", type=click.Path(dir_okay=False), help="File to write (default: print).")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["json", "yaml"]),
-    default="json",
-    help="Format of the document (default: json).",
-)
+@output_option
+@format_option
 @click.option(
     "--version",
     type=click.Choice(VERSIONS),

@@ -31,7 +31,7 @@ AT_ONCE = 2
 # The checks take at most this part of the time of one thread.
 SHARE = 0.1
 # What the application answers while it, its database or its session store is busy or away, which
-# says nothing about the rights of the user. Any other answer that is not yes is no.
+# says nothing about the rights of the user. Any other error closes the connection.
 UNDECIDED = frozenset({408, 429, 503, 504, 507})
 UNAUTHORIZED = 401
 

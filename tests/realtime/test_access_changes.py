@@ -53,6 +53,13 @@ def app(database: DatabaseManager, request: pytest.FixtureRequest) -> Iterator[A
         logout(request)
         return "out"
 
+    @app.route("/write-and-out", ["POST"])
+    def write_and_out(request: Request) -> str:
+        define_role(request.db_session, "reader", ["texts.read"])
+        request.db_session.flush()  # SQLite lets no other connection write until the commit
+        logout(request)
+        return "out"
+
     @app.route("/out-everywhere", ["POST"])
     def out_everywhere(request: Request) -> str:
         logout_everywhere(request, request.user)
@@ -90,6 +97,7 @@ def change(
 
 ENDS = {
     "sign out": lambda app, client: client.post("/out"),
+    "sign out after a write": lambda app, client: client.post("/write-and-out"),
     "everywhere": lambda app, client: client.post("/out-everywhere"),
     "password": change(lambda app, s, user: app.user_manager.set_password(s, user, PASSWORD + "!")),
     "deactivate": change(lambda app, s, user: app.user_manager.deactivate(s, user)),

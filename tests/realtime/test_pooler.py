@@ -1,7 +1,6 @@
 """Messages by LISTEN beside PgBouncer in transaction mode, which passes no notifications on."""
 
 import asyncio
-from collections.abc import Iterator
 
 import pytest
 from sqlalchemy import make_url
@@ -12,24 +11,9 @@ from lback.cli.start_checks import START_CHECKS
 from lback.realtime import Hub, Message, publish
 from lback.realtime.engines import watching
 from lback.realtime.tables import COUNTERS
-from tests.faults.servers import PgBouncer
 from tests.realtime.conftest import KEY
 
 pytestmark = pytest.mark.postgresql
-
-
-@pytest.fixture
-def pooled_url(postgresql_url: str) -> Iterator[str]:
-    """The URL of the database by way of PgBouncer."""
-    url = make_url(postgresql_url)
-    if PgBouncer.missing() or url.host not in ("localhost", "127.0.0.1") or url.password:
-        pytest.skip("needs pgbouncer, and a PostgreSQL server on this machine without a password")
-    bouncer = PgBouncer(url.port or 5432)
-    try:
-        bouncer.start()
-        yield url.set(host="127.0.0.1", port=bouncer.port).render_as_string(hide_password=False)
-    finally:
-        bouncer.remove()
 
 
 def build(url: str, direct: str) -> Application:

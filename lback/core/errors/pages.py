@@ -48,7 +48,7 @@ HEADINGS = {
     503: _("Back in a moment"),
 }
 HOME = _("Go to the first page")
-# Phrases of other statuses that visitors see, by the names of several versions of Python.
+# Phrases of other statuses that visitors see.
 PHRASES = (
     _("Payment Required"),
     _("Not Acceptable"),
@@ -58,14 +58,10 @@ PHRASES = (
     _("Length Required"),
     _("Precondition Failed"),
     _("Content Too Large"),
-    _("Request Entity Too Large"),
     _("URI Too Long"),
-    _("Request-URI Too Long"),
     _("Unsupported Media Type"),
     _("Range Not Satisfiable"),
-    _("Requested Range Not Satisfiable"),
     _("Unprocessable Content"),
-    _("Unprocessable Entity"),
     _("Locked"),
     _("Request Header Fields Too Large"),
     _("Unavailable For Legal Reasons"),
