@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from sqlalchemy import String, event, func, select
+from sqlalchemy import Text, event, func, select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -23,7 +23,7 @@ class Report(Base):
     __tablename__ = "full_disk_reports"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    text: Mapped[str] = mapped_column(String(200_000))
+    text: Mapped[str] = mapped_column(Text)
 
 
 @pytest.fixture
