@@ -5,6 +5,7 @@ done if it has none, so that neither texts nor response times reveal who has an 
 """
 
 import logging
+from random import SystemRandom
 from typing import TYPE_CHECKING, Any
 
 from lback.auth.throttle import LoginThrottle, address_of
@@ -27,6 +28,11 @@ if TYPE_CHECKING:
     Deliver = Callable[[Mail, bool], None]
 
 logger = logging.getLogger(__name__)
+
+# Seconds between a response and the work for its email, chosen at random: the delivery itself takes
+# time for known addresses only, and must not delay the next request of the same client.
+DELAYS = (0.5, 3.0)
+_random = SystemRandom()
 
 SERVICES = ("mailer", "db_manager", "account_tokens", "user_manager", "template_renderer", "router")
 
@@ -109,7 +115,8 @@ class AccountEmails:
             finally:
                 CURRENT.reset(before)
 
-        after_answer(self._request, lambda: mailer.do_later(work))
+        delay = _random.uniform(*DELAYS)
+        after_answer(self._request, lambda: mailer.do_later(work, delay=delay))
 
 
 def _later_by(mailer: Mailer) -> "Deliver":

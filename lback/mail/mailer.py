@@ -3,8 +3,10 @@
 import atexit
 import logging
 import os
-from collections import deque
+import time
 from collections.abc import Callable, Sequence
+from heapq import heappop, heappush
+from itertools import count
 from threading import Condition, Event, Thread
 from typing import TYPE_CHECKING
 
@@ -57,9 +59,12 @@ class Mailer:
         self._tries = tries
         self._enqueue = enqueue
         self._storages = storages
-        self._waiting: deque[Job] = deque()
+        # A heap: when to begin, in the order of the calls, and what to do.
+        self._waiting: list[tuple[float, int, Job]] = []
+        self._numbers = count()
         self._changed = Condition()
         self._unfinished = 0
+        self._flushing = 0
         # The process that the thread runs in: a fork copies the mailer, but not the thread.
         self._process = 0
         self._pause = Event()
@@ -128,13 +133,14 @@ class Mailer:
             return
         after_commit(self.do_later, lambda: self._deliver(message) if is_sent else None)
 
-    def do_later(self, job: Job) -> None:
+    def do_later(self, job: Job, *, delay: float = 0.0) -> None:
         """Run a function in the background thread, such as one that looks up recipients.
 
         If 1000 functions are waiting already, it is dropped and an error is logged.
 
         Args:
             job: A function without parameters.
+            delay: Seconds to wait before it begins; `flush` does not wait.
         """
         with self._changed:
             if len(self._waiting) >= MAX_WAITING:
@@ -142,22 +148,20 @@ class Mailer:
                 return
             if self._process != os.getpid():
                 self._start()
-            self._waiting.append(job)
+            heappush(self._waiting, (time.monotonic() + delay, next(self._numbers), job))
             self._unfinished += 1
             self._changed.notify_all()
 
     def _start(self) -> None:
         self._process = os.getpid()
         self._waiting.clear()
-        self._unfinished = 0
+        self._unfinished = self._flushing = 0
         Thread(target=self._work, name="lback mail", daemon=True).start()
         atexit.register(self.flush, SECONDS_AT_EXIT)
 
     def _work(self) -> None:
         while True:
-            with self._changed:
-                self._changed.wait_for(lambda: bool(self._waiting))
-                job = self._waiting.popleft()
+            job = self._next()
             try:
                 job()
             except Exception:
@@ -166,6 +170,15 @@ class Mailer:
             with self._changed:
                 self._unfinished -= 1
                 self._changed.notify_all()
+
+    def _next(self) -> Job:
+        """Wait for the first function that is to begin now."""
+        with self._changed:
+            while True:
+                wait = self._waiting[0][0] - time.monotonic() if self._waiting else None
+                if wait is not None and (wait <= 0 or self._flushing):
+                    return heappop(self._waiting)[2]
+                self._changed.wait(wait)
 
     def _deliver(self, message: "OutgoingMail") -> None:
         for pause in (*self._tries, None):
@@ -194,4 +207,9 @@ class Mailer:
         with self._changed:
             if self._process != os.getpid():
                 return True
-            return self._changed.wait_for(lambda: self._unfinished == 0, seconds)
+            self._flushing += 1
+            self._changed.notify_all()
+            try:
+                return self._changed.wait_for(lambda: self._unfinished == 0, seconds)
+            finally:
+                self._flushing -= 1

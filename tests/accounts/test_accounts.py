@@ -284,7 +284,7 @@ def test_no_request_waits_for_mail_or_asks_who_has_an_account(
     """What differs between a known and an unknown address happens beside the request."""
     register(app)
     held: list[Callable[[], None]] = []
-    monkeypatch.setattr(app.mailer, "do_later", held.append)
+    monkeypatch.setattr(app.mailer, "do_later", lambda job, **_: held.append(job))
     for email in ("ada@example.org", "eda@example.org"):
         for page in ("sign-up", "forgot"):
             assert browser.post(f"/accounts/{page}", data={"email": email}).status_code == 202

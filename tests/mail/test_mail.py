@@ -308,6 +308,25 @@ def test_what_waits_is_bounded(
     assert "email not sent: queue is full: 3" in caplog.text
 
 
+def test_a_delayed_job_holds_up_no_other_and_flush_does_not_wait_for_it() -> None:
+    sender, go_on = mailer(), threading.Event()
+    done: list[str] = []
+    sender.do_later(lambda: done.append("delayed"), delay=3600)
+    sender.do_later(lambda: done.append("first"))
+    sender.do_later(lambda: done.append("second"))
+    sender.do_later(go_on.set)
+    assert go_on.wait(10)
+    assert done == ["first", "second"]
+    assert sender.flush()
+    assert done == ["first", "second", "delayed"]
+
+
+def test_a_delayed_job_begins_by_itself() -> None:
+    sender, begun = mailer(), threading.Event()
+    sender.do_later(begun.set, delay=0.05)
+    assert begun.wait(10)
+
+
 def test_flush_gives_up_in_time_and_has_nothing_to_do_before_the_first() -> None:
     sender, go_on = mailer(), threading.Event()
     assert sender.flush(0)

@@ -97,10 +97,12 @@ def test_an_address_is_shown_as_text(shop: Shop) -> None:
 def test_other_tokens_do_nothing(shop: Shop) -> None:
     signer = shop.app.token_signer
     good = shop.path().rpartition("/")[2]
+    value, _, signature = good.rpartition(".")
+    other = "B" if signature[0] == "A" else "A"  # the last character may have bits without meaning
     tokens = [
         signer.sign("lback.upload", ["ada@example.org", "news"]),
         signer.sign("lback.mail.unsubscribe", "ada@example.org"),
-        good[:-1] + ("A" if good[-1] != "A" else "B"),
+        f"{value}.{other}{signature[1:]}",
         good.swapcase(),
         "x",
     ]

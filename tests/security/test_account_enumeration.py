@@ -121,6 +121,19 @@ def test_no_work_begins_before_the_answer_has_left(app: Application, path: str) 
     assert len(app.mailer.outbox) == 1
 
 
+def test_the_delivery_does_not_follow_the_answer_at_once(
+    app: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only a known address gets a delivery, which the next request must not have to wait for."""
+    delays: list[float] = []
+    monkeypatch.setattr(app.mailer, "do_later", lambda job, *, delay: delays.append(delay))
+    for number in range(5):
+        ask(app, "/accounts/forgot", f"{number}@example.org")
+    assert len(set(delays)) == 5
+    assert min(delays) >= 0.5
+    assert max(delays) <= 3
+
+
 def test_the_token_that_is_made_for_no_one_opens_nothing(app: Application) -> None:
     token = app.dependencies["account_tokens"].for_nobody()
     for path in ("reset", "verify", "sign-up"):
