@@ -21,6 +21,7 @@ from lback.core.exceptions import FrameworkException
 from lback.core.settings.defaults import TASKS_IN_DATABASE
 from lback.core.templates import TemplateRenderer
 from lback.database import Base
+from lback.database.changes import hears_notifications
 from lback.database.migrations import Migrations
 from lback.database.sqlite import is_file
 
@@ -204,11 +205,19 @@ def _realtime(app: "Application") -> Iterator[Problem]:
         why = "messages of live pages wait in the database until it answers"
         fix = "start the server, or correct REALTIME_REDIS_URL"
         yield Problem(problem, why, fix, is_error=False)
-    if _is_deaf(app):
+
+
+def _notifications(app: "Application") -> Iterator[Problem]:
+    effects = {
+        "messages of live pages are up to five seconds late": app.config.REALTIME == "database",
+        "tasks start up to a second late": app.config.TASKS in TASKS_IN_DATABASE,
+        "PgBouncer before 1.21 breaks prepared statements": not app.config.DATABASE_DIRECT_URL,
+    }
+    if any(effects.values()) and _is_deaf(app):
         yield Problem(
             f"notifications of PostgreSQL do not arrive by {app.db_manager.direct.shown_url}, as "
             "behind a pooler in transaction mode",
-            "messages of live pages are up to five seconds late",
+            ", and ".join(effect for effect, is_so in effects.items() if is_so),
             "set DATABASE_DIRECT_URL to the server itself, without the pooler",
             is_error=False,
         )
@@ -216,10 +225,8 @@ def _realtime(app: "Application") -> Iterator[Problem]:
 
 def _is_deaf(app: "Application") -> bool:
     is_postgresql = app.db_manager.url.get_backend_name() == "postgresql"
-    if app.config.REALTIME != "database" or not is_postgresql or database_problem(app):
+    if not is_postgresql or database_problem(app):
         return False
-    from lback.realtime.engines.watching import hears_notifications  # others do not import it
-
     try:
         return not hears_notifications(app.db_manager)
     except (FrameworkException, SQLAlchemyError):
@@ -272,4 +279,5 @@ START_CHECKS: Mapping[str, Check] = {
     "tasks": _tasks,
     "tasks.broker": _broker,
     "realtime": _realtime,
+    "database.notifications": _notifications,
 }

@@ -1,6 +1,7 @@
-"""Notices that another connection has written to a SQLite file; connections outside of the pool."""
+"""Notices commits of other connections: by the file of SQLite, by notifications of PostgreSQL."""
 
 import os
+import secrets
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -9,12 +10,22 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
+from sqlalchemy import text
+
 from lback.database.engine import DatabaseManager
 
 # Between two looks at the files of a SQLite database.
 FILE_SECONDS = 0.02
 # How long a commit may take after its first write to a file.
 COMMIT_SECONDS = 2.0
+# A notification arrives within milliseconds, unless it does not arrive at all.
+PROBE_SECONDS = 2.0
+
+# The address, and what follows from it.
+DEAF = (
+    "notifications of PostgreSQL do not arrive by %s, as behind a pooler in transaction mode: %s; "
+    "set DATABASE_DIRECT_URL to the server itself"
+)
 
 
 def file_changes(path: Path, stopped: Event) -> Iterator[None]:
@@ -55,6 +66,25 @@ def own_connection(db_manager: DatabaseManager) -> Any:
     connection.rollback()
     connection.autocommit = True
     return connection
+
+
+def hears_notifications(db_manager: "DatabaseManager") -> bool:
+    """Return False if notifications of PostgreSQL do not arrive, as behind a pooler.
+
+    Args:
+        db_manager: A PostgreSQL database.
+
+    Raises:
+        ServiceUnavailable, SQLAlchemyError: The database does not answer.
+    """
+    channel = f"lback_probe_{secrets.token_hex(4)}"
+    with closing(own_connection(db_manager.direct)) as connection:
+        connection.execute(f"LISTEN {channel}")
+        with db_manager.session() as session:
+            session.execute(text(f"NOTIFY {channel}"))
+        # A pooler may hand over a connection that has notifications of an earlier probe.
+        found = connection.notifies(timeout=PROBE_SECONDS)
+        return any(notification.channel == channel for notification in found)
 
 
 def _data_version(connection: sqlite3.Connection) -> int | None:

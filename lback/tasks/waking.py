@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy.exc import SQLAlchemyError
 
 from lback.core.exceptions import FrameworkException
-from lback.database.changes import file_changes, own_connection
+from lback.database.changes import DEAF, file_changes, hears_notifications, own_connection
 from lback.database.sqlite import is_file
 from lback.tasks.queues import CHANNEL
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from lback.database import DatabaseManager
 
 logger = logging.getLogger("lback.tasks")
+
+TOO_LATE = "tasks start up to a second late"
 
 LISTEN_SECONDS = 1.0
 RECONNECT_SECONDS = 2.0
@@ -70,6 +72,7 @@ class Waker:
             self._wake()
 
     def _listen(self) -> None:
+        is_heard = self._hears()
         while not self._stopped.is_set():
             try:
                 connection = own_connection(self._db.direct)
@@ -78,7 +81,7 @@ class Waker:
                 continue
             try:
                 connection.execute(f"LISTEN {CHANNEL}")
-                self.is_reliable = True
+                self.is_reliable = is_heard
                 self._wake()  # for what was enqueued before
                 self._receive(connection)
             except Exception as error:  # noqa: BLE001  of the driver, whose classes are an extra
@@ -88,6 +91,16 @@ class Waker:
                 self.is_reliable = False
                 with suppress(Exception):
                     connection.close()
+
+    def _hears(self) -> bool:
+        """Return False, with a warning, if notifications do not arrive."""
+        try:
+            is_heard = hears_notifications(self._db)
+        except (FrameworkException, SQLAlchemyError):
+            return True  # no answer at all; the next attempt to listen waits for one
+        if not is_heard:
+            logger.warning(DEAF, self._db.direct.shown_url, TOO_LATE)
+        return is_heard
 
     def _receive(self, connection: Any) -> None:
         while not self._stopped.is_set():

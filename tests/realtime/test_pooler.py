@@ -8,8 +8,8 @@ from sqlalchemy import make_url
 from lback import Application
 from lback.cli.problems import run_checks
 from lback.cli.start_checks import START_CHECKS
+from lback.database import changes
 from lback.realtime import Hub, Message, publish
-from lback.realtime.engines import watching
 from lback.realtime.tables import COUNTERS
 from tests.realtime.conftest import KEY
 
@@ -45,16 +45,16 @@ def test_messages_arrive_beside_a_pooler(
 
     asyncio.run(test())
     assert "DATABASE_DIRECT_URL" not in caplog.text
-    assert [p for p in run_checks(START_CHECKS, app) if p.check == "realtime"] == []
+    assert [p for p in run_checks(START_CHECKS, app) if p.check == "database.notifications"] == []
     app.db_manager.dispose()
 
 
 def test_a_pooler_without_a_direct_address_is_reported(
     pooled_url: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watching, "PROBE_SECONDS", 0.3)
+    monkeypatch.setattr(changes, "PROBE_SECONDS", 0.3)
     app = build(pooled_url, "")
-    (problem,) = [p for p in run_checks(START_CHECKS, app) if p.check == "realtime"]
+    (problem,) = [p for p in run_checks(START_CHECKS, app) if p.check == "database.notifications"]
     assert f":{make_url(pooled_url).port}/" in problem.what
     assert "DATABASE_DIRECT_URL" in problem.fix
     assert not problem.is_error

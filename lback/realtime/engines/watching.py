@@ -1,18 +1,17 @@
 """Notices messages of other processes: by NOTIFY, by the file of SQLite, or by asking often."""
 
 import logging
-import secrets
 from abc import ABC, abstractmethod
-from contextlib import closing, suppress
+from contextlib import suppress
 from pathlib import Path
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select, text
+from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
 from lback.core.exceptions import FrameworkException
-from lback.database.changes import file_changes, own_connection
+from lback.database.changes import DEAF, file_changes, hears_notifications, own_connection
 from lback.database.sqlite import is_file
 from lback.realtime.engines import Wake
 from lback.realtime.engines.counting import CHANNEL, clock_of
@@ -23,17 +22,11 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("lback.realtime")
 
-DEAF = (
-    "notifications of PostgreSQL do not arrive by %s, as behind a pooler in transaction mode: %s; "
-    "set DATABASE_DIRECT_URL to the server itself"
-)
 TOO_LATE = "messages of live pages are up to five seconds late"
 
 POLL_SECONDS = 0.1
 LISTEN_SECONDS = 0.5
 RECONNECT_SECONDS = 1.0
-# A notification arrives within milliseconds, unless it does not arrive at all.
-PROBE_SECONDS = 2.0
 # Commits may take so long after the counters were dated. Later ones are found by the hub, which
 # looks at all its rooms every few seconds.
 OVERLAP_SECONDS = 5.0
@@ -52,25 +45,6 @@ def watcher_of(db_manager: "DatabaseManager", wake: Wake) -> "ThreadWatcher":
     if url.get_backend_name() == "sqlite" and is_file(url):
         return _FileWatcher(db_manager, wake)
     return _Poller(db_manager, wake)
-
-
-def hears_notifications(db_manager: "DatabaseManager") -> bool:
-    """Return False if notifications of PostgreSQL do not arrive, as behind a pooler.
-
-    Args:
-        db_manager: A PostgreSQL database.
-
-    Raises:
-        ServiceUnavailable, SQLAlchemyError: The database does not answer.
-    """
-    channel = f"lback_probe_{secrets.token_hex(4)}"
-    with closing(own_connection(db_manager.direct)) as connection:
-        connection.execute(f"LISTEN {channel}")
-        with db_manager.session() as session:
-            session.execute(text(f"NOTIFY {channel}"))
-        # A pooler may hand over a connection that has notifications of an earlier probe.
-        found = connection.notifies(timeout=PROBE_SECONDS)
-        return any(notification.channel == channel for notification in found)
 
 
 class ThreadWatcher(ABC):
