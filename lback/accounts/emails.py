@@ -29,9 +29,10 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# Seconds between a response and the work for its email, chosen at random: the delivery itself takes
-# time for known addresses only, and must not delay the next request of the same client.
+# Seconds between a response and the work for its email, chosen at random, where anybody may ask:
+# the delivery takes time for known addresses only, and must not delay the next request of a client.
 DELAYS = (0.5, 3.0)
+DELAYED = ("sign_up", "reset_password")
 _random = SystemRandom()
 
 SERVICES = ("mailer", "db_manager", "account_tokens", "user_manager", "template_renderer", "router")
@@ -115,7 +116,7 @@ class AccountEmails:
             finally:
                 CURRENT.reset(before)
 
-        delay = _random.uniform(*DELAYS)
+        delay = _random.uniform(*DELAYS) if kind in DELAYED else 0.0
         after_answer(self._request, lambda: mailer.do_later(work, delay=delay))
 
 

@@ -4,9 +4,8 @@ import atexit
 import logging
 import os
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
-from heapq import heappop, heappush
-from itertools import count
 from threading import Condition, Event, Thread
 from typing import TYPE_CHECKING
 
@@ -59,9 +58,8 @@ class Mailer:
         self._tries = tries
         self._enqueue = enqueue
         self._storages = storages
-        # A heap: when to begin, in the order of the calls, and what to do.
-        self._waiting: list[tuple[float, int, Job]] = []
-        self._numbers = count()
+        # When to begin at the earliest, and what to do.
+        self._waiting: deque[tuple[float, Job]] = deque()
         self._changed = Condition()
         self._unfinished = 0
         self._flushing = 0
@@ -140,7 +138,8 @@ class Mailer:
 
         Args:
             job: A function without parameters.
-            delay: Seconds to wait before it begins; `flush` does not wait.
+            delay: Seconds to wait before it begins. Functions run in the order of the calls, so
+                that later ones wait as well; `flush` does not.
         """
         with self._changed:
             if len(self._waiting) >= MAX_WAITING:
@@ -148,7 +147,7 @@ class Mailer:
                 return
             if self._process != os.getpid():
                 self._start()
-            heappush(self._waiting, (time.monotonic() + delay, next(self._numbers), job))
+            self._waiting.append((time.monotonic() + delay, job))
             self._unfinished += 1
             self._changed.notify_all()
 
@@ -177,7 +176,7 @@ class Mailer:
             while True:
                 wait = self._waiting[0][0] - time.monotonic() if self._waiting else None
                 if wait is not None and (wait <= 0 or self._flushing):
-                    return heappop(self._waiting)[2]
+                    return self._waiting.popleft()[1]
                 self._changed.wait(wait)
 
     def _deliver(self, message: "OutgoingMail") -> None:

@@ -308,17 +308,18 @@ def test_what_waits_is_bounded(
     assert "email not sent: queue is full: 3" in caplog.text
 
 
-def test_a_delayed_job_holds_up_no_other_and_flush_does_not_wait_for_it() -> None:
-    sender, go_on = mailer(), threading.Event()
+def test_jobs_keep_their_order_and_flush_does_not_wait_for_a_delay() -> None:
+    sender, begun = mailer(), threading.Event()
     done: list[str] = []
-    sender.do_later(lambda: done.append("delayed"), delay=3600)
     sender.do_later(lambda: done.append("first"))
-    sender.do_later(lambda: done.append("second"))
-    sender.do_later(go_on.set)
-    assert go_on.wait(10)
-    assert done == ["first", "second"]
-    assert sender.flush()
-    assert done == ["first", "second", "delayed"]
+    sender.do_later(begun.set)
+    sender.do_later(lambda: done.append("delayed"), delay=3600)
+    sender.do_later(lambda: done.append("last"))
+    sender.send_later(HELLO)
+    assert begun.wait(10)
+    assert done == ["first"]
+    assert len(sender.outbox) == 1
+    assert done == ["first", "delayed", "last"]
 
 
 def test_a_delayed_job_begins_by_itself() -> None:
