@@ -63,8 +63,12 @@ def own_connection(db_manager: DatabaseManager) -> Any:
     pooled = db_manager.engine.raw_connection()
     connection: Any = pooled.driver_connection
     pooled.detach()
-    connection.rollback()
-    connection.autocommit = True
+    try:
+        connection.rollback()
+        connection.autocommit = True
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 

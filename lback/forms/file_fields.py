@@ -36,6 +36,7 @@ class FileOptions(FieldOptions, total=False):
     max_size: int
     allow_empty: bool
     uploads_url: str
+    direct_url: str
 
 
 class FileField(Field):
@@ -52,6 +53,9 @@ class FileField(Field):
         allow_empty: Whether an empty file is accepted.
         uploads_url: Where `lback.storage.upload_urls` is included, such as "/uploads/". A browser
             with its script then uploads the file in parts, and shows the progress. Empty for not.
+        direct_url: Address of a view of yours that returns `start_direct_upload(…).as_dict()` for
+            `?name=…&size=…`. A browser with the same script then sends the file to the storage
+            itself, and shows the progress. It takes precedence over `uploads_url`.
         **options: See `Field`.
     """
 
@@ -79,6 +83,7 @@ class FileField(Field):
         extensions: Iterable[str] | None = None,
         allow_empty: bool = False,
         uploads_url: str = "",
+        direct_url: str = "",
         **options: Unpack[FieldOptions],
     ) -> None:
         super().__init__(**options)
@@ -90,6 +95,7 @@ class FileField(Field):
         if isinstance(self.widget, FileInput):
             self.widget.clearable = not self.required
             self.widget.uploads_url = uploads_url
+            self.widget.direct_url = direct_url
 
     def is_empty(self, raw: object) -> bool:
         """Return True if no file was chosen."""

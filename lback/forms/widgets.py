@@ -338,6 +338,8 @@ class FileInput(Widget):
     needs_multipart = True
     # Address of lback.storage.upload_urls; its script then uploads the file in parts.
     uploads_url = ""
+    # Address that answers with a direct upload; the script then sends the file to the storage.
+    direct_url = ""
     # Set by a field that is not required: a check box then removes the stored file.
     clearable = False
 
@@ -351,12 +353,23 @@ class FileInput(Widget):
         """
         is_stored = value is not None and value != "" and not isinstance(value, Entered)
         values = {"type": "file", **self._attributes(name, attrs)}
-        if self.uploads_url:
-            values["data-uploads"] = self.uploads_url
+        values.update(self._for_script())
         if is_stored:
             values["required"] = None
         control = tag("input", values)
         return control + self._clear_box(name, attrs) if is_stored and self.clearable else control
+
+    def _for_script(self) -> dict[str, str]:
+        """Return the addresses and the texts for `upload.js`."""
+        addresses = {"data-direct": self.direct_url, "data-uploads": self.uploads_url}
+        given = {name: address for name, address in addresses.items() if address}
+        if given:
+            given["data-upload-label"] = gettext("Progress of the upload")
+            given["data-upload-refused"] = gettext("The file was refused. Please choose another.")
+            given["data-upload-lost"] = gettext(
+                "The connection was lost. Please send the form again."
+            )
+        return given
 
     def _clear_box(self, name: str, attrs: Attributes) -> Markup:
         key = f"{attrs.get('id', name)}-clear"
@@ -375,7 +388,8 @@ class FileInput(Widget):
         upload = next(reversed(values_of(files, name)), None)
         if upload is not None and (upload.filename or upload.size):
             return upload
-        token = last_of(data, f"{name}-upload") if self.uploads_url else None
+        takes_token = self.uploads_url or self.direct_url
+        token = last_of(data, f"{name}-upload") if takes_token else None
         if isinstance(token, str) and token:
             return Arriving(token, name)
         return CLEARED if self.clearable and is_on(last_of(data, f"{name}-clear")) else None
