@@ -50,6 +50,10 @@ class GatewaySettings(NamedTuple):
     body_limit: int
 
 
+# Where the application raises, which it does for SystemExit only.
+_FAILURE = ("500 Internal Server Error", [("Content-Length", "0")])
+
+
 class Exchange:
     """One request and its answer.
 
@@ -181,7 +185,13 @@ class Gateway:
         def start_response(status: str, headers: list[tuple[str, str]], *_: Any) -> None:
             started[:] = status, headers
 
-        body = exchange.body = self._application(exchange.environ, start_response)
+        try:
+            body = exchange.body = self._application(exchange.environ, start_response)
+        except BaseException:
+            # Granian would answer once nothing refers to the exchange, and a traceback may do so.
+            self._send_head(exchange, *_FAILURE)
+            self._end(exchange)
+            raise
         try:
             self._send_head(exchange, *started)
             whole = b"".join(body) if isinstance(body, (list, tuple)) else None

@@ -163,8 +163,8 @@ class Mailer:
             job = self._next()
             try:
                 job()
-            except Exception:
-                # A job that fails must not end the thread for the jobs after it.
+            except BaseException:
+                # A job that fails, by SystemExit as well, must not end the thread.
                 logger.exception("background mail job failed")
             with self._changed:
                 self._unfinished -= 1

@@ -1,9 +1,10 @@
 """The arguments of tasks: checked by msgspec when they are enqueued, and again when they run."""
 
 import inspect
+import math
 from collections.abc import Callable, Collection, Mapping
 from types import SimpleNamespace
-from typing import Any, get_type_hints
+from typing import Any, Literal, get_type_hints
 
 import msgspec
 
@@ -88,7 +89,7 @@ class Signature:
         """
         self._check_names(arguments)
         try:
-            encoded = msgspec.json.encode(arguments, order="sorted")
+            encoded = encode_json(arguments, order="sorted")
         except (TypeError, ValueError, OverflowError, RecursionError) as error:
             raise TaskArgumentsError(
                 f"the arguments of the task {self._name!r} cannot be stored as JSON: {error}; "
@@ -140,6 +141,33 @@ class Signature:
         return {name: getattr(values, name) for name in given}
 
 
+def encode_json(value: object, order: Literal["sorted"] | None = None) -> bytes:
+    """Return a value as JSON, without a change of it.
+
+    Args:
+        value: The value.
+        order: "sorted" sorts the keys of objects.
+
+    Raises:
+        TypeError, ValueError, OverflowError, RecursionError: JSON cannot hold the value.
+    """
+    encoded = msgspec.json.encode(value, order=order)
+    # RFC 8259 has no numbers for them; msgspec writes null.
+    if b"null" in encoded and _has_special_number(msgspec.to_builtins(value)):
+        raise ValueError("NaN and infinity are not numbers of JSON")
+    return encoded
+
+
+def _has_special_number(value: object) -> bool:
+    if isinstance(value, float):
+        return not math.isfinite(value)
+    if isinstance(value, dict):
+        return any(map(_has_special_number, value.values()))
+    return isinstance(value, list | tuple | set | frozenset) and any(
+        map(_has_special_number, value)
+    )
+
+
 def encode_result(value: object, name: str) -> str | None:
     """Return the return value of a task as JSON; None for None.
 
@@ -153,7 +181,7 @@ def encode_result(value: object, name: str) -> str | None:
     if value is None:
         return None
     try:
-        encoded = msgspec.json.encode(value)
+        encoded = encode_json(value)
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise TaskResultError(
             f"the result of the task {name!r} cannot be stored as JSON: {error}; "

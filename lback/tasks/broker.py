@@ -7,7 +7,6 @@ confirmed the message. An attempt that fails is a row again, with the time of th
 
 import logging
 import time
-import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
@@ -16,11 +15,13 @@ from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from lback.core.exceptions import ConfigurationError, FrameworkException
+from lback.database.unstorable import UnstorableData
 from lback.distribution import install_hint
 from lback.tasks.arguments import encode_result
 from lback.tasks.claims import Claim, retry_pause
 from lback.tasks.definitions import TASKS, TaskOptions
 from lback.tasks.exceptions import TaskArgumentsError, TaskResultError
+from lback.tasks.failures import FailureReport
 from lback.tasks.queues import insert_new_row
 from lback.tasks.running import call_task, running
 from lback.tasks.tables import FAILED, RUNNING, SCHEDULED, StoredTask, TaskFailure
@@ -275,7 +276,7 @@ class BrokerWorker(Worker):
 
     def _run_message(self, **facts: Any) -> None:
         """Run the task of a message, in a thread of Dramatiq."""
-        from dramatiq.middleware import TimeLimitExceeded
+        from dramatiq.middleware import Interrupt, TimeLimitExceeded
 
         name, task_id = facts["name"], facts["task_id"]
         began = time.monotonic()
@@ -284,8 +285,15 @@ class BrokerWorker(Worker):
         try:
             language = facts["language"]
             call_task(self._services, name, facts["arguments"], attempt.around, language=language)
-        except (Exception, TimeLimitExceeded) as error:  # noqa: BLE001  stored with its traceback
-            self._store_failure(facts, error)
+        except BaseException as error:  # SystemExit as well; stored with its traceback
+            if isinstance(error, Interrupt) and not isinstance(error, TimeLimitExceeded):
+                raise  # the consumer stops, and the broker delivers the message again
+            report = FailureReport.of(error)
+            for_good = isinstance(error, _FOR_GOOD)
+            try:
+                self._store_failure(facts, report, for_good)
+            except UnstorableData:
+                self._store_failure(facts, report.as_ascii(), for_good)
         else:
             logger.info("task %s finished in %.3f s: %s", name, time.monotonic() - began, task_id)
             if facts["attempt"] > 1:
@@ -294,22 +302,23 @@ class BrokerWorker(Worker):
             running.reset(token)
         self._tell(task_id)
 
-    def _store_failure(self, facts: Mapping[str, Any], error: BaseException) -> None:
+    def _store_failure(
+        self, facts: Mapping[str, Any], report: FailureReport, for_good: bool
+    ) -> None:
         """Store a failed attempt and, as a row of the queue again, when the next one is due."""
         task = TASKS.get(facts["name"])
         options = TaskOptions() if task is None else task.options
         attempt, now = facts["attempt"], self._clock()
-        for_good = isinstance(error, _FOR_GOOD) or attempt > options.retries
-        pause = None if for_good else retry_pause(options, attempt)
-        text = f"{type(error).__name__}: {error}"[:10_000]
+        is_over = for_good or attempt > options.retries
+        pause = None if is_over else retry_pause(options, attempt)
         row = {name: facts[name] for name in _KEPT}
-        row |= {"id": facts["task_id"], "attempts": attempt, "losses": 0, "error": text}
+        row |= {"id": facts["task_id"], "attempts": attempt, "losses": 0}
+        row["error"] = report.error
         if pause is None:
             row |= {"state": FAILED, "run_at": now, "finished_at": now}
         else:
             row |= {"state": SCHEDULED, "run_at": now + pause}
-        failure = {"task_id": facts["task_id"], "at": now, "worker": self.id, "error": text}
-        failure["traceback"] = "".join(traceback.format_exception(error))[-100_000:]
+        failure = {"task_id": facts["task_id"], "at": now, "worker": self.id, **report._asdict()}
         with self._db.session() as session:
             connection = session.connection()
             # The row of this attempt is still there if the broker was faster than its deletion.
@@ -322,10 +331,14 @@ class BrokerWorker(Worker):
             number = max(attempt, (connection.execute(known).scalar() or 0) + 1)
             connection.execute(insert(TaskFailure).values(**failure, attempt=number))
         if pause is None:
-            logger.error("task %s failed: %s: %s", facts["name"], facts["task_id"], text)
+            logger.error("task %s failed: %s: %s", facts["name"], facts["task_id"], report.error)
         else:
             logger.warning(
-                "task %s retried in %.0f s: %s: %s", facts["name"], pause, facts["task_id"], text
+                "task %s retried in %.0f s: %s: %s",
+                facts["name"],
+                pause,
+                facts["task_id"],
+                report.error,
             )
 
     def _forget_failures(self, task_id: str) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from lback.tasks.definitions import TASKS, TaskOptions
 from lback.tasks.exceptions import LeaseLost
+from lback.tasks.failures import FailureReport
 from lback.tasks.queues import insert_new_row
 from lback.tasks.tables import (
     CANCELLED,
@@ -291,15 +292,14 @@ class Claims:
             connection.execute(_own(claim).values(**values))
 
     def fail(
-        self, claim: Claim, worker: str, error: str, traceback: str, *, for_good: bool
+        self, claim: Claim, worker: str, report: FailureReport, *, for_good: bool
     ) -> float | None:
         """Store that an attempt failed, and when the next one is to be made.
 
         Args:
             claim: The task.
             worker: Id of the worker.
-            error: Exception with its type.
-            traceback: Its traceback.
+            report: The exception.
             for_good: Do not try again.
 
         Returns:
@@ -311,22 +311,26 @@ class Claims:
         pause = None if for_good or tries > options.retries else retry_pause(options, tries)
         values: dict[str, object]
         if pause is None:
-            values = {"state": FAILED, "finished_at": now, "error": error, "lease": None}
+            values = {"state": FAILED, "finished_at": now, "error": report.error, "lease": None}
             values["unique_key"] = None
         else:
-            values = {"state": SCHEDULED, "run_at": now + pause, "error": error, "lease": None}
+            values = {
+                "state": SCHEDULED,
+                "run_at": now + pause,
+                "error": report.error,
+                "lease": None,
+            }
         with self._db.create_session() as session:
             try:
                 self._store(session, claim, values)
             except LeaseLost:
                 return None
-            failure = {"task_id": claim.id, "at": now, "worker": worker, "error": error}
+            failure = {"task_id": claim.id, "at": now, "worker": worker, **report._asdict()}
             connection = session.connection()
             # Attempts are counted from 1 again after `retry`.
             row = select(func.max(TaskFailure.attempt)).where(TaskFailure.task_id == claim.id)
             attempt = max(claim.attempt, (connection.execute(row).scalar() or 0) + 1)
-            failure |= {"attempt": attempt, "traceback": traceback}
-            connection.execute(insert(TaskFailure).values(**failure))
+            connection.execute(insert(TaskFailure).values(**failure, attempt=attempt))
             session.commit()
         return pause
 

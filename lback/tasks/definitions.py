@@ -2,6 +2,7 @@
 
 import hashlib
 import inspect
+import math
 import re
 import secrets
 import time
@@ -31,6 +32,19 @@ TASKS: "dict[str, Task[..., Any]]" = {}
 _SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400, "month": 2_592_000}
 _RATE_PARTS = re.compile(r"(\d+)\s*(?:/|per)\s*(\d*)\s*([a-z]+?)s?", re.IGNORECASE)
 _NAME = re.compile(r"[\w.<>:-]{1,200}")
+
+
+_AT_LEAST = {
+    "retries": 0,
+    "backoff": 0,
+    "max_backoff": 0,
+    "time_limit": 0.001,
+    "expires": 0,
+    "concurrency": 1,
+}
+# Options that are whole numbers, and those that may be None.
+_WHOLE = ("retries", "concurrency")
+_OPTIONAL = ("time_limit", "expires", "concurrency")
 
 
 @dataclass(frozen=True)
@@ -74,14 +88,11 @@ class TaskOptions:
         Raises:
             ConfigurationError: An option is not valid; the message names task, option and rule.
         """
-        at_least = {"retries": 0, "backoff": 0, "max_backoff": 0, "time_limit": 0.001}
-        at_least |= {"expires": 0, "concurrency": 1}
-        for option, least in at_least.items():
-            value = getattr(self, option)
-            if value is not None and value < least:
-                raise _refused(name, option, value, f"must be at least {least}")
-        if not -1000 <= self.priority <= 1000:
-            raise _refused(name, "priority", self.priority, "must be between -1000 and 1000")
+        for option, least in _AT_LEAST.items():
+            self._check_number(name, option, least)
+        if not isinstance(self.priority, int) or not -1000 <= self.priority <= 1000:
+            rule = "must be a whole number between -1000 and 1000"
+            raise _refused(name, "priority", self.priority, rule)
         if self.unique not in ("", "started", "finished"):
             raise _refused(name, "unique", self.unique, 'must be "started" or "finished"')
         if not _NAME.fullmatch(self.queue) or len(self.queue) > 100:
@@ -89,6 +100,17 @@ class TaskOptions:
         if self.concurrency_key and self.concurrency is None:
             raise _refused(name, "concurrency_key", self.concurrency_key, "needs concurrency=…")
         self.parsed_rate(name)
+
+    def _check_number(self, name: str, option: str, least: float) -> None:
+        value: Any = getattr(self, option)
+        if value is None and option in _OPTIONAL:
+            return
+        kind = int if option in _WHOLE else int | float
+        if not isinstance(value, kind) or not math.isfinite(value):
+            what = "a whole number" if option in _WHOLE else "a number of seconds"
+            raise _refused(name, option, value, f"must be {what}")
+        if value < least:
+            raise _refused(name, option, value, f"must be at least {least}")
 
     def parsed_rate(self, name: str) -> tuple[int, float] | None:
         """Return the rate as a number and the seconds of its window; None without one."""
@@ -214,8 +236,15 @@ class Task(Generic[P, R]):
             queue_name: Queue instead of that of the task.
 
         Raises:
+            TypeError: `run_after` is neither a datetime nor a timedelta.
             ValueError: The datetime has no time zone.
+            ConfigurationError: Priority or queue are not valid.
         """
+        if not isinstance(run_after, datetime | timedelta | None):
+            raise TypeError(
+                f"run_after={run_after!r} must be a datetime with a time zone or a timedelta, such "
+                "as timedelta(seconds=30)"
+            )
         if isinstance(run_after, datetime) and run_after.tzinfo is None:
             raise ValueError(
                 f"run_after={run_after!r} has no time zone; use lback.database.utc_now() or a "

@@ -35,6 +35,7 @@ LATE_SECONDS = 60.0
 # How many missed ticks are enqueued in one transaction.
 MOST_AT_ONCE = 1000
 _DAY = 86_400.0
+_LONGEST_SECONDS = 36_525 * _DAY
 
 
 @dataclass(frozen=True)
@@ -110,6 +111,9 @@ def _cron(expression: str, start: datetime) -> Iterator[datetime]:
             f"schedules with cron need cronsim; run: {install_hint('tasks')}"
         ) from error
     try:
+        # With six fields, CronSim would read seconds.
+        if len(expression.split()) != 5:
+            raise CronSimError("Wrong number of fields")
         return iter(CronSim(expression, start))
     except CronSimError as error:
         raise ValueError(
@@ -179,8 +183,10 @@ def _check(made: Schedule) -> None:
     what = f"the schedule {made.name!r}"
     if bool(made.cron) == bool(made.every):
         raise ConfigurationError(f"{what} needs either cron=… or every=…")
-    if made.every and made.every < 1:
-        raise ConfigurationError(f"{what} has every={made.every:g}; it must be at least 1 second")
+    if made.every and not 1 <= made.every <= _LONGEST_SECONDS:
+        raise ConfigurationError(
+            f"{what} has every={made.every:g}; it must be at least 1 second and at most a century"
+        )
     if made.missed not in ("last", "all", "none"):
         raise ConfigurationError(
             f'{what} has missed={made.missed!r}; it must be "last", "all" or "none"'

@@ -6,7 +6,6 @@ import os
 import platform
 import secrets
 import time
-import traceback
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -22,6 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from lback.core.exceptions import ConfigurationError, FrameworkException
 from lback.core.http.after_answer import run_jobs
+from lback.database.unstorable import UnstorableData
 from lback.tasks.arguments import encode_result
 from lback.tasks.claims import Claim, Claims
 from lback.tasks.exceptions import (
@@ -31,6 +31,7 @@ from lback.tasks.exceptions import (
     TaskStopped,
     TimeLimitExceeded,
 )
+from lback.tasks.failures import FailureReport, storable
 from lback.tasks.handles import decoded
 from lback.tasks.queues import DatabaseQueue
 from lback.tasks.running import call_task, running
@@ -118,7 +119,7 @@ class Running:
         """
         now = time.monotonic()
         names = ("progress_done", "progress_total", "progress_note")
-        self._progress = dict(zip(names, (done, total, note[:200]), strict=True))
+        self._progress = dict(zip(names, (done, total, storable(note)[:200]), strict=True))
         is_soon = now - self._reported_at < PROGRESS_SECONDS and done != total
         if not is_soon and not _is_writing(self._session):
             self._reported_at = now
@@ -226,14 +227,12 @@ class Failure:
 
     Attributes:
         claim: The task.
-        error: Exception with its type.
-        traceback: Its traceback.
+        report: The exception.
         is_for_good: Whether the task is not tried again.
     """
 
     claim: Claim
-    error: str
-    traceback: str = ""
+    report: FailureReport
     is_for_good: bool = False
 
 
@@ -436,7 +435,7 @@ class Worker:
         limit = claim.options.time_limit
         error = f"TimeLimitExceeded: the function did not end within {limit:g} s"
         logger.error("task %s gave no sign after its time limit: %s", claim.name, claim.id)
-        self._end_failed(Failure(claim, error))
+        self._end_failed(Failure(claim, FailureReport(error)))
         Thread(target=self._run_tasks, name="lback-task-more", daemon=True).start()
 
     def _start(self, claim: Claim) -> None:
@@ -479,7 +478,7 @@ class Worker:
             logger.info("task %s stopped at a checkpoint: %s", claim.name, claim.id)
         except LeaseLost as error:
             logger.warning("%s", error)
-        except (Exception, TimeLimitExceeded) as error:  # noqa: BLE001  stored with its traceback
+        except BaseException as error:  # noqa: BLE001  SystemExit as well; stored with its traceback
             self._fail(claim, error)
         else:
             duration = time.monotonic() - began
@@ -489,14 +488,11 @@ class Worker:
         self._tell(claim.id)
 
     def _fail(self, claim: Claim, error: BaseException) -> None:
+        message = ""
         if isinstance(error, TimeLimitExceeded):
-            limit = claim.options.time_limit or 0.0
-            text = f"TimeLimitExceeded: the function took longer than {limit:g} s"
-        else:
-            text = f"{type(error).__name__}: {error}"
-        trace = "".join(traceback.format_exception(error))
-        for_good = isinstance(error, _FOR_GOOD)
-        self._end_failed(Failure(claim, text[:10_000], trace[-100_000:], for_good))
+            message = f"the function took longer than {claim.options.time_limit or 0.0:g} s"
+        report = FailureReport.of(error, message)
+        self._end_failed(Failure(claim, report, isinstance(error, _FOR_GOOD)))
 
     def _end_failed(self, failure: Failure) -> None:
         """Store that an attempt failed, now or when the database takes it."""
@@ -513,14 +509,18 @@ class Worker:
             self._unsettled.append(failure)
 
     def _store(self, failure: Failure) -> None:
-        claim, error = failure.claim, failure.error
-        pause = self._claims.fail(
-            claim, self.id, error, failure.traceback, for_good=failure.is_for_good
-        )
+        claim, report = failure.claim, failure.report
+        for_good = failure.is_for_good
+        try:
+            pause = self._claims.fail(claim, self.id, report, for_good=for_good)
+        except UnstorableData:
+            pause = self._claims.fail(claim, self.id, report.as_ascii(), for_good=for_good)
         if pause is None:
-            logger.error("task %s failed: %s: %s", claim.name, claim.id, error)
+            logger.error("task %s failed: %s: %s", claim.name, claim.id, report.error)
         else:
-            logger.warning("task %s retried in %.0f s: %s: %s", claim.name, pause, claim.id, error)
+            logger.warning(
+                "task %s retried in %.0f s: %s: %s", claim.name, pause, claim.id, report.error
+            )
 
     def _settle(self) -> None:
         """Store the failures that the database has not taken before."""

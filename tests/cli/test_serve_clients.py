@@ -12,6 +12,7 @@ import pytest
 from tests.cli.serving import Running, running
 
 URLS = """
+import sys
 import time
 from pathlib import Path
 from lback import FileResponse, Request, Response, StreamingResponse, path
@@ -55,7 +56,15 @@ def refuses(request: Request) -> StreamingResponse:
         yield b""
     return StreamingResponse(pieces())
 
+def leave(request: Request) -> str:
+    sys.exit(3)
+
+async def leave_later(request: Request) -> str:
+    sys.exit(3)
+
 urlpatterns = [
+    path("/leave", leave, requires_auth=False),
+    path("/leave-later", leave_later, requires_auth=False),
     path("/", home, requires_auth=False),
     path("/form", form, ["POST"], requires_auth=False),
     path("/fields", fields, requires_auth=False),
@@ -232,6 +241,14 @@ def test_a_stream_that_fails_does_not_look_whole(served: Running) -> None:
     with connected(served, b"GET /refuses" + request) as connection:
         assert connection.recv(100).startswith(b"HTTP/1.1 500 ")
     assert "RuntimeError: half way" in served.printed
+
+
+@pytest.mark.parametrize("path", ["/leave", "/leave-later"])
+def test_a_view_that_ends_the_program_is_answered_500(served: Running, path: str) -> None:
+    for _ in range(4):  # more than there are threads
+        request = f"GET {path} HTTP/1.1\r\n".encode() + CLOSE + b"\r\n"
+        assert send(served, request).startswith(b"HTTP/1.1 500 ")
+    assert send(served, b"GET / HTTP/1.1\r\n" + CLOSE + b"\r\n").endswith(b"home")
 
 
 def test_a_head_request_gets_the_length_alone(served: Running) -> None:

@@ -283,11 +283,14 @@ def test_a_public_server_without_a_mail_server_says_so(caplog: pytest.LogCapture
     assert caplog.messages == ["email not sent: set MAIL_HOST: 'A link'"]
 
 
-def test_a_job_that_fails_does_not_end_those_behind_it(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("error", [RuntimeError("this job fails"), SystemExit(3)])
+def test_a_job_that_fails_does_not_end_those_behind_it(
+    error: BaseException, caplog: pytest.LogCaptureFixture
+) -> None:
     sender = mailer()
 
     def fail() -> None:
-        raise RuntimeError("this job fails")
+        raise error
 
     sender.do_later(fail)
     sender.send_later(HELLO)

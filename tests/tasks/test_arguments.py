@@ -77,11 +77,14 @@ def test_what_is_encoded_is_decoded(value: dict[str, int | str]) -> None:
         ({"number": 1, "nmber": 2}, "takes no argument 'nmber'; did you mean number?"),
         ({"number": 1, "config": 2}, "'config' of the task 'tests.refusing' is injected"),
         ({"number": object()}, "cannot be stored as JSON.*pass the id of a row"),
+        ({"number": 1, "other": float("nan")}, "NaN and infinity are not numbers of JSON"),
+        ({"number": 1, "other": [None, {"a": -float("inf")}]}, "NaN and infinity"),
+        ({"number": 1, "text": "\udcff"}, "cannot be stored as JSON.*surrogates not allowed"),
         ({"number": 1, "text": "x" * 4_000_001}, "more than 4000000"),
     ],
 )
 def test_arguments_that_do_not_fit_are_refused(arguments: dict[str, Any], message: str) -> None:
-    def function(number: int, config: Config, text: str = "") -> None: ...
+    def function(number: int, config: Config, text: str = "", other: Any = None) -> None: ...
 
     signature = Signature(function, "tests.refusing", ["config"])
     with pytest.raises(TaskArgumentsError, match=message):

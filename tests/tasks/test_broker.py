@@ -146,6 +146,26 @@ def test_a_failed_task_is_kept_with_its_attempts_and_retried(
     assert len(seen) == 6
 
 
+@pytest.mark.parametrize("error", [SystemExit(3), ValueError("a\0b\udcff"), KeyboardInterrupt()])
+def test_what_a_task_raises_is_kept(
+    error: BaseException,
+    app: Application,
+    queue: str,
+    work: Callable[[], None],
+    unique_name: Callable[[], str],
+) -> None:
+    @task(name=unique_name(), queue=queue, retries=1, backoff=0)
+    def failing() -> None:
+        raise error
+
+    with app.db_manager.session():
+        handle = failing.enqueue()
+    work()
+    record = handle.refresh().record
+    assert (record.state, record.attempts) == ("failed", 2)
+    assert record.error.startswith(type(error).__name__)
+
+
 def test_a_task_runs_in_the_language_in_which_it_was_enqueued(
     database: DatabaseManager, broker_url: str, queue: str, unique_name: Callable[[], str]
 ) -> None:

@@ -154,7 +154,9 @@ def test_a_task_waits_for_its_time_and_the_highest_priority_runs_first(
     assert ran[5:] == ["dated"]
     with pytest.raises(ValueError, match="has no time zone"):
         note.using(run_after=datetime(2030, 1, 1))  # noqa: DTZ001  the mistake
-    with pytest.raises(ConfigurationError, match="must be between -1000 and 1000"):
+    with pytest.raises(TypeError, match="run_after=30 must be a datetime with a time zone or a"):
+        note.using(run_after=30)  # type: ignore[arg-type]  # the mistake
+    with pytest.raises(ConfigurationError, match="must be a whole number between -1000"):
         note.using(priority=1001)
 
 
@@ -251,7 +253,13 @@ def test_an_application_without_tasks_says_which_setting_to_set() -> None:
     ("options", "message"),
     [
         ({"retries": -1}, "the option retries of the task 'tests.bad' is -1; it must be at least"),
-        ({"priority": 5000}, "must be between -1000 and 1000"),
+        ({"retries": 1.5}, "the option retries of the task 'tests.bad' is 1.5; it must be a whole"),
+        ({"retries": None}, "must be a whole number"),
+        ({"backoff": float("nan")}, "must be a number of seconds"),
+        ({"time_limit": float("inf")}, "must be a number of seconds"),
+        ({"time_limit": timedelta(minutes=1)}, "must be a number of seconds"),
+        ({"priority": 5000}, "must be a whole number between -1000 and 1000"),
+        ({"priority": 1.5}, "must be a whole number between -1000 and 1000"),
         ({"unique": "always"}, 'must be "started" or "finished"'),
         ({"queue": "a b"}, "must be letters, digits"),
         ({"concurrency_key": "x"}, "needs concurrency=…"),

@@ -17,6 +17,7 @@ from lback.tasks import TaskHandle, Worker, checkpoint, progress, saved_cursor, 
 from lback.tasks import workers as workers_module
 from lback.tasks.claims import MAX_LOSSES, Claims
 from lback.tasks.definitions import TASKS
+from lback.tasks.failures import FailureReport
 from lback.tasks.tables import PausedQueue, StoredTask, TaskFailure, TaskWorker
 from tests.tasks.conftest import Clock, states
 
@@ -444,7 +445,7 @@ def test_the_attempt_of_a_worker_that_was_given_up_stores_nothing(
     with app.db_manager.create_session() as session, pytest.raises(LeaseLost):
         claims.finish(session, late, {"result": None})
     claims.give_back(late)
-    assert claims.fail(late, "dead", "OSError", "", for_good=True) is None
+    assert claims.fail(late, "dead", FailureReport("OSError"), for_good=True) is None
     assert handle.refresh().state == "running"
     assert notes(app) == ["once"]
 
