@@ -7,9 +7,6 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy.exc import SQLAlchemyError
-
-from lback.core.exceptions import FrameworkException
 from lback.database.changes import DEAF, file_changes, hears_notifications, own_connection
 from lback.database.sqlite import is_file
 from lback.tasks.queues import CHANNEL
@@ -76,7 +73,7 @@ class Waker:
         while not self._stopped.is_set():
             try:
                 connection = own_connection(self._db.direct)
-            except (FrameworkException, SQLAlchemyError):
+            except Exception:  # noqa: BLE001  of the driver as well: a lost connection of the pool
                 self._stopped.wait(RECONNECT_SECONDS)
                 continue
             try:
@@ -96,7 +93,7 @@ class Waker:
         """Return False, with a warning, if notifications do not arrive."""
         try:
             is_heard = hears_notifications(self._db)
-        except (FrameworkException, SQLAlchemyError):
+        except Exception:  # noqa: BLE001  of the driver as well, whose classes are an extra
             return True  # no answer at all; the next attempt to listen waits for one
         if not is_heard:
             logger.warning(DEAF, self._db.direct.shown_url, TOO_LATE)

@@ -5,13 +5,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import psycopg
 import pytest
 from sqlalchemy import make_url
 
 from lback import Application
 from lback.cli.problems import Problem, run_checks
 from lback.cli.start_checks import START_CHECKS
-from lback.database import changes
+from lback.database import DatabaseManager, changes
 from lback.tasks import Worker, task, waking, workers
 from tests.tasks.conftest import KEY
 
@@ -96,3 +97,32 @@ def test_a_worker_that_is_not_woken_says_so_and_asks_often(
         while handle.refresh().state != "successful":
             assert time.monotonic() < deadline
             time.sleep(0.01)
+
+
+def test_a_worker_listens_again_after_the_driver_failed(
+    postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waking, "RECONNECT_SECONDS", 0.1)
+    app = build(postgresql_url, "")
+    connect, calls = changes.own_connection, 0
+
+    def failing(manager: DatabaseManager) -> object:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            raise psycopg.OperationalError("the connection is closed")
+        return connect(manager)
+
+    monkeypatch.setattr(waking, "own_connection", failing)
+    worker = Worker(app.dependencies)
+    thread = threading.Thread(target=worker.run)
+    thread.start()
+    try:
+        deadline = time.monotonic() + 30
+        while not worker._waker.is_reliable:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+    finally:
+        worker.stop()
+        thread.join()
+        app.db_manager.dispose()

@@ -80,7 +80,7 @@ class _Listener(ThreadWatcher):
         while not self._stopped.is_set():
             try:
                 connection = own_connection(self._db.direct)
-            except (FrameworkException, SQLAlchemyError):
+            except Exception:  # noqa: BLE001  of the driver as well: a lost connection of the pool
                 self._stopped.wait(RECONNECT_SECONDS)
                 continue
             try:
@@ -96,7 +96,7 @@ class _Listener(ThreadWatcher):
                     connection.close()
 
     def _warn_if_deaf(self) -> None:
-        with suppress(FrameworkException, SQLAlchemyError):  # what follows tries again
+        with suppress(Exception):  # of the driver as well; what follows tries again
             if not hears_notifications(self._db):
                 logger.warning(DEAF, self._db.direct.shown_url, TOO_LATE)
 
