@@ -13,17 +13,19 @@ from lback.admin.models import Change
 from lback.admin.options import Inline
 from lback.admin.registered_model import RegisteredModel
 from lback.admin.related import RelatedRows
+from lback.admin.translations import TranslationInlines
 from lback.core.exceptions import ValidationError
 from lback.database.violations import violation_of
 from lback.forms.bound_field import BoundField, label_from
 from lback.forms.errors import NON_FIELD
 from lback.forms.identity import mapper_of
 from lback.forms.row_state import STATE, state_of
+from lback.i18n.catalogues import language_codes
 from lback.translation import SOURCE_LANGUAGE, gettext, language
 from lback.translation import gettext_lazy as _
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from sqlalchemy.orm import Session
 
@@ -78,6 +80,10 @@ class EditForm:
         registered.options.prepare_form(request, self.form)
         add_autocomplete(request, self.form)
         self.user = user
+        config = request.config
+        self._languages: Sequence[str] = (
+            [SOURCE_LANGUAGE] if config is None else language_codes(config)
+        )
         self.inlines = self._build_inlines(data, files) if writable else []
         self._key = "" if request.config is None else str(request.config.SECRET_KEY)
         self.sent_state = str(request.POST.get(STATE, ""))
@@ -95,7 +101,7 @@ class EditForm:
             (inline, self._registered_of(inline)) for inline in self.registered.options.inlines
         ]
         return [
-            AdminInlines(
+            self._inlines_class(inline)(
                 self.registered.inline_form(inline),
                 data,
                 files,
@@ -112,6 +118,11 @@ class EditForm:
             if registered is None
             or any(registered.has_permission(self.user, action) for action in SEEN_BY)
         ]
+
+    def _inlines_class(self, inline: Inline) -> "Callable[..., AdminInlines]":
+        if not inline.language:
+            return AdminInlines
+        return partial(TranslationInlines, language=inline.language, languages=self._languages)
 
     def _registered_of(self, inline: Inline) -> RegisteredModel | None:
         relation = mapper_of(self.registered.model).relationships[inline.relationship]
@@ -161,12 +172,13 @@ class EditForm:
             name = label_from(formset.relation.key)
             is_secret = partial(self.registered.is_secret_of, formset.relation.mapper.class_)
             for form in formset.filled:
-                instance = getattr(form, "instance", None)
-                prefix = (
-                    f"{name}: {shown(instance)}: " if instance is not None else f"{name}: new: "
-                )
+                prefix = f"{name}: {formset.label_of(form)}: "
                 found += changes_of(form, is_secret, prefix)
-            found += [Change(name, shown(row), shown(None)) for row in formset.deleted()]
+            found += [
+                Change(name, formset.label_of(form), shown(None))
+                for form in formset.forms
+                if formset.is_deleted(form) and getattr(form, "instance", None) is not None
+            ]
         return found
 
     def save(self) -> object:

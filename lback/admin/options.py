@@ -26,10 +26,14 @@ class Inline:
         extra: Number of empty rows.
         maximum: Maximum number of rows shown and accepted.
         can_delete: True if rows can be removed.
+        language: Column of each row with the tag of its language. The rows are then translations:
+            one for each of `LANGUAGES`, shown in tabs; `extra` is not used. The database must
+            admit only one row for each parent and language.
 
     Example:
         >>> from lback.admin import Inline
         >>> chapters = Inline("chapters", fields=["title"], extra=2)
+        >>> texts = Inline("texts", language="language")
     """
 
     def __init__(
@@ -40,12 +44,14 @@ class Inline:
         extra: int = 1,
         maximum: int = 100,
         can_delete: bool = True,
+        language: str = "",
     ) -> None:
         self.relationship = relationship
         self.fields = fields
         self.extra = extra
         self.maximum = maximum
         self.can_delete = can_delete
+        self.language = language
 
 
 class ModelAdmin:
