@@ -78,6 +78,8 @@ class ModelAdmin:
         exclude: Fields to leave out of the form.
         fieldsets: Pairs of a title and its fields, in place of `fields`.
         read_only: Fields that are shown but cannot be changed.
+        translated: Columns of JSON with a text for each language, such as `{"en": "Mug"}`; shown
+            in tabs, one for each of `LANGUAGES`.
         form: `ModelForm` class to extend, for further fields and validation.
         inlines: Related rows that are edited on the same page.
         actions: Names of methods that work on selected rows; see `action`.
@@ -107,6 +109,7 @@ class ModelAdmin:
     exclude: ClassVar[Sequence[str]] = ()
     fieldsets: ClassVar[Sequence[tuple[str, Sequence[str]]]] = ()
     read_only: ClassVar[Sequence[str]] = ()
+    translated: ClassVar[Sequence[str]] = ()
     form: ClassVar[type[ModelForm]] = ModelForm
     inlines: ClassVar[Sequence[Inline]] = ()
     actions: ClassVar[Sequence[str]] = ()

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy import JSON, ColumnElement, Select, select
 from sqlalchemy.orm import object_session
 from sqlalchemy.sql.base import ExecutableOption
 
@@ -102,6 +102,7 @@ class RegisteredModel:
         ):
             getattr(self, name)
         self.form_class.base_fields()
+        self._check_translated()
         for inline in self.options.inlines:
             self.inline_form(inline).base_fields()
         if self.options.date_hierarchy:
@@ -121,6 +122,19 @@ class RegisteredModel:
             if isinstance(value, str) and not (option == "export_columns" and not value):
                 raise ConfigurationError(
                     f"{self.where}.{option} is the text {value!r}; write ({value!r},)"
+                )
+
+    def _check_translated(self) -> None:
+        columns = mapper_of(self.model).columns
+        for name in self.options.translated:
+            if name not in self.field_names:
+                raise ConfigurationError(
+                    f"{self.where}.translated names {name!r}, which is not a field of the form"
+                )
+            if name not in columns or not isinstance(columns[name].type, JSON):
+                raise ConfigurationError(
+                    f"{self.where}.translated names {name!r}, which is not a column of JSON; use "
+                    'an Inline with language="…" for a table of translations'
                 )
 
     # The list.
@@ -406,6 +420,7 @@ _LISTS = (
     "related",
     "exclude",
     "read_only",
+    "translated",
     "actions",
     "export_columns",
 )

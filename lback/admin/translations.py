@@ -1,21 +1,22 @@
-"""Inline rows with the translations of their parent: one for each language, shown in tabs."""
+"""Translations of a row in tabs, one for each language: inline rows, or columns of JSON."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lback.admin.inlines import AdminInlines
 from lback.core.exceptions import ConfigurationError
-from lback.forms import CharField, ModelForm
+from lback.forms import CharField, Form, ModelForm
 from lback.forms.formset import DELETE
+from lback.forms.identity import mapper_of
 from lback.forms.inline_formset import KEY
+from lback.forms.model_columns import is_required
 from lback.forms.widgets import JSONInput, Textarea, TextInput
 from lback.translation import get_language, text_direction
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
-    from lback.forms.form import Form
     from lback.forms.widgets import Values
 
 _TAG = re.compile(r"[A-Za-z0-9]{1,8}([-_][A-Za-z0-9]{1,8})*")
@@ -29,7 +30,7 @@ class TranslationTab(NamedTuple):
         name: Its name in itself, such as "Deutsch".
         direction: "ltr" or "rtl".
         form: The form of its fields.
-        row: The translation, or None if there is none yet.
+        row: The translation; None if there is none yet.
         has_errors: True if the form was submitted with values that are not valid.
         is_open: True for the tab that is shown first.
         is_fixed: True if the user may not change any field of the translation.
@@ -38,7 +39,7 @@ class TranslationTab(NamedTuple):
     code: str
     name: str
     direction: str
-    form: ModelForm
+    form: Form
     row: object
     has_errors: bool
     is_open: bool
@@ -132,18 +133,108 @@ class TranslationInlines(AdminInlines):
         numbers = sorted(
             range(len(self.forms)), key=lambda n: (order.get(self.codes[n], len(order)), n)
         )
-        faulty = [n for n in numbers if self.is_bound and self.errors[n]]
-        current = [n for n in numbers if self.codes[n] == get_language()]
-        shown_first = next(iter([*faulty, *current, *numbers]), None)
-        return [self._tab(number, number in faulty, number == shown_first) for number in numbers]
+        faulty = {self.codes[n] for n in numbers if self.is_bound and self.errors[n]}
+        rows = [*self.rows, *(None for _ in self.forms)]
+        return tabs_of([(self.codes[n], self.forms[n], rows[n]) for n in numbers], faulty)
 
-    def _tab(self, number: int, has_errors: bool, is_open: bool) -> TranslationTab:
-        code, form = self.codes[number], self.forms[number]
-        assert isinstance(form, ModelForm)  # noqa: S101  for the type checker
-        row = self.rows[number] if number < len(self.rows) else None
-        name, direction = _name_of(code), text_direction(code)
-        is_fixed = not any(name not in (KEY, DELETE) for name in form.fields)
-        return TranslationTab(code, name, direction, form, row, has_errors, is_open, is_fixed)
+
+class TranslatedColumns:
+    """The texts of columns of JSON that hold one for each language, such as `{"en": "Mug"}`.
+
+    Args:
+        model: The mapped class.
+        names: Names of the columns.
+        data: Submitted data, or None.
+        row: The row, or None for a new one.
+        languages: Tags of the languages of the application, the default one first.
+
+    Attributes:
+        forms: A form for each language, by its tag.
+    """
+
+    def __init__(
+        self,
+        model: type[object],
+        names: Sequence[str],
+        data: "Values | None",
+        *,
+        row: object,
+        languages: Sequence[str],
+    ) -> None:
+        self._columns = {name: mapper_of(model).columns[name] for name in names}
+        self._stored = {name: _texts_of(row, name) for name in names}
+        further = {code for texts in self._stored.values() for code in texts}
+        known = [code for code in sorted(further) if _TAG.fullmatch(code)]
+        self._default = languages[0]
+        codes = dict.fromkeys([*languages, *known] if names else [])
+        self.forms = {code: self._build_form(code, data) for code in codes}
+
+    def _build_form(self, code: str, data: "Values | None") -> Form:
+        form = Form(data, prefix=f"translated-{code}")
+        marks = {"lang": code, "dir": text_direction(code), "rows": 2}
+        for name, column in self._columns.items():
+            form.fields[name] = CharField(
+                widget=Textarea(marks),
+                required=code == self._default and is_required(column),
+                initial=self._stored[name].get(code, ""),
+            )
+        return form
+
+    def is_valid(self) -> bool:
+        """Return True if all texts are valid. All are validated, to show all errors."""
+        return not [code for code, form in self.forms.items() if not form.is_valid()]
+
+    def values(self) -> dict[str, dict[str, str]]:
+        """Return the columns that change, with the texts of each language that has one."""
+        found = {}
+        for name, stored in self._stored.items():
+            texts = {code: text for code, text in stored.items() if code not in self.forms}
+            for code, form in self.forms.items():
+                if form.cleaned_data[name]:
+                    texts[code] = form.cleaned_data[name]
+            if texts != stored:
+                found[name] = texts
+        return found
+
+    @property
+    def tabs(self) -> list[TranslationTab]:
+        """The languages in the order of the settings, then those of further texts."""
+        faulty = {code for code, form in self.forms.items() if form.is_bound and form.errors}
+        rows = {code for texts in self._stored.values() for code in texts}
+        parts = [(code, form, code if code in rows else None) for code, form in self.forms.items()]
+        return tabs_of(parts, faulty)
+
+
+def _texts_of(row: object, name: str) -> dict[str, str]:
+    value = None if row is None else getattr(row, name)
+    return dict(value) if isinstance(value, dict) else {}
+
+
+def tabs_of(
+    parts: Sequence[tuple[str, Form, object]], faulty: Collection[str]
+) -> list[TranslationTab]:
+    """Return the tabs of languages; the first one with errors, or the current one, is open.
+
+    Args:
+        parts: Tag, form and translation of each language, in order.
+        faulty: Tags of the languages with errors.
+    """
+    codes = [code for code, _, _ in parts]
+    current = [code for code in codes if code == get_language()]
+    first = next(iter([*(code for code in codes if code in faulty), *current, *codes]), None)
+    return [
+        TranslationTab(
+            code,
+            _name_of(code),
+            text_direction(code),
+            form,
+            row,
+            has_errors=code in faulty,
+            is_open=code == first,
+            is_fixed=all(name in (KEY, DELETE) for name in form.fields),
+        )
+        for code, form, row in parts
+    ]
 
 
 def _name_of(code: str) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from sqlalchemy import ForeignKey, String, Text, UniqueConstraint, select
+from sqlalchemy import JSON, ForeignKey, String, Text, UniqueConstraint, select
 from sqlalchemy.orm import Mapped, attribute_keyed_dict, mapped_column, relationship
 
 from lback import Application, ConfigurationError
@@ -15,6 +15,9 @@ from lback.database import Base
 from lback.testing import Client, ClientResponse
 from lback.users import AdminUser, define_role
 from tests.admin.conftest import DATABASES, HASH, build_gallery, read_form, signed_in
+
+# How the history shows what has no value.
+EMPTY = "\N{EN DASH}"
 
 
 class TabbedPlate(Base):
@@ -50,6 +53,20 @@ class TabbedLoose(Base):
     title: Mapped[str] = mapped_column(String(40))
 
 
+class TabbedSign(Base):
+    __tablename__ = "tabbed_signs"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    number: Mapped[int]
+    title: Mapped[dict[str, str]] = mapped_column(JSON)
+    notes: Mapped[dict[str, str] | None] = mapped_column(JSON)
+
+
+class SignAdmin(ModelAdmin):
+    slug = "sign"
+    translated = ("title", "notes")
+
+
 class PlateAdmin(ModelAdmin):
     slug = "plate"
     exclude = ("loose",)
@@ -66,6 +83,7 @@ def plates_app(
         url = request.getfixturevalue(f"{request.param}_url")
     app = build_gallery(url, LANGUAGES=["en", "de", "ar"])
     app.admin_registry.register(TabbedPlate, PlateAdmin)
+    app.admin_registry.register(TabbedSign, SignAdmin)
     app.db_manager.create_tables()
     yield app
     app.db_manager.dispose()
@@ -104,9 +122,9 @@ def titles(app: Application) -> dict[str, str]:
         return {row.language: row.title for row in rows}
 
 
-def panels(page: ClientResponse) -> dict[str, str]:
+def panels(page: ClientResponse, name: str = "texts") -> dict[str, str]:
     """The HTML of each language, by its tag and in the order of the page."""
-    part = r'<div class="translation" id="texts-([^"]+)"(.*?)</fieldset>'
+    part = rf'<div class="translation" id="{name}-([^"]+)"(.*?)</fieldset>'
     return dict(re.findall(part, page.text, re.S))
 
 
@@ -262,6 +280,111 @@ def test_a_unique_constraint_is_enough() -> None:
         table.constraints.remove(constraint)
 
 
+# Columns of JSON.
+
+
+def add_sign(app: Application, **title: str) -> str:
+    with app.db_manager.session() as session:
+        sign = TabbedSign(number=1, title=title)
+        session.add(sign)
+        session.flush()
+        return f"/admin/sign/row/{sign.id}"
+
+
+def signs(app: Application) -> list[tuple[Any, Any]]:
+    with app.db_manager.session() as session:
+        rows = session.scalars(select(TabbedSign).order_by(TabbedSign.id))
+        return [(row.title, row.notes) for row in rows]
+
+
+def test_columns_of_json_have_tabs(app: Application, ada: Client) -> None:
+    page = ada.get(add_sign(app, de="Ausgang", fr="Sortie"))
+    parts = panels(page, "translated")
+    assert list(parts) == ["en", "de", "ar", "fr"]
+    assert re.search(r'name="translated-ar-title"[^>]* lang="ar" dir="rtl"', parts["ar"])
+    assert "Ausgang</textarea>" in parts["de"]
+    assert [code for code, part in parts.items() if ">New<" in part] == ["en", "ar"]
+    assert [code for code, part in parts.items() if " required" in part] == ["en"]
+    assert 'name="title"' not in page.text
+
+
+def test_texts_in_columns_of_json_are_saved(app: Application, ada: Client) -> None:
+    sent = {"number": "7", "translated-en-title": "Exit", "translated-de-title": "Ausgang"}
+    assert save(ada, "/admin/sign/add", **sent).status_code == 303
+    assert signs(app) == [({"en": "Exit", "de": "Ausgang"}, None)]
+    with app.db_manager.session() as session:
+        address = f"/admin/sign/row/{session.scalars(select(TabbedSign.id)).one()}"
+    sent = {"translated-de-title": "", "translated-ar-title": "خروج"}
+    assert save(ada, address, **sent, **{"translated-en-notes": "Left"}).status_code == 303
+    assert signs(app) == [({"en": "Exit", "ar": "خروج"}, {"en": "Left"})]
+    with app.db_manager.session() as session:
+        entry = session.scalars(select(AdminEntry).order_by(AdminEntry.id.desc())).first()
+        assert entry is not None
+        changes = [(change.field, change.before, change.after) for change in entry.changed]
+    assert changes == [
+        ("en: Notes", EMPTY, "Left"), ("de: Title", "Ausgang", EMPTY), ("ar: Title", EMPTY, "خروج"),
+    ]  # fmt: skip
+
+
+def test_a_text_that_is_needed_is_asked_for(app: Application, ada: Client) -> None:
+    answer = save(ada, "/admin/sign/add", number="7", **{"translated-de-title": "Ausgang"})
+    assert answer.status_code == 422
+    parts = panels(answer, "translated")
+    assert [code for code, part in parts.items() if ">Error<" in part] == ["en"]
+    assert "Ausgang</textarea>" in parts["de"]
+    assert signs(app) == []
+
+
+def test_texts_that_another_user_changed_are_shown(app: Application, ada: Client) -> None:
+    address = add_sign(app, en="Exit")
+    form = read_form(ada.get(address).text)
+    save(ada, address, **{"translated-en-title": "Way out"})
+    answer = ada.post(address, data={**form, "translated-en-title": "Door"})
+    assert answer.status_code == 409
+    assert '<th scope="row">en: Title</th><td>Way out</td>' in answer.text
+    assert signs(app) == [({"en": "Way out"}, None)]
+
+
+def test_what_is_not_shown_stays(app: Application, ada: Client) -> None:
+    address = add_sign(app, **{"en": "Exit", "not a tag": "kept"})
+    assert list(panels(ada.get(address), "translated")) == ["en", "de", "ar"]
+    assert save(ada, address, **{"translated-en-title": "Door"}).status_code == 303
+    assert signs(app) == [({"en": "Door", "not a tag": "kept"}, None)]
+
+
+def test_users_who_may_only_view_get_no_tabs(app: Application) -> None:
+    address = add_sign(app, en="Exit")
+    with app.db_manager.session() as session:
+        define_role(session, "viewer", ["sign.view"])
+        viewer = AdminUser(username="ed", password_hash=HASH)
+        session.add(viewer)
+        app.admin_user_manager.set_roles(session, viewer, ["viewer"])
+    client = signed_in(app, "ed")
+    page = client.get(address)
+    assert panels(page, "translated") == {}
+    assert "Exit" in page.text
+    assert client.post(address, data={"translated-en-title": "Door"}).status_code == 403
+    assert signs(app) == [({"en": "Exit"}, None)]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"translated": ("number",)}, "'number', which is not a column of JSON"),
+        ({"translated": ("headline",)}, "'headline', which is not a field of the form"),
+        ({"translated": ("title",), "exclude": ("title",)}, "not a field of the form"),
+        ({"translated": "title"}, r"write \('title',\)"),
+    ],
+)
+def test_mistakes_in_translated_are_found_at_the_start(
+    options: dict[str, Any], message: str
+) -> None:
+    registry = AdminRegistry()
+    registry.register(TabbedSign, type("Options", (ModelAdmin,), options))
+    with pytest.raises(ConfigurationError, match=message):
+        registry.prepare()
+
+
 # In a browser.
 
 
@@ -371,3 +494,21 @@ def test_arrows_follow_the_direction_of_the_page(
     page.get_by_role("tab", selected=True).focus()
     page.keyboard.press("ArrowRight")
     expect(page.get_by_role("tab", selected=True)).to_contain_text("Deutsch")
+
+
+@only_sqlite
+@pytest.mark.parametrize("width", [360, 1200])
+def test_texts_of_columns_of_json_are_edited(
+    app: Application,
+    visit: Callable[..., Page],
+    axe_findings: Callable[[Page], list[str]],
+    width: int,
+) -> None:
+    page = visit(add_sign(app, en="Exit"), width)
+    page.get_by_role("tab", name="العربية").click()
+    page.get_by_role("tabpanel").get_by_label("Title").fill("خروج")
+    assert axe_findings(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_role("status")).to_contain_text("was changed.")
+    assert signs(app) == [({"en": "Exit", "ar": "خروج"}, None)]
