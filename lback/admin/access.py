@@ -16,6 +16,7 @@ from lback.database.column_values import compared
 from lback.forms.identity import identity_of, mapper_of
 from lback.forms.labels import in_sentence
 from lback.forms.model_fields import any_of
+from lback.tasks.permissions import TASK_VIEW
 from lback.translation import gettext
 from lback.translation import gettext_lazy as _
 
@@ -35,9 +36,6 @@ PROTECTION = (
     "BodyParsingMiddleware",
     "CSRFMiddleware",
 )
-
-# Permissions for the pages of background tasks, which are no registered model.
-TASK_VIEW, TASK_CHANGE = "task.view", "task.change"
 
 # Only files of this site are loaded, so that a script injected into a page does not run.
 POLICY = "; ".join(

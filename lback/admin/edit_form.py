@@ -13,17 +13,19 @@ from lback.admin.models import Change
 from lback.admin.options import Inline
 from lback.admin.registered_model import RegisteredModel
 from lback.admin.related import RelatedRows
+from lback.admin.translations import TranslatedColumns, TranslationInlines
 from lback.core.exceptions import ValidationError
 from lback.database.violations import violation_of
 from lback.forms.bound_field import BoundField, label_from
 from lback.forms.errors import NON_FIELD
 from lback.forms.identity import mapper_of
 from lback.forms.row_state import STATE, state_of
+from lback.i18n.catalogues import language_codes
 from lback.translation import SOURCE_LANGUAGE, gettext, language
 from lback.translation import gettext_lazy as _
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from sqlalchemy.orm import Session
 
@@ -74,7 +76,17 @@ class EditForm:
         data: Mapping[str, object] | None = request.POST if self.is_bound else None
         files: Mapping[str, object] | None = request.files if self.is_bound else None
         self.form: ModelForm = registered.form_class(data, files, instance=row, session=session)
+        config = request.config
+        self._languages: Sequence[str] = (
+            [SOURCE_LANGUAGE] if config is None else language_codes(config)
+        )
         self._drop_read_only(user, writable=writable)
+        self.translated = [n for n in registered.options.translated if n in self.form.fields]
+        for name in self.translated:
+            del self.form.fields[name]
+        self.translations = TranslatedColumns(
+            registered.model, self.translated, data, row=row, languages=self._languages
+        )
         registered.options.prepare_form(request, self.form)
         add_autocomplete(request, self.form)
         self.user = user
@@ -95,7 +107,7 @@ class EditForm:
             (inline, self._registered_of(inline)) for inline in self.registered.options.inlines
         ]
         return [
-            AdminInlines(
+            self._inlines_class(inline)(
                 self.registered.inline_form(inline),
                 data,
                 files,
@@ -112,6 +124,11 @@ class EditForm:
             if registered is None
             or any(registered.has_permission(self.user, action) for action in SEEN_BY)
         ]
+
+    def _inlines_class(self, inline: Inline) -> "Callable[..., AdminInlines]":
+        if not inline.language:
+            return AdminInlines
+        return partial(TranslationInlines, language=inline.language, languages=self._languages)
 
     def _registered_of(self, inline: Inline) -> RegisteredModel | None:
         relation = mapper_of(self.registered.model).relationships[inline.relationship]
@@ -148,7 +165,8 @@ class EditForm:
 
     def is_valid(self) -> bool:
         """Return True if form and inlines are valid. All are validated, to show all errors."""
-        return all([self.form.is_valid(), *(formset.is_valid() for formset in self.inlines)])
+        own = [self.form.is_valid(), self.translations.is_valid()]
+        return all([*own, *(formset.is_valid() for formset in self.inlines)])
 
     def changes(self) -> list[Change]:
         """Return the changes that saving would make, in the language of the code."""
@@ -157,16 +175,19 @@ class EditForm:
 
     def _changes(self) -> list[Change]:
         found = changes_of(self.form, self.registered.is_secret)
+        for code, texts in self.translations.forms.items():
+            found += changes_of(texts, self.registered.is_secret, f"{code}: ")
         for formset in self.inlines:
             name = label_from(formset.relation.key)
             is_secret = partial(self.registered.is_secret_of, formset.relation.mapper.class_)
             for form in formset.filled:
-                instance = getattr(form, "instance", None)
-                prefix = (
-                    f"{name}: {shown(instance)}: " if instance is not None else f"{name}: new: "
-                )
+                prefix = f"{name}: {formset.label_of(form)}: "
                 found += changes_of(form, is_secret, prefix)
-            found += [Change(name, shown(row), shown(None)) for row in formset.deleted()]
+            found += [
+                Change(name, formset.label_of(form), shown(None))
+                for form in formset.forms
+                if formset.is_deleted(form) and getattr(form, "instance", None) is not None
+            ]
         return found
 
     def save(self) -> object:
@@ -176,6 +197,11 @@ class EditForm:
             ValidationError: The database refuses the values: a unique value was taken
                 concurrently, or a constraint is violated that the form does not check.
         """
+        texts = self.translations.values()
+        if self.row is None:
+            self.form.fixed.update(texts)
+        for name, value in texts.items() if self.row is not None else ():
+            setattr(self.row, name, value)
         try:
             row = self.form.save()
             for formset in self.inlines:
@@ -210,6 +236,8 @@ class EditForm:
     def _item(self, name: str) -> BoundField | tuple[str, str] | None:
         if name in self.form.fields:
             return self.form[name]
+        if name in self.translated:
+            return None  # in the tabs
         declared = name in self.registered.options.form.declared_fields
         if self.row is None or (declared and not hasattr(self.registered.model, name)):
             return None  # a write-only field has no value to show

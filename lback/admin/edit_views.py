@@ -181,6 +181,12 @@ def _conflict(
         for name in form.form.changed_data
         if name in mapper_of(registered.model).attrs and not registered.is_secret(name)
     ]
+    now += [
+        (f"{code}: {texts[name].label}", texts.initial_of(name))
+        for code, texts in form.translations.forms.items()
+        for name in texts.changed_data
+        if not registered.is_secret(name)
+    ]
     entries = of_row(form.session, registered, identity_text(form.row), limit=1)
     return _edit_page(
         request, registered, form, title=title, status_code=409, now=now, by=entries[:1]

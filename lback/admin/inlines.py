@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from lback.admin.autocomplete import narrow_rows
+from lback.admin.columns import shown
 from lback.auth import policies
 from lback.core.exceptions import Forbidden
 from lback.forms import InlineFormset, ModelForm
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from lback.admin.registered_model import RegisteredModel
+    from lback.forms.form import Form
     from lback.forms.widgets import Values
     from lback.users import AdminUser
 
@@ -139,6 +141,15 @@ class AdminInlines(InlineFormset):
                 )
             )
         return saved
+
+    def label_of(self, form: "Form") -> str:
+        """Return the name of a row in the history.
+
+        Args:
+            form: The form of the row.
+        """
+        row = getattr(form, "instance", None)
+        return "new" if row is None else shown(row)
 
     def _is_existing(self, row: object) -> bool:
         return any(row is existing for existing in self.rows)

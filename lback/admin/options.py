@@ -26,10 +26,14 @@ class Inline:
         extra: Number of empty rows.
         maximum: Maximum number of rows shown and accepted.
         can_delete: True if rows can be removed.
+        language: Column of each row with the tag of its language. The rows are then translations:
+            one for each of `LANGUAGES`, shown in tabs; `extra` is not used. The database must
+            admit only one row for each parent and language.
 
     Example:
         >>> from lback.admin import Inline
         >>> chapters = Inline("chapters", fields=["title"], extra=2)
+        >>> texts = Inline("texts", language="language")
     """
 
     def __init__(
@@ -40,12 +44,14 @@ class Inline:
         extra: int = 1,
         maximum: int = 100,
         can_delete: bool = True,
+        language: str = "",
     ) -> None:
         self.relationship = relationship
         self.fields = fields
         self.extra = extra
         self.maximum = maximum
         self.can_delete = can_delete
+        self.language = language
 
 
 class ModelAdmin:
@@ -72,6 +78,8 @@ class ModelAdmin:
         exclude: Fields to leave out of the form.
         fieldsets: Pairs of a title and its fields, in place of `fields`.
         read_only: Fields that are shown but cannot be changed.
+        translated: Columns of JSON with a text for each language, such as `{"en": "Mug"}`; shown
+            in tabs, one for each of `LANGUAGES`.
         form: `ModelForm` class to extend, for further fields and validation.
         inlines: Related rows that are edited on the same page.
         actions: Names of methods that work on selected rows; see `action`.
@@ -101,6 +109,7 @@ class ModelAdmin:
     exclude: ClassVar[Sequence[str]] = ()
     fieldsets: ClassVar[Sequence[tuple[str, Sequence[str]]]] = ()
     read_only: ClassVar[Sequence[str]] = ()
+    translated: ClassVar[Sequence[str]] = ()
     form: ClassVar[type[ModelForm]] = ModelForm
     inlines: ClassVar[Sequence[Inline]] = ()
     actions: ClassVar[Sequence[str]] = ()

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy import JSON, ColumnElement, Select, select
 from sqlalchemy.orm import object_session
 from sqlalchemy.sql.base import ExecutableOption
 
@@ -26,9 +26,12 @@ from lback.forms import ForeignKeyField, ModelForm, model_form
 from lback.forms.identity import mapper_of, model_name, plural_of
 from lback.forms.inline_formset import one_to_many
 from lback.forms.model_columns import form_attributes
+from lback.forms.model_form import unique_columns
 from lback.translation import gettext_lazy
 
 if TYPE_CHECKING:
+    from sqlalchemy.orm import RelationshipProperty
+
     from lback.users import AdminUser
 
 _SLUG = re.compile(r"[a-z0-9][a-z0-9_-]*")
@@ -99,6 +102,7 @@ class RegisteredModel:
         ):
             getattr(self, name)
         self.form_class.base_fields()
+        self._check_translated()
         for inline in self.options.inlines:
             self.inline_form(inline).base_fields()
         if self.options.date_hierarchy:
@@ -118,6 +122,19 @@ class RegisteredModel:
             if isinstance(value, str) and not (option == "export_columns" and not value):
                 raise ConfigurationError(
                     f"{self.where}.{option} is the text {value!r}; write ({value!r},)"
+                )
+
+    def _check_translated(self) -> None:
+        columns = mapper_of(self.model).columns
+        for name in self.options.translated:
+            if name not in self.field_names:
+                raise ConfigurationError(
+                    f"{self.where}.translated names {name!r}, which is not a field of the form"
+                )
+            if name not in columns or not isinstance(columns[name].type, JSON):
+                raise ConfigurationError(
+                    f"{self.where}.translated names {name!r}, which is not a column of JSON; use "
+                    'an Inline with language="…" for a table of translations'
                 )
 
     # The list.
@@ -273,7 +290,25 @@ class RegisteredModel:
             names = [name for name in form_attributes(child) if name not in ties]
             # Secrets are editable only if `fields` lists them.
             names = [name for name in names if not self.is_secret_of(child.class_, name)]
-        return model_form(child.class_, fields=list(names))
+        if inline.language:
+            self._check_language(inline, relation)
+        # The tab of a translation decides its language.
+        return model_form(child.class_, fields=[n for n in names if n != inline.language])
+
+    def _check_language(self, inline: Inline, relation: "RelationshipProperty[object]") -> None:
+        child, where = relation.mapper, f"{self.where}.inlines: {inline.relationship!r}"
+        if inline.language not in child.column_attrs:
+            raise ConfigurationError(
+                f"{where} has language={inline.language!r}, which is not a column of "
+                f"{child.class_.__name__}"
+            )
+        tied = {*relation.remote_side, *child.column_attrs[inline.language].columns}
+        if not any(tied >= set(columns) for columns in unique_columns(child)):
+            names = ", ".join(repr(column.key) for column in child.local_table.c if column in tied)
+            raise ConfigurationError(
+                f"{where} may have several rows for one language; add "
+                f"UniqueConstraint({names}) to the table of {child.class_.__name__}"
+            )
 
     def pickers(self) -> Iterator[tuple[str, ForeignKeyField]]:
         """Yield name and field of the foreign keys of the form."""
@@ -385,6 +420,7 @@ _LISTS = (
     "related",
     "exclude",
     "read_only",
+    "translated",
     "actions",
     "export_columns",
 )

@@ -5,8 +5,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from lback.admin.access import (
-    TASK_CHANGE,
-    TASK_VIEW,
     address,
     guarded,
     has_task_pages,
@@ -16,6 +14,7 @@ from lback.admin.page import page
 from lback.core.exceptions import Forbidden, NotFound
 from lback.core.response import RedirectResponse, Response
 from lback.sessions.messages import flash
+from lback.tasks.permissions import TASK_CHANGE, TASK_VIEW
 from lback.translation import gettext, gettext_noop, pgettext
 
 if TYPE_CHECKING:
@@ -26,6 +25,8 @@ logger = logging.getLogger(__name__)
 
 PAGE_SIZE = 50
 _LENGTH_OF_ID = 36
+# Sent by the script of live pages, of `lback.realtime`.
+FRAGMENT_HEADER = "HTTP_X_LBACK_FRAGMENT"
 GONE = gettext_noop("This task does not exist. Finished tasks are deleted after some time.")
 
 
@@ -79,7 +80,8 @@ def show_task(request: "Request", task_id: str) -> Response:
     """Show one task with the traceback of each failed attempt.
 
     Args:
-        request: The request.
+        request: The request. While the task has not ended, and with the setting `REALTIME`, the
+            page is a live page.
         task_id: Id of the task.
 
     Raises:
@@ -103,6 +105,9 @@ def show_task(request: "Request", task_id: str) -> Response:
         is_known=record.name in known_tasks(),
         may_retry=record.state in (FAILED, "cancelled"),
         may_cancel=record.state not in FINISHED,
+        # A live page that fetches what has ended needs its fragment as well.
+        is_live=bool(request.config.REALTIME)
+        and (record.state not in FINISHED or FRAGMENT_HEADER in request.environ),
         may_change=user_of(request).has_permission(TASK_CHANGE),
         at=_moment,
     )

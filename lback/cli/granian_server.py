@@ -6,6 +6,8 @@ import resource
 import socket
 import sys
 
+import click
+
 from lback.cli.granian_worker import Worker
 from lback.cli.listeners import Listeners
 from lback.cli.probe import Serving
@@ -23,7 +25,7 @@ def run(serving: Serving) -> None:
         serving: The settings.
 
     Raises:
-        ClickException: The address cannot be used.
+        ClickException: The address cannot be used, or not for WebSockets and events.
     """
     handler = logging.StreamHandler()
     handler.set_name(HANDLER)  # so that the settings of the project replace it in each worker
@@ -32,6 +34,8 @@ def run(serving: Serving) -> None:
     logging.getLogger().setLevel(logging.INFO)
     allow_many_connections()
     listeners = Listeners.open(serving)
+    if serving.has_realtime and serving.realtime_processes:
+        refuse_unix(listeners)
     logger.info(
         "listening at %s: granian %s, %d workers, %d threads each",
         listeners.addresses(),
@@ -56,6 +60,27 @@ def run(serving: Serving) -> None:
     times = serving.shutdown_timeout, serving.drain_seconds
     further = None if realtime is None else (realtime.work, realtime.number)
     sys.exit(Supervisor(listeners, work, serving.workers, *times, beside=further).run())
+
+
+def refuse_unix(listeners: Listeners) -> None:
+    """Close the sockets and raise if one of them is a Unix socket.
+
+    Its connections have no addresses, by which a connection of Granian is found to be passed on.
+
+    Args:
+        listeners: The sockets.
+
+    Raises:
+        ClickException: WebSockets and events could not be served at one of them.
+    """
+    unix = [one.getsockname() for one in listeners.sockets if one.family == socket.AF_UNIX]
+    if unix:
+        listeners.close()
+        raise click.ClickException(
+            f"the server granian cannot pass WebSockets and events on from unix:{unix[0]}; "
+            "run lback serve --no-realtime and, beside it, lback realtime --host unix:PATH, to "
+            "which the proxy sends them; or serve with --server gunicorn, or at a TCP address"
+        )
 
 
 def allow_many_connections() -> None:

@@ -125,7 +125,7 @@ class Formset:
         form = self.form_class(
             self.data if isinstance(number, int) else None,
             self.files if isinstance(number, int) else None,
-            prefix=f"{self.prefix}-{number}",
+            prefix=self.prefix_of(number),
             session=self.session,
             **self.options_of(number),
         )
@@ -133,6 +133,14 @@ class Formset:
         if self.can_delete and number != PLACEHOLDER:
             form.fields[DELETE] = BooleanField(label=_("Remove"))
         return form
+
+    def prefix_of(self, number: int | str) -> str:
+        """Return the prefix of the control names of one row; a hook for subclasses.
+
+        Args:
+            number: Number of the row, from 0, or `__prefix__` for the empty form.
+        """
+        return f"{self.prefix}-{number}"
 
     def options_of(self, number: int | str) -> dict[str, Any]:
         """Return further constructor arguments for the form of one row; a hook for subclasses.

@@ -126,7 +126,18 @@ class InlineFormset(Formset):
         """
         if isinstance(number, int) and number < len(self.rows) and self.rows[number] is not None:
             return {"instance": self.rows[number]}
-        return {"fixed": self._ties()}
+        return {"fixed": self.fixed_values(number)}
+
+    def fixed_values(self, number: int | str) -> dict[str, object]:  # noqa: ARG002  for subclasses
+        """Return the attributes of a new row that are not entered; a hook for subclasses.
+
+        Args:
+            number: Number of the row, from 0, or `__prefix__` for the empty form.
+
+        Returns:
+            The columns that refer to the parent.
+        """
+        return self._ties()
 
     def _ties(self) -> dict[str, object]:
         parent, child = mapper_of(type(self.parent)), self.relation.mapper
@@ -154,9 +165,10 @@ class InlineFormset(Formset):
             if self.is_deleted(form) and row is not None:
                 session.delete(row)
         session.flush()
-        for form in self.filled:
-            if isinstance(form, ModelForm) and form.has_changed():
-                form.fixed = {} if form.instance is not None else self._ties()
+        filled = self.filled
+        for number, form in enumerate(self.forms):
+            if form in filled and isinstance(form, ModelForm) and form.has_changed():
+                form.fixed = {} if form.instance is not None else self.fixed_values(number)
                 saved.append(form.save())
         session.expire(self.parent, [self.relation.key])
         return saved

@@ -117,7 +117,7 @@ class ModelForm(Form):
 
     def validate_unique(self) -> None:
         """Add an error for each unique value that another row has."""
-        for columns in _unique_columns(self.mapper):
+        for columns in unique_columns(self.mapper):
             names = [self._field_of(column) for column in columns]
             if not any(name in self.cleaned_data for name in names):
                 continue  # none of them was entered, or they have errors already
@@ -308,8 +308,12 @@ def _options(meta: object, name: str) -> dict[str, object]:
     return options
 
 
-def _unique_columns(mapper: Mapper[object]) -> list[tuple[Column[object], ...]]:
-    """Return the sets of columns in which no two rows may have the same values."""
+def unique_columns(mapper: Mapper[object]) -> list[tuple[Column[object], ...]]:
+    """Return the sets of columns in which no two rows may have the same values.
+
+    Args:
+        mapper: Mapper of the model.
+    """
     table: Any = mapper.local_table
     unique = [tuple(c.columns) for c in table.constraints if isinstance(c, UniqueConstraint)]
     unique += [

@@ -52,12 +52,13 @@ def session_key(session_id: str | None) -> str:
 
 
 def access_keys(entry: "Entry") -> frozenset[str]:
-    """Return the keys of the account and of the session of a connection.
+    """Return the keys of the accounts and of the session of a connection.
 
     Args:
         entry: Who has passed the handshake.
     """
-    keys = {account_key(entry.user), session_key(entry.session_id)}
+    accounts = {account_key(entry.user), account_key(entry.admin_user)}
+    keys = {*accounts, session_key(entry.session_id)}
     return frozenset(keys - {""})
 
 

@@ -1,6 +1,7 @@
 """The route of server-sent events, as middlewares and rules see it."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from lback.core.exceptions import (
@@ -12,7 +13,7 @@ from lback.core.exceptions import (
 from lback.core.routing.route import Route
 from lback.core.routing.websocket_route import HANDSHAKE, Handshake
 from lback.realtime.limits import MOST_ROOMS
-from lback.realtime.rooms import may_subscribe
+from lback.realtime.rooms import ADMIN_USER, allows_entry
 
 if TYPE_CHECKING:
     from lback.core.config import Config
@@ -82,8 +83,9 @@ class EventRoute(Route):
             if handshake is None:
                 return events(request)
             rooms = rooms_of(request)
+            admin_user = partial(request.get_context, ADMIN_USER)
             for room in rooms:
-                if not may_subscribe(self._services, request.user, room):
+                if not allows_entry(self._services, request.user, room, admin_user):
                     raise Forbidden(f"the room {room[:60]!r} is not open to this user")
             as_html = request.query_params.get("html") == "1"
             return handshake.accept(request, self, {**params, "rooms": rooms, "html": as_html})

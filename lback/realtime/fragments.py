@@ -1,5 +1,6 @@
 """Fragments of pages: rendered once for a room, and published to the pages that show them."""
 
+import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from lback.core.templates import TemplateRenderer
     from lback.realtime.engines import Engine
     from lback.realtime.rooms import RoomOptions
+
+logger = logging.getLogger(__name__)
 
 # Names of the events of fragments, which messages of an application cannot have.
 FRAGMENT, REFRESH = "fragment", "refresh"
@@ -106,6 +109,26 @@ def publish_now(
         after = _text_of(engine.position(room))
         data = _event_of(engine, name, str(render_shared(services, template, context)), after)
     engine.append(None, {room: [encode_data(data, engine.limits.message_bytes)]})
+
+
+def open_room(engine: "Engine", room: str, name: str) -> None:
+    """Begin a room of which nothing is published before a page shows it.
+
+    The page is told to fetch the fragment once: what changed before the room began was not
+    published, and may be missing in what the page shows.
+
+    Args:
+        engine: The engine.
+        room: Name of the room.
+        name: Name of the fragment that a page is about to show.
+    """
+    try:
+        if not engine.position(room).epoch:
+            data = {"event": REFRESH, "fragment": name}
+            engine.append(None, {room: [encode_data(data, engine.limits.message_bytes)]})
+    except engine.errors as error:
+        # The page shows what it is given, and does not follow.
+        logger.warning("room %r not opened: %s", room, error)
 
 
 def is_per_viewer(services: Mapping[str, Any], options: "RoomOptions") -> bool:

@@ -17,7 +17,13 @@ from lback.core.exceptions import ConfigurationError, NotFound
 from lback.core.response import Response
 from lback.core.routing.route import Route
 from lback.realtime.engines import engine_of
-from lback.realtime.fragments import fragment_name, is_per_viewer, render, render_shared
+from lback.realtime.fragments import (
+    fragment_name,
+    is_per_viewer,
+    open_room,
+    render,
+    render_shared,
+)
 from lback.realtime.positions import Position, encode_positions
 from lback.realtime.rooms import check_name, find_room
 from lback.realtime.task_progress import TEMPLATE, progress_of, room_of_task
@@ -100,13 +106,15 @@ class LivePages:
         if not element.isalnum():
             raise ValueError(f"live() takes the name of an element such as 'ul', not {element!r}")
         services = self._services()
-        engine_of(services)  # built first, because this imports the rules
+        engine = engine_of(services)  # built first, because this imports the rules
         rule = find_room(check_name(room))
         if rule is None:
             raise ConfigurationError(
                 f"no rule matches the room {room!r}, so no page may subscribe to it: declare one "
                 f"with @room in rooms.py of an app or of the project"
             )
+        if rule[0].options.on_demand:
+            open_room(engine, room, fragment_name(template, key))
         request: Request | None = context.get("request")
         if is_per_viewer(services, rule[0].options):
             inner = render(services, template, {"request": request, **values})

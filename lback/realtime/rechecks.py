@@ -13,7 +13,7 @@ from lback.core.exceptions import HTTPException
 from lback.realtime import limits
 from lback.realtime.access_changes import ROOM, AccessChange
 from lback.realtime.engines import EngineAway
-from lback.realtime.rooms import may_subscribe
+from lback.realtime.rooms import allows_entry
 
 if TYPE_CHECKING:
     from lback.realtime.connection import Connection
@@ -180,8 +180,9 @@ class Rechecks:
         before = client.user
         if before is not None and getattr(user, "id", None) != getattr(before, "id", None):
             return limits.SIGNED_OUT
-        services = self._server.services
-        if not all(may_subscribe(services, user, room) for room in client.rooms):
+        services, entry = self._server.services, answer.entry
+        allowed = (allows_entry(services, user, r, lambda: entry.admin_user) for r in client.rooms)
+        if not all(allowed):
             return limits.FORBIDDEN
         return 0
 

@@ -20,8 +20,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 LONGEST_NAME = 200
 _NAME = re.compile(r"[!-~]{1,200}")
-SESSION, USER = "db_session", "user"
-# The rooms of the framework, which clients cannot subscribe to, whatever the rules say.
+SESSION, USER, ADMIN_USER = "db_session", "user", "admin_user"
+# The rooms of the framework, which no rule of a project opens.
 INTERNAL = "lback:"
 
 
@@ -33,11 +33,13 @@ class RoomOptions:
         presence: Whether `present` knows who is subscribed.
         history: How many messages are kept; None for the setting `REALTIME_HISTORY_MESSAGES`.
         per_viewer: Whether fragments are rendered for each viewer, not once for the room.
+        on_demand: Whether nothing is published before a page has shown a fragment of the room.
     """
 
     presence: bool = False
     history: int | None = None
     per_viewer: bool = False
+    on_demand: bool = False
 
 
 DEFAULT = RoomOptions()
@@ -68,7 +70,8 @@ class RoomRule:
                 f"the rule {rule.__name__!r} of the room {pattern!r} takes no parameter "
                 f"{sorted(missing)[0]!r}{did_you_mean(sorted(missing)[0], self._parameters)}"
             )
-        self._injected = [name for name in self._parameters if name not in {USER, *names}]
+        given = {USER, ADMIN_USER, *names}
+        self._injected = [name for name in self._parameters if name not in given]
 
     def match(self, name: str) -> dict[str, object] | None:
         """Return the variables in the name of a room, or None if it does not match.
@@ -79,7 +82,11 @@ class RoomRule:
         return self._path.match(f"/{name}")
 
     def allows(
-        self, services: Mapping[str, Any], user: object, variables: Mapping[str, object]
+        self,
+        services: Mapping[str, Any],
+        user: object,
+        variables: Mapping[str, object],
+        admin_user: Callable[[], object] | None = None,
     ) -> bool:
         """Call the rule; a database session that it takes is one of its own.
 
@@ -87,6 +94,7 @@ class RoomRule:
             services: Services of the application, by name.
             user: The user of the connection, or None.
             variables: What `match` returned.
+            admin_user: Returns the user of the admin, or None; called if the rule takes it.
 
         Raises:
             ConfigurationError: The rule has a parameter that is neither a variable nor a service.
@@ -95,6 +103,8 @@ class RoomRule:
         given: dict[str, object] = dict(variables)
         if USER in self._parameters:
             given[USER] = user
+        if ADMIN_USER in self._parameters:
+            given[ADMIN_USER] = None if admin_user is None else admin_user()
         with _session_if(SESSION in self._injected, services) as session:
             for name in self._injected:
                 given[name] = session if name == SESSION else self._service(services, name)
@@ -115,6 +125,8 @@ class RoomRule:
 
 # All rules of the process by pattern, filled when the modules with the functions are imported.
 ROOMS: dict[str, RoomRule] = {}
+# Those of the framework itself, for rooms whose names begin with `INTERNAL`.
+FRAMEWORK_ROOMS: dict[str, RoomRule] = {}
 
 
 def room(
@@ -172,9 +184,10 @@ def find_room(name: str) -> tuple[RoomRule, dict[str, object]] | None:
     Args:
         name: Name of the room.
     """
-    if not _NAME.fullmatch(name) or name.startswith(INTERNAL):
+    if not _NAME.fullmatch(name):
         return None
-    for rule in ROOMS.values():
+    rules = FRAMEWORK_ROOMS if name.startswith(INTERNAL) else ROOMS
+    for rule in rules.values():
         variables = rule.match(name)
         if variables is not None:
             return rule, variables
@@ -202,8 +215,28 @@ def may_subscribe(services: Mapping[str, Any], user: object, name: str) -> bool:
     Raises:
         Exception: Whatever the rule raised.
     """
+    return allows_entry(services, user, name)
+
+
+def allows_entry(
+    services: Mapping[str, Any],
+    user: object,
+    name: str,
+    admin_user: Callable[[], object] | None = None,
+) -> bool:
+    """Return True if a user, or the user of the admin in the same session, may subscribe.
+
+    Args:
+        services: Services of the application, by name.
+        user: The user, or None.
+        name: Name of the room, as the client gave it.
+        admin_user: Returns the user of the admin, or None; called if the rule takes it.
+
+    Raises:
+        Exception: Whatever the rule raised.
+    """
     found = find_room(name)
-    return found is not None and found[0].allows(services, user, found[1])
+    return found is not None and found[0].allows(services, user, found[1], admin_user)
 
 
 def check_name(name: object) -> str:

@@ -234,3 +234,101 @@ def test_a_worker_without_realtime_answers_426_and_503(project: Path) -> None:
             pass
         assert refused.value.response.status_code == 426
         assert program.get("/realtime/events?room=news")[0] == 503
+
+
+def over_unix(path: Path, request: bytes) -> socket.socket:
+    connection = socket.socket(socket.AF_UNIX)
+    connection.settimeout(PATIENCE)
+    connection.connect(str(path))
+    connection.sendall(request)
+    return connection
+
+
+def answers(path: Path) -> bool:
+    with over_unix(path, b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n") as connection:
+        return connection.recv(9) == b"HTTP/1.1 "
+
+
+@contextmanager
+def serving_unix(project: Path, path: Path, *arguments: str) -> Iterator[Running]:
+    """Run `lback serve` on a Unix socket until it is there, or the program has ended."""
+    log = project / "printed.txt"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "lback", "serve", "--host", f"unix:{path}", *arguments],
+            cwd=project,
+            env={**os.environ, **DEPLOYED, "PYTHONUNBUFFERED": "1"},
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    try:
+        yield Running(process, log)
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait(PATIENCE)
+
+
+def test_gunicorn_passes_connections_of_a_unix_socket_on(project: Path) -> None:
+    path = project / "shop.sock"
+    with serving_unix(project, path, "--server", "gunicorn", "--workers", "1") as program:
+        host = b"Host: localhost\r\n\r\n"
+        program.until(lambda: path.exists() and answers(path))
+        asked = b"GET /realtime/events?room=news HTTP/1.1\r\n" + host
+        with over_unix(path, asked) as stream:
+            assert read_until(stream, b"id: ").startswith(b"HTTP/1.1 200 ")
+            say = b"GET /say?text=hello HTTP/1.1\r\nConnection: close\r\n" + host
+            with over_unix(path, say) as page:
+                read_until(page, b"said")
+            read_until(stream, b'"hello"')
+        with (
+            over_unix(path, b"") as stream,
+            connect("ws://localhost/who", sock=stream, proxy=None) as connection,
+        ):
+            assert json.loads(connection.recv(PATIENCE))["peer"] == ""
+            connection.send("through")
+            assert connection.recv(PATIENCE) == "through"
+
+
+def check_refusal(program: Running, path: Path) -> None:
+    assert program.process.wait(PATIENCE) == 1
+    assert f"cannot pass WebSockets and events on from unix:{path}" in program.printed
+    assert "lback serve --no-realtime" in program.printed
+    assert "--server gunicorn" in program.printed
+
+
+def test_granian_refuses_a_unix_socket_at_the_start(project: Path) -> None:
+    path = project / "shop.sock"
+    with serving_unix(project, path) as program:
+        check_refusal(program, path)
+        assert not path.exists()
+
+
+def test_granian_refuses_a_unix_socket_of_systemd(project: Path) -> None:
+    path = project / "passed.sock"
+    with socket.socket(socket.AF_UNIX) as passed:
+        passed.bind(str(path))
+        passed.listen()
+        script = (
+            "import os, sys\n"
+            f"os.dup2({passed.fileno()}, 3)\n"
+            "os.environ.update(LISTEN_FDS='1', LISTEN_PID=str(os.getpid()))\n"
+            "os.execv(sys.executable, [sys.executable, '-m', 'lback', 'serve'])"
+        )
+        log = project / "printed.txt"
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                [sys.executable, "-c", script],
+                cwd=project,
+                env={**os.environ, **DEPLOYED},
+                stdout=output,
+                stderr=output,
+                pass_fds=[passed.fileno()],
+            )
+        try:
+            check_refusal(Running(process, log), path)
+        finally:
+            process.kill()
+            process.wait(PATIENCE)
+        assert path.exists()  # it is of systemd

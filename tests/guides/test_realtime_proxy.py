@@ -113,6 +113,18 @@ def test_nginx_before_one_address(project: Path) -> None:
             check_site(port)
 
 
+def test_nginx_before_one_unix_socket_of_gunicorn(project: Path) -> None:
+    port, path = free_port(), project / "shop.sock"
+    (site,) = blocks("nginx")
+    site = site.replace("127.0.0.1:8000", f"unix:{path}")
+    site = site.replace("listen 443", f"listen 127.0.0.1:{port}")
+    variables = {**DEPLOYED, "TRUSTED_PROXIES": "unix", "PYTHONUNBUFFERED": "1"}
+    lback = [sys.executable, "-m", "lback", "serve", "--workers", "1"]
+    served = [*lback, "--server", "gunicorn", "--host", f"unix:{path}"]
+    with program(served, project, **variables), nginx(project, site):
+        check_site(port)
+
+
 def test_nginx_before_two_unix_sockets(project: Path) -> None:
     port, (one,), (two,) = free_port(), blocks("nginx"), blocks("text")
     head, _, rest = one.partition("upstream shop {")

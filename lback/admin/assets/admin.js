@@ -47,6 +47,54 @@ function addRows(part) {
   });
 }
 
+// Tabs (WAI-ARIA) of sections that are shown one below the other without JavaScript.
+function makeTabs(part) {
+  const panels = [...part.querySelectorAll(":scope > .translation")];
+  const list = document.createElement("div");
+  const open = (index) => panels.forEach((panel, number) => {
+    panel.hidden = number !== index;
+    tabs[number].setAttribute("aria-selected", String(number === index));
+    tabs[number].tabIndex = number === index ? 0 : -1;
+  });
+  const tabs = panels.map((panel, number) => {
+    const tab = document.createElement("button");
+    const legend = panel.querySelector("legend");
+    Object.assign(tab, { type: "button", id: `${panel.id}-tab` });
+    tab.setAttribute("role", "tab");
+    tab.setAttribute("aria-controls", panel.id);
+    tab.append(...[...legend.childNodes].map((node) => node.cloneNode(true)));
+    tab.addEventListener("click", () => open(number));
+    legend.classList.add("unseen");
+    panel.setAttribute("role", "tabpanel");
+    panel.setAttribute("aria-labelledby", tab.id);
+    // The browser reports an invalid value only where it can be seen: the first one is shown.
+    panel.addEventListener("invalid", () => {
+      if (part.dataset.reported) return;
+      part.dataset.reported = "true";
+      setTimeout(() => delete part.dataset.reported);
+      open(number);
+    }, true);
+    return tab;
+  });
+  list.className = "tablist";
+  list.setAttribute("role", "tablist");
+  list.setAttribute("aria-labelledby", part.getAttribute("aria-labelledby"));
+  list.append(...tabs);
+  list.addEventListener("keydown", (event) => {
+    const at = tabs.indexOf(document.activeElement);
+    const forward = getComputedStyle(list).direction === "rtl" ? "ArrowLeft" : "ArrowRight";
+    const back = forward === "ArrowLeft" ? "ArrowRight" : "ArrowLeft";
+    const last = tabs.length - 1;
+    const to = { [forward]: at === last ? 0 : at + 1, [back]: at ? at - 1 : last, Home: 0, End: last }[event.key];
+    if (to === undefined || at < 0) return;
+    event.preventDefault();
+    open(to);
+    tabs[to].focus();
+  });
+  part.insertBefore(list, panels[0]);
+  open(Math.max(0, panels.findIndex((panel) => "open" in panel.dataset)));
+}
+
 // Combobox (WAI-ARIA): the key stays in its hidden field, and users search by words.
 function makePicker(key) {
   const holder = key.parentElement;
@@ -163,6 +211,7 @@ document.querySelectorAll(".chosen").forEach((list) => {
   if (list.querySelector("[data-all]")) chooseAll(list);
 });
 document.querySelectorAll("[data-inline]").forEach(addRows);
+document.querySelectorAll("[data-tabs]").forEach(makeTabs);
 document.querySelectorAll("[data-find]").forEach(makePicker);
 document.querySelectorAll("[data-edit]").forEach(keepEntered);
 document.addEventListener("keydown", shortcuts);

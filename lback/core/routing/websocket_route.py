@@ -47,6 +47,7 @@ class Entry(NamedTuple):
         user: The user, or None.
         session_id: Id of the session; None without one.
         ticket: The account of a ticket, as `TICKET` has it; None without one.
+        admin_user: The user of the admin in the same session, if a check has read it.
     """
 
     route: Route
@@ -54,6 +55,7 @@ class Entry(NamedTuple):
     user: Any
     session_id: str | None
     ticket: Any = None
+    admin_user: Any = None
 
 
 class Handshake:
@@ -82,7 +84,8 @@ class Handshake:
         session = request.peek_context("session")
         ticket = request.environ.get(TICKET)
         session_id = getattr(session, "session_id", None)
-        self.entry = Entry(route, params, user, session_id, ticket)
+        admin_user = request.peek_context("admin_user")
+        self.entry = Entry(route, params, user, session_id, ticket, admin_user)
         return Response(None, 204)
 
 
