@@ -112,8 +112,24 @@ def test_everyone_may_read_what_holds_nothing_of_a_visitor() -> None:
     who = client(CORS_ORIGINS=["*"])
     assert who.get("/", headers={"Origin": "https://any.example"}).headers[ALLOW] == "*"
     assert "vary" not in who.get("/").headers
-    assert ALLOW not in who.get("/", headers={"Origin": "null"}).headers
     assert preflight(who, "https://any.example").headers[ALLOW] == "*"
+
+
+@pytest.mark.parametrize("origin", ["null", "file://", "app://-", "https://any.example"])
+def test_everyone_includes_files_frames_and_apps(origin: str) -> None:
+    who = client(CORS_ORIGINS=["*"])
+    for path in ("/", "/fails", "/missing"):
+        assert who.get(path, headers={"Origin": origin}).headers[ALLOW] == "*"
+    answer = preflight(who, origin)
+    assert (answer.status_code, answer.headers[ALLOW]) == (204, "*")
+
+
+def test_a_cache_may_keep_what_everyone_may_read() -> None:
+    who = client({"expose": ["X-Total"]}, CORS_ORIGINS=["*"])
+    plain, from_a_page = who.get("/"), who.get("/", headers={"Origin": APP})
+    assert plain.header_list == from_a_page.header_list
+    assert plain.headers[ALLOW] == "*"
+    assert plain.headers["access-control-expose-headers"] == "X-Total"
 
 
 def test_everyone_with_credentials_stops_the_start() -> None:
