@@ -131,10 +131,10 @@ class Response:
         Args:
             name: Cookie name; an RFC 9110 token.
             value: Cookie value; characters outside the cookie alphabet are quoted.
-            **attributes: `max_age` (seconds), `expires` (aware datetime or seconds since the
-                epoch), `path` ("/"), `domain` (None: this host only), `secure` (False),
-                `httponly` (True), `samesite` ("Lax", "Strict" or "None", which needs `secure`),
-                `partitioned` (False; needs `secure`).
+            **attributes: `max_age` (seconds or timedelta), `expires` (aware datetime, seconds
+                since the epoch or HTTP date), `path` ("/"), `domain` (None: this host only),
+                `secure` (False), `httponly` (True), `samesite` ("Lax", "Strict" or "None", which
+                needs `secure`), `partitioned` (False; needs `secure`).
 
         Raises:
             TypeError: An attribute is unknown.
