@@ -207,12 +207,28 @@ def test_a_token_in_the_address_is_refused(app: Application) -> None:
     assert client.post("/change", query={"csrf_token": value}).status_code == 403
 
 
-def test_a_token_twice_is_refused(app: Application) -> None:
+def test_each_of_several_tokens_must_be_valid(app: Application) -> None:
     client = browser(app)
-    value = client.get("/token").text
-    body = f"csrf_token={value}&csrf_token={value}"
-    kind = {"Content-Type": "application/x-www-form-urlencoded"}
-    assert client.post("/change", data=body, headers=kind).status_code == 403
+    value, other = client.get("/token").text, client.get("/token").text
+    foreign = browser(app).get("/token").text
+    for tokens, status in [
+        ([value, other], 200),
+        ([value, value], 200),
+        ([value, foreign], 403),
+        ([foreign, value], 403),
+        ([value, ""], 403),
+        (["", ""], 403),
+    ]:
+        assert client.post("/change", data={"csrf_token": tokens}).status_code == status, tokens
+
+
+def test_an_empty_header_leaves_the_form_to_decide(app: Application) -> None:
+    client = browser(app)
+    data, empty = {"csrf_token": client.get("/token").text}, {"X-CSRF-Token": ""}
+    assert client.post("/change", data=data, headers=empty).status_code == 200
+    assert client.post("/change", headers=empty).status_code == 403
+    wrong = {"X-CSRF-Token": "wrong"}
+    assert client.post("/change", data=data, headers=wrong).status_code == 403
 
 
 @pytest.mark.parametrize(
