@@ -344,9 +344,9 @@ class HTMLResponse(Response):
 class JSONResponse(Response):
     """Data as JSON in an envelope: `{"data": …}`, with `"message"` if one is given.
 
-    Dates become ISO 8601 text, decimals and UUIDs text, enumerations their value, sets, tuples
-    and other sequences lists, dataclasses objects; NaN and infinity become null. Subclasses are
-    written as the class that they derive from.
+    Dates become ISO 8601 text, decimals, UUIDs, paths and IP addresses text, enumerations their
+    value, sets, tuples and other sequences lists, dataclasses objects; NaN and infinity become
+    null. Subclasses are written as the class that they derive from.
 
     Args:
         data: Any value with a JSON form.

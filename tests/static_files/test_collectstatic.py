@@ -110,7 +110,17 @@ def test_references_of_css_follow(
 def test_a_style_sheet_of_unfinished_tokens_is_read_in_linear_time(
     files: StaticFiles, root: Path
 ) -> None:
-    for token in ("@import/**/", "url(", "url(\\61 ", "url('", "'", "/*", "\\", "url(\\", "@import '"):
+    for token in (
+        "@import/**/",
+        "url(",
+        "url(\\61 ",
+        "url('",
+        "'",
+        "/*",
+        "\\",
+        "url(\\",
+        "@import '",
+    ):
         write(root / "static/css/a.css", token * 20_000)
         assert text(files, "css/a.css") == token * 20_000
 
