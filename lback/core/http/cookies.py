@@ -6,6 +6,8 @@ from email.utils import formatdate, parsedate_to_datetime
 from math import floor
 from urllib.parse import quote
 
+from lback.core.http.hosts import ascii_name
+
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 # Browsers send any name that a page has set, including brackets and non-ASCII letters.
 _SENT_NAME = re.compile(r"[^\x00-\x20\x7f=;,\"]+")
@@ -158,13 +160,8 @@ def _sent_path(name: str, path: str) -> str:
 
 
 def _sent_domain(name: str, domain: str) -> str:
-    sent = domain
-    if not domain.isascii():
-        dot = "." if domain.startswith(".") else ""
-        try:
-            sent = dot + domain.removeprefix(".").encode("idna").decode("ascii")
-        except UnicodeError:
-            sent = ""
+    dot = "." if domain.startswith(".") else ""
+    sent = dot + (ascii_name(domain.removeprefix(".")) or "")
     if not _DOMAIN.fullmatch(sent):
         raise ValueError(
             f"domain {domain!r} of cookie {name} has characters that cookies forbid; "
