@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from lback.core.base_middleware import BaseMiddleware
 from lback.core.exceptions import ConfigurationError
-from lback.core.http.origins import origin_of
+from lback.core.http.origins import Origins, origin_of
 from lback.core.response import Response
 
 if TYPE_CHECKING:
@@ -56,8 +56,8 @@ class CORSMiddleware(BaseMiddleware):
                 "CORS_ORIGINS has '*' while CORS_CREDENTIALS is on, which lets every page act as "
                 "the visitor; list the allowed origins"
             )
-        self._any = ANY in config.CORS_ORIGINS
-        self._origins = frozenset(origin_of(o) for o in config.CORS_ORIGINS if o != ANY)
+        self._origins = Origins(config.CORS_ORIGINS)
+        self._any = self._origins.has_all
         self._fields = {}
         if config.CORS_CREDENTIALS:
             self._fields["Access-Control-Allow-Credentials"] = "true"
@@ -109,5 +109,4 @@ class CORSMiddleware(BaseMiddleware):
         if sent is None or self._any:  # "*" includes files and sandboxed frames
             return sent
         # "null" cannot be listed: any page can have that origin by means of a sandboxed frame.
-        origin = origin_of(sent)
-        return sent if origin is not None and origin in self._origins else None
+        return sent if origin_of(sent) in self._origins else None

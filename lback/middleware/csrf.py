@@ -16,7 +16,7 @@ from lback.core.exceptions import (
     Unauthorized,
 )
 from lback.core.http.app_session import CSRF_KEY as SESSION_KEY
-from lback.core.http.origins import origin_of, origin_of_url, own_origin
+from lback.core.http.origins import Origins, origin_of, origin_of_url, own_origin
 from lback.core.settings.validation import AMBIENT_SCHEMES
 from lback.translation import gettext_noop
 
@@ -132,7 +132,7 @@ class CSRFMiddleware(SimpleMiddleware):
         self, config: "Config", template_renderer: "TemplateRenderer | None" = None
     ) -> None:
         self._config = config
-        self._trusted = frozenset(map(origin_of, config.CSRF_TRUSTED_ORIGINS))
+        self._trusted = Origins(config.CSRF_TRUSTED_ORIGINS)
         if template_renderer is not None:
             template_renderer.add_request_value("csrf_token", _Token)
             template_renderer.add_request_value("csrf_input", _Input)

@@ -50,6 +50,15 @@ def test_apps_and_extensions_are_allowed_when_they_are_named(origin: str) -> Non
     assert "access-control-allow-origin" not in other.headers
 
 
+def test_all_subdomains_may_be_listed() -> None:
+    who = client(CORS_ORIGINS=["https://*.shop.example"], CORS_CREDENTIALS=True)
+    for origin in ("https://north.shop.example", "https://a.b.shop.example"):
+        assert who.get("/", headers={"Origin": origin}).headers[ALLOW] == origin
+        assert preflight(who, origin).headers[ALLOW] == origin
+    for other in ("https://shop.example", "http://north.shop.example", "https://evilshop.example"):
+        assert ALLOW not in who.get("/", headers={"Origin": other}).headers
+
+
 def test_without_origins_nothing_is_said() -> None:
     answer = client().get("/", headers={"Origin": APP})
     assert ALLOW not in answer.headers
@@ -139,7 +148,9 @@ def test_everyone_with_credentials_stops_the_start() -> None:
         build(CORS_ORIGINS=["*", APP], CORS_CREDENTIALS=True)
 
 
-@pytest.mark.parametrize("origin", ["app.example", "https://app.example/", "https://*", "null"])
+@pytest.mark.parametrize(
+    "origin", ["app.example", "https://app.example/", "https://*", "https://*.com", "null"]
+)
 def test_an_origin_that_could_never_match_stops_the_start(origin: str) -> None:
     app = build(CORS_ORIGINS=[origin])
     with pytest.raises(ConfigurationError, match="is not an origin; write scheme and host"):

@@ -288,7 +288,8 @@ def test_our_own_origin_passes(app: Application, origin: str) -> None:
 
 def test_an_origin_that_is_trusted_passes(session_middleware: Any, tmp_path: Path) -> None:
     trusted = ["https://app.example", "https://other.example:8443"]
-    app = build(session_middleware, tmp_path, CSRF_TRUSTED_ORIGINS=trusted)
+    settings = {"CSRF_TRUSTED_ORIGINS": [*trusted, "https://*.shops.example"]}
+    app = build(session_middleware, tmp_path, **settings)
     client = browser(app)
     value = client.get("/token").text
     for origin, status in [
@@ -297,6 +298,10 @@ def test_an_origin_that_is_trusted_passes(session_middleware: Any, tmp_path: Pat
         ("http://app.example", 403),
         ("https://www.app.example", 403),
         ("https://other.example", 403),
+        ("https://north.shops.example", 200),
+        ("https://shops.example", 403),
+        ("http://north.shops.example", 403),
+        ("https://north.shops.example.evil.example", 403),
     ]:
         headers = {"X-CSRF-Token": value, "Origin": origin}
         assert client.post("/change", headers=headers).status_code == status, origin
