@@ -31,6 +31,7 @@ from lback.core.server import serve
 from lback.core.settings.cache_validators import DEFAULT_CACHE
 from lback.core.signals import SignalDispatcher
 from lback.core.templates import TemplateRenderer
+from lback.core.templates.links import mounted_file
 from lback.core.urls_utils import load_routes
 from lback.i18n.template_functions import add_formats, add_languages
 from lback.monitoring.health import HealthChecks
@@ -185,7 +186,7 @@ class Application:
         if route is not None:
             # Before all others, so that a route that matches every path does not hide it.
             self.router.add(route)
-        self.template_renderer.add_global("static", files.url)
+        self.template_renderer.add_global("static", mounted_file(files.url))
         return files
 
     @property

@@ -23,7 +23,7 @@ from lback.core.app_controller import is_authenticated
 from lback.core.exceptions import BadRequest, Forbidden
 from lback.core.http.accept import weights
 from lback.core.http.json_decoding import parse_json
-from lback.core.http.origins import origin_of, own_origin
+from lback.core.http.origins import Origins, origin_of, own_origin
 from lback.core.http.response_body import close
 from lback.core.request import Request
 from lback.core.response import JSON_TYPE, Response, json_encode
@@ -123,8 +123,8 @@ def _check_origin(request: Request) -> None:
     if sent is None:
         return
     origin = origin_of(sent)
-    trusted = map(origin_of, request.config.CSRF_TRUSTED_ORIGINS)
-    if origin is None or origin not in (own_origin(request), *trusted):
+    trusted = Origins(request.config.CSRF_TRUSTED_ORIGINS)
+    if origin is None or (origin != own_origin(request) and origin not in trusted):
         raise Forbidden(f"The origin {sent[:200]!r} is not in CSRF_TRUSTED_ORIGINS.")
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from lback.api.converted import converted_type
 from lback.api.deprecation import MARK as DEPRECATED
 from lback.api.operation_ids import OperationIds, operation_id, path_template
 from lback.api.problem_schemas import problem_components
@@ -13,7 +14,13 @@ from lback.api.response_objects import FILE, ResponseBuilder
 from lback.api.schema_components import JSONObject, SchemaCollector, without_null
 from lback.api.signature import is_file_list
 from lback.api.webhooks import webhook_objects
-from lback.core.routing.converters import IntegerConverter, StringConverter
+from lback.core.routing.converters import (
+    IntegerConverter,
+    PathConverter,
+    StringConverter,
+    TypeConverter,
+    UUIDConverter,
+)
 
 if TYPE_CHECKING:
     from lback.api.descriptions import Operation, Parameter
@@ -26,6 +33,7 @@ if TYPE_CHECKING:
 _DESCRIBED_ELSEWHERE = frozenset({"accept", "authorization", "content-type"})
 
 
+_BUILT_IN = frozenset({StringConverter, PathConverter, IntegerConverter, UUIDConverter})
 _VARIABLE = re.compile(r"\{([^}]*)\}")
 
 
@@ -42,6 +50,7 @@ class OperationBuilder:
         self._version = version
         self._schemas = SchemaCollector()
         self._parameters: list[JSONObject] = []
+        self._path_schemas: list[tuple[JSONObject, JSONObject]] = []
         self._answers = ResponseBuilder(schemes, self._schemas, version)
         self._ids = OperationIds()
 
@@ -108,6 +117,9 @@ class OperationBuilder:
         built = self._schemas.build()
         for parameter in self._parameters:
             parameter["schema"] = without_null(parameter["schema"])
+        for schema, known in self._path_schemas:
+            if schema.get("type") == known.get("type") and "enum" not in schema:
+                schema.update({**known, **schema})
         found: JSONObject = {
             "schemas": dict(sorted({**built, **schemas}.items())),
             "responses": responses,
@@ -128,11 +140,25 @@ class OperationBuilder:
         if parameter.required or is_path:
             built["required"] = True
         if is_path:
-            built["schema"] = _path_schema(operation, parameter)
+            built["schema"] = self._path_schema(operation, parameter)
         else:
             built["schema"] = self._schemas.add(parameter.type, _default_of(parameter))
             self._parameters.append(built)
         return built
+
+    def _path_schema(self, operation: "Operation", parameter: "Parameter") -> JSONObject:
+        """Return the schema of a path variable, by its converter and its annotation.
+
+        The form of text for a converter of the project is known to its `openapi_type` alone.
+        """
+        variables = operation.route.pattern.variables
+        converter = next(v.converter for v in variables if v.name == parameter.name)
+        known = _schema_of(converter)
+        if type(converter) not in _BUILT_IN or parameter.type in (converted_type(converter), str):
+            return known
+        schema = self._schemas.add(parameter.type)
+        self._path_schemas.append((schema, known))
+        return schema
 
     def _body(self, operation: "Operation", said: "Description") -> JSONObject | None:
         body = operation.body
@@ -183,10 +209,7 @@ def _listed(operation: "Operation") -> "list[Parameter]":
     ]
 
 
-def _path_schema(operation: "Operation", parameter: "Parameter") -> JSONObject:
-    """Return the schema of a path variable, which its converter knows."""
-    variables = operation.route.pattern.variables
-    converter = next(v.converter for v in variables if v.name == parameter.name)
+def _schema_of(converter: TypeConverter) -> JSONObject:
     schema = dict(converter.openapi_type)
     if isinstance(converter, IntegerConverter):
         schema.setdefault("minimum", 0)

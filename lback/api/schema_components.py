@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any, TypeAlias
 
 import msgspec
@@ -66,25 +67,31 @@ class SchemaCollector:
         for schema, built, more in zip(self._schemas, found, self._additions, strict=False):
             schema.update({**built, **more})
         for schema in (*self._schemas, *components.values()):
-            _type_enumerations(schema)
+            _complete(schema)
         for kind, reference in zip(sent, found[len(self._types) :], strict=True):
             name = reference["$ref"].rpartition("/")[2]
             components[name]["required"] = _always_sent(kind, components[name])
         return components
 
 
-def _type_enumerations(schema: Any) -> None:
-    """Add the type to the enumerations of text in a schema, which generators of code look at."""
+def _complete(schema: Any) -> None:
+    """Add the type to enumerations of text, and drop defaults that JSON cannot express.
+
+    Generators of code look at the type. An infinite default would be written as null.
+    """
     if isinstance(schema, list):
         for item in schema:
-            _type_enumerations(item)
+            _complete(item)
     elif isinstance(schema, dict):
+        default = schema.get("default")
+        if isinstance(default, float) and not isfinite(default):
+            del schema["default"]
         values = schema.get("enum")
         if isinstance(values, list) and all(isinstance(value, str) for value in values):
             schema.setdefault("type", "string")
         for name, inner in schema.items():
             if name not in ("default", "example", "examples", "enum"):
-                _type_enumerations(inner)
+                _complete(inner)
 
 
 def _unknown(_: type) -> JSONObject:

@@ -15,6 +15,7 @@ from lback.core.exceptions import (
     Unauthorized,
     UnstorableValue,
 )
+from lback.core.http.after_answer import AFTER_ANSWER
 from lback.core.http.methods import HTTPMethod, supported_methods
 from lback.core.http.request_validation import RequestValidator
 from lback.core.middleware_manager import MiddlewareManager
@@ -269,7 +270,8 @@ class AppController:
 
     def _finish(self, request: Request, response: Response | None, observed: bool) -> None:
         self._unit_of_work.close(request)
-        if response is None or response.body.__class__ in (bytes, str):
+        is_read = response is None or response.body.__class__ in (bytes, str)
+        if is_read and AFTER_ANSWER not in request.environ:
             request.close()  # else `serve` closes it, after the response has been sent
         if observed:
             self.dispatcher.send("request_finished", self, request=request, response=response)

@@ -120,6 +120,9 @@ class ErrorHandler(SignalSender):
         else:
             build = _PAGES.get(status, ErrorHandler._page_for_other_status)
             response = build(self, error, request)
+        if error.data is None:
+            # The client chose the format, and caches may keep a 404 (RFC 9110 section 15.1).
+            response.headers.add_vary("Accept")
         for name, value in error.headers.items():
             response.headers[name] = value
         return response

@@ -1,6 +1,5 @@
 """File responses with conditional requests and byte ranges."""
 
-import mimetypes
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -17,9 +16,9 @@ from lback.core.exceptions import NotFound
 from lback.core.http.conditional import precondition_status, wanted_range
 from lback.core.http.cookies import LAST_SECOND
 from lback.core.http.headers import Headers, HeaderValue
+from lback.core.http.media_types import media_type_of
 from lback.core.response import (
     BODILESS_STATUSES,
-    BYTES_TYPE,
     Environ,
     Response,
     WsgiResponse,
@@ -29,20 +28,6 @@ from lback.core.response import (
 FilePath: TypeAlias = str | os.PathLike[str]
 
 CHUNK_SIZE = 64 * 1024
-# Types that the tables of Python or of the system lack, or have outdated.
-_OWN_TYPES = {
-    ".avif": "image/avif",
-    ".js": "text/javascript",
-    ".mjs": "text/javascript",
-    ".webp": "image/webp",
-    ".woff": "font/woff",
-    ".woff2": "font/woff2",
-}
-_COMPRESSED_TYPES = {
-    "bzip2": "application/x-bzip2",
-    "gzip": "application/gzip",
-    "xz": "application/x-xz",
-}
 _ABOUT_CONTENT = (
     "Content-Type",
     "Content-Disposition",
@@ -277,10 +262,7 @@ def type_of_file(path: Path) -> str:
         >>> type_of_file(Path("notes.txt")), type_of_file(Path("backup.tar.gz"))
         ('text/plain; charset=utf-8', 'application/gzip')
     """
-    media_type, encoding = mimetypes.guess_type(path)
-    if encoding is not None:
-        return _COMPRESSED_TYPES.get(encoding, BYTES_TYPE)
-    media_type = _OWN_TYPES.get(path.suffix.lower(), media_type) or BYTES_TYPE
+    media_type = media_type_of(path)
     return f"{media_type}; charset=utf-8" if media_type.startswith("text/") else media_type
 
 

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from lback.core.http.cookies import cookie_header
 from lback.core.http.headers import Headers, HeaderValue, field_value
+from lback.core.http.hosts import ascii_name
 from lback.core.http.json_encoding import json_encode as json_encode
 from lback.core.http.response_body import (
     TEXT_TYPE,
@@ -46,6 +47,7 @@ _LINES_WITH_BODY = {
 }
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _SCHEME = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.-]*)\s*:")
+_HOST_OF_URL = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*:)?//(?:[^/?#@]*@)?([^/?#@:\[\]]+)")
 # Reserved by RFC 3986, and the percent sign, so that an encoded URL is not encoded again.
 _URL_RESERVED = "%/:=&?~#+!$,;'@()*[]"
 
@@ -131,10 +133,10 @@ class Response:
         Args:
             name: Cookie name; an RFC 9110 token.
             value: Cookie value; characters outside the cookie alphabet are quoted.
-            **attributes: `max_age` (seconds), `expires` (aware datetime or seconds since the
-                epoch), `path` ("/"), `domain` (None: this host only), `secure` (False),
-                `httponly` (True), `samesite` ("Lax", "Strict" or "None", which needs `secure`),
-                `partitioned` (False; needs `secure`).
+            **attributes: `max_age` (seconds or timedelta), `expires` (aware datetime, seconds
+                since the epoch or HTTP date), `path` ("/"), `domain` (None: this host only),
+                `secure` (False), `httponly` (True), `samesite` ("Lax", "Strict" or "None", which
+                needs `secure`), `partitioned` (False; needs `secure`).
 
         Raises:
             TypeError: An attribute is unknown.
@@ -344,9 +346,9 @@ class HTMLResponse(Response):
 class JSONResponse(Response):
     """Data as JSON in an envelope: `{"data": …}`, with `"message"` if one is given.
 
-    Dates become ISO 8601 text, decimals and UUIDs text, enumerations their value, sets, tuples
-    and other sequences lists, dataclasses objects; NaN and infinity become null. Subclasses are
-    written as the class that they derive from.
+    Dates become ISO 8601 text, decimals, UUIDs, paths and IP addresses text, enumerations their
+    value, sets, tuples and other sequences lists, dataclasses objects; NaN and infinity become
+    null. Subclasses are written as the class that they derive from.
 
     Args:
         data: Any value with a JSON form.
@@ -437,8 +439,8 @@ def location_of(url: str, schemes: Collection[str] = WEB_SCHEMES) -> str:
         ValueError: The URL contains a control character, or its scheme is not allowed.
 
     Example:
-        >>> location_of("/search?q=two words")
-        '/search?q=two%20words'
+        >>> location_of("/search?q=two words"), location_of("https://bücher.example/")
+        ('/search?q=two%20words', 'https://xn--bcher-kva.example/')
     """
     if _CONTROL.search(url):
         raise ValueError("a redirect URL must not contain a control character")
@@ -448,7 +450,18 @@ def location_of(url: str, schemes: Collection[str] = WEB_SCHEMES) -> str:
             f"a redirect to {found[1]}: would run script or leave the web; allowed are "
             f"{', '.join(sorted(schemes))}, and a path may begin with ./"
         )
-    return quote(url.strip(), safe=_URL_RESERVED)
+    return quote(_with_ascii_host(url.strip()), safe=_URL_RESERVED)
+
+
+def _with_ascii_host(url: str) -> str:
+    """Return a URL with the `xn--` form of its host, which programs other than browsers need."""
+    if url.isascii():
+        return url
+    host = _HOST_OF_URL.match(url)
+    encoded = ascii_name(host[1]) if host else None
+    if host is None or encoded is None:
+        return url
+    return url[: host.start(1)] + encoded + url[host.end(1) :]
 
 
 def _status_of(status: object) -> int:

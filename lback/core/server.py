@@ -106,9 +106,6 @@ def serve(
             extra={"request": request},
         )
         status, headers, body = _last_resort()
-    if request is not None and request.uploads:
-        # A stream may still read them: they stay open until the server closes the body.
-        body = ClosedTogether(body, request.close)
     if observed:
         facts = _facts_of(environ)
         del facts["headers"], facts["environ"]
@@ -123,7 +120,10 @@ def serve(
         )
     start_response(status, headers)
     if AFTER_ANSWER in environ and status < "4":
-        return FollowedBody(body, environ[AFTER_ANSWER])
+        body = FollowedBody(body, environ[AFTER_ANSWER])
+    if request is not None and request.uploads:
+        # A stream and the jobs may still read them: they stay open until both have ended.
+        body = ClosedTogether(body, request.close)
     return body
 
 

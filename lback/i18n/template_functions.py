@@ -10,6 +10,7 @@ from jinja2.runtime import Context
 from markupsafe import Markup
 
 from lback.core.exceptions import ConfigurationError
+from lback.core.templates.links import script_path
 from lback.translation import PREFIX, get_language, text_direction
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def add_languages(environment: "Environment", languages: "Languages", router: "R
     Args:
         environment: Of Jinja2.
         languages: The languages.
-        router: Makes paths, which get the prefix of the current page.
+        router: Makes paths, which get the mount point and the language of the current page.
     """
     url = pass_context(partial(_prefixed, router))
     environment.globals.update(
@@ -90,8 +91,9 @@ def add_languages(environment: "Environment", languages: "Languages", router: "R
 
 def _prefixed(router: "Router", context: Context, name: str, /, **params: object) -> str:
     request = context.get("request")
-    prefix = "" if request is None else language_prefix(request)
-    return prefix + router.reverse(name, **params)
+    # The prefix of a language is the end of SCRIPT_NAME.
+    script = "" if request is None else script_path(request.environ)
+    return script + router.reverse(name, **params)
 
 
 def language_prefix(request: "Request") -> str:

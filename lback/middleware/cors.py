@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from lback.core.base_middleware import BaseMiddleware
 from lback.core.exceptions import ConfigurationError
-from lback.core.http.origins import origin_of
+from lback.core.http.origins import Origins, origin_of
 from lback.core.response import Response
 
 if TYPE_CHECKING:
@@ -56,8 +56,8 @@ class CORSMiddleware(BaseMiddleware):
                 "CORS_ORIGINS has '*' while CORS_CREDENTIALS is on, which lets every page act as "
                 "the visitor; list the allowed origins"
             )
-        self._any = ANY in config.CORS_ORIGINS
-        self._origins = frozenset(origin_of(o) for o in config.CORS_ORIGINS if o != ANY)
+        self._origins = Origins(config.CORS_ORIGINS)
+        self._any = self._origins.has_all
         self._fields = {}
         if config.CORS_CREDENTIALS:
             self._fields["Access-Control-Allow-Credentials"] = "true"
@@ -80,6 +80,8 @@ class CORSMiddleware(BaseMiddleware):
     def process_response(self, request: "Request", response: Response) -> Response:
         """Add the `Access-Control-*` fields if the origin is allowed, and `Vary: Origin`.
 
+        With "*" in `CORS_ORIGINS`, each response has the same fields and does not vary.
+
         Args:
             request: The request; its `Origin` is read.
             response: The response to extend.
@@ -87,12 +89,14 @@ class CORSMiddleware(BaseMiddleware):
         if not self._origins and not self._any:
             return response
         headers = response.headers
-        if not self._any:
-            # Also without Origin: a cache must not use that response for a request with one.
+        # Both also without Origin: a cache may use that response for a request with one.
+        if self._any:
+            origin: str | None = ANY
+        else:
             headers.add_vary("Origin")
-        origin = self._allowed(request)
+            origin = self._allowed(request)
         if origin is not None:
-            headers["Access-Control-Allow-Origin"] = ANY if self._any else origin
+            headers["Access-Control-Allow-Origin"] = origin
             for name, value in self._fields.items():
                 headers[name] = value
             if self._exposed and request.method != "OPTIONS":
@@ -102,8 +106,7 @@ class CORSMiddleware(BaseMiddleware):
     def _allowed(self, request: "Request") -> str | None:
         """Return the `Origin` of the request as it was sent if it is allowed, else None."""
         sent: str | None = request.environ.get("HTTP_ORIGIN")
-        if sent is None:
-            return None
-        origin = origin_of(sent)
-        # "null" is never allowed: any page can have that origin by means of a sandboxed frame.
-        return sent if origin is not None and (self._any or origin in self._origins) else None
+        if sent is None or self._any:  # "*" includes files and sandboxed frames
+            return sent
+        # "null" cannot be listed: any page can have that origin by means of a sandboxed frame.
+        return sent if origin_of(sent) in self._origins else None

@@ -16,7 +16,7 @@ from lback.core.exceptions import (
     Unauthorized,
 )
 from lback.core.http.app_session import CSRF_KEY as SESSION_KEY
-from lback.core.http.origins import origin_of, origin_of_url, own_origin
+from lback.core.http.origins import Origins, origin_of, origin_of_url, own_origin
 from lback.core.settings.validation import AMBIENT_SCHEMES
 from lback.translation import gettext_noop
 
@@ -132,7 +132,7 @@ class CSRFMiddleware(SimpleMiddleware):
         self, config: "Config", template_renderer: "TemplateRenderer | None" = None
     ) -> None:
         self._config = config
-        self._trusted = frozenset(map(origin_of, config.CSRF_TRUSTED_ORIGINS))
+        self._trusted = Origins(config.CSRF_TRUSTED_ORIGINS)
         if template_renderer is not None:
             template_renderer.add_request_value("csrf_token", _Token)
             template_renderer.add_request_value("csrf_input", _Input)
@@ -228,40 +228,43 @@ def _token_problem(request: "Request", *, explain: bool) -> str | None:
         return "the request has no session; add a session middleware before CSRFMiddleware"
     if secret is None:
         # The request is refused in any case; its body is parsed only to explain that in DEBUG.
-        if explain and _sent_token(request)[0] is None:
+        if explain and not _sent_tokens(request)[0]:
             return _NO_TOKEN
         return (
             "the session has no token: it has expired, or the browser sends no cookies; "
             "decorate a view for programs, which have no session, with csrf_exempt"
         )
-    sent, place = _sent_token(request)
+    sent, place = _sent_tokens(request)
     if not sent:
         return _NO_TOKEN
-    if not _is_token_of(sent, secret):
+    if not all(_is_token_of(token, secret) for token in sent):
         return f"the token in the {place} does not belong to the session; reload the page"
     return None
 
 
-def _sent_token(request: "Request") -> tuple[str | None, str]:
-    """Return the token of a request (None if there is none) and where it was sent."""
+def _sent_tokens(request: "Request") -> tuple[list[str], str]:
+    """Return the tokens of a request and where they were sent.
+
+    There are several if a form contains `{{ csrf_input }}` more than once.
+    """
     sent = request.environ.get("HTTP_X_CSRF_TOKEN")
-    if sent is not None:
-        return sent, f"header {HEADER}"
-    return _form_field(request), f"form field {FIELD}"
+    if sent:  # scripts send an empty field if the page has no token for them
+        return [sent], f"header {HEADER}"
+    return _form_fields(request), f"form field {FIELD}"
 
 
-def _form_field(request: "Request") -> str | None:
+def _form_fields(request: "Request") -> list[str]:
     kind = (request.environ.get("CONTENT_TYPE") or "").partition(";")[0].strip().lower()
     if kind not in _FORMS:
-        return None
+        return []
     try:
         form = request.parsed_body or {}
     except HTTPException as error:
         if error.status_code == 413:
             raise
-        return None
-    value = form.get(FIELD)
-    return value if isinstance(value, str) else None
+        return []
+    value = form.get(FIELD) or []
+    return value if isinstance(value, list) else [value]
 
 
 def _is_token_of(sent: str, secret: bytes) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple, cast
 from multipart import (  # type: ignore[import-untyped]  # it ships annotations, no py.typed
     MultipartError,
     MultipartSegment,
+    ParserError,
     ParserLimitReached,
     PushMultipartParser,
 )
@@ -16,14 +17,16 @@ from lback.core.exceptions import BadRequest, HTTPException
 from lback.core.http.multidict import MultiDict
 from lback.core.http.uploaded_file import UploadedFile, full_disk_is_507
 from lback.middleware.content_disposition import encoded_parameters, has_name
-from lback.middleware.content_type import require_codec
+from lback.middleware.content_type import codec_of, require_codec
 from lback.middleware.multipart_stream import delimited_pieces
+from lback.middleware.transfer_encoding import Unencoded, decoder_of
 
 if TYPE_CHECKING:
     from lback.core.config import Config
 
 _HEADERS_IN_A_PART = 16
-_PLAIN_ENCODINGS = frozenset({"", "7bit", "8bit", "binary"})
+# Header fields are parsed in it whatever their charset is, because each byte is a character.
+_BYTEWISE = "latin-1"
 
 
 class FormLimits(NamedTuple):
@@ -79,10 +82,11 @@ def parse_multipart(
     """
     with ExitStack() as opened:
         form = _Form(limits, opened, charset)
-        parser = PushMultipartParser(
+        parser = _Parser(
             boundary,
             max_header_size=limits.header_size,
             max_header_count=_HEADERS_IN_A_PART,
+            header_charset=_BYTEWISE,
         )
         try:
             _feed(parser, form, delimited_pieces(stream, boundary), f"--{boundary}--".encode())
@@ -93,6 +97,16 @@ def parse_multipart(
             raise BadRequest(f"the form is malformed: {reason.args[0]}") from error
         opened.pop_all()
     return (form.fields, form.files) if form.begun else None
+
+
+class _Parser(PushMultipartParser):  # type: ignore[misc]  # see the import
+    """Accepts parts of other dispositions than `form-data`, as some clients name files."""
+
+    def _create_segment(self, headerlist: list[tuple[str, str]]) -> MultipartSegment:
+        segment = MultipartSegment(headerlist)
+        if segment.disposition is None:
+            raise ParserError("a part has no Content-Disposition")
+        return segment
 
 
 def _feed(parser: PushMultipartParser, form: "_Form", pieces: Iterator[bytes], last: bytes) -> None:
@@ -121,6 +135,8 @@ class _Form:
         self._field_count = self._file_count = 0
         self._part: MultipartSegment | None = None
         self._name, self._filename, self._codec = "", cast(str | None, None), "utf-8"
+        self._decoder = Unencoded()
+        self._size = 0  # of the content, decoded
         self._text = bytearray()
         self._file: SpooledTemporaryFile[bytes] | None = None
 
@@ -134,12 +150,26 @@ class _Form:
         if isinstance(event, MultipartSegment):
             self._begin(event)
         elif event is None:
+            self._write(self._decoded(None))
             self._end()
-        elif self._file is not None:
-            with full_disk_is_507():
-                self._file.write(event)
         else:
-            self._text += event
+            self._write(self._decoded(bytes(event)))
+
+    def _decoded(self, piece: bytes | None) -> bytes:
+        try:
+            return self._decoder.end() if piece is None else self._decoder.decode(piece)
+        except ValueError as error:
+            raise BadRequest(
+                f"{self._what()} is not in the encoding of its Content-Transfer-Encoding"
+            ) from error
+
+    def _write(self, content: bytes) -> None:
+        self._size += len(content)
+        if self._file is not None:
+            with full_disk_is_507():
+                self._file.write(content)
+        else:
+            self._text += content
             if len(self._text) > self._limits.field_size:
                 limit = self._limits.field_size
                 raise HTTPException(
@@ -156,11 +186,13 @@ class _Form:
         )
 
     def _begin(self, part: MultipartSegment) -> None:
-        disposition = part.header("Content-Disposition", "")
+        disposition = self._header_text(part.header("Content-Disposition", ""), "replace")
         encoded = encoded_parameters(disposition)
         self._part = part
-        self._name = encoded.get("name", part.name) or ""
-        self._filename = encoded.get("filename", part.filename)
+        self._name = encoded.get("name") or self._header_text(part.name or "")
+        self._filename = encoded.get("filename")
+        if self._filename is None and part.filename is not None:
+            self._filename = self._header_text(part.filename, "replace")
         if not self._name and not has_name(disposition):
             raise BadRequest("the form is malformed: Content-Disposition of a part has no name")
         if self._filename is None:
@@ -172,11 +204,29 @@ class _Form:
             if self._file_count > self._limits.files:
                 raise BadRequest(f"more than {self._limits.files} files (MAX_FORM_FILES)")
         self._check_header(part)
-        self._text = bytearray()
+        self._text, self._size = bytearray(), 0
         if self._filename is not None:
             # At least 1: a max_size of 0 means no limit.
             self._file = SpooledTemporaryFile(max_size=max(self._memory_left, 1))  # noqa: SIM115  outlives this function on purpose
             self._opened.callback(_discard, self._file)
+
+    def _header_text(self, text: str, errors: str = "strict") -> str:
+        """Decode text of a header field: UTF-8, else the charset of the form.
+
+        Raises:
+            BadRequest: It is in neither, and `errors` is "strict".
+        """
+        if text.isascii():
+            return text
+        octets = text.encode(_BYTEWISE)
+        try:
+            return octets.decode()
+        except UnicodeDecodeError:
+            pass
+        try:
+            return octets.decode(codec_of(self._charset) or "utf-8", errors)
+        except UnicodeDecodeError as error:
+            raise BadRequest("the form is malformed: the name of a part is not UTF-8") from error
 
     def _check_header(self, part: MultipartSegment) -> None:
         lines = part.headerlist
@@ -185,12 +235,14 @@ class _Form:
         if len({name for name, _ in lines}) < len(lines):
             raise BadRequest(f"{self._what()} has a header field twice")
         encoding = part.header("Content-Transfer-Encoding", "").strip().lower()
-        if encoding not in _PLAIN_ENCODINGS:  # deprecated by RFC 7578 section 4.7
+        decoder = decoder_of(encoding)
+        if decoder is None:
             raise HTTPException(
                 f"{self._what()} has the Content-Transfer-Encoding {encoding[:40]!r}; "
                 "send it unencoded",
                 415,
             )
+        self._decoder = decoder
         if self._filename is None:
             self._codec = require_codec(part.charset or self._charset, self._what())
 
@@ -202,15 +254,15 @@ class _Form:
             except UnicodeDecodeError as error:
                 label = "UTF-8" if self._codec == "utf-8" else part.charset or self._charset
                 raise BadRequest(f"{self._what()} is not valid {label}") from error
-        elif self._filename or part.size:
+        elif self._filename or self._size:
             self._keep(part, file)
         else:  # a file input without a chosen file
             file.close()
         self._part = self._file = None
 
     def _keep(self, part: MultipartSegment, file: "SpooledTemporaryFile[bytes]") -> None:
-        if part.size <= self._memory_left:
-            self._memory_left -= part.size
+        if self._size <= self._memory_left:
+            self._memory_left -= self._size
         with full_disk_is_507():
             file.seek(0)
         uploaded = UploadedFile(
@@ -218,8 +270,8 @@ class _Form:
             part.content_type or "application/octet-stream",
             cast(BinaryIO, file),
             self._name,
-            part.size,
-            dict(part.headerlist),
+            self._size,
+            {name: self._header_text(value, "replace") for name, value in part.headerlist},
         )
         self.files.add(uploaded.field_name, uploaded)
 

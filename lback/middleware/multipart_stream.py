@@ -31,7 +31,7 @@ def delimited_pieces(stream: Any, boundary: str) -> Iterator[bytes]:
 
 
 def _after_preamble(pieces: Iterator[bytes], delimiter: bytes, window: int) -> Iterator[bytes]:
-    first = re.compile(rb"\n" + re.escape(delimiter) + rb"(?=--|[ \t]*\r\n)")
+    first = re.compile(rb"\n" + re.escape(delimiter) + rb"(?=--|[ \t]*\r?\n)")
     start = seen = b"\n"  # the first boundary stands at the beginning of a line
     for piece in pieces:
         seen += piece

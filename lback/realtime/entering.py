@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lback.core.exceptions import Forbidden
 from lback.core.http.multidict import parse_query
-from lback.core.http.origins import origin_of, own_origin
+from lback.core.http.origins import Origins, origin_of, own_origin
 from lback.core.routing.route import Route
 from lback.core.routing.websocket_route import HANDSHAKE, RECHECK, TICKET, Entry, Handshake
 from lback.core.server import serve
@@ -14,7 +14,6 @@ from lback.realtime.tickets import USER
 
 if TYPE_CHECKING:
     from lback.application import Application
-    from lback.core.config import Config
     from lback.core.request import Request
     from lback.core.response import Response
     from lback.core.router import Router
@@ -50,7 +49,7 @@ REFUSED_TICKET = Answer(
 class _CheckedHandshake(Handshake):
     """A handshake that a page of another host cannot begin."""
 
-    def __init__(self, origins: list[str]) -> None:
+    def __init__(self, origins: Origins) -> None:
         super().__init__()
         self._origins = origins
 
@@ -69,7 +68,7 @@ class _CheckedHandshake(Handshake):
         return super().accept(request, route, params)
 
 
-def check_origin(request: "Request", allowed: list[str]) -> None:
+def check_origin(request: "Request", allowed: Origins) -> None:
     """Raise if the page that sends a request is not of this host and not listed.
 
     Args:
@@ -80,11 +79,11 @@ def check_origin(request: "Request", allowed: list[str]) -> None:
         Forbidden: The origin may not connect.
     """
     sent = request.environ.get("HTTP_ORIGIN")
-    if sent is None or "*" in allowed:
+    if sent is None or allowed.has_all:
         return
     origin = origin_of(sent)
     # Scheme and port as well: another service of this host is another site.
-    if origin is None or origin not in (own_origin(request), *allowed):
+    if origin is None or (origin != own_origin(request) and origin not in allowed):
         raise Forbidden(
             f"This page may not connect: it is of {sent[:200]!r}, the request was sent to "
             f"{own_origin(request)!r}; behind a proxy with HTTPS, set TRUSTED_PROXIES; list the "
@@ -124,7 +123,7 @@ class Entrance:
         app.prepare()
         self._dispatcher = app.dispatcher
         self._services = app.dependencies
-        self._origins = _origins_of(app.config)
+        self._origins = Origins(app.config.REALTIME_ORIGINS)
         # A copy that shares everything with the one of requests, except how routes are found.
         self._controller = copy.copy(app.app_controller)
         router: Any = _Handshakes(app.router, routes or {})
@@ -184,7 +183,3 @@ class Entrance:
         # A middleware may refuse what the route has accepted.
         entry = handshake.entry if status.startswith("2") else None
         return Answer(entry, status, headers, content)
-
-
-def _origins_of(config: "Config") -> list[str]:
-    return [origin_of(origin) or origin for origin in config.REALTIME_ORIGINS]

@@ -13,7 +13,7 @@ _CSS = re.compile(
     | @import(?:\s|/\*(?>.*?\*/))*+(?P<q>["'])(?P<import>(?:(?!(?P=q))[^\\\n]|\\.)*)(?P=q)
     | (?<![\w\\-])url\(\s*(?:
         (?P<uq>["'])(?P<url>(?:(?!(?P=uq))[^\\\n]|\\.)*)(?P=uq)
-        | (?P<bare>(?:[^"'()\\\s]|\\.)*)
+        | (?P<bare>(?:[^"'()\\\s]|\\[0-9a-f]{1,6}+\s?+|\\[^0-9a-f])*+)
       )\s*\)
     | (?<![\w\\-])url\((?:[^)\\]|\\.)*(?:\)|\Z)
     | "(?:[^"\\\n]|\\.)*"?
@@ -22,8 +22,14 @@ _CSS = re.compile(
     re.VERBOSE | re.DOTALL | re.IGNORECASE,
 )
 _ESCAPE = re.compile(r"\\(?:([0-9a-fA-F]{1,6})\s?|(\n)|(.))", re.DOTALL)
-_SCRIPT = re.compile(r"^//[#@]\s*sourceMappingURL=(?P<map>\S+)[ \t]*$", re.MULTILINE)
-_KINDS = ("map", "import", "url", "bare")
+# In both kinds of comments (ECMA-426 section 11.1.2.1), also behind code on the same line.
+_SCRIPT = re.compile(
+    r"""//[\#@][ \t]*sourceMappingURL=(?P<map>\S+)[ \t]*\r?$
+    | /\*[\#@]\s*sourceMappingURL=(?P<block>\S+?)\s*\*/""",
+    re.VERBOSE | re.MULTILINE,
+)
+_KINDS = ("map", "block", "import", "url", "bare")
+_MAY_BE_MISSING = frozenset({"map", "block"})
 _PATTERNS = {".css": _CSS, ".js": _SCRIPT, ".mjs": _SCRIPT}
 _ELSEWHERE = re.compile(r"[a-z][a-z0-9+.-]*:|//|#", re.IGNORECASE)
 
@@ -68,7 +74,7 @@ def rewrite(name: str, text: str, static_url: str, new_name: NewName) -> str:
         if target is None:
             return found[0]
         line = text.count("\n", 0, found.start()) + 1
-        other = new_name(target, kind == "map", line)
+        other = new_name(target, kind in _MAY_BE_MISSING, line)
         if other is None:
             return found[0]
         before, after = text[found.start() : found.start(kind)], text[found.end(kind) : found.end()]
@@ -87,12 +93,10 @@ def _unescaped(found: re.Match[str]) -> str:
 def _target(name: str, reference: str, static_url: str) -> str | None:
     """Return the name of the referenced file, or None if it is not a static file."""
     path = _path_of(reference)
-    if not path or _ELSEWHERE.match(reference):
-        return None
-    if path.startswith("/"):
-        if not path.startswith(static_url):
-            return None
+    if path.startswith(static_url):  # on another host, if static files are served from there
         return posixpath.normpath(unquote(path[len(static_url) :]))
+    if not path or path.startswith("/") or _ELSEWHERE.match(reference):
+        return None
     return posixpath.normpath(posixpath.join(posixpath.dirname(name), unquote(path)))
 
 

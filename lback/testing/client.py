@@ -1,6 +1,7 @@
 """A test client: sends WSGI requests without a socket and validates them against PEP 3333."""
 
 import io
+import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -264,7 +265,7 @@ class Client:
         method: str,
         url: str,
         *,
-        query: Mapping[str, object] | None = None,
+        query: Mapping[str, object] | str | None = None,
         data: Mapping[str, object] | bytes | str | None = None,
         files: Mapping[str, object] | None = None,
         json: object = None,
@@ -278,10 +279,13 @@ class Client:
             method: HTTP method, such as `"GET"`.
             url: Path, optionally with a query string, percent-encoded or not. A URL with scheme
                 and host is accepted as well; the default is `http://localhost`.
-            query: Parameters to add to the query string. A list repeats a parameter.
-            data: Form fields, sent URL-encoded, or the body as bytes or text.
-            files: Files by field name, each as bytes, `(file name, content)`, `(file name,
-                content, content type)`, or a list of these. The form is sent as multipart.
+            query: Parameters to add to the query string, or encoded text. A list or tuple
+                repeats a parameter.
+            data: Form fields, sent URL-encoded, or the body as bytes or text. A list or tuple
+                repeats a field.
+            files: Files by field name, each as content, `(file name, content)`, `(file name,
+                content, content type)`, or a list of these. Content is bytes, text or an open
+                file, which is read and whose name is the default. The form is sent as multipart.
             json: Value to send as JSON.
             headers: Header fields, in addition to those of the client.
             environ: WSGI variables, in addition to those of the client.
@@ -290,6 +294,7 @@ class Client:
         Raises:
             AssertionError: A response has more than ten redirects or redirects to another site,
                 or the application violates PEP 3333.
+            TypeError: A field or parameter is None.
             ValueError: Both `json` and `data` or `files` are given.
 
         Example:
@@ -496,11 +501,28 @@ def _unquoted(path: str) -> str:
     return unquote_to_bytes(path).decode("latin-1")
 
 
-def _with_query(url: str, query: Mapping[str, object] | None) -> str:
+def _with_query(url: str, query: Mapping[str, object] | str | None) -> str:
     url = url.partition("#")[0]
     if not query:
         return url
-    return f"{url}{'&' if '?' in url else '?'}{urlencode(query, doseq=True)}"
+    text = query if isinstance(query, str) else urlencode(_pairs(query))
+    return f"{url}{'&' if '?' in url else '?'}{text}"
+
+
+def _pairs(fields: Mapping[str, object]) -> list[tuple[str, str | bytes]]:
+    """Return names and values, with one pair for each value of a list or tuple.
+
+    Raises:
+        TypeError: A value is None, which has no form in a query or a form.
+    """
+    pairs: list[tuple[str, str | bytes]] = []
+    # Pairs as in `urlencode` are accepted too.
+    for name, value in fields.items() if isinstance(fields, Mapping) else fields:
+        for item in value if isinstance(value, (list, tuple, set, frozenset)) else [value]:
+            if item is None:
+                raise TypeError(f"{name!r} is None; leave it out, or send an empty text")
+            pairs.append((name, item if isinstance(item, bytes) else str(item)))
+    return pairs
 
 
 def _split(url: str) -> tuple[str, str, str]:
@@ -528,16 +550,15 @@ def _body_of(data: Any, files: Any, json: object) -> tuple[bytes, str | None]:
     if files is not None:
         return _multipart(data or {}, files)
     if isinstance(data, Mapping):
-        return urlencode(data, doseq=True).encode(), "application/x-www-form-urlencoded"
+        return urlencode(_pairs(data)).encode(), "application/x-www-form-urlencoded"
     return (data.encode() if isinstance(data, str) else data or b""), None
 
 
 def _multipart(data: Mapping[str, object], files: Mapping[str, object]) -> tuple[bytes, str]:
     boundary = f"----lback{token_hex(16)}"
     parts = [
-        (f'name="{_escaped(name)}"', "", str(item).encode())
-        for name, value in data.items()
-        for item in (value if isinstance(value, list) else [value])
+        (f'name="{_escaped(name)}"', "", item if isinstance(item, bytes) else item.encode())
+        for name, item in _pairs(data)
     ]
     for name, value in files.items():
         for item in value if isinstance(value, list) else [value]:
@@ -554,9 +575,14 @@ def _multipart(data: Mapping[str, object], files: Mapping[str, object]) -> tuple
 
 
 def _file(item: Any) -> tuple[str, bytes, str]:
-    if isinstance(item, bytes):
-        return "upload", item, "application/octet-stream"
+    """Return name, content and content type of a file."""
+    if not isinstance(item, tuple):
+        name = getattr(item, "name", None)  # a number if the file has no name on the disk
+        item = (os.path.basename(name) if isinstance(name, str) else "upload", item)  # noqa: PTH119
     filename, content, *kind = item
+    if hasattr(content, "read"):
+        content = content.read()
+    content = content.encode() if isinstance(content, str) else bytes(content)
     return filename, content, kind[0] if kind else "application/octet-stream"
 
 

@@ -13,7 +13,7 @@ import pytest
 from openapi_spec_validator import validate
 
 from lback import Application, ConfigurationError, Request, Response
-from lback.api import Cookie, Event, Form, Header, Query, Status, describe
+from lback.api import Cookie, Event, Form, Header, Path, Query, Status, describe
 from lback.auth import PermissionRequiredMixin, permission_required
 from lback.core.http.uploaded_file import UploadedFile
 from lback.middleware import csrf_exempt, rate_limit
@@ -425,3 +425,45 @@ def test_the_title_is_that_of_the_settings_or_the_project(tmp_path: Any) -> None
 
     assert info(API_TITLE="Shop", API_VERSION="2.1") == {"title": "Shop", "version": "2.1"}
     assert info(PROJECT_ROOT="/srv/bakery")["title"] == "bakery"
+
+
+def test_a_path_variable_has_the_type_of_its_annotation() -> None:
+    app = Application(DEBUG=True)
+
+    def show(
+        size: Annotated[Size, Path()],
+        day: Annotated[datetime.date, Path()],
+        code: Annotated[str, msgspec.Meta(max_length=8), Path()],
+        number: Annotated[int, msgspec.Meta(le=9)],
+    ) -> Shelf:
+        return Shelf(id=1)
+
+    app.add_route("/{size}/{day}/{code}/{number:int}", show, requires_auth=False)
+    document = app.dependencies["openapi"].document()
+    validate(document)
+    operation = document["paths"]["/{size}/{day}/{code}/{number}"]["get"]
+    assert {p["name"]: p["schema"] for p in operation["parameters"]} == {
+        "size": {"$ref": "#/components/schemas/Size"},
+        "day": {"type": "string", "format": "date", "minLength": 1},
+        "code": {"type": "string", "maxLength": 8, "minLength": 1},
+        "number": {"type": "integer", "format": "int64", "minimum": 0, "maximum": 9},
+    }
+
+
+def test_defaults_that_json_cannot_express_are_left_out() -> None:
+    class Limits(msgspec.Struct):
+        most: float = float("inf")
+        least: float = 0.5
+
+    def search(limits: Limits, rate: float = float("inf")) -> Limits:
+        return limits
+
+    app = Application(DEBUG=True)
+    app.add_route("/search", search, methods=["POST"], requires_auth=False)
+    document = app.dependencies["openapi"].document()
+    validate(document)
+    [parameter] = document["paths"]["/search"]["post"]["parameters"]
+    assert parameter["schema"] == {"type": "number"}
+    properties = document["components"]["schemas"]["Limits"]["properties"]
+    assert properties["most"] == {"type": "number"}
+    assert properties["least"] == {"type": "number", "default": 0.5}

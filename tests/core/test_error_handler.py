@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lback import Application
+from lback import Application, NotFound
 from lback.core import (
     Config,
     ErrorHandler,
@@ -370,3 +370,19 @@ def test_an_error_page_has_browsers_ask_for_no_icon(debug: bool) -> None:
     )
 
     assert '<link rel="icon" href="data:,">' in Client(app).get("/nothing").text
+
+
+def test_caches_are_told_that_the_client_chose_the_format() -> None:
+    app = Application(DEBUG=True)
+
+    @app.route("/data", requires_auth=False)
+    def data(request: Request) -> str:
+        raise NotFound(data={"code": 7})
+
+    client = Client(app)
+    for accept in ("text/html", "application/json"):
+        for path in ("/missing", "/data"):
+            answer = client.get(path, headers={"Accept": accept})
+            assert answer.status_code == 404
+            # An error with data is JSON for everybody.
+            assert answer.headers.get("vary") == ("Accept" if path == "/missing" else None)

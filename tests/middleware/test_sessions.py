@@ -172,7 +172,7 @@ def test_who_only_looks_gets_no_cookie_and_nothing_is_stored() -> None:
 def test_caches_are_told_where_the_session_was_touched() -> None:
     client = Client(build())
     for path in ("/count", "/look", "/listen", "/missing"):
-        assert client.get(path).headers["vary"] == "Cookie"
+        assert "Cookie" in client.get(path).headers["vary"].split(", ")
 
 
 class Clock:
@@ -216,7 +216,7 @@ def test_a_session_from_the_future_keeps_its_cookie(path: str) -> None:
     assert client.get("/look").json() == {"keys": []}
     answer = client.get(path)
     assert cookie_of(answer) is None
-    assert answer.headers["vary"] == "Cookie"
+    assert "Cookie" in answer.headers["vary"].split(", ")
     clock.now += 300
     assert client.get("/count").json() == {"count": 2}
 

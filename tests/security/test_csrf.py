@@ -207,12 +207,28 @@ def test_a_token_in_the_address_is_refused(app: Application) -> None:
     assert client.post("/change", query={"csrf_token": value}).status_code == 403
 
 
-def test_a_token_twice_is_refused(app: Application) -> None:
+def test_each_of_several_tokens_must_be_valid(app: Application) -> None:
     client = browser(app)
-    value = client.get("/token").text
-    body = f"csrf_token={value}&csrf_token={value}"
-    kind = {"Content-Type": "application/x-www-form-urlencoded"}
-    assert client.post("/change", data=body, headers=kind).status_code == 403
+    value, other = client.get("/token").text, client.get("/token").text
+    foreign = browser(app).get("/token").text
+    for tokens, status in [
+        ([value, other], 200),
+        ([value, value], 200),
+        ([value, foreign], 403),
+        ([foreign, value], 403),
+        ([value, ""], 403),
+        (["", ""], 403),
+    ]:
+        assert client.post("/change", data={"csrf_token": tokens}).status_code == status, tokens
+
+
+def test_an_empty_header_leaves_the_form_to_decide(app: Application) -> None:
+    client = browser(app)
+    data, empty = {"csrf_token": client.get("/token").text}, {"X-CSRF-Token": ""}
+    assert client.post("/change", data=data, headers=empty).status_code == 200
+    assert client.post("/change", headers=empty).status_code == 403
+    wrong = {"X-CSRF-Token": "wrong"}
+    assert client.post("/change", data=data, headers=wrong).status_code == 403
 
 
 @pytest.mark.parametrize(
@@ -272,7 +288,8 @@ def test_our_own_origin_passes(app: Application, origin: str) -> None:
 
 def test_an_origin_that_is_trusted_passes(session_middleware: Any, tmp_path: Path) -> None:
     trusted = ["https://app.example", "https://other.example:8443"]
-    app = build(session_middleware, tmp_path, CSRF_TRUSTED_ORIGINS=trusted)
+    settings = {"CSRF_TRUSTED_ORIGINS": [*trusted, "https://*.shops.example"]}
+    app = build(session_middleware, tmp_path, **settings)
     client = browser(app)
     value = client.get("/token").text
     for origin, status in [
@@ -281,6 +298,10 @@ def test_an_origin_that_is_trusted_passes(session_middleware: Any, tmp_path: Pat
         ("http://app.example", 403),
         ("https://www.app.example", 403),
         ("https://other.example", 403),
+        ("https://north.shops.example", 200),
+        ("https://shops.example", 403),
+        ("http://north.shops.example", 403),
+        ("https://north.shops.example.evil.example", 403),
     ]:
         headers = {"X-CSRF-Token": value, "Origin": origin}
         assert client.post("/change", headers=headers).status_code == status, origin

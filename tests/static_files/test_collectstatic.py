@@ -87,6 +87,8 @@ def test_a_name_changes_with_what_the_file_refers_to(files: StaticFiles, root: P
         ('url("a(1).css")', 'url("a%281%29.D.css")'),
         ("url(a\\(1\\).css)", "url(a%281%29.D.css)"),
         ('url("\\70 art.css")', 'url("part.D.css")'),
+        ("url(\\70 art.css)", "url(part.D.css)"),
+        ("url(p\\000061rt.css)", "url(part.D.css)"),
         ("@import/* first */'part.css';", "@import/* first */'part.D.css';"),
         ("url(data:x,<a b='/*'>) url(part.css)", "url(data:x,<a b='/*'>) url(part.D.css)"),
         ("url(part.css) /* no end url(part.css)", "url(part.D.css) /* no end url(part.css)"),
@@ -108,16 +110,58 @@ def test_references_of_css_follow(
 def test_a_style_sheet_of_unfinished_tokens_is_read_in_linear_time(
     files: StaticFiles, root: Path
 ) -> None:
-    for token in ("@import/**/", "url(", "url('", "'", "/*", "\\", "url(\\", "@import '"):
+    for token in (
+        "@import/**/",
+        "url(",
+        "url(\\61 ",
+        "url('",
+        "'",
+        "/*",
+        "\\",
+        "url(\\",
+        "@import '",
+    ):
         write(root / "static/css/a.css", token * 20_000)
         assert text(files, "css/a.css") == token * 20_000
 
 
-def test_source_maps_of_scripts_follow(files: StaticFiles, root: Path) -> None:
-    write(root / "static/a.js", "let url = 'x';\n//# sourceMappingURL=a.js.map\n")
+@pytest.mark.parametrize(
+    "script",
+    [
+        "let url = 'x';\n//# sourceMappingURL=a.js.map\n",
+        "let url = 'x';\r\n//# sourceMappingURL=a.js.map\r\n",
+        "let url = 'x';\n//@ sourceMappingURL=a.js.map",
+        "let url = 'x';//# sourceMappingURL=a.js.map",
+        "let url = 'x';\n  //# sourceMappingURL=a.js.map  \n",
+        "let url = 'x';\n/*# sourceMappingURL=a.js.map */\n",
+        "let url = 'x';/*# sourceMappingURL=a.js.map*/",
+    ],
+)
+def test_source_maps_of_scripts_follow(files: StaticFiles, root: Path, script: str) -> None:
+    write(root / "static/a.js", script)
     write(root / "static/a.js.map", "{}")
     digested = Path(run(files).files["a.js.map"]).name
-    assert text(files, "a.js") == f"let url = 'x';\n//# sourceMappingURL={digested}\n"
+    written = (files.root / run(files).files["a.js"]).read_bytes().decode()
+    assert written == script.replace("a.js.map", digested)
+
+
+@pytest.mark.parametrize(
+    "script", ["//# sourceMappingURL=none.map\n", "let a = '//# sourceMappingURL=' + name;\n"]
+)
+def test_a_source_map_that_does_not_exist_is_left_alone(
+    files: StaticFiles, root: Path, script: str
+) -> None:
+    write(root / "static/a.js", script)
+    assert run(files).warnings == []
+    assert text(files, "a.js") == script
+
+
+def test_references_to_static_files_on_another_host_follow(build: Build, root: Path) -> None:
+    address = "https://cdn.example/assets/"
+    write(root / "static/a.css", f"url({address}img/back.png) url(https://cdn.example/x.png)")
+    files = build(STATIC_URL=address).static_files
+    written = re.sub(r"\.[0-9a-f]{12}\.", ".D.", text(files, "a.css"))
+    assert written == f"url({address}img/back.D.png) url(https://cdn.example/x.png)"
 
 
 def test_files_that_import_each_other_are_collected(files: StaticFiles, root: Path) -> None:

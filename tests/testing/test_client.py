@@ -1,5 +1,8 @@
 """The test client: sends what a browser would, and keeps what a browser would keep."""
 
+import io
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -105,6 +108,55 @@ def test_it_sends_files(client: Client) -> None:
     assert answer["files"]["one"] == [["upload", "raw", "application/octet-stream"]]
     assert answer["files"]["two"] == [["ü.txt", "two", "text/plain"]]
     assert [name for name, *_ in answer["files"]["many"]] == ["1.txt", "2.txt"]
+
+
+def test_a_file_is_bytes_text_or_an_open_file(client: Client, tmp_path: Path) -> None:
+    (tmp_path / "ü.csv").write_text("on the disk")
+    with (tmp_path / "ü.csv").open("rb") as on_disk, tempfile.TemporaryFile() as unnamed:
+        unnamed.write(b"unnamed")
+        unnamed.seek(0)
+        files = {
+            "disk": on_disk,
+            "unnamed": unnamed,
+            "memory": io.BytesIO(b"in memory"),
+            "text": ("a.txt", "tëxt"),
+            "named": ("b.txt", io.StringIO("open"), "text/plain"),
+        }
+        answer = client.post("/form", files=files).json()
+    assert answer["files"] == {
+        "disk": [["ü.csv", "on the disk", "application/octet-stream"]],
+        "unnamed": [["upload", "unnamed", "application/octet-stream"]],
+        "memory": [["upload", "in memory", "application/octet-stream"]],
+        "text": [["a.txt", "tëxt", "application/octet-stream"]],
+        "named": [["b.txt", "open", "text/plain"]],
+    }
+
+
+@pytest.mark.parametrize("files", [None, {}])
+def test_a_list_or_tuple_is_a_field_several_times(client: Client, files: Any) -> None:
+    data = {"a": [1, "2"], "b": ("x", True), "c": b"\xc3\xbc", "d": []}
+    assert client.post("/form", data=data, files=files).json()["fields"] == {
+        "a": ["1", "2"],
+        "b": ["x", "True"],
+        "c": "ü",
+    }
+
+
+@pytest.mark.parametrize("value", [None, ["a", None]])
+def test_none_is_no_value_of_a_field(client: Client, value: object) -> None:
+    for options in ({"data": {"a": value}}, {"data": {"a": value}, "files": {}}):
+        with pytest.raises(TypeError, match=r"'a' is None; leave it out, or send an empty text"):
+            client.post("/form", **options)
+    with pytest.raises(TypeError, match=r"'a' is None"):
+        client.get("/echo", query={"a": value})
+
+
+def test_a_query_may_be_encoded_already(client: Client) -> None:
+    assert client.get("/echo?x=1", query="a=%C3%BC&b").json()["query"] == {
+        "x": "1",
+        "a": "ü",
+        "b": "",
+    }
 
 
 def test_json_and_a_form_at_once_are_refused(client: Client) -> None:

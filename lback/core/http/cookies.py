@@ -1,9 +1,12 @@
 """Parses `Cookie` fields and builds `Set-Cookie` fields (RFC 6265)."""
 
 import re
-from datetime import datetime
-from email.utils import formatdate
+from datetime import datetime, timedelta
+from email.utils import formatdate, parsedate_to_datetime
 from math import floor
+from urllib.parse import quote
+
+from lback.core.http.hosts import ascii_name
 
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 # Browsers send any name that a page has set, including brackets and non-ASCII letters.
@@ -11,7 +14,10 @@ _SENT_NAME = re.compile(r"[^\x00-\x20\x7f=;,\"]+")
 _PLAIN_VALUE = re.compile(r"[!#$%&'()*+\-./0-9:<=>?@A-Z\[\]^_`a-z{|}~]*")
 _NEEDS_OCTAL = re.compile(rb"[^!#$%&'()*+\-./0-9:<=>?@A-Z\[\]^_`a-z{|}~ ]")
 _QUOTED_PAIR = re.compile(r"\\(?:([0-3][0-7][0-7])|(.))")
-_ATTRIBUTE = re.compile(r"[ -:<-~]*")
+_PATH = re.compile(r"[^\x00-\x1f\x7f;]*")
+_DOMAIN = re.compile(r"\.?[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*|\[[0-9A-Fa-f:.]+\]")
+# Characters of a path that need no encoding (RFC 3986 section 3.3).
+_IN_PATH = "/%:@!$&'()*+,="
 # Browsers send the same names again and again: checked ones are remembered, up to this many.
 _KNOWN_NAMES: set[str] = set()
 _KNOWN_NAMES_LIMIT = 1024
@@ -84,8 +90,8 @@ def cookie_header(
     name: str,
     value: str = "",
     *,
-    max_age: int | None = None,
-    expires: datetime | float | None = None,
+    max_age: float | timedelta | None = None,
+    expires: datetime | float | str | None = None,
     path: str | None = "/",
     domain: str | None = None,
     secure: bool = False,
@@ -99,11 +105,13 @@ def cookie_header(
         name: Cookie name; an RFC 9110 token.
         value: Cookie value; characters outside the cookie alphabet are quoted, as `parse_cookies`
             unquotes them.
-        max_age: Lifetime in seconds; 0 or less deletes the cookie. `None` and no `expires` make
-            a session cookie.
-        expires: End of its life, as aware datetime or seconds since the epoch.
-        path: Path below which the client sends it; `None` means that of the request.
-        domain: Domain including subdomains; `None` means this host only.
+        max_age: Lifetime in seconds or as a timedelta; 0 or less deletes the cookie. `None` and no
+            `expires` make a session cookie.
+        expires: End of its life, as aware datetime, seconds since the epoch or HTTP date.
+        path: Path below which the client sends it, percent-encoded or not; `None` means that of
+            the request.
+        domain: Domain including subdomains, without a port; an internationalised one is sent in
+            its `xn--` form. `None` or an empty text means this host only.
         secure: Whether the client sends it over HTTPS only.
         httponly: Whether scripts cannot read it.
         samesite: "Lax", "Strict", "None" (which requires `secure`), or `None` to leave it out.
@@ -121,16 +129,14 @@ def cookie_header(
         raise ValueError(f"{name!r} is not a cookie name: letters, digits and !#$%&'*+-.^_`|~ only")
     parts = [f"{name}={_quote(value)}"]
     if max_age is not None:
-        parts.append(f"Max-Age={int(max_age)}")
+        parts.append(f"Max-Age={_whole_seconds(max_age)}")
     if expires is not None:
         parts.append(f"Expires={_http_date(expires)}")
-    for label, text in (("Path", path), ("Domain", domain)):
-        if text is not None:
-            if not _ATTRIBUTE.fullmatch(text):
-                raise ValueError(
-                    f"{label.lower()} {text!r} of cookie {name} has characters that cookies forbid"
-                )
-            parts.append(f"{label}={text}")
+    if path is not None:
+        parts.append(f"Path={_sent_path(name, path)}")
+    domain = domain or None
+    if domain is not None:
+        parts.append(f"Domain={_sent_domain(name, domain)}")
     _check_prefix(name, path, domain, secure)
     parts += ["Secure"] * bool(secure) + ["HttpOnly"] * bool(httponly)
     if samesite is not None:
@@ -146,7 +152,34 @@ def _quote(value: str) -> str:
     return f'"{octets.decode("ascii")}"'
 
 
-def _http_date(moment: datetime | float) -> str:
+def _sent_path(name: str, path: str) -> str:
+    """Return a path as browsers compare it with that of a request: percent-encoded."""
+    if not _PATH.fullmatch(path):
+        raise ValueError(f"path {path!r} of cookie {name} has characters that cookies forbid")
+    return quote(path, _IN_PATH)
+
+
+def _sent_domain(name: str, domain: str) -> str:
+    dot = "." if domain.startswith(".") else ""
+    sent = dot + (ascii_name(domain.removeprefix(".")) or "")
+    if not _DOMAIN.fullmatch(sent):
+        raise ValueError(
+            f"domain {domain!r} of cookie {name} has characters that cookies forbid; "
+            "write a host name without scheme and port"
+        )
+    return sent
+
+
+def _whole_seconds(age: float | timedelta) -> int:
+    return int(age.total_seconds() if isinstance(age, timedelta) else age)
+
+
+def _http_date(moment: datetime | float | str) -> str:
+    if isinstance(moment, str):
+        try:
+            moment = parsedate_to_datetime(moment)
+        except (ValueError, OverflowError, IndexError):
+            raise ValueError(f"expires {moment!r} is not an HTTP date") from None
     if isinstance(moment, datetime):
         if moment.tzinfo is None:
             raise ValueError("expires is a naive datetime: give it a time zone")

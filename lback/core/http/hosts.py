@@ -50,6 +50,25 @@ def _is_ipv6(text: str) -> bool:
     return True
 
 
+def ascii_name(name: str) -> str | None:
+    """Return a host name in ASCII, with internationalised labels in their `xn--` form.
+
+    `None` if it has no such form, or one that means other letters, such as "ss" for "ß".
+
+    Example:
+        >>> ascii_name("Bücher.example"), ascii_name("straße.example")
+        ('xn--bcher-kva.example', None)
+    """
+    if name.isascii():
+        return name
+    try:
+        encoded = name.encode("idna").decode("ascii")
+        means_the_same = encoded.encode("ascii").decode("idna") == name.lower()
+    except UnicodeError:
+        return None
+    return encoded if means_the_same else None
+
+
 def first_member(field: str | None) -> str:
     """Return the first member of a list field, which the proxy nearest to the client added."""
     return (field or "").partition(",")[0].strip(" \t")

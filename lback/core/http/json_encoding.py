@@ -4,6 +4,8 @@ from collections import UserString
 from collections.abc import Callable, Mapping, Sequence, Set, ValuesView
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from pathlib import PurePath
 from typing import Any
 
 import msgspec
@@ -33,13 +35,25 @@ _REDUCTIONS: tuple[tuple[Any, Callable[[Any], object]], ...] = (
     (timedelta, _plain_timedelta),
     (Decimal, Decimal),
     ((bytes, bytearray, memoryview), bytes),
+    ((PurePath, IPv4Address, IPv4Network, IPv6Address, IPv6Network), str),
     (Mapping, dict),
     ((Sequence, Set, ValuesView), list),
 )
 
 
+# msgspec supports these as values, so that they come here only as keys of a dict.
+_UNFIT_AS_KEYS = frozenset({list, tuple, dict, set, frozenset})
+
+
 def _reduced(value: object) -> object:
     """Convert a value that msgspec does not support to one that it does."""
+    if value is None:  # a key, as above; written as `json.dumps` does
+        return "null"
+    if type(value) in _UNFIT_AS_KEYS:
+        raise TypeError(
+            f"a key of a dict is a {type(value).__name__}, which JSON has no form for; "
+            "convert it to text or a number first"
+        )
     for kind, reduce in _REDUCTIONS:
         if isinstance(value, kind):
             return reduce(value)

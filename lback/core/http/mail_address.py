@@ -2,6 +2,8 @@
 
 import re
 
+from lback.core.http.hosts import ascii_name
+
 # RFC 5322 section 3.2.3: a dot-atom. Quoted local parts, comments, routes and address literals are
 # not allowed: programs parse them differently, so that an email and a permission could belong to
 # different mailboxes.
@@ -50,17 +52,11 @@ def readable_domain(domain: str) -> str:
 
 
 def _ascii_domain(domain: str) -> str | None:
-    if len(domain) > _LONGEST_DOMAIN:
+    if len(domain) > _LONGEST_DOMAIN or not (domain.isascii() or domain == domain.lower()):
         return None
-    encoded = domain
-    if not domain.isascii():
-        try:
-            encoded = domain.encode("idna").decode("ascii")
-            # A letter that the encoding replaces, such as "ß" by "ss", names another host.
-            if encoded.encode("ascii").decode("idna") != domain:
-                return None
-        except UnicodeError:
-            return None
+    encoded = ascii_name(domain)
+    if encoded is None:
+        return None
     labels = encoded.split(".")
     fine = len(encoded) <= _LONGEST_DOMAIN and all(_LABEL.fullmatch(label) for label in labels)
     return encoded if fine and not labels[-1].isdigit() else None

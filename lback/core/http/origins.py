@@ -1,6 +1,7 @@
 """Web origins: scheme, host and port in a normalised form (RFC 6454 section 4)."""
 
 import re
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from lback.core.exceptions import BadRequest
@@ -49,6 +50,65 @@ def origin_of_url(url: str) -> str | None:
     """
     scheme, separator, rest = url.partition("://")
     return origin_of(f"{scheme}://{re.split('[/?#]', rest, maxsplit=1)[0]}") if separator else None
+
+
+def listed_origin(text: str) -> str | None:
+    """Return an entry of a list of origins in its normalised form, or `None` if it is not valid.
+
+    An entry is an origin, or a scheme with all subdomains of a host of two labels or more.
+
+    Example:
+        >>> listed_origin("https://*.Example.com:443"), listed_origin("https://*.com")
+        ('https://*.example.com', None)
+    """
+    if "://*." not in text:
+        return origin_of(text)
+    origin = origin_of(text.replace("://*.", "://", 1))
+    if origin is None:
+        return None
+    scheme, _, rest = origin.partition("://")
+    host = rest.partition(":")[0]
+    # All subdomains of a single label, such as "com", belong to many; those of localhost to us.
+    fits = "." in host.strip(".") or host == "localhost"
+    return f"{scheme}://*.{rest}" if fits and host[0] != "[" else None
+
+
+class Origins:
+    """A list of trusted origins, as in `CSRF_TRUSTED_ORIGINS`.
+
+    Args:
+        listed: Origins, or patterns such as `https://*.example.com` for all subdomains with this
+            scheme and port, but not the domain itself. Invalid entries are ignored.
+
+    Attributes:
+        has_all: Whether `"*"` is listed, for any origin. `in` does not consider it.
+
+    Example:
+        >>> "https://shop.example.com" in Origins(["https://*.example.com"])
+        True
+        >>> "https://example.com" in Origins(["https://*.example.com"])
+        False
+    """
+
+    __slots__ = ("_listed", "has_all")
+
+    def __init__(self, listed: Iterable[str]) -> None:
+        listed = tuple(listed)
+        self.has_all = "*" in listed
+        self._listed = frozenset(filter(None, map(listed_origin, listed)))
+
+    def __contains__(self, origin: object) -> bool:
+        """Return True if an origin as of `origin_of` is listed; None never is."""
+        if not isinstance(origin, str) or not self._listed:
+            return False
+        if origin in self._listed:
+            return True
+        scheme, _, rest = origin.partition("://")
+        dots = [index for index, letter in enumerate(rest) if letter == "."]
+        return any(f"{scheme}://*{rest[index:]}" in self._listed for index in dots)
+
+    def __len__(self) -> int:
+        return len(self._listed)
 
 
 def own_origin(request: "Request") -> str | None:

@@ -29,6 +29,10 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 class UploadedFile:
     """One file of a multipart form (RFC 7578).
 
+    It is read like an open binary file, also by libraries that take one, such as `csv` with
+    `io.TextIOWrapper` or `zipfile`, and is open until the response has been sent and the jobs of
+    `after_answer` have run.
+
     Args:
         filename: Name that the client sent, stored without directories and control characters. It
             is a label for people, never a path to write to.
@@ -73,6 +77,37 @@ class UploadedFile:
             whence: 0 for the beginning, 1 for the current position, 2 for the end.
         """
         return self.file.seek(offset, whence)
+
+    def tell(self) -> int:
+        """Return the current position."""
+        return self.file.tell()
+
+    def readline(self, size: int = -1) -> bytes:
+        """Read up to the next line feed, at most `size` bytes."""
+        return self.file.readline(size)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self.file)
+
+    def readable(self) -> bool:
+        """Return True, as a readable file does."""
+        return True
+
+    def seekable(self) -> bool:
+        """Return True, as a file with positions does."""
+        return True
+
+    def writable(self) -> bool:
+        """Return False: it is what the client sent."""
+        return False
+
+    def flush(self) -> None:
+        """Do nothing, as a file that is only read does."""
+
+    @property
+    def closed(self) -> bool:
+        """Whether the file is closed."""
+        return bool(getattr(self.file, "closed", False))
 
     def save(
         self, path: str | os.PathLike[str], *, overwrite: bool = False, mode: int = 0o644

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from lback.core.exceptions import known_names
-from lback.core.http.origins import origin_of
+from lback.core.http.origins import listed_origin
 
 # Content Security Policy Level 3, without what is obsolete.
 CSP_DIRECTIVES = (
@@ -74,10 +74,11 @@ def _texts(value: list[Any]) -> list[str]:
 
 def _origins(value: list[object]) -> None:
     for origin in _texts(value):
-        if origin_of(origin) is None:
+        if listed_origin(origin) is None:
             raise ValueError(
                 f"{origin!r} is not an origin; write scheme and host, such as "
-                "https://app.example.com, with the port unless it is the default, without a path"
+                "https://app.example.com, with the port unless it is the default, without a path; "
+                "https://*.example.com is every subdomain"
             )
 
 

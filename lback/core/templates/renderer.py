@@ -16,6 +16,7 @@ from jinja2 import Environment, FileSystemLoader, Template, TemplateNotFound, Un
 from lback.core.dispatcher_instance import SignalSender
 from lback.core.exceptions import ConfigurationError
 from lback.core.signals import SignalDispatcher
+from lback.core.templates.links import mounted
 from lback.core.templates.message_code import compile_directly
 from lback.core.templates.messages import add_checked_translation, add_translation
 from lback.core.templates.sandbox import DatabaseSandbox, admitted
@@ -106,7 +107,8 @@ class TemplateRenderer(SignalSender):
 
     All templates can use the tag `trans` and the functions `_`, `gettext`, `ngettext`, `pgettext`,
     `get_language` and `text_direction`; files also `npgettext`.
-    All templates can use `url(name, **params)` and the filters `uppercase` and `localtime`, which
+    All templates can use `url(name, **params)`, which begins with `SCRIPT_NAME` in templates that
+    are rendered for a request, and the filters `uppercase` and `localtime`, which
     converts a datetime to the time zone of the project and, with a format, to text:
     `{{ at | localtime("%d.%m.%Y %H:%M") }}`. The context of a call takes precedence.
     `template_name` and `self` cannot be names in a context.
@@ -155,7 +157,8 @@ class TemplateRenderer(SignalSender):
             environment.filters["localtime"] = self._localtime
             environment.globals.update(default_global_context())
             if router is not None:
-                environment.globals.update(url=router.reverse, url_for=router.reverse)
+                url = mounted(router.reverse)
+                environment.globals.update(url=url, url_for=url)
         self._time_zone = config.get("TIME_ZONE", "UTC")
         self._request_values: dict[str, RequestValue] = {}
         self._compiled: Callable[[str], Template] = lru_cache(256)(self._sandbox.from_string)

@@ -71,6 +71,11 @@ class TemplateRequest:
     def user(self) -> object:  # noqa: D102
         return self._request.user
 
+    @property
+    def environ(self) -> dict[str, Any]:
+        """The WSGI environ, for functions of the framework; templates cannot read it."""
+        return self._request.environ
+
     def __repr__(self) -> str:
         return f"<TemplateRequest {self.method} {self.path!r}>"
 

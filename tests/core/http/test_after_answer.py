@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from lback import Application, Forbidden, Request
+from lback import Application, Forbidden, Request, Response, StreamingResponse, UploadedFile
 from lback.core.http.after_answer import after_answer
 from lback.testing import Client
 
@@ -51,3 +51,31 @@ def test_a_body_that_is_closed_twice_runs_them_once() -> None:
     answer.close()  # type: ignore[attr-defined]  # a body with jobs has it
     answer.close()  # type: ignore[attr-defined]  # as above
     assert done == ["first", "second"]
+
+
+@pytest.mark.parametrize("kind", ["text", "stream", "commit", "error"])
+def test_uploads_are_open_until_the_jobs_have_run(kind: str) -> None:
+    read: list[object] = []
+    files: list[UploadedFile] = []
+    app = Application(DEBUG=True, SECRET_KEY="kT4-q9ZpW2_xR7mL8vNc")
+
+    @app.route("/", ["POST"], requires_auth=False)
+    def view(request: Request) -> str | Response:
+        file = request.files["f"]
+        files.append(file)
+
+        def job() -> None:
+            file.seek(0)
+            read.append(file.read())
+
+        if kind == "commit":
+            request.after_commit(job)
+        else:
+            after_answer(request, job)
+        if kind == "error":
+            raise Forbidden
+        return StreamingResponse(iter([file.read()])) if kind == "stream" else "sent"
+
+    Client(app).post("/", files={"f": ("a.txt", b"content")})
+    assert read == ([] if kind == "error" else [b"content"])
+    assert files[0].closed

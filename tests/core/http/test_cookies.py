@@ -297,3 +297,55 @@ def test_a_cookie_is_deleted_where_it_was_set() -> None:
     response.delete_cookie("a", path="/shop", domain="example.org")
 
     assert "; Path=/shop; Domain=example.org;" in str(response.headers["Set-Cookie"])
+
+
+@pytest.mark.parametrize("age", [timedelta(days=1), 86400, 86400.9])
+def test_a_lifetime_is_seconds_or_a_timedelta(age: float | timedelta) -> None:
+    assert cookie_header("a", "b", max_age=age).startswith("a=b; Max-Age=86400; ")
+    assert "Max-Age=-60;" in cookie_header("a", "b", max_age=timedelta(minutes=-1))
+
+
+def test_an_end_of_life_may_be_an_http_date() -> None:
+    date = "Wed, 02 Jan 2030 03:04:05 GMT"
+    assert f"; Expires={date};" in cookie_header("a", expires=date)
+    assert f"; Expires={date};" in cookie_header("a", expires="Wednesday, 02-Jan-30 03:04:05 GMT")
+    with pytest.raises(ValueError, match=r"expires 'tomorrow' is not an HTTP date"):
+        cookie_header("a", expires="tomorrow")
+
+
+@pytest.mark.parametrize(
+    ("path", "sent"),
+    [
+        ("/größe", "/gr%C3%B6%C3%9Fe"),
+        ("/two words", "/two%20words"),
+        ("/gr%C3%B6%C3%9Fe", "/gr%C3%B6%C3%9Fe"),
+        ("/a-b_c.d~e/f,g=h@i:j", "/a-b_c.d~e/f,g=h@i:j"),
+    ],
+)
+def test_a_path_is_sent_as_browsers_write_it(path: str, sent: str) -> None:
+    assert f"; Path={sent};" in cookie_header("a", path=path)
+
+
+@pytest.mark.parametrize(
+    ("domain", "sent"),
+    [
+        ("bücher.example", "xn--bcher-kva.example"),
+        (".bücher.example", ".xn--bcher-kva.example"),
+        ("Example.ORG", "Example.ORG"),
+        ("[::1]", "[::1]"),
+    ],
+)
+def test_a_domain_is_sent_in_ascii(domain: str, sent: str) -> None:
+    assert f"; Domain={sent};" in cookie_header("a", domain=domain)
+
+
+def test_an_empty_domain_is_this_host() -> None:
+    assert cookie_header("__Host-a", secure=True, domain="").startswith("__Host-a=; Path=/; Secure")
+
+
+@pytest.mark.parametrize(
+    "domain", ["localhost:8000", "https://a.org", "a b", "a..org", ".", "*.a.org", "é" * 70]
+)
+def test_a_domain_that_browsers_reject_is_refused(domain: str) -> None:
+    with pytest.raises(ValueError, match="write a host name without scheme and port"):
+        cookie_header("a", domain=domain)

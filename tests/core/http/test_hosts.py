@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from lback.core.http.hosts import (
     LOOPBACK_HOSTS,
+    ascii_name,
     client_address,
     host_name,
     is_allowed,
@@ -111,6 +112,23 @@ def test_a_proxy_is_trusted_by_its_address(
     address: str | None, proxies: list[str], trusted: bool
 ) -> None:
     assert is_trusted_proxy(address, proxies) is trusted
+
+
+@pytest.mark.parametrize(
+    ("name", "encoded"),
+    [
+        ("example.com", "example.com"),
+        ("Example.com", "Example.com"),
+        ("bücher.example", "xn--bcher-kva.example"),
+        ("BÜCHER.example", "xn--bcher-kva.example"),
+        ("日本.example", "xn--wgv71a.example"),
+        ("straße.example", None),
+        ("ü..example", None),
+        ("ü" * 70, None),
+    ],
+)
+def test_a_name_has_an_ascii_form_if_that_means_the_same(name: str, encoded: str | None) -> None:
+    assert ascii_name(name) == encoded
 
 
 PROXIES = ["10.0.0.0/8", "::1"]

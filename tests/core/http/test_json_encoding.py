@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from enum import Enum, IntEnum, StrEnum
+from ipaddress import ip_address, ip_network
+from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -117,6 +119,9 @@ VALUES: list[tuple[Any, Any]] = [
     (UserDict({"a": Size.SMALL}), {"a": 1}),
     ({Name("a"): 1, Kind.NOVEL: 2, Day(2024, 1, 1): 3}, {"a": 1, "novel": 2, "2024-01-01": 3}),
     (Pair(Clock(1), Measure(2)), ["01:00:00", 2.0]),
+    ({None: 1, "a": None}, {"null": 1, "a": None}),
+    ({ip_address("::1"): PurePosixPath("/a/b")}, {"::1": "/a/b"}),
+    ([ip_address("192.0.2.1"), ip_network("10.0.0.0/8")], ["192.0.2.1", "10.0.0.0/8"]),
     ([Colour.RED, Size.SMALL, Kind.NOVEL, Since.WAR], ["red", 1, "novel", "1945-05-08"]),
 ]
 
@@ -142,3 +147,9 @@ def test_what_cannot_be_read_twice_has_no_form() -> None:
 
     with pytest.raises(TypeError, match="generator has no JSON form"):
         JSONResponse(pieces())
+
+
+@pytest.mark.parametrize("key", [(1, 2), Pair(1, 2), frozenset({1}), ()])
+def test_a_collection_is_no_name_in_an_object(key: Any) -> None:
+    with pytest.raises(TypeError, match=r"a key of a dict is a .*convert it to text"):
+        JSONResponse({"rows": [{key: 1}]})

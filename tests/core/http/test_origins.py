@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lback.core.http.origins import origin_of, origin_of_url
+from lback.core.http.origins import Origins, listed_origin, origin_of, origin_of_url
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,46 @@ def test_a_url_without_a_plain_host_has_no_origin(url: str) -> None:
     assert origin_of_url(url) is None
 
 
+@pytest.mark.parametrize(
+    ("text", "listed"),
+    [
+        ("https://a.example:443", "https://a.example"),
+        ("HTTPS://*.A.example", "https://*.a.example"),
+        ("https://*.shop.a.example:8443", "https://*.shop.a.example:8443"),
+        ("http://*.localhost:8000", "http://*.localhost:8000"),
+        *((text, None) for text in [
+            "https://*", "https://*.", "https://*.com", "https://*.com.", "https://*a.example",
+            "https://a.*.example", "https://*.*.example", "https://*.[::1]", "https://*.a.example/",
+            "*.a.example", "*", "null", "://*.a.example",
+        ]),
+    ],
+)  # fmt: skip
+def test_an_entry_of_a_list_may_be_all_subdomains(text: str, listed: str | None) -> None:
+    assert listed_origin(text) == listed
+
+
+def test_subdomains_are_those_of_this_scheme_and_port() -> None:
+    origins = Origins(["https://*.a.example", "http://*.localhost:8000", "https://b.example"])
+    for origin in [
+        "https://x.a.example", "https://x.y.a.example", "http://x.localhost:8000",
+        "https://b.example",
+    ]:  # fmt: skip
+        assert origin in origins, origin
+    for other in [
+        "https://a.example", "http://x.a.example", "https://x.a.example:8443", "https://xa.example",
+        "https://x.a.example.evil.example", "https://x.b.example", "http://localhost:8000",
+        "http://x.localhost", "https://*.a.example.evil", "null", "", None,
+    ]:  # fmt: skip
+        assert other not in origins, other
+    assert "https://x.a.example" not in Origins([])
+    assert (len(origins), len(Origins(["null"])), origins.has_all) == (3, 0, False)
+    assert Origins(["*"]).has_all
+    assert "https://a.example" not in Origins(["*"])
+
+
 @given(st.text(max_size=40))
 def test_no_text_is_a_failure(text: str) -> None:
     assert origin_of(text) in (None, origin_of(text.lower()))
     origin_of_url(text)
+    assert text not in Origins(["https://*.a.example"]) or text.endswith(".a.example")
+    listed_origin(text)

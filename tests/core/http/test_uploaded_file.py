@@ -1,10 +1,12 @@
 """An uploaded file: a stream with a label, and the label is never a path."""
 
+import csv
 import errno
 import io
 import stat
 import subprocess
 import sys
+import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -47,6 +49,26 @@ def test_it_is_read_as_a_file() -> None:
     assert upload.seek(-4, 2) == 3
     assert upload.seek(1, 1) == 4
     assert upload.read() == b"ent"
+
+
+def test_libraries_read_it_as_a_file() -> None:
+    upload = uploaded(b"a,b\r\nc,\xc3\xbc\r\n")
+    assert list(upload) == [b"a,b\r\n", b"c,\xc3\xbc\r\n"]
+    upload.seek(0)
+    assert (upload.readline(), upload.tell()) == (b"a,b\r\n", 5)
+    upload.seek(0)
+    with io.TextIOWrapper(upload, encoding="utf-8", newline="") as lines:  # type: ignore[type-var]
+        assert list(csv.reader(lines)) == [["a", "b"], ["c", "ü"]]
+    assert upload.closed
+
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("a.txt", "content")
+    upload = uploaded(packed.getvalue())
+    with zipfile.ZipFile(upload) as archive:
+        assert archive.read("a.txt") == b"content"
+    assert not upload.closed
+    assert (upload.readable(), upload.seekable(), upload.writable()) == (True, True, False)
 
 
 def test_it_can_be_closed_twice_and_by_a_with() -> None:
