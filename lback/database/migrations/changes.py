@@ -18,6 +18,7 @@ from lback.database.migrations.old_code import warnings_on
 from lback.database.migrations.operations import DropTemporaryDefault, RenameColumn, RenameTable
 from lback.database.migrations.questions import Answers
 from lback.database.migrations.renames import DROPS, write_renames
+from lback.database.migrations.table_order import free_keys, order_tables
 from lback.database.migrations.types import keep_schemas, keep_types
 from lback.database.migrations.unfilled_columns import fill_gaps, fill_gaps_of_undoing
 
@@ -66,6 +67,9 @@ def _rewrite(
 ) -> None:
     _put_drops_first(upgrade)
     write_renames(upgrade, migration, answers.is_rename)
+    if migration.connection is not None:
+        free_keys(upgrade, migration.connection, migration.opts["target_metadata"])
+    order_tables(upgrade)
     ended = list(_ended_defaults(migration))
     _forget_defaults(upgrade, ended)
     upgrade.ops[:0] = ended

@@ -75,6 +75,20 @@ class KeepingSQLiteImpl(WithTimeSpans, SQLiteImpl):
             )
         return self.connection
 
+    def rename_table(self, old_table_name: str, new_table_name: Any, schema: Any = None) -> None:
+        """Rename a table, through another name if only the case changes.
+
+        Args:
+            old_table_name: Old name.
+            new_table_name: New name.
+            schema: Schema of the table; always None.
+        """
+        if str(old_table_name).lower() == str(new_table_name).lower():
+            between = f"_lback_{old_table_name}"
+            super().rename_table(old_table_name, between, schema)
+            old_table_name = between
+        super().rename_table(old_table_name, new_table_name, schema)
+
     def alter_column(self, table_name: str, column_name: str, **options: object) -> None:
         """Change a column outside of a batch.
 
@@ -223,6 +237,20 @@ class KeepingPostgresqlImpl(Checking, PostgresqlImpl):
             return
         self._convert(table_name, column_name, kinds, options)
 
+    def compare_type(
+        self, inspector_column: sa.Column[Any], metadata_column: sa.Column[Any]
+    ) -> bool:
+        """Return True if the types of two columns differ, also if only one is an array.
+
+        Args:
+            inspector_column: The column in the database.
+            metadata_column: The column of the model.
+        """
+        types = (inspector_column.type, metadata_column.type.dialect_impl(self.dialect))
+        if len({isinstance(type_, sa.ARRAY) for type_ in types}) > 1:
+            return True
+        return super().compare_type(inspector_column, metadata_column)
+
     def _convert(
         self, table_name: str, column_name: str, kinds: tuple[Kind, Kind], options: dict[str, Any]
     ) -> None:
@@ -261,6 +289,8 @@ class KeepingPostgresqlImpl(Checking, PostgresqlImpl):
 
 def _using(column: str, type_: str, old: Kind, new: Kind) -> str | None:
     """Return the expression that converts a column; None for the default of PostgreSQL."""
+    if old.name == "str" and not new.name:
+        return f"{column}::{type_}"  # such as INET, for which PostgreSQL needs to be told
     if not old.name or not new.name or old.name == new.name:
         return None
     if not is_known(old, new):

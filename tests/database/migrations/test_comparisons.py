@@ -441,3 +441,19 @@ def test_percent_signs_are_not_doubled(project: Project) -> None:
     migrations.migrate()
     migrations.rollback()
     assert value("things") == "5 %"
+
+
+@pytest.mark.parametrize("name", ["a" * 70, "ix"])
+def test_what_a_database_does_not_support_is_refused(project: Project, name: str) -> None:
+    type_ = Integer() if name != "ix" else String(200_000)
+    migrations = project.migrations((name, Column("text", type_)))
+    if project.kind == "sqlite" or (project.kind == "postgresql" and name == "ix"):
+        assert migrations.make() is not None
+        return
+    words = "choose a shorter one" if name != "ix" else "use Text or Text"
+    with pytest.raises(MigrationError, match=words):
+        migrations.make()
+    project.become(("ix", Column("text", String(40))))
+    more = Column("a" * 70, Integer) if name != "ix" else Column("more", type_)
+    with pytest.raises(MigrationError, match=words):
+        project.migrations(("ix", Column("text", String(40)), more)).make()
