@@ -13,6 +13,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import MetaData, Table, inspect
 
 from lback.database.migrations.comparisons import TEMPORARY
+from lback.database.migrations.enum_members import place_changes
 from lback.database.migrations.names import describe
 from lback.database.migrations.old_code import warnings_on
 from lback.database.migrations.operations import DropTemporaryDefault, RenameColumn, RenameTable
@@ -73,10 +74,11 @@ def _rewrite(
     ended = list(_ended_defaults(migration))
     _forget_defaults(upgrade, ended)
     upgrade.ops[:0] = ended
+    place_changes(upgrade)
     fill_gaps(upgrade, imports, answers.value_for, migration.dialect)
     upgrade.reverse_into(downgrade)
     fill_gaps_of_undoing(downgrade, imports)
-    keep_types(upgrade, downgrade, migration.opts["target_metadata"])
+    keep_types(upgrade, downgrade, migration.opts["target_metadata"], migration.dialect)
     keep_schemas(upgrade)
 
 

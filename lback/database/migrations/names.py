@@ -12,6 +12,7 @@ from alembic.operations.ops import (
     ModifyTableOps,
 )
 
+from lback.database.migrations.enum_members import ChangeMembers
 from lback.database.migrations.operations import AddFilledColumn, RenameColumn, RenameTable
 
 # The length of the column `alembic_version.version_num`.
@@ -51,6 +52,8 @@ def _words(op: MigrateOperation) -> list[str]:
             return [f"rename {op.table} {op.old} to {op.new}"]
         case AddFilledColumn():
             return [f"add {op.table} {op.column.name}"]
+        case ChangeMembers():
+            return [f"change {op.name}"]
         case ModifyTableOps():
             return _words_on_columns(op)
         case _:
