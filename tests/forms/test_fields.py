@@ -272,7 +272,8 @@ def test_urls(url: str) -> None:
     ["javascript:alert(1)", "JaVaScRiPt://x/%0aalert(1)", "data:text/html,x", "ftp://example.org",
      "//example.org", "example.org", "http://", "http:///x", "http://[::1", "http://x:99999999/",
      "http://x y/", "http:\\\\x", "ht\ntp://x", "http://x\u200b/", "vbscript:x",
-     "http://a..example.org", "http://-a.org", "http://a-.org", "http://.org", f"http://{'a' * 64}.org"],
+     "http://a..example.org", "http://-a.org", "http://a-.org", "http://.org",
+     f"http://{'a' * 64}.org"],
 )  # fmt: skip
 def test_invalid_url(url: str) -> None:
     assert refusal(URLField(), url).startswith("Please write a whole address")

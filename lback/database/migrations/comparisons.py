@@ -67,6 +67,7 @@ def compare_rest(
     if found is None:
         _complete_new_table(connection, changes, model)
         return
+    _refuse_other_key(connection, found, model)
     current = facts_of_table(connection, str(name), schema)
     target = facts_of_model(connection, model)
     _compare_computed(found, model, current, target)
@@ -110,6 +111,25 @@ def _refuse_beyond_limits(connection: Connection, model: Table, *, is_new: bool)
         if sentences:
             raise MigrationError(sentences[0]) from None
         raise
+
+
+def _refuse_other_key(connection: Connection, found: Table, model: Table) -> None:
+    """Check that the primary key of a table has the same columns, apart from renamed ones.
+
+    Raises:
+        MigrationError: It does not; a change affects all tables that refer to the key.
+    """
+    reflected = sa.inspect(connection).get_pk_constraint(found.name, schema=found.schema)
+    now, then = set(reflected["constrained_columns"]), {c.name for c in model.primary_key}
+    may_be_renamed = len(now) == len(then) and not (
+        (now - then) & set(model.c.keys()) or (then - now) & set(found.c.keys())
+    )
+    if now and now != then and not may_be_renamed:
+        raise MigrationError(
+            f"the primary key of {found.name!r} changes from ({', '.join(sorted(now))}) to "
+            f"({', '.join(sorted(then))}), which makemigrations does not write; write a migration "
+            "(makemigrations --empty), or create a new table and copy the rows"
+        )
 
 
 def _complete_new_table(connection: Connection, changes: ModifyTableOps, model: Table) -> None:
