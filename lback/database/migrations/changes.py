@@ -19,6 +19,7 @@ from lback.database.migrations.old_code import warnings_on
 from lback.database.migrations.operations import DropTemporaryDefault, RenameColumn, RenameTable
 from lback.database.migrations.questions import Answers
 from lback.database.migrations.renames import DROPS, write_renames
+from lback.database.migrations.sequences import place_sequences
 from lback.database.migrations.table_order import free_keys, order_tables
 from lback.database.migrations.types import keep_schemas, keep_types
 from lback.database.migrations.unfilled_columns import fill_gaps, fill_gaps_of_undoing
@@ -75,6 +76,7 @@ def _rewrite(
     _forget_defaults(upgrade, ended)
     upgrade.ops[:0] = ended
     place_changes(upgrade)
+    place_sequences(upgrade)
     fill_gaps(upgrade, imports, answers.value_for, migration.dialect)
     upgrade.reverse_into(downgrade)
     fill_gaps_of_undoing(downgrade, imports)

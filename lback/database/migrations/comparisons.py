@@ -18,6 +18,7 @@ from alembic.operations.ops import (
 from sqlalchemy import CheckConstraint, Column, Connection, Index, Table
 
 from lback.database.limits import long_names, long_texts
+from lback.database.migrations.collations import compare_collations
 from lback.database.migrations.errors import MigrationError
 from lback.database.migrations.facts import (
     Facts,
@@ -72,6 +73,7 @@ def compare_rest(
     target = facts_of_model(connection, model)
     _compare_computed(found, model, current, target)
     _compare_checks(connection, changes, (found, model), current, target)
+    compare_collations(connection, changes, found, model)
     _compare_defaults(changes, (found, model), (current, target), autogen.opts[TEMPORARY])
     _compare_indexes(connection, changes, (found, model), current, target)
     changes.ops.extend(indexes_of_dropped_keys(connection, found, model, changes.ops))

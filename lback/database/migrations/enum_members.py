@@ -32,6 +32,11 @@ class ChangeMembers(MigrateOperation):
     old: tuple[str, ...]
     new: tuple[str, ...]
 
+    @property
+    def words(self) -> str:
+        """The operation as a part of the name of a migration."""
+        return f"change {self.name}"
+
     def reverse(self) -> "ChangeMembers":
         """Return the operation that restores the old members."""
         return ChangeMembers(self.name, self.schema, self.new, self.old)
