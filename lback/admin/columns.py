@@ -1,5 +1,6 @@
 """List columns: resolve a name in the options to a value, a sort expression and eager loads."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -7,7 +8,8 @@ from difflib import get_close_matches
 from enum import Enum
 from typing import Any
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import ARRAY, JSON, ColumnElement
+from sqlalchemy.dialects.postgresql import HSTORE
 from sqlalchemy.orm import (
     ColumnProperty,
     InstrumentedAttribute,
@@ -17,6 +19,7 @@ from sqlalchemy.orm import (
     selectinload,
 )
 from sqlalchemy.sql.base import ExecutableOption
+from sqlalchemy.types import TypeDecorator
 
 from lback.admin.options import ModelAdmin, column_mark
 from lback.core.exceptions import ConfigurationError
@@ -119,7 +122,7 @@ def _last_column(
         return Column(name, label, value, None, tuple(path), loads)
     expression: ColumnElement[object] = prop.columns[0]
     nullable = bool(path) or bool(getattr(expression, "nullable", True))
-    sort = None if _kind(prop) == "file" else expression
+    sort = None if _kind(prop) == "file" or _has_parts(prop) else expression
     return Column(name, label, value, sort, tuple(path), loads, _kind(prop), nullable)
 
 
@@ -184,6 +187,14 @@ def _kind(prop: ColumnProperty[object]) -> str:
     return "number" if number and not column.primary_key else "text"
 
 
+def _has_parts(prop: ColumnProperty[object]) -> bool:
+    """Return True for JSON and arrays, which have no order that all databases know."""
+    kind: object = prop.columns[0].type
+    while isinstance(kind, TypeDecorator):
+        kind = kind.impl_instance
+    return isinstance(kind, (JSON, ARRAY, HSTORE))
+
+
 def first_columns(mapper: Mapper[object]) -> list[str]:
     """Return the names of the columns of a list by default: up to six plain columns."""
     names = [prop.key for prop in mapper.column_attrs if not _is_left_out(mapper, prop)]
@@ -201,8 +212,8 @@ def shown(value: object) -> str:
 
     Example:
         >>> from lback.admin.columns import shown
-        >>> shown(True), shown([2, 1])
-        ('Yes', '1, 2')
+        >>> shown(True), shown({2, 1}), shown({"pages": [2, 1]})
+        ('Yes', '1, 2', '{"pages": [2, 1]}')
     """
     if value is None or value == "":
         return EMPTY
@@ -214,11 +225,18 @@ def shown(value: object) -> str:
         return localtime(value).isoformat(" ", "minutes")[:_LENGTH_OF_MOMENT]
     if isinstance(value, bytes):
         return gettext("File of %(size)s", size=readable_size(len(value)))
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return ", ".join(sorted(shown(item) for item in value)) or EMPTY
-    if hasattr(type(value), "__mapper__"):
-        return label_of(value)
-    return str(value)
+    if isinstance(value, (dict, list, tuple, set, frozenset)):
+        return _shown_parts(value) or EMPTY
+    return label_of(value) if hasattr(type(value), "__mapper__") else str(value)
+
+
+def _shown_parts(value: Any) -> str:
+    if isinstance(value, dict):
+        return json.dumps(value, ensure_ascii=False, default=str)
+    parts = [shown(item) for item in value]
+    # The order of a stored list matters, unlike that of related rows.
+    is_stored = type(value) is list and not any(hasattr(type(i), "__mapper__") for i in value)
+    return ", ".join(parts if is_stored else sorted(parts))
 
 
 def shown_with_zone(value: object) -> str:

@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, overload
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import ColumnElement, Dialect, Enum, Integer, Select, and_, types
+from sqlalchemy import (
+    ARRAY,
+    JSON,
+    ColumnElement,
+    Dialect,
+    Enum,
+    Integer,
+    Select,
+    and_,
+    types,
+)
 from sqlalchemy.orm import (
     ColumnProperty,
     InstrumentedAttribute,
@@ -683,6 +693,10 @@ def _sortable(model: type[object], name: str, where: str) -> ColumnPath:
         )
     if annotation_of(path.column.type, where) is timedelta:
         raise ConfigurationError(f"{where}: rows cannot be ordered by the duration {name!r}")
+    if isinstance(path.column.type, (JSON, ARRAY)):
+        raise ConfigurationError(
+            f"{where}: rows cannot be ordered by {name!r}, which holds JSON or an array"
+        )
     return path
 
 

@@ -22,6 +22,7 @@ from lback.core.settings.defaults import TASKS_IN_DATABASE
 from lback.core.templates import TemplateRenderer
 from lback.database import Base
 from lback.database.changes import hears_notifications
+from lback.database.limits import beyond_limits
 from lback.database.migrations import Migrations
 from lback.database.sqlite import is_file
 
@@ -123,6 +124,18 @@ def _tables(app: "Application") -> Iterator[Problem]:
             "run lback makemigrations && lback migrate, or set SESSION_STORE=memory",
             is_error=False,
         )
+
+
+def _limits(app: "Application") -> Iterator[Problem]:
+    missing = None if database_problem(app) else set(_missing_tables(app))
+    tables = [table for table in Base.metadata.tables.values() if _is_in(table.name, missing)]
+    for sentence in beyond_limits(tables, app.db_manager.engine.dialect):
+        what, _, fix = sentence.rpartition("; ")
+        yield Problem(what, "the database rejects the table", fix)
+
+
+def _is_in(name: str, names: set[str] | None) -> bool:
+    return names is None or name in names
 
 
 def _missing_tables(app: "Application") -> list[str]:
@@ -273,6 +286,7 @@ START_CHECKS: Mapping[str, Check] = {
     "database.connection": _connection,
     "database.migrations": _migrations,
     "database.tables": _tables,
+    "database.limits": _limits,
     "redis.connection": _redis,
     "templates": template_problems,
     "apps": _apps,

@@ -141,13 +141,19 @@ class DatabaseManager:
             ConfigurationError: The setting is not a valid URL.
         """
         try:
-            return make_url(self._config.DATABASE_URI)
+            url = make_url(self._config.DATABASE_URI)
         except (ArgumentError, ValueError):
             # Neither the text nor the error is shown: both may contain the password.
             raise ConfigurationError(
                 "the database URL is not valid; "
                 "use postgresql://user:password@host:port/name or sqlite:///file"
             ) from None
+        if "@" in (url.host or ""):
+            # The host would be shown, with the end of the password.
+            raise ConfigurationError(
+                "the database URL has more than one @; write %40 for @ in the user name or password"
+            )
+        return url
 
     @property
     def shown_url(self) -> str:

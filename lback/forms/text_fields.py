@@ -290,8 +290,15 @@ class URLField(CharField):
             host, _ = parts.hostname, parts.port
         except ValueError:
             raise self.invalid("invalid_url") from None
-        if parts.scheme.lower() not in self.schemes or not host:
+        if parts.scheme.lower() not in self.schemes or not host or not _has_labels(host):
             raise self.invalid("invalid_url")
+
+
+def _has_labels(host: str) -> bool:
+    """Return True for an IP address, or a name without empty labels and hyphens around them."""
+    labels = host.removesuffix(".").split(".")
+    fine = all(label and label.strip("-") == label and len(label) <= 63 for label in labels)
+    return ":" in host or fine
 
 
 class UUIDField(Field):

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from typing import Literal
 
 from lback.i18n.babel import current_locale, locale_of, require_babel
@@ -16,14 +16,17 @@ from babel import dates, lists, numbers  # noqa: E402  after the message of `req
 
 Length = Literal["short", "medium", "long", "full"]
 Number = int | float | Decimal
+# Digits that patterns may add, such as zeros after the point and those of a percentage.
+_SPARE_DIGITS = 40
+_MOST_DIGITS = 1000
 
 
-def format_date(value: date | datetime, format: str = "medium") -> str:  # noqa: A002  as in Babel
+def format_date(value: date | datetime | None, format: str = "medium") -> str:  # noqa: A002  as in Babel
     """Return a date as text.
 
     Args:
         value: A date, or a datetime, of which the day in the current time zone counts. A naive
-            datetime counts as UTC.
+            datetime counts as UTC. None, such as of an empty column, is "".
         format: "short", "medium", "long" or "full"; a skeleton such as "yMMMd", whose order the
             language decides; or a pattern of CLDR such as "EEE, d. MMM y".
 
@@ -33,6 +36,8 @@ def format_date(value: date | datetime, format: str = "medium") -> str:  # noqa:
         >>> format_date(date(2026, 12, 24), "MMMMd")
         'December 24'
     """
+    if value is None:
+        return ""  # Babel would take today
     if isinstance(value, datetime):
         value = localtime(value).date()
     locale = current_locale()
@@ -57,17 +62,19 @@ def numeric_date(value: date) -> str:
     return dates.format_date(value, pattern, locale=locale)
 
 
-def format_datetime(value: datetime, format: str = "medium") -> str:  # noqa: A002  as in Babel
+def format_datetime(value: datetime | None, format: str = "medium") -> str:  # noqa: A002  as in Babel
     r"""Return a datetime in the current time zone as text.
 
     Args:
-        value: An aware datetime, or a naive one, which counts as UTC.
+        value: An aware datetime, or a naive one, which counts as UTC. None is "".
         format: As for `format_date`.
 
     Example:
         >>> format_datetime(datetime(2026, 12, 24, 18, 30, tzinfo=UTC), "short")
         '12/24/26, 6:30\u202fPM'
     """
+    if value is None:
+        return ""
     local, locale = localtime(value), current_locale()
     zone = local.tzinfo
     if format in locale.datetime_skeletons:
@@ -75,17 +82,19 @@ def format_datetime(value: datetime, format: str = "medium") -> str:  # noqa: A0
     return dates.format_datetime(local, format, tzinfo=zone, locale=locale)
 
 
-def format_time(value: datetime | time, format: str = "short") -> str:  # noqa: A002  as in Babel
+def format_time(value: datetime | time | None, format: str = "short") -> str:  # noqa: A002  as in Babel
     r"""Return a time of day as text.
 
     Args:
-        value: A datetime, shown in the current time zone, or a time, shown as it is.
+        value: A datetime, shown in the current time zone, or a time, shown as it is. None is "".
         format: "short", "medium", "long" or "full", or a pattern of CLDR such as "HH:mm".
 
     Example:
         >>> format_time(time(18, 30))
         '6:30\u202fPM'
     """
+    if value is None:
+        return ""
     if isinstance(value, datetime):
         local = localtime(value)
         return dates.format_time(local, format, tzinfo=local.tzinfo, locale=current_locale())
@@ -94,12 +103,12 @@ def format_time(value: datetime | time, format: str = "short") -> str:  # noqa: 
 
 
 def format_relative(
-    value: datetime | timedelta, *, now: datetime | None = None, style: str = "long"
+    value: datetime | timedelta | None, *, now: datetime | None = None, style: str = "long"
 ) -> str:
     """Return how long ago or ahead something is, such as "3 hours ago".
 
     Args:
-        value: A datetime, or the difference from now; a negative one is in the past.
+        value: A datetime, or the difference from now; a negative one is in the past. None is "".
         now: The moment to compare with; None means now.
         style: "long", "short" or "narrow".
 
@@ -107,6 +116,8 @@ def format_relative(
         >>> format_relative(timedelta(hours=-3))
         '3 hours ago'
     """
+    if value is None:
+        return ""
     if isinstance(value, datetime):
         now = now or datetime.now(UTC)
         value = localtime(value, UTC) - localtime(now, UTC)
@@ -118,17 +129,19 @@ def format_relative(
     )
 
 
-def format_number(value: Number, format: str | None = None) -> str:  # noqa: A002  as in Babel
+def format_number(value: Number | None, format: str | None = None) -> str:  # noqa: A002  as in Babel
     """Return a number as text, with the digits after the point that it has.
 
     Args:
-        value: The number; a float is written with the digits that `repr` shows.
+        value: The number; a float is written with the digits that `repr` shows. None is "".
         format: A pattern of CLDR such as "#,##0.00"; None means that of the language.
 
     Example:
         >>> format_number(Decimal("1234.50"))
         '1,234.50'
     """
+    if value is None:
+        return ""
     # Of a float, its shortest text; a Decimal keeps its zeros.
     exact = Decimal(repr(value)) if isinstance(value, float) else value
     locale = current_locale()
@@ -136,28 +149,36 @@ def format_number(value: Number, format: str | None = None) -> str:  # noqa: A00
         places = max(0, -int(exact.as_tuple().exponent))
         whole = locale.decimal_formats[None].pattern.partition(";")[0].partition(".")[0]
         format = f"{whole}.{'0' * places}" if places else whole  # noqa: A001  as in Babel
-    return numbers.format_decimal(exact, format, locale=locale)
+    with localcontext(prec=_digits(exact)):
+        return numbers.format_decimal(exact, format, locale=locale)
 
 
-def format_percent(value: Number, format: str | None = None) -> str:  # noqa: A002  as in Babel
+def format_percent(value: Number | None, format: str | None = None) -> str:  # noqa: A002  as in Babel
     """Return a share as a percentage.
 
     Args:
-        value: The share; 1 is 100 %.
+        value: The share; 1 is 100 %. None is "".
         format: A pattern of CLDR such as "#,##0.0%"; None means that of the language.
 
     Example:
         >>> format_percent(0.42)
         '42%'
     """
-    return numbers.format_percent(value, format, locale=current_locale())
+    if value is None:
+        return ""
+    with localcontext(prec=_digits(value)):
+        return numbers.format_percent(value, format, locale=current_locale())
 
 
-def format_currency(value: Number, currency: str, format: str | None = None) -> str:  # noqa: A002
+def format_currency(
+    value: Number | None,
+    currency: str,
+    format: str | None = None,  # noqa: A002  as in Babel
+) -> str:
     """Return an amount of money as text, with the digits that the currency has.
 
     Args:
-        value: The amount.
+        value: The amount; None is "".
         currency: Code of the currency, such as "EUR" (ISO 4217).
         format: A pattern of CLDR; None means that of the language.
 
@@ -165,7 +186,16 @@ def format_currency(value: Number, currency: str, format: str | None = None) -> 
         >>> format_currency(Decimal("1234.5"), "EUR")
         '€1,234.50'
     """
-    return numbers.format_currency(value, currency, format, locale=current_locale())
+    if value is None:
+        return ""
+    with localcontext(prec=_digits(value)):
+        return numbers.format_currency(value, currency, format, locale=current_locale())
+
+
+def _digits(value: Number) -> int:
+    """Return a precision with which Babel can round a number of more than 28 digits."""
+    exact = Decimal(value)
+    return min(len(exact.as_tuple().digits) + abs(exact.adjusted()), _MOST_DIGITS) + _SPARE_DIGITS
 
 
 def format_list(items: Iterable[object], style: str = "standard") -> str:

@@ -176,6 +176,8 @@ def _one_line(field: str, text: str) -> str:
     # A line break would start another header field.
     if "\n" in text or "\r" in text:
         raise ValueError(f"the {field} of an email must not contain a line break")
+    if any(character < " " or character == "\x7f" for character in text.replace("\t", " ")):
+        raise ValueError(f"the {field} of an email must not contain control characters")
     return text
 
 

@@ -7,7 +7,7 @@ from urllib.parse import quote
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import CheckConstraint, ForeignKey, String
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from lback import Application, Request
@@ -38,6 +38,14 @@ class UnusualMaker(Base):
     name: Mapped[str] = mapped_column(String(40))
 
 
+class UnusualPlan(Base):
+    __tablename__ = "unusual_plans"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    steps: Mapped[dict[str, Any]] = mapped_column(JSON)
+    order: Mapped[list[int]] = mapped_column(JSON)
+
+
 class UnusualPart(Base):
     __tablename__ = "unusual_parts"
 
@@ -63,16 +71,23 @@ class MakerAdmin(ModelAdmin):
     slug = "maker"
 
 
+class PlanAdmin(ModelAdmin):
+    slug = "plan"
+    list_columns = ("id", "steps", "order")
+
+
 @pytest.fixture(scope="module")
 def gallery_app(gallery_app: Application) -> Iterator[Application]:
     """The gallery with a workshop beside it."""
     registry = gallery_app.admin_registry
     registry.register(UnusualTool, ToolAdmin)
     registry.register(UnusualMaker, MakerAdmin)
+    registry.register(UnusualPlan, PlanAdmin)
     gallery_app.db_manager.create_tables()
     yield gallery_app
     registry.unregister(UnusualTool)
     registry.unregister(UnusualMaker)
+    registry.unregister(UnusualPlan)
 
 
 @pytest.fixture
@@ -156,3 +171,16 @@ def test_filters_on_plain_columns(ada: Client, tools: Any, session: Any, form_of
     assert ada.get("/admin/maker/row/x").status_code == 404
     data = form_of(ada.get(f"/admin/tool/row/{quote('c,d').replace('%', '%25')}").text)
     assert data["maker_id"] == ""
+
+
+def test_json_is_shown_as_json_and_is_not_sorted_by(ada: Client, session: Any) -> None:
+    session.add(UnusualPlan(steps={"a": [1, "ü", None]}, order=[3, 1, 2]))
+    session.commit()
+    page = ada.get("/admin/plan?sort=steps")
+    assert page.status_code == 200
+    assert "sort=steps" not in page.text
+    assert "sort=id" in page.text
+    assert "{&#34;a&#34;: [1, &#34;ü&#34;, null]}" in page.text
+    assert "3, 1, 2" in page.text
+    [_, line] = ada.get("/admin/plan/export.csv").text.splitlines()
+    assert line == '1,"{""a"": [1, ""ü"", null]}","3, 1, 2"'

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import Column, MetaData, String, Table
 
 from lback import Application, BaseMiddleware, Request, Response
 from lback.cli.deployment import CHECKS, problems_of
-from lback.cli.problems import Problem
+from lback.cli.problems import Problem, run_checks
+from lback.cli.start_checks import START_CHECKS
 from lback.database.migrations import Migrations
 from lback.static_files import collect
 from tests.cli.conftest import Run
@@ -232,3 +234,15 @@ def test_the_command_tells_all_and_its_exit_code_can_be_trusted(lback: Run, proj
     broken = lback("check", cwd=project)
     assert broken.returncode == 1
     assert broken.stderr.startswith("Error: the urls module 'urls' cannot be imported: Module")
+
+
+def test_a_text_that_the_database_does_not_support_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    metadata = MetaData()
+    Table("notes", metadata, Column("text", String(200_000)))
+    monkeypatch.setattr("lback.database.Base.metadata", metadata)
+    app = Application(PROJECT_ROOT=str(tmp_path), DATABASE_URL="mysql://root@127.0.0.1:1/none")
+    [problem] = run_checks({"limits": START_CHECKS["database.limits"]}, app)
+    assert problem.what.endswith("VARCHAR(200000), and MySQL allows 16,383 characters")
+    assert problem.fix == "use Text or Text(200000)"

@@ -1,8 +1,11 @@
 """Templates: where they are found, what they may do, and what is told of each rendering."""
 
 from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from jinja2 import TemplateNotFound, TemplateSyntaxError
@@ -421,3 +424,18 @@ def test_a_template_that_is_given_the_request_can_use_what_is_made_from_it(tmp_p
     assert renderer.render_to_string("page.html", request="r", other="o") == "[r]o"
     assert renderer.render_to_string("page.html", request="r", path="mine") == "mine"
     assert renderer.render_to_string("page.html", other="o") == "o"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (Decimal("1.50"), '"1.50"'),
+        (datetime(2026, 1, 2, 3, 4, tzinfo=UTC), '"2026-01-02T03:04:00Z"'),
+        (date(2026, 1, 2), '"2026-01-02"'),
+        (UUID(int=1), '"00000000-0000-0000-0000-000000000001"'),
+        ({"b": {1}, "a": ["</script>"]}, r'{"a": ["\u003c/script\u003e"], "b": [1]}'),
+    ],
+)
+def test_values_as_json_are_those_of_responses(value: object, text: str) -> None:
+    renderer = TemplateRenderer(Config(None, settings={}))
+    assert renderer.environment.from_string("{{ v | tojson }}").render(v=value) == text

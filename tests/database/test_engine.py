@@ -354,3 +354,10 @@ def test_errors_show_the_values_of_a_statement_in_debug_mode_only(tmp_path: Path
             session.add(Counter(count=4711))
         assert ("4711" in str(raised.value)) is debug
         manager.dispose()
+
+
+def test_a_password_with_an_at_sign_is_never_shown() -> None:
+    manager = DatabaseManager.from_url("postgresql://ada:pass@word@db/shop")
+    with pytest.raises(ConfigurationError, match="write %40 for @") as raised:
+        _ = manager.shown_url
+    assert "word@db" not in str(raised.value)

@@ -261,7 +261,8 @@ def test_invalid_slug(slug: str) -> None:
     assert refusal(SlugField(), slug).startswith("Please use letters")
 
 
-@pytest.mark.parametrize("url", ["https://example.org", "HTTP://x/ä?q#f", "https://u@[::1]:80/"])
+@pytest.mark.parametrize("url", ["https://example.org", "HTTP://x/ä?q#f", "https://u@[::1]:80/",
+     "http://x_y.example.org./", "http://i❤.example", "http://localhost"])  # fmt: skip
 def test_urls(url: str) -> None:
     assert URLField().clean(url) == url
 
@@ -270,7 +271,9 @@ def test_urls(url: str) -> None:
     "url",
     ["javascript:alert(1)", "JaVaScRiPt://x/%0aalert(1)", "data:text/html,x", "ftp://example.org",
      "//example.org", "example.org", "http://", "http:///x", "http://[::1", "http://x:99999999/",
-     "http://x y/", "http:\\\\x", "ht\ntp://x", "http://x\u200b/", "vbscript:x"],
+     "http://x y/", "http:\\\\x", "ht\ntp://x", "http://x\u200b/", "vbscript:x",
+     "http://a..example.org", "http://-a.org", "http://a-.org", "http://.org",
+     f"http://{'a' * 64}.org"],
 )  # fmt: skip
 def test_invalid_url(url: str) -> None:
     assert refusal(URLField(), url).startswith("Please write a whole address")

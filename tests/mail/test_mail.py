@@ -156,6 +156,12 @@ def test_no_field_can_be_smuggled_in(field: str, ending: str) -> None:
         mailer().send_later(Mail(**values))
 
 
+@pytest.mark.parametrize("character", ["\0", "\x1b", "\x7f"])
+def test_a_field_has_no_control_characters(character: str) -> None:
+    with pytest.raises(ValueError, match="must not contain control characters"):
+        mailer().send_later(Mail("a@example.org", f"Hi{character}", "text"))
+
+
 def test_a_server_gets_the_mail_whole(serve: Callable[..., Server]) -> None:
     server = serve("8BITMIME", "AUTH PLAIN")
     backend = SMTPBackend("127.0.0.1", server.port, user="shop", password="secret", security="none")

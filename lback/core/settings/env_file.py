@@ -37,10 +37,19 @@ def load_env_file(path: Path) -> EnvFile:
     Existing variables take precedence, unless an earlier call loaded them from the file.
 
     Raises:
-        ConfigurationError: The file cannot be read, or is not UTF-8.
+        ConfigurationError: The file cannot be read, is not UTF-8, or a line is malformed.
     """
     content = _text_of(path)
     from dotenv import dotenv_values  # takes 20 ms, which only projects need
+    from dotenv.parser import parse_stream
+
+    for binding in parse_stream(StringIO(content)):
+        if binding.error:
+            line = _line_of(binding.original.line, binding.original.string)
+            raise ConfigurationError(
+                f"{path}, line {line}: this is not NAME=value; a value with quotes must end with "
+                "the same quotes"
+            )
 
     for name, text in json.loads(os.environ.pop(LOADED, "{}")).items():
         if os.environ.get(name) == text:
@@ -51,6 +60,11 @@ def load_env_file(path: Path) -> EnvFile:
     os.environ.update(loaded)
     os.environ[LOADED] = json.dumps(loaded)
     return EnvFile(values, frozenset(loaded))
+
+
+def _line_of(start: int, text: str) -> int:
+    """Return the number of the first line of a text that is not blank."""
+    return start + text[: len(text) - len(text.lstrip())].count("\n")
 
 
 def _text_of(path: Path) -> str:

@@ -1,5 +1,6 @@
 """Renders templates from directories, and templates from a database in a sandbox."""
 
+import json
 import logging
 import os
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ from jinja2 import Environment, FileSystemLoader, Template, TemplateNotFound, Un
 
 from lback.core.dispatcher_instance import SignalSender
 from lback.core.exceptions import ConfigurationError
+from lback.core.http.json_encoding import json_encode
 from lback.core.signals import SignalDispatcher
 from lback.core.templates.links import mounted
 from lback.core.templates.message_code import compile_directly
@@ -63,6 +65,11 @@ def _local_text(value: Any, format: str, zone: tzinfo | None) -> Any:  # noqa: A
         raise TypeError(f"the filter localtime takes a datetime, not {type(value).__name__}")
     local = localtime(value, zone) if isinstance(value, datetime) else value
     return local.strftime(format) if format else local
+
+
+def _json(value: object, **options: Any) -> str:
+    """Return JSON for the filter `tojson`; dates, decimals and others as in responses."""
+    return json.dumps(value, default=lambda part: json.loads(json_encode(part)), **options)
 
 
 def custom_url_tag(name: str, **params: object) -> str:
@@ -150,6 +157,7 @@ class TemplateRenderer(SignalSender):
         self.environment = Environment(**options)  # noqa: S701  `_escapes` decides by the name
         add_translation(self.environment)
         compile_directly(self.environment, gettext)
+        self.environment.policies["json.dumps_function"] = _json
         self._sandbox = DatabaseSandbox(**{**options, "autoescape": True})
         add_checked_translation(self._sandbox)
         for environment in (self.environment, self._sandbox):

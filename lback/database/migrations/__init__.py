@@ -1,5 +1,6 @@
 """Migrations: files that change the tables of a database to match the models."""
 
+from lback.database.migrations.enum_members import change_members
 from lback.database.migrations.environment import run_environment
 from lback.database.migrations.errors import MigrationError
 from lback.database.migrations.history import MigrationState
@@ -14,6 +15,7 @@ __all__ = [
     "Migrations",
     "Rename",
     "UnfilledColumn",
+    "change_members",
     "run_environment",
     "temporary_default",
 ]

@@ -13,11 +13,14 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import MetaData, Table, inspect
 
 from lback.database.migrations.comparisons import TEMPORARY
+from lback.database.migrations.enum_members import place_changes
 from lback.database.migrations.names import describe
 from lback.database.migrations.old_code import warnings_on
 from lback.database.migrations.operations import DropTemporaryDefault, RenameColumn, RenameTable
 from lback.database.migrations.questions import Answers
 from lback.database.migrations.renames import DROPS, write_renames
+from lback.database.migrations.sequences import place_sequences
+from lback.database.migrations.table_order import free_keys, order_tables
 from lback.database.migrations.types import keep_schemas, keep_types
 from lback.database.migrations.unfilled_columns import fill_gaps, fill_gaps_of_undoing
 
@@ -66,13 +69,18 @@ def _rewrite(
 ) -> None:
     _put_drops_first(upgrade)
     write_renames(upgrade, migration, answers.is_rename)
+    if migration.connection is not None:
+        free_keys(upgrade, migration.connection, migration.opts["target_metadata"])
+    order_tables(upgrade)
     ended = list(_ended_defaults(migration))
     _forget_defaults(upgrade, ended)
     upgrade.ops[:0] = ended
+    place_changes(upgrade)
+    place_sequences(upgrade)
     fill_gaps(upgrade, imports, answers.value_for, migration.dialect)
     upgrade.reverse_into(downgrade)
     fill_gaps_of_undoing(downgrade, imports)
-    keep_types(upgrade, downgrade, migration.opts["target_metadata"])
+    keep_types(upgrade, downgrade, migration.opts["target_metadata"], migration.dialect)
     keep_schemas(upgrade)
 
 

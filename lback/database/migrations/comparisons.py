@@ -17,6 +17,8 @@ from alembic.operations.ops import (
 )
 from sqlalchemy import CheckConstraint, Column, Connection, Index, Table
 
+from lback.database.limits import long_names, long_texts
+from lback.database.migrations.collations import compare_collations
 from lback.database.migrations.errors import MigrationError
 from lback.database.migrations.facts import (
     Facts,
@@ -62,13 +64,16 @@ def compare_rest(
             "PostgreSQL, or remove the schema from __table_args__"
         )
     _refuse_expressions(connection, model)
+    _refuse_beyond_limits(connection, model, is_new=found is None)
     if found is None:
         _complete_new_table(connection, changes, model)
         return
+    _refuse_other_key(connection, found, model)
     current = facts_of_table(connection, str(name), schema)
     target = facts_of_model(connection, model)
     _compare_computed(found, model, current, target)
     _compare_checks(connection, changes, (found, model), current, target)
+    compare_collations(connection, changes, found, model)
     _compare_defaults(changes, (found, model), (current, target), autogen.opts[TEMPORARY])
     _compare_indexes(connection, changes, (found, model), current, target)
     changes.ops.extend(indexes_of_dropped_keys(connection, found, model, changes.ops))
@@ -88,6 +93,45 @@ def _refuse_expressions(connection: Connection, model: Table) -> None:
                 f"the index {index.name!r} of {model.name!r} is over an expression, which MariaDB "
                 "does not support; add a computed column: mapped_column(Computed('lower(x)'))"
             )
+
+
+def _refuse_beyond_limits(connection: Connection, model: Table, *, is_new: bool) -> None:
+    """Check that the database supports the names and texts of a model.
+
+    Raises:
+        MigrationError: It does not; the message names the column and the limit.
+    """
+    for sentence in long_names(model, connection.dialect):
+        raise MigrationError(sentence)
+    sentences = list(long_texts(model, connection.dialect))
+    is_mysql = connection.dialect.name in ("mysql", "mariadb")
+    if not sentences and not (is_new and is_mysql):
+        return
+    try:
+        facts_of_model(connection, model)  # the limits depend on the character set
+    except MigrationError:
+        if sentences:
+            raise MigrationError(sentences[0]) from None
+        raise
+
+
+def _refuse_other_key(connection: Connection, found: Table, model: Table) -> None:
+    """Check that the primary key of a table has the same columns, apart from renamed ones.
+
+    Raises:
+        MigrationError: It does not; a change affects all tables that refer to the key.
+    """
+    reflected = sa.inspect(connection).get_pk_constraint(found.name, schema=found.schema)
+    now, then = set(reflected["constrained_columns"]), {c.name for c in model.primary_key}
+    may_be_renamed = len(now) == len(then) and not (
+        (now - then) & set(model.c.keys()) or (then - now) & set(found.c.keys())
+    )
+    if now and now != then and not may_be_renamed:
+        raise MigrationError(
+            f"the primary key of {found.name!r} changes from ({', '.join(sorted(now))}) to "
+            f"({', '.join(sorted(then))}), which makemigrations does not write; write a migration "
+            "(makemigrations --empty), or create a new table and copy the rows"
+        )
 
 
 def _complete_new_table(connection: Connection, changes: ModifyTableOps, model: Table) -> None:
@@ -261,6 +305,13 @@ def indexes_of_dropped_keys(
     }
     keys -= {op.index_name for op in operations if isinstance(op, DropIndexOp)}
     keys -= {index.name for index in model.indexes}
+    # A key that is added again, such as one with other actions, uses the index.
+    keys -= {
+        key.name
+        for key in model.foreign_key_constraints
+        for old in found.foreign_key_constraints
+        if key.name == old.name and key.column_keys == old.column_keys
+    }
     indexes = sa.inspect(connection).get_indexes(found.name, schema=found.schema)
     return [
         DropIndexOp.from_index(Index(row["name"], *(found.c[str(c)] for c in row["column_names"])))

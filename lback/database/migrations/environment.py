@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeAlias
 
 from alembic import context
 from alembic.autogenerate.api import AutogenContext
+from alembic.autogenerate.render import _repr_type
 from alembic.operations.ops import MigrationScript
 from alembic.runtime.migration import MigrationContext, RevisionStep
 from sqlalchemy import Connection, MetaData
@@ -27,6 +28,7 @@ from lback.database.migrations.progress import Progress, title
 from lback.database.migrations.sources import tables_in_schemas, temporary_defaults, texts
 from lback.database.migrations.steps import steps as read_steps
 from lback.database.migrations.time_spans import DATABASES, OPTION, TimeSpans
+from lback.database.migrations.type_sources import source_of
 from lback.database.models import Base
 
 Guard: TypeAlias = Callable[[Connection], AbstractContextManager[object]]
@@ -197,7 +199,10 @@ def _render_item(kind: str, item: object, autogen: AutogenContext) -> str | Lite
     if module.startswith("lback.database"):
         module, text = "lback.database", f"{name}()"
     else:
-        text = repr(item)
+        found = source_of(item, autogen.migration_context.dialect)
+        if found is None:  # a decorator that cannot be made again
+            return _repr_type(item.impl_instance, autogen)  # type: ignore[attr-defined]
+        text = found
     autogen.imports.add(f"from {module} import {name.partition('.')[0]}")
     return text
 

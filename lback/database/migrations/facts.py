@@ -12,11 +12,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import Connection, Enum, Index
+from sqlalchemy import Connection, Index
+from sqlalchemy.dialects.postgresql import ENUM
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from lback.database.migrations import sqlite_sql
+from lback.database.migrations.enum_members import members_of, native_enum
 from lback.database.migrations.errors import MigrationError, reason
 
 
@@ -109,9 +111,13 @@ def _scratch(connection: Connection, table: sa.Table) -> Iterator[None]:
         return
     savepoint = connection.begin_nested()
     try:
-        for column in table.c:
-            if isinstance(column.type, Enum) and column.type.native_enum:
-                column.type.create(connection, checkfirst=True)
+        for enum in _enums(table, connection):
+            found = members_of(connection, str(enum.name), enum.schema)
+            if found and set(found) != set(map(str, enum.enums)):
+                place = _full_name(preparer, enum)
+                other = preparer.quote(f"_lback_{enum.name}")
+                connection.exec_driver_sql(f"ALTER TYPE {place} RENAME TO {other}")
+            enum.create(connection, checkfirst=True)
         connection.exec_driver_sql(sql)
         for index in table.indexes:
             text = str(CreateIndex(index).compile(dialect=connection.dialect))
@@ -120,6 +126,17 @@ def _scratch(connection: Connection, table: sa.Table) -> Iterator[None]:
         yield
     finally:
         savepoint.rollback()
+
+
+def _full_name(preparer: Any, enum: ENUM) -> str:
+    return str(preparer.format_type(enum))
+
+
+def _enums(table: sa.Table, connection: Connection) -> Iterator[ENUM]:
+    for column in table.c:
+        enum = native_enum(column, connection.dialect)
+        if enum is not None:
+            yield enum
 
 
 # SQLite.

@@ -12,8 +12,10 @@ from alembic.ddl.sqlite import SQLiteImpl
 from alembic.operations.batch import ApplyBatchImpl, BatchOperationsImpl
 from alembic.util import CommandError
 from sqlalchemy import Connection, Constraint
+from sqlalchemy.dialects.postgresql import ENUM
 
 from lback.database.migrations.conversions import is_known
+from lback.database.migrations.enum_members import members_of, native_enum
 from lback.database.migrations.facts import has_expression
 from lback.database.migrations.kinds import Kind, Type
 from lback.database.migrations.row_checks import Checking
@@ -74,6 +76,20 @@ class KeepingSQLiteImpl(WithTimeSpans, SQLiteImpl):
                 "which is made from the table as it is"
             )
         return self.connection
+
+    def rename_table(self, old_table_name: str, new_table_name: Any, schema: Any = None) -> None:
+        """Rename a table, through another name if only the case changes.
+
+        Args:
+            old_table_name: Old name.
+            new_table_name: New name.
+            schema: Schema of the table; always None.
+        """
+        if str(old_table_name).lower() == str(new_table_name).lower():
+            between = f"_lback_{old_table_name}"
+            super().rename_table(old_table_name, between, schema)
+            old_table_name = between
+        super().rename_table(old_table_name, new_table_name, schema)
 
     def alter_column(self, table_name: str, column_name: str, **options: object) -> None:
         """Change a column outside of a batch.
@@ -223,6 +239,46 @@ class KeepingPostgresqlImpl(Checking, PostgresqlImpl):
             return
         self._convert(table_name, column_name, kinds, options)
 
+    def create_table(self, table: sa.Table, **kw: Any) -> None:
+        """Create a table, and its enumeration types unless they exist.
+
+        Args:
+            table: The table.
+            **kw: Keyword arguments of Alembic.
+        """
+        if self.connection is not None and not self.as_sql:
+            # SQLAlchemy remembers types that were created earlier in the run, also dropped ones.
+            enums = [native_enum(column, self.dialect) for column in table.c]
+            self.memo[f"pg_{ENUM.__visit_name__}"] = {
+                (enum.schema, enum.name)
+                for enum in enums
+                if enum is not None and members_of(self.connection, str(enum.name), enum.schema)
+            }
+        super().create_table(table, **kw)
+
+    def compare_type(
+        self, inspector_column: sa.Column[Any], metadata_column: sa.Column[Any]
+    ) -> bool:
+        """Return True if the types of two columns differ, also if only one is an array.
+
+        Args:
+            inspector_column: The column in the database.
+            metadata_column: The column of the model.
+        """
+        types: tuple[Any, ...] = (
+            inspector_column.type,
+            metadata_column.type.dialect_impl(self.dialect),
+        )
+        if len({isinstance(type_, sa.ARRAY) for type_ in types}) > 1:
+            return True
+        if all(isinstance(type_, sa.Enum) for type_ in types):
+            names = [(self._schema_of(type_), type_.name) for type_ in types]
+            return names[0] != names[1]  # their members are compared by `enum_members`
+        return super().compare_type(inspector_column, metadata_column)
+
+    def _schema_of(self, type_: Any) -> str | None:
+        return type_.schema or self.dialect.default_schema_name
+
     def _convert(
         self, table_name: str, column_name: str, kinds: tuple[Kind, Kind], options: dict[str, Any]
     ) -> None:
@@ -261,7 +317,9 @@ class KeepingPostgresqlImpl(Checking, PostgresqlImpl):
 
 def _using(column: str, type_: str, old: Kind, new: Kind) -> str | None:
     """Return the expression that converts a column; None for the default of PostgreSQL."""
-    if not old.name or not new.name or old.name == new.name:
+    if old.name == "str" and not new.name:
+        return f"{column}::{type_}"  # such as INET, for which PostgreSQL needs to be told
+    if not old.name or not new.name or (old.name == new.name and new.name != "enum"):
         return None
     if not is_known(old, new):
         return f"NULL::{type_}"  # the check has ensured that there are no values

@@ -13,6 +13,8 @@ from lback.database.migrations.time_spans import WithTimeSpans, is_span
 # MariaDB and MySQL choose the smallest type for a given length.
 _SIZES = (("TINY", 2**8 - 1), ("", 2**16 - 1), ("MEDIUM", 2**24 - 1), ("LONG", 2**32 - 1))
 _SIZED = re.compile(r"(BLOB|TEXT)\((\d+)\)")
+_FLOAT = re.compile(r"FLOAT\((\d+)\)$")
+_SINGLE_BITS = 24
 _BYTES_PER_CHARACTER = {"BLOB": (1,), "TEXT": (1, 3, 4)}
 _DESCRIPTIONS = """
 SELECT column_default, column_comment FROM information_schema.columns
@@ -54,7 +56,10 @@ class CheckingMySQL(Checking, WithTimeSpans):
             inspector_column: The column in the database.
             metadata_column: The column of the model.
         """
-        sized = _SIZED.match(metadata_column.type.compile(self.dialect))
+        declared = metadata_column.type.compile(self.dialect)
+        if _is_double(declared) and type(inspector_column.type).__name__ == "DOUBLE":
+            return False
+        sized = _SIZED.match(declared)
         if sized is not None and type(inspector_column.type).__name__ in _names_for(sized):
             return False
         return super().compare_type(inspector_column, metadata_column)
@@ -102,9 +107,62 @@ class CheckingMySQL(Checking, WithTimeSpans):
         super().alter_column(table_name, column_name, **options)
         self.note_change(schema, table_name, column_name, options)
 
+    def drop_index(self, index: sa.Index, **options: Any) -> None:
+        """Drop an index, and create another if a foreign key needs one on its columns.
+
+        Args:
+            index: The index, with its table.
+            **options: Keyword arguments of Alembic's operation.
+        """
+        if not self.as_sql and self.connection is not None and index.table is not None:
+            for key in _keys_that_need(self.connection, index.table, index):
+                columns: list[Any] = [sa.column(name) for name in key["constrained_columns"]]
+                table = sa.Table(index.table.name, sa.MetaData(), schema=index.table.schema)
+                # The database would have given it this name.
+                self.create_index(sa.Index(key["name"], *columns, _table=table))
+        super().drop_index(index, **options)
+
+
+def _is_double(declared: str) -> bool:
+    """Return True for REAL and FLOAT(25) to FLOAT(53), which the database stores as DOUBLE."""
+    sized = _FLOAT.match(declared)
+    return declared == "REAL" or (sized is not None and int(sized[1]) > _SINGLE_BITS)
+
 
 def _is_mariadb(dialect: Any) -> bool:
     return bool(dialect.is_mariadb)
+
+
+def _keys_that_need(connection: sa.Connection, table: sa.Table, index: sa.Index) -> list[Any]:
+    """Return the foreign keys of a table that have no other index on their columns."""
+    inspector, schema = sa.inspect(connection), table.schema
+    if not inspector.has_table(table.name, schema=schema):
+        return []
+    found: list[Any] = [
+        *inspector.get_indexes(table.name, schema=schema),
+        *inspector.get_unique_constraints(table.name, schema=schema),
+    ]
+    name = _name_in_database(connection, index)
+    others = [row["column_names"] for row in found if row["name"] != name]
+    key = inspector.get_pk_constraint(table.name, schema=schema)
+    others.append(key["constrained_columns"])
+    return [
+        key
+        for key in inspector.get_foreign_keys(table.name, schema=schema)
+        if key["name"] != name
+        and not any(_begins(columns, key["constrained_columns"]) for columns in others)
+    ]
+
+
+def _name_in_database(connection: sa.Connection, index: sa.Index) -> str:
+    # A long name that was made from a convention is shortened.
+    made: Any = index.name
+    preparer = connection.dialect.identifier_preparer
+    return preparer.truncate_and_render_index_name(made, _alembic_quote=False)
+
+
+def _begins(columns: list[str], wanted: list[str]) -> bool:
+    return set(columns[: len(wanted)]) == set(wanted)
 
 
 def _has_column(connection: sa.Connection, schema: str | None, table: str, column: str) -> bool:

@@ -12,7 +12,9 @@ from alembic.operations.ops import (
     ModifyTableOps,
 )
 
+from lback.database.migrations.enum_members import ChangeMembers
 from lback.database.migrations.operations import AddFilledColumn, RenameColumn, RenameTable
+from lback.database.migrations.sequences import CreateSequence
 
 # The length of the column `alembic_version.version_num`.
 NAME_LENGTH = 32
@@ -51,6 +53,8 @@ def _words(op: MigrateOperation) -> list[str]:
             return [f"rename {op.table} {op.old} to {op.new}"]
         case AddFilledColumn():
             return [f"add {op.table} {op.column.name}"]
+        case ChangeMembers() | CreateSequence():
+            return [op.words]
         case ModifyTableOps():
             return _words_on_columns(op)
         case _:

@@ -183,7 +183,7 @@ def _fill(connection: Connection, copy: Copy, temporary: str) -> None:
 
 def _rowid(connection: Connection, copy: Copy, temporary: str) -> str | None:
     """Return the name of the hidden row id; None if a column is its alias or there is none."""
-    if "ROWID" in copy.table.options.upper().split():
+    if "ROWID" in copy.table.options.upper().replace(",", " ").split():
         return None
     keys = [
         row for row in connection.exec_driver_sql(f"PRAGMA table_info({quoted(temporary)})")

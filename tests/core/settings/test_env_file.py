@@ -139,3 +139,16 @@ def test_a_file_in_another_encoding_is_named_in_one_line(
 def test_a_byte_order_mark_is_not_part_of_a_name(path: Path) -> None:
     path.write_bytes(b"\xef\xbb\xbfSHOP_A=\xc3\xa4\r\nSHOP_B=2\r\n")
     assert load_env_file(path).values == {"SHOP_A": "ä", "SHOP_B": "2"}
+
+
+@pytest.mark.parametrize(
+    "line", ["B='secret", 'B="secret', "B: secret", "set B=secret", "=secret", "B='a'secret"]
+)
+def test_a_malformed_line_is_named_and_not_shown(path: Path, line: str) -> None:
+    path.write_text(f"A=1\n\n{line}\nC=3\n")
+    with pytest.raises(
+        ConfigurationError, match=r"\.env, line 3: this is not NAME=value"
+    ) as raised:
+        load_env_file(path)
+    assert "secret" not in str(raised.value)
+    assert "A" not in os.environ

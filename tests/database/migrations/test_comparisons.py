@@ -441,3 +441,54 @@ def test_percent_signs_are_not_doubled(project: Project) -> None:
     migrations.migrate()
     migrations.rollback()
     assert value("things") == "5 %"
+
+
+@pytest.mark.parametrize("name", ["a" * 70, "ix"])
+def test_what_a_database_does_not_support_is_refused(project: Project, name: str) -> None:
+    type_ = Integer() if name != "ix" else String(200_000)
+    migrations = project.migrations((name, Column("text", type_)))
+    if project.kind == "sqlite" or (project.kind == "postgresql" and name == "ix"):
+        assert migrations.make() is not None
+        return
+    words = "choose a shorter one" if name != "ix" else "use Text or Text"
+    with pytest.raises(MigrationError, match=words):
+        migrations.make()
+    project.become(("ix", Column("text", String(40))))
+    more = Column("a" * 70, Integer) if name != "ix" else Column("more", type_)
+    with pytest.raises(MigrationError, match=words):
+        project.migrations(("ix", Column("text", String(40)), more)).make()
+
+
+def test_another_primary_key_is_refused(project: Project) -> None:
+    def models(*, code: bool, number: bool) -> Migrations:
+        metadata = MetaData(naming_convention=CONSTRAINT_NAMES)
+        Table(
+            "items",
+            metadata,
+            Column("number", Integer, primary_key=number, autoincrement=False, nullable=False),
+            Column("code", String(9), primary_key=code, nullable=False),
+        )
+        return Migrations(project.db_manager, project.root, metadata=metadata)
+
+    migrations = models(code=False, number=True)
+    migrations.make()
+    migrations.migrate()
+    words = r"the primary key of 'items' changes from \(number\) to \(code"
+    for number in (True, False):
+        with pytest.raises(MigrationError, match=words):
+            models(code=True, number=number).make()
+    assert models(code=False, number=True).make() is None
+
+
+def test_a_primary_key_may_be_renamed(project: Project) -> None:
+    def models(name: str) -> Migrations:
+        metadata = MetaData(naming_convention=CONSTRAINT_NAMES)
+        Table("items", metadata, Column(name, Integer, primary_key=True))
+        return Migrations(project.db_manager, project.root, metadata=metadata)
+
+    for name, renames in (("number", []), ("no", ["items.number=no"])):
+        models(name).make(answers=Answers(renames=renames))
+        models(name).migrate()
+    project.execute("INSERT INTO items (no) VALUES (7)")
+    models("no").rollback()
+    assert project.execute("SELECT number FROM items") == [(7,)]

@@ -99,6 +99,16 @@ def test_options_of_a_table_stay(file_project: Project, options: str, values: st
     assert file_project.execute("SELECT * FROM t") == [(1, "a")]
 
 
+def test_text_keys_without_row_numbers_stay(file_project: Project) -> None:
+    run(
+        file_project,
+        "CREATE TABLE t (a TEXT NOT NULL PRIMARY KEY, b TEXT NOT NULL) WITHOUT ROWID, STRICT",
+        "INSERT INTO t VALUES ('k', 'a')",
+    )
+    alter(file_project, "batch.alter_column('b', nullable=True)")
+    assert file_project.execute("SELECT * FROM t") == [("k", "a")]
+
+
 def test_hidden_row_numbers_stay(file_project: Project) -> None:
     run(file_project, "CREATE TABLE t (a TEXT, b TEXT NOT NULL)")
     file_project.execute("INSERT INTO t (rowid, a, b) VALUES (7, 'x', 'y')")
