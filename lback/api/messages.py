@@ -16,6 +16,8 @@ MESSAGES: Mapping[str, str] = {
     "multiple_of": "Must be a multiple of {limit}.",
     "min_length": "Must have a length of {limit} or more.",
     "max_length": "Must have a length of {limit} or less.",
+    "max_digits": "Must have at most {limit} digits before the point.",
+    "decimal_places": "Must have at most {limit} digits after the point.",
     "pattern": "Must match the pattern {pattern}.",
     "time_zone": "Must be a time {expected}.",
     "range": "Is out of range.",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from functools import cached_property
-from types import SimpleNamespace
+from types import SimpleNamespace, UnionType
 from typing import Annotated, Any, Literal, TypeAlias, Union, get_args, get_origin, get_type_hints
 from uuid import UUID
 
@@ -16,6 +16,7 @@ from sqlalchemy.inspection import inspect
 from sqlalchemy.orm import Mapped, Mapper
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
+from lback.api.column_limits import Digits
 from lback.api.json_types import problem_of_type
 from lback.core.exceptions import ConfigurationError
 from lback.core.settings.secret_names import is_secret
@@ -85,6 +86,16 @@ class ColumnField:
     def is_nullable(self) -> bool:
         """Whether the column takes NULL."""
         return bool(self.column.nullable)
+
+    @property
+    def digits(self) -> Digits | None:
+        """The digits of a column of decimal numbers that limits them."""
+        kind = self.column.type
+        if not isinstance(kind, types.Numeric) or isinstance(kind, types.Float):
+            return None
+        if not kind.asdecimal or kind.precision is None:
+            return None
+        return Digits(kind.precision, kind.scale or 0)
 
     @property
     def has_default(self) -> bool:
@@ -157,6 +168,8 @@ def column_type(column: ColumnField, rules: ColumnRules) -> Any:
         ConfigurationError: The column has a type without a JSON form.
     """
     found = _type_of(column.column.type)
+    if rules.is_input and column.digits is not None:
+        found = column.digits.annotation()
     if found is None or found is Any:
         found = _mapped_type(rules.model, column.name) or found
     if found is None or problem_of_type(found) is not None:
@@ -166,6 +179,25 @@ def column_type(column: ColumnField, rules: ColumnRules) -> Any:
             f"as in `{column.name}: str`, or leave it out with exclude"
         )
     return Union[found, None] if column.is_nullable else found  # noqa: UP007  found may be text
+
+
+def limited(declared: Any, of_column: Any) -> Any:
+    """Return a declared annotation with the limits of the column for a type that has none.
+
+    Args:
+        declared: The annotation, such as `str` or `str | None`.
+        of_column: That of `column_type`, such as `Annotated[str, Meta(max_length=80)]`.
+    """
+    of_column = next((a for a in _members(of_column) if a is not type(None)), of_column)
+    if get_origin(of_column) is not Annotated:
+        return declared
+    plain = get_args(of_column)[0]
+    members = tuple(of_column if a is plain else a for a in _members(declared))
+    return Union[members]  # noqa: UP007  as many as there are
+
+
+def _members(annotation: Any) -> tuple[Any, ...]:
+    return get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
 
 
 def _type_of(kind: TypeEngine[Any]) -> Any:

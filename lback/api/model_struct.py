@@ -5,11 +5,15 @@ from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
-from lback.api.model_columns import ColumnRules, column_type, described_columns
+from lback.api.column_limits import checking
+from lback.api.model_columns import ColumnRules, column_type, described_columns, limited
 from lback.core.exceptions import ConfigurationError, did_you_mean
 
 if TYPE_CHECKING:
     from lback.api.model_columns import ColumnField
+
+
+_CHECK = "__post_init__"
 
 
 class ModelStructMeta(type(msgspec.Struct)):  # type: ignore[misc]  # the metaclass is written in C
@@ -36,13 +40,21 @@ class ModelStructMeta(type(msgspec.Struct)):  # type: ignore[misc]  # the metacl
         declared = namespace.get("__annotations__", {})
         _check_names(rules, relations or {}, declared, namespace)
         annotations: dict[str, Any] = {}
-        for column in described_columns(rules, declared):
+        columns = list(described_columns(rules, declared))
+        for column in columns:
             _add(column, rules, annotations, namespace, declared)
-        annotations |= {**(relations or {}), **declared}
+        annotations |= {
+            n: a for n, a in {**(relations or {}), **declared}.items() if n not in annotations
+        }
         namespace["__annotations__"] = annotations
         config.setdefault("kw_only", True)
         if rules.is_input:
             config.setdefault("forbid_unknown_fields", True)
+            limits = {c.name: c.digits for c in columns if c.digits is not None}
+            if limits:
+                inherited = (getattr(base, _CHECK, None) for base in bases)
+                following = namespace.get(_CHECK) or next(filter(None, inherited), None)
+                namespace[_CHECK] = checking(limits, following)
         return super().__new__(mcls, name, bases, namespace, **config)  # type: ignore[no-any-return]
 
 
@@ -54,7 +66,11 @@ def _add(
     declared: Mapping[str, Any],
 ) -> None:
     if column.name in declared:
-        annotations[column.name] = declared[column.name]
+        annotation = declared[column.name]
+        # Text is read by msgspec, which knows the module.
+        if rules.is_input and not isinstance(annotation, str):
+            annotation = _limited(annotation, column, rules)
+        annotations[column.name] = annotation
         return
     annotation = column_type(column, rules)
     if rules.partial:
@@ -68,6 +84,13 @@ def _add(
         return
     annotations[column.name] = annotation
     namespace.setdefault(column.name, default)
+
+
+def _limited(annotation: Any, column: "ColumnField", rules: ColumnRules) -> Any:
+    try:
+        return limited(annotation, column_type(column, rules))
+    except ConfigurationError:  # the column has no JSON form, so the class declares one
+        return annotation
 
 
 def _check_names(
@@ -136,8 +159,8 @@ else:
 class ModelStruct(_Fields):
     """A Struct whose fields are the columns of a model.
 
-    Types, lengths, enumerations and NULL are taken from the columns. Columns whose names tell
-    that they are secret, such as `password_hash`, are left out unless `include` or an
+    Types, lengths, digits, enumerations and NULL are taken from the columns. Columns whose names
+    tell that they are secret, such as `password_hash`, are left out unless `include` or an
     annotation names them. Fields that are declared in the class have the declared type, and
     only these are known to type checkers.
 

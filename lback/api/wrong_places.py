@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, NamedTuple, TypeAlias, Union
 import msgspec
 from msgspec import inspect
 
+from lback.api.column_limits import WrongMembers
 from lback.api.messages import message
 
 # The limits keep the answer to a large body small, and the walk through it short.
@@ -183,6 +184,11 @@ class _Walk:
         try:
             msgspec.convert(value, kind, strict=self._strict)
         except (msgspec.ValidationError, ValueError) as error:
+            if isinstance(error.__cause__, WrongMembers):
+                sent = {field.name: field.encode_name for field in info.fields}
+                for name, (code, detail) in error.__cause__.problems.items():
+                    yield WrongPlace((*path, sent[name]), code, detail)
+                return
             place = message_place(str(error))
             yield place._replace(path=(*path, *place.path))
 

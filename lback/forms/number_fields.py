@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, ClassVar, TypeAlias, Unpack
 
+from lback.core.decimal_digits import digit_counts
 from lback.forms.choice_widgets import Select
 from lback.forms.errors import CountedMessage
 from lback.forms.field import Field, FieldOptions, Messages, OptionalFieldOptions
@@ -195,7 +196,7 @@ class DecimalField(_NumberField):
             Invalid: The value is outside the limits or has too many digits.
         """
         super().check(value)
-        whole, places = _digit_counts(value)
+        whole, places = digit_counts(value)
         if self.decimal_places is not None and places > self.decimal_places:
             raise self.invalid("places", limit=self.decimal_places)
         if self.max_digits is not None:
@@ -209,20 +210,6 @@ class DecimalField(_NumberField):
             "any" if self.decimal_places is None else f"{Decimal(1).scaleb(-self.decimal_places):f}"
         )
         return {**super().attributes(), "step": step, "inputmode": "decimal"}
-
-
-def _digit_counts(value: Decimal) -> tuple[int, int]:
-    """Return the numbers of significant digits before and after the point.
-
-    The digits are counted as they are: arithmetic would round them to the precision of the context.
-    """
-    _, digits, exponent = value.as_tuple()
-    text = "".join(map(str, digits)).lstrip("0")
-    kept = text.rstrip("0")
-    if not kept:
-        return 0, 0
-    point = int(exponent) + len(text) - len(kept)  # exponent of the last significant digit
-    return max(0, len(kept) + point), max(0, -point)
 
 
 class BooleanField(Field):

@@ -282,7 +282,7 @@ def test_what_a_column_cannot_store_is_refused_before(client: Client) -> None:
 
 
 def test_what_only_the_database_refuses_is_a_problem_too(client: Client) -> None:
-    body = {"title": "nul \0", "kind": "new", "price": "99999999999.5"}
+    body = {"title": "nul \0", "kind": "new", "price": "9.5"}
     answer = client.post("/books", json=body)
     assert answer.status_code in (201, 400)  # SQLite stores it
     if answer.status_code == 400:

@@ -232,7 +232,7 @@ def test_all_is_told_at_once(lback: Run, migrated: Path) -> None:
     result = lback("check", cwd=migrated)
 
     assert result.stdout.count("error: ") == 3
-    assert "10 checks: 3 errors, 0 warnings." in result.stdout
+    assert re.search(r"\d+ checks: 3 errors, 0 warnings\.", result.stdout)
 
 
 def test_an_app_whose_urls_are_included_without_being_installed(lback: Run, migrated: Path) -> None:
