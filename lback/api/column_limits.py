@@ -7,7 +7,7 @@ from typing import Annotated, Any, NamedTuple
 import msgspec
 
 from lback.api.messages import message
-from lback.core.decimal_digits import digit_counts
+from lback.core.http.decimal_digits import digit_counts
 
 
 class Digits(NamedTuple):

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, ClassVar, TypeAlias, Unpack
 
-from lback.core.decimal_digits import digit_counts
+from lback.core.http.decimal_digits import digit_counts
 from lback.forms.choice_widgets import Select
 from lback.forms.errors import CountedMessage
 from lback.forms.field import Field, FieldOptions, Messages, OptionalFieldOptions

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from lback import Application
 from lback.api import ModelStruct
-from lback.core.decimal_digits import digit_counts
+from lback.core.http.decimal_digits import digit_counts
 from lback.database import Base
 from lback.testing import Client
 

@@ -123,9 +123,9 @@ def test_what_can_be_read_in_two_ways_is_not_an_address(
 @pytest.mark.parametrize("address", AMBIGUOUS, ids=ascii)
 def test_nor_is_a_mail_sent_to_it_by_other_code(server: Server, address: str) -> None:
     backend = SMTPBackend("127.0.0.1", server.server_address[1], security="none")
-    with pytest.raises(ValueError, match="not one email address"):
+    with pytest.raises(ValueError, match=r"not one email address|control characters"):
         Mailer(Config(None), backend=backend).send(Mail(address, "Hi", "text"))
-    with pytest.raises(ValueError, match="not one email address"):
+    with pytest.raises(ValueError, match=r"not one email address|control characters"):
         Mailer(Config(None), backend=backend).send(Mail(f"Boss <{address}>", "Hi", "text"))
     assert server.recipients == []
 
