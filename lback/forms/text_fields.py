@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Unpack
 from urllib.parse import urlsplit
 from uuid import UUID
 
+from lback.core.http.mail_address import mailed_address
 from lback.forms.errors import CountedMessage
 from lback.forms.field import Field, FieldOptions, Messages
 from lback.forms.widgets import EmailInput, JSONInput, Textarea, TextInput, URLInput, Widget
@@ -43,7 +44,6 @@ JSON_PROBLEMS = (
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 # RFC 5322 §3.2.3 without quoted strings, which no provider offers, and all letters of RFC 6531.
-_LOCAL_PART = re.compile(r"[\w!#$%&'*+/=?^`{|}~.-]{1,64}")
 _HOST_LABEL = re.compile(r"\w(?:[\w-]{0,61}\w)?")
 _SLUG = re.compile(r"[A-Za-z0-9_-]+")
 _UUID = re.compile(r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}", re.IGNORECASE)
@@ -163,7 +163,9 @@ class TextField(CharField):
 
 
 class EmailField(CharField):
-    """An email address; only a delivered message shows that it works.
+    """An email address that `lback.mail` can send to; only a delivered message shows that it works.
+
+    The part before the @ is ASCII (RFC 5322), the domain may be an internationalised one.
 
     Args:
         max_length: Maximum number of characters (RFC 5321 section 4.5.3.1.3).
@@ -194,9 +196,7 @@ class EmailField(CharField):
             Invalid: The text is not an email address.
         """
         super().check(value)
-        local, _, domain = value.rpartition("@")
-        dots = local.startswith(".") or local.endswith(".") or ".." in local
-        if dots or not _LOCAL_PART.fullmatch(local) or not is_host(domain):
+        if mailed_address(value) is None or not is_host(value.rpartition("@")[2]):
             raise self.invalid("invalid_email")
 
     def attributes(self) -> dict[str, object]:
