@@ -1,9 +1,9 @@
-"""Connection pool whose limits are answered with status 503."""
+"""Connection pools that close what they opened, and answer their limits with status 503."""
 
 from time import monotonic
 
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.pool import PoolProxiedConnection, QueuePool
+from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection, QueuePool
 
 from lback.core.exceptions import ServiceUnavailable
 from lback.database.monitor import DatabaseMonitor
@@ -23,7 +23,28 @@ class NoConnection(ServiceUnavailable, PoolTimeoutError):
         return self.reason
 
 
-class MonitoredPool(QueuePool):
+class ClosingPool(QueuePool):
+    """A pool that closes connections that are returned after it was disposed.
+
+    SQLAlchemy would keep them in the old pool, such as those of threads that were still at work.
+    """
+
+    __module__ = QueuePool.__module__  # as of `MonitoredPool`
+    _is_disposed = False
+
+    def dispose(self) -> None:
+        """Close the connections that are not in use, and each other one when it is returned."""
+        self._is_disposed = True
+        super().dispose()
+
+    def _do_return_conn(self, record: ConnectionPoolEntry) -> None:
+        if self._is_disposed:
+            record.close()
+        else:
+            super()._do_return_conn(record)
+
+
+class MonitoredPool(ClosingPool):
     """A pool that gives out no connection while the database does not answer.
 
     `monitored_by` makes a subclass for each engine, because SQLAlchemy creates pools anew.

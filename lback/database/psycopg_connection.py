@@ -15,17 +15,27 @@ class StatementTimeout(TimeLimitReached, psycopg.OperationalError):
     """A statement took longer than its limit; its connection is closed."""
 
 
+class _Handle(socket.socket):
+    """A second handle of the socket of a connection, which is closed when it is dropped.
+
+    psycopg takes a connection that its server has ended for closed, so that nobody closes it.
+    """
+
+    def __del__(self) -> None:
+        self.close()
+
+
 class MonitoredConnection(psycopg.Connection[Any]):
     """A connection whose waits are known to a monitor."""
 
     _monitor: DatabaseMonitor | None = None
-    # A second handle of the socket. libpq may close its own at any time, and its number could then
-    # belong to another connection when it is shut.
-    _handle: socket.socket | None = None
+    # libpq may close its own handle at any time, and its number could then belong to another
+    # connection when it is shut.
+    _handle: _Handle | None = None
 
     def monitor(self, monitor: DatabaseMonitor) -> None:
         """Register all further waits with a monitor."""
-        self._handle = socket.socket(fileno=os.dup(self.pgconn.socket))
+        self._handle = _Handle(fileno=os.dup(self.pgconn.socket))
         self._monitor = monitor
 
     def wait(self, *args: Any, **kwargs: Any) -> Any:

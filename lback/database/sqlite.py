@@ -26,6 +26,8 @@ from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 from sqlalchemy.pool import StaticPool
 from sqlalchemy.pool.base import _ConnectionRecord  # of `SharedPool`
 
+from lback.database.pool import ClosingPool
+
 BUSY_SECONDS = 5.0
 # Without an isolation level the driver does not begin transactions; `begin_to_write` does.
 # The pool gives a connection to one thread at a time, except that of a database in memory.
@@ -43,7 +45,9 @@ OUTSIDE = frozenset(
 def engine_options(url: URL) -> dict[str, object]:
     """Return the arguments of `create_engine` for a SQLite URL."""
     # A database in memory exists in one connection, which all sessions share.
-    return {"poolclass": SharedPool} if url.database in (None, "", ":memory:") else {}
+    if url.database in (None, "", ":memory:"):
+        return {"poolclass": SharedPool}
+    return {"poolclass": ClosingPool} if is_file(url) else {}
 
 
 class _SharedEntry(_ConnectionRecord):
@@ -133,7 +137,8 @@ class SharedConnection(sqlite3.Connection):
 
     def __del__(self) -> None:
         # Nothing is lost: the database ends with its only connection.
-        self.close()
+        with suppress(sqlite3.ProgrammingError):  # it could not be opened
+            self.close()
 
     def cursor(self, *_: Any) -> Any:
         """Return a cursor that other threads do not disturb."""
