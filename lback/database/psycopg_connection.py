@@ -18,7 +18,7 @@ class StatementTimeout(TimeLimitReached, psycopg.OperationalError):
 class _Handle(socket.socket):
     """A second handle of the socket of a connection, which is closed when it is dropped.
 
-    psycopg takes a connection that its server has ended for closed, so that nobody closes it.
+    psycopg takes a connection that its server has ended for closed, so that `close` is not called.
     """
 
     def __del__(self) -> None:
