@@ -37,9 +37,10 @@ BOUNDS = {
     "plaintext": Cost(17, 10),
     "json": Cost(19, 10),
     "params": Cost(19, 10),
-    # Two calls to see that the page need not be translated.
-    "not found": Cost(47, 20),
-    "not allowed": Cost(55, 21),
+    # Two calls to see that the page need not be translated, three for `Vary`, and those that begin
+    # its links with the path that the application is mounted at.
+    "not found": Cost(56, 21),
+    "not allowed": Cost(60, 21),
     "query": Cost(20, 11),
     "cookies": Cost(19, 11),
     "form": Cost(39, 12),
