@@ -21,10 +21,15 @@ class Digits(NamedTuple):
     precision: int
     scale: int
 
+    @property
+    def whole(self) -> int:
+        """Maximum number of digits before the point."""
+        return max(self.precision - self.scale, 0)
+
     def annotation(self) -> Any:
         """Return the type of a field, whose schema tells the digits."""
         fraction = rf"(\.[0-9]{{1,{self.scale}}})?" if self.scale else ""
-        pattern = f"^-?[0-9]{{1,{max(self.precision - self.scale, 1)}}}{fraction}$"
+        pattern = f"^-?[0-9]{{1,{max(self.whole, 1)}}}{fraction}$"
         return Annotated[Decimal, msgspec.Meta(extra_json_schema={"pattern": pattern})]
 
     def problem(self, value: Decimal) -> tuple[str, str] | None:
@@ -38,8 +43,8 @@ class Digits(NamedTuple):
         whole, places = digit_counts(value)
         if places > self.scale:
             return "decimal_places", message("decimal_places", limit=self.scale)
-        if whole > self.precision - self.scale:
-            return "max_digits", message("max_digits", limit=self.precision - self.scale)
+        if whole > self.whole:
+            return "max_digits", message("max_digits", limit=self.whole)
         return None
 
 

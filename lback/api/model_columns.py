@@ -93,9 +93,11 @@ class ColumnField:
         kind = self.column.type
         if not isinstance(kind, types.Numeric) or isinstance(kind, types.Float):
             return None
-        if not kind.asdecimal or kind.precision is None:
+        scale = kind.scale or 0
+        # A negative scale, as of NUMERIC(5, -2), asks the database to round.
+        if not kind.asdecimal or kind.precision is None or scale < 0:
             return None
-        return Digits(kind.precision, kind.scale or 0)
+        return Digits(kind.precision, scale)
 
     @property
     def has_default(self) -> bool:

@@ -91,9 +91,10 @@ class Signature:
         try:
             encoded = encode_json(arguments, order="sorted")
         except (TypeError, ValueError, OverflowError, RecursionError) as error:
+            way_out = "; pass the id of a row instead of its object"
             raise TaskArgumentsError(
-                f"the arguments of the task {self._name!r} cannot be stored as JSON: {error}; "
-                "pass the id of a row instead of its object"
+                f"the arguments of the task {self._name!r} cannot be stored as JSON: {error}"
+                f"{way_out if isinstance(error, TypeError) else ''}"
             ) from error
         if len(encoded) > MAX_ARGUMENTS_SIZE:
             raise TaskArgumentsError(

@@ -69,7 +69,6 @@ class Waker:
             self._wake()
 
     def _listen(self) -> None:
-        is_heard = self._hears()
         while not self._stopped.is_set():
             try:
                 connection = own_connection(self._db.direct)
@@ -78,7 +77,7 @@ class Waker:
                 continue
             try:
                 connection.execute(f"LISTEN {CHANNEL}")
-                self.is_reliable = is_heard
+                self.is_reliable = self._hears()
                 self._wake()  # for what was enqueued before
                 self._receive(connection)
             except Exception as error:  # noqa: BLE001  of the driver, whose classes are an extra
@@ -91,13 +90,10 @@ class Waker:
 
     def _hears(self) -> bool:
         """Return False, with a warning, if notifications do not arrive."""
-        try:
-            is_heard = hears_notifications(self._db)
-        except Exception:  # noqa: BLE001  of the driver as well, whose classes are an extra
-            return True  # no answer at all; the next attempt to listen waits for one
-        if not is_heard:
-            logger.warning(DEAF, self._db.direct.shown_url, TOO_LATE)
-        return is_heard
+        if hears_notifications(self._db):
+            return True
+        logger.warning(DEAF, self._db.direct.shown_url, TOO_LATE)
+        return False
 
     def _receive(self, connection: Any) -> None:
         while not self._stopped.is_set():

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from lback import Application
 from lback.api import ModelStruct
+from lback.api.column_limits import Digits
 from lback.core.http.decimal_digits import digit_counts
 from lback.database import Base
 from lback.testing import Client
@@ -116,6 +117,16 @@ def test_a_rule_of_the_class_follows() -> None:
             msgspec.json.decode(b'{"title":"x","price":"6"}', type=struct)
         with pytest.raises(msgspec.ValidationError, match="at most 2 digits after the point"):
             msgspec.json.decode(b'{"title":"x","price":"1.234"}', type=struct)
+
+
+@pytest.mark.parametrize(
+    ("digits", "fine", "wrong"),
+    [(Digits(2, 4), "0.0012", "1"), (Digits(4, 0), "9999", "1.5"), (Digits(3, 3), "0.125", "1.1")],
+)
+def test_columns_with_few_digits(digits: Digits, fine: str, wrong: str) -> None:
+    assert digits.problem(Decimal(fine)) is None
+    assert digits.problem(Decimal(0)) is None
+    assert digits.problem(Decimal(wrong)) is not None
 
 
 def test_the_schema_tells_the_digits() -> None:
