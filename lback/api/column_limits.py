@@ -60,16 +60,25 @@ class WrongMembers(ValueError):
         self.problems = problems
 
 
-def checking(
-    limits: Mapping[str, Digits], following: Callable[[Any], None] | None
-) -> Callable[[Any], None]:
-    """Return a `__post_init__` that checks the digits of decimal numbers.
+# The attribute of a Struct that holds the digits of its fields by name.
+LIMITS = "__column_digits__"
+
+
+def checked_members(
+    limits: Mapping[str, Digits], following: Callable[[Any], None] | None = None
+) -> dict[str, Any]:
+    """Return what a Struct needs in its namespace so that its fields keep the digits.
 
     Args:
-        limits: The digits by name of the field.
+        limits: The digits by name of the field; those without a value of `Decimal` are not checked.
         following: Another `__post_init__`, which is called then.
     """
+    return {LIMITS: limits, "__post_init__": _checking(limits, following)} if limits else {}
 
+
+def _checking(
+    limits: Mapping[str, Digits], following: Callable[[Any], None] | None
+) -> Callable[[Any], None]:
     def check(self: Any) -> None:
         problems: dict[str, tuple[str, str]] = {}
         for name, digits in limits.items():

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
-from lback.api.column_limits import checking
+from lback.api.column_limits import checked_members
 from lback.api.model_columns import ColumnRules, column_type, described_columns, limited
 from lback.core.exceptions import ConfigurationError, did_you_mean
 
@@ -51,10 +51,9 @@ class ModelStructMeta(type(msgspec.Struct)):  # type: ignore[misc]  # the metacl
         if rules.is_input:
             config.setdefault("forbid_unknown_fields", True)
             limits = {c.name: c.digits for c in columns if c.digits is not None}
-            if limits:
-                inherited = (getattr(base, _CHECK, None) for base in bases)
-                following = namespace.get(_CHECK) or next(filter(None, inherited), None)
-                namespace[_CHECK] = checking(limits, following)
+            inherited = (getattr(base, _CHECK, None) for base in bases)
+            following = namespace.get(_CHECK) or next(filter(None, inherited), None)
+            namespace.update(checked_members(limits, following))
         return super().__new__(mcls, name, bases, namespace, **config)  # type: ignore[no-any-return]
 
 

@@ -7,6 +7,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from lback.api.bodies import check_media_type, read_json
+from lback.api.column_limits import LIMITS, checked_members
 from lback.api.descriptions import JSON
 from lback.api.json_merge_patch import MERGE_PATCH, merge_patch
 from lback.api.messages import message
@@ -39,7 +40,7 @@ def patch_struct(struct: StructClass) -> StructClass:
     ]
     return msgspec.defstruct(
         f"{struct.__name__}Patch", fields, module=struct.__module__, forbid_unknown_fields=True,
-        kw_only=True,
+        kw_only=True, namespace=checked_members(getattr(struct, LIMITS, {})),
     )  # fmt: skip
 
 

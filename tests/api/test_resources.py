@@ -1,6 +1,7 @@
 """Resources: rows below a path, with their permissions, policies, locks and links."""
 
 import enum
+import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -235,6 +236,27 @@ def pointers(response: Any) -> list[str]:
 # The walk through one row.
 
 
+@pytest.mark.parametrize("cost", ["1.005", 1.005, "12345678"])
+def test_a_number_that_the_column_would_change_is_refused_by_each_method(
+    site: Site, cost: object
+) -> None:
+    client, key = site.client(), site.add(cost=Decimal("2.50"))
+    url = f"/api/reports/{key}"
+    answers = [
+        client.post("/api/reports", json={"title": "Other", "cost": cost}),
+        client.put(url, json={"title": "Plan", "cost": cost}),
+        client.patch(url, json={"cost": cost}),
+        client.patch(
+            url,
+            data=json.dumps({"cost": cost}),
+            headers={"Content-Type": "application/merge-patch+json"},
+        ),
+    ]
+    assert [answer.status_code for answer in answers] == [422] * 4
+    assert [pointers(answer) for answer in answers] == [["/cost"]] * 4
+    assert site.row(key).cost == Decimal("2.50")
+
+
 def test_a_row_is_created_read_changed_and_deleted(site: Site) -> None:
     client, team = site.client(), site.team("North")
     made = client.post("/api/reports", json={"title": "Plan", "team_id": team, "cost": "1.5"})
@@ -421,8 +443,6 @@ def test_a_patch_is_checked_as_a_whole(site: Site, body: bytes, status: int) -> 
     key = site.add()
     fields = {"Content-Type": "application/merge-patch+json"}
     response = site.client().patch(f"/api/reports/{key}", data=body, headers=fields)
-    if b"12345678901" in body and site.database.engine.dialect.name == "sqlite":
-        status = 200  # SQLite stores any number
     assert response.status_code == status, response.text
     assert site.row(key).title == "Plan"
 
